@@ -1,0 +1,91 @@
+"""lam(sigma) = arg max_lam PSNR(x*(lam), x) on validation pictures, from lam = ||grad data|| / ||grad R||
+
+The start is the rule of Lunz, Oktem and Schoenlieb (2018, sec. 4) evaluated at the truth: there the gradients
+of both terms should balance. The best lambda depends on the critic (by a factor of 40 between critics that
+denoise alike), so it is fitted once, stored with the weights, and scaled by a dimensionless strength.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class LambdaCurve:
+    """lam(sigma), piecewise linear in log-log between the fitted points and beyond them.
+
+    points: (sigma, lam) pairs, both positive, sigma rising.
+    """
+
+    points: tuple[tuple[float, float], ...]
+
+    def __post_init__(self) -> None:
+        sigmas = [sigma for sigma, _ in self.points]
+        if not self.points or sigmas != sorted(set(sigmas)):
+            raise ValueError("lambda(sigma) needs points of rising sigma")
+        if not all(0 < value < math.inf for pair in self.points for value in pair):
+            raise ValueError("lambda(sigma) needs positive, finite points")
+
+    def __call__(self, sigma: float) -> float:
+        """sigma > 0 on [0,1] -> lambda. A single point is scaled in proportion to sigma."""
+        if sigma <= 0:
+            return 0.0
+        if len(self.points) == 1:
+            return self.points[0][1] * sigma / self.points[0][0]
+        logs = [(math.log(s), math.log(value)) for s, value in self.points]
+        at = math.log(sigma)
+        index = sum(at > s for s, _ in logs[1:-1])
+        (s0, l0), (s1, l1) = logs[index], logs[index + 1]
+        return math.exp(l0 + (l1 - l0) * (at - s0) / (s1 - s0))
+
+
+def maximise_in_log(
+    quality: Callable[[float], float], start: float, factor: float = 2.0, refinements: int = 2
+) -> float:
+    """Where quality(lam) is largest: march from `start` by `factor` until it falls, then halve the step.
+
+    The last step of the march is factor ** (1 / 2 ** refinements); a parabola through the last three points
+    in log lambda gives the answer.
+    """
+    known: dict[float, float] = {}
+
+    def at(log_lam: float) -> float:
+        if log_lam not in known:
+            known[log_lam] = quality(math.exp(log_lam))
+        return known[log_lam]
+
+    best, step = math.log(start), math.log(factor)
+    for refinement in range(refinements + 1):
+        if refinement:
+            step /= 2
+        while True:
+            challenger = max((best - step, best + step), key=at)
+            if at(challenger) <= at(best):
+                break
+            best = challenger
+    below, middle, above = at(best - step), at(best), at(best + step)
+    curvature = below - 2 * middle + above
+    shift = 0.5 * (below - above) / curvature if curvature < 0 else 0.0
+    return math.exp(best + step * shift)
+
+
+def psnr(estimate: Tensor, truth: Tensor) -> Tensor:
+    """(B, C, H, W) on [0,1] -> dB (B,); the estimate is clamped to [0,1], peak 1, channels jointly."""
+    error = (estimate.clamp(0.0, 1.0) - truth).square().mean(dim=(1, 2, 3))
+    return -10.0 * torch.log10(error.clamp_min(1e-12))
+
+
+def calibrate(
+    sigmas: Sequence[float], quality: Callable[[float, float], float], start: Callable[[float], float]
+) -> LambdaCurve:
+    """Fit lam at each sigma. quality(sigma, lam): mean PSNR.  start(sigma): Lunz's rule."""
+    points: list[tuple[float, float]] = []
+    for sigma in sorted(sigmas):
+        guess = LambdaCurve(tuple(points))(sigma) if points else start(sigma)
+        points.append((sigma, maximise_in_log(lambda lam, sigma=sigma: quality(sigma, lam), guess)))  # type: ignore[misc]
+    return LambdaCurve(tuple(points))

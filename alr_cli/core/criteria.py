@@ -1,0 +1,63 @@
+"""D(theta) = E r(noisy) - E r(clean) - mu E (||grad r(mix)|| - 1)^2    (eq. 7), what the critic maximises
+
+`one_sided` is the variant of Lunz, Oktem and Schoenlieb (2018, eq. 9): only lengths above 1 are penalised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """D(theta) on one batch and its parts, each a scalar tensor.
+
+    objective: D, to be maximised.  wasserstein: E r(noisy) - E r(clean).  gradient_norm: E ||grad r(mix)||.
+    """
+
+    objective: Tensor
+    wasserstein: Tensor
+    gradient_norm: Tensor
+
+
+def wgan_gp(
+    critic: Callable[[Tensor], Tensor],
+    noisy: Tensor,
+    clean: Tensor,
+    alpha: Tensor,
+    mu: float,
+    one_sided: bool = False,
+    scale: Tensor | None = None,
+) -> Criterion:
+    """Eq. 7 on a batch of unpaired patches.
+
+    noisy, clean: (B, ...).  alpha: (B,) in [0,1], the places on the lines between them.
+    mu: weight of the gradient penalty.  scale: (B,) divides each pair's difference, or None; dividing by
+    the length of the noise makes every noise level count alike.
+    """
+    r_noisy, r_clean = critic(torch.cat([noisy, clean])).flatten(1).mean(1).chunk(2)
+    difference = r_noisy - r_clean
+    if scale is not None:
+        difference = difference / scale
+    length = gradient_length(critic, mix(clean, noisy, alpha))
+    excess = (length - 1.0).clamp_min(0.0) if one_sided else length - 1.0
+    wasserstein = difference.mean()
+    return Criterion(wasserstein - mu * excess.square().mean(), wasserstein, length.mean())
+
+
+def mix(clean: Tensor, noisy: Tensor, alpha: Tensor) -> Tensor:
+    """alpha clean + (1 - alpha) noisy, one alpha per sample (Algorithm 1)."""
+    weight = alpha.reshape(-1, *[1] * (clean.dim() - 1))
+    return weight * clean + (1.0 - weight) * noisy
+
+
+def gradient_length(critic: Callable[[Tensor], Tensor], points: Tensor) -> Tensor:
+    """||grad r|| at each of the points (B, ...) -> (B,), differentiable in theta."""
+    points = points.detach().requires_grad_(True)
+    (gradient,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
+    # The tiny term keeps the root differentiable where a dead network has no gradient at all.
+    return gradient.flatten(1).square().sum(1).add(1e-12).sqrt()

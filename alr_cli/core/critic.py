@@ -1,0 +1,93 @@
+"""r_theta : (B, C, p, p) -> (B, 1, 1, 1), a fully convolutional critic of p x p patches    (sec. 3.1)
+
+The paper says "six layers of 3x3" and "15 x 15"; six give 13 x 13, so there are seven, without padding.
+On a picture (B, C, H, W) the same network scores every patch at once: (B, 1, H - p + 1, W - p + 1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+Activation = Literal["relu", "leaky_relu", "silu", "softplus"]
+
+
+class Softplus(nn.Module):
+    """log(1 + exp(beta t)) / beta - log(2) / beta: a ReLU with a rounded corner that maps 0 to 0."""
+
+    def __init__(self, beta: float = 20.0) -> None:
+        super().__init__()
+        self.beta = beta
+
+    def forward(self, t: Tensor) -> Tensor:
+        return nn.functional.softplus(t, beta=self.beta) - 0.6931471805599453 / self.beta
+
+
+_ACTIVATIONS: dict[str, tuple[type[nn.Module], float]] = {
+    # constructor, and the gain that keeps the variance of a unit Gaussian from layer to layer
+    "relu": (nn.ReLU, 1.4142),
+    "leaky_relu": (nn.LeakyReLU, 1.4141),
+    "silu": (nn.SiLU, 1.6765),
+    "softplus": (Softplus, 1.4142),
+}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A critic as data: this is what a weights file carries.
+
+    channels: of the pictures, 1 or 3.  width: feature channels.  depth: 3x3 convolutions.
+    activation: between them.
+    """
+
+    channels: int = 3
+    width: int = 32
+    depth: int = 7
+    activation: Activation = "relu"
+
+    def __post_init__(self) -> None:
+        if self.channels not in (1, 3):
+            raise ValueError(f"a critic sees 1 or 3 channels, not {self.channels}")
+        if not (1 <= self.width <= 4096 and 2 <= self.depth <= 64):
+            raise ValueError(f"unusable critic of width {self.width} and depth {self.depth}")
+        if self.activation not in _ACTIVATIONS:
+            raise ValueError(f"unknown activation {self.activation!r}, use one of {', '.join(_ACTIVATIONS)}")
+
+    @property
+    def patch(self) -> int:
+        """p, the side of the receptive field in pixels."""
+        return 2 * self.depth + 1
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Critic(nn.Module):
+    """r_theta(x): (B, C, H, W) in [0,1] -> scores (B, 1, H - p + 1, W - p + 1), large where noisy."""
+
+    def __init__(self, architecture: Architecture, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.architecture = architecture
+        widths = [architecture.channels] + [architecture.width] * (architecture.depth - 1) + [1]
+        activation, gain = _ACTIVATIONS[architecture.activation]
+        layers: list[nn.Module] = []
+        for n, (fan_in, fan_out) in enumerate(pairwise(widths)):
+            convolution = nn.Conv2d(fan_in, fan_out, 3)
+            last = n == architecture.depth - 1
+            std = (1.0 if last else gain) / (9 * fan_in) ** 0.5
+            with torch.no_grad():
+                convolution.weight.normal_(0.0, std, generator=generator)
+                nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
+            layers += [convolution] if last else [convolution, activation()]
+        self.layers = nn.Sequential(*layers)
+
+    @property
+    def patch(self) -> int:
+        return self.architecture.patch
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x)  # type: ignore[no-any-return]

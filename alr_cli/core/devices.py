@@ -1,0 +1,63 @@
+"""Where the arithmetic happens: device, precision, and how much of a picture fits at once"""
+
+from __future__ import annotations
+
+import os
+
+import torch
+from torch import Tensor
+
+from alr_cli.core.critic import Critic
+from alr_cli.errors import DeviceError
+
+# Feature maps a layer keeps for the gradient: its output, its activation and the gradient of both.
+_MAPS_PER_LAYER = 4
+_CPU_TILE_BYTES = 600_000_000
+
+
+def choose(name: str) -> torch.device:
+    """auto, cpu, cuda, cuda:N or mps -> the device. Only `auto` falls back; a named one must be there."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise DeviceError(f"the device {name!r} is not available; use --device auto or cpu") from error
+    return device
+
+
+def choose_precision(name: str, device: torch.device) -> torch.dtype:
+    """auto, float32 or bfloat16 -> the type of the critic's convolutions on `device`."""
+    if name == "float32" or (name == "auto" and not has_fast_bfloat16(device)):
+        return torch.float32
+    return torch.bfloat16
+
+
+def precision_name(precision: torch.dtype) -> str:
+    return str(precision).removeprefix("torch.")
+
+
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Whether the processor multiplies bfloat16 natively; emulated it would be slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    if device.type == "cpu":
+        return torch.backends.mkldnn.is_available() and torch.cpu._is_avx512_bf16_supported()
+    return False
+
+
+def automatic_tile(critic: Critic, x: Tensor, device: torch.device) -> int:
+    """The side in pixels of the largest square block whose feature maps fit the memory budget; 0 if the
+    whole picture x (B, C, H, W) does."""
+    architecture = critic.architecture
+    per_pixel = 4 * x.shape[0] * architecture.depth * architecture.width * _MAPS_PER_LAYER
+    budget = _CPU_TILE_BYTES
+    if device.type == "cuda":
+        budget = torch.cuda.mem_get_info(device)[0] // 3
+    elif hasattr(os, "sysconf") and "SC_AVPHYS_PAGES" in os.sysconf_names:
+        budget = min(budget, os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 3)
+    if x.shape[-2] * x.shape[-1] * per_pixel <= budget:
+        return 0
+    side = int((budget / per_pixel) ** 0.5)
+    return max(64, side - side % 32)

@@ -1,0 +1,91 @@
+"""E(x) = 1/N [ 1/C ||A x - y||^2 + lam sum_i r_theta(x_i) ]    (eq. 2 and 4)
+
+N counts the pixels of the frame, C the channels. Dividing both terms by the same N makes lam independent
+of the size of the picture and of how much of it was observed. With the unknown extended beyond the frame
+(see `extended`) every pixel of the frame lies in exactly p^2 patches and sum_i / N is eq. 3's mean up to
+the border's share.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from alr_cli.core.operators import LinearOperator
+from alr_cli.core.regularizer import Regularizer
+
+
+class DataTerm(Protocol):
+    """A negative log-likelihood, up to scale, of the observation given z = A x."""
+
+    def value_and_grad(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """z: (B, C, H, W) -> (sum over pixels and channels (B,), gradient like z)."""
+        ...
+
+
+@dataclass(frozen=True)
+class SquaredError:
+    """||z - y||^2 summed per picture: Gaussian noise of one known level."""
+
+    y: Tensor
+
+    def value_and_grad(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        difference = z - self.y
+        return difference.square().sum(dim=(1, 2, 3)), 2.0 * difference
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The energy of each picture of a batch and its two terms, (B,): energy = data + lam * regularizer."""
+
+    energy: Tensor
+    data: Tensor
+    regularizer: Tensor
+
+
+class Energy:
+    """E and its gradient for a batch.
+
+    operator: A, from the (possibly extended) unknown to the observation.  data: the data term at A x.
+    regularizer: R.  lam: a number or (B,).  pixels: N, those of the frame.
+    free: (1 or B, 1 or C, H, W), 1 where x may move, or None; elsewhere x is held (exactly known pixels).
+    """
+
+    def __init__(
+        self,
+        operator: LinearOperator,
+        data: DataTerm,
+        regularizer: Regularizer,
+        lam: float | Tensor,
+        pixels: int,
+        free: Tensor | None = None,
+    ) -> None:
+        self.operator = operator
+        self.data = data
+        self.regularizer = regularizer
+        self.lam = torch.as_tensor(lam, dtype=torch.float32)
+        self.pixels = pixels
+        self.free = free
+
+    @property
+    def curvature(self) -> float:
+        """The largest curvature of the data term, 2 ||A||^2 / (N C); its inverse is a natural step."""
+        return 2.0 * self.operator.norm**2 / (self.pixels * self.regularizer.channels)
+
+    def value_and_grad(self, x: Tensor) -> tuple[Terms, Tensor]:
+        """x: (B, C, H, W) -> (terms, dE/dx like x)."""
+        lam = self.lam.to(x)
+        misfit, misfit_gradient = self.data.value_and_grad(self.operator.forward(x))
+        mean_score, gradient = self.regularizer.value_and_grad(x)
+        halo = self.regularizer.patch - 1
+        patches_per_pixel = (x.shape[-2] - halo) * (x.shape[-1] - halo) / self.pixels
+        data = misfit / (self.pixels * self.regularizer.channels)
+        regularizer = mean_score * patches_per_pixel
+        gradient = gradient * (lam * patches_per_pixel).reshape(-1, 1, 1, 1)
+        gradient += self.operator.adjoint(misfit_gradient) / (self.pixels * self.regularizer.channels)
+        if self.free is not None:
+            gradient = gradient * self.free
+        return Terms(data + lam * regularizer, data, regularizer), gradient

@@ -1,0 +1,60 @@
+"""P_c and P_n: all p x p patches of a set of pictures, sampled uniformly    (sec. 3.2)
+
+Pictures are decoded once and kept as rows of one flat table (pixels, channels); a batch of patches is one
+gather. Sampling costs microseconds and is never what training waits for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class PatchSource:
+    """Uniform samples from all p x p patches of `pictures`.
+
+    pictures: arrays (H, W, C), uint8 on [0,255] or float32 on [0,1], H and W at least p.
+    """
+
+    def __init__(self, pictures: Sequence[np.ndarray], patch: int) -> None:
+        if not pictures:
+            raise ValueError("no pictures to sample patches from")
+        if any(min(picture.shape[:2]) < patch for picture in pictures):
+            raise ValueError(f"every picture must be at least {patch} x {patch}")
+        if any(picture.dtype != pictures[0].dtype for picture in pictures):
+            pictures = [as_float(picture) for picture in pictures]
+        heights = torch.tensor([picture.shape[0] for picture in pictures])
+        self.widths = torch.tensor([picture.shape[1] for picture in pictures])
+        self.starts = torch.cumsum(heights * self.widths, 0) - heights * self.widths
+        self.columns = self.widths - patch + 1
+        self.ends = torch.cumsum((heights - patch + 1) * self.columns, 0)  # of the patches, counted through
+        rows = [picture.reshape(-1, picture.shape[2]) for picture in pictures]
+        self.table = torch.from_numpy(np.concatenate(rows))
+        self.patch = patch
+        self.offset = torch.arange(patch)
+
+    def __len__(self) -> int:
+        """How many patches there are."""
+        return int(self.ends[-1])
+
+    def sample(self, count: int, generator: torch.Generator) -> Tensor:
+        """(count, C, p, p) float32, on the pictures' scale, drawn with replacement."""
+        number = torch.randint(len(self), (count,), generator=generator)
+        picture = torch.searchsorted(self.ends, number, right=True)
+        number = number - torch.where(picture > 0, self.ends[picture - 1], 0)
+        columns = self.columns[picture]
+        row, column = number // columns, number % columns
+        rows = (row[:, None] + self.offset) * self.widths[picture][:, None]
+        index = (self.starts[picture] + column)[:, None, None] + rows[:, :, None] + self.offset
+        patches = self.table[index].permute(0, 3, 1, 2)
+        return patches.float().div_(255.0) if patches.dtype == torch.uint8 else patches.contiguous()
+
+
+def as_float(picture: np.ndarray) -> np.ndarray:
+    """uint8 [0,255] or float [0,1] -> float32 [0,1]."""
+    if picture.dtype == np.uint8:
+        return picture.astype(np.float32) / np.float32(255)
+    return picture.astype(np.float32)

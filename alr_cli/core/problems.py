@@ -1,0 +1,110 @@
+"""y = A x + eps with the unknown extended beyond the frame: what eq. 1 is for each command
+
+Nobody observed the pixels beyond the frame. The unknown therefore reaches p - 1 pixels further on every
+side (and further by the kernel's radius where a blur mixes them in); those pixels start as a reflection and
+only the regularizer sees them. Every pixel of the frame then lies in exactly p^2 patches. Padding by
+reflection instead would count border pixels twice: its energy is another one, and 3 dB worse in a step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from alr_cli.core.operators import Boundary, Compose, Convolution, Crop, Downsample, LinearOperator, Mask
+
+
+@dataclass(frozen=True)
+class Problem:
+    """An observation and how it came about.
+
+    operator: A, from the extended unknown to y.  y: (B, C, H', W').  start: the extended unknown to begin
+    with.  frame: (H, W) of the picture asked for.  free: 1 where the unknown may move, or None for everywhere.
+    """
+
+    operator: LinearOperator
+    y: Tensor
+    start: Tensor
+    frame: tuple[int, int]
+    free: Tensor | None = None
+
+    @property
+    def pixels(self) -> int:
+        return self.frame[0] * self.frame[1]
+
+    def crop(self, x: Tensor) -> Tensor:
+        """The frame of an extended picture."""
+        top = (x.shape[-2] - self.frame[0]) // 2
+        left = (x.shape[-1] - self.frame[1]) // 2
+        return x[..., top : top + self.frame[0], left : left + self.frame[1]]
+
+
+def denoising(y: Tensor, patch: int) -> Problem:
+    """A = identity."""
+    start = extend(y, patch - 1)
+    return Problem(Crop(_shape(start), patch - 1), y, start, _shape(y))
+
+
+def deblurring(y: Tensor, kernel: np.ndarray, patch: int, boundary: Boundary = "valid") -> Problem:
+    """A = true convolution with `kernel`; "valid" leaves the blurred-in pixels beyond the frame unknown."""
+    rows, columns = (side // 2 for side in kernel.shape)
+    if boundary == "valid":
+        start = extend(extend(y, rows, columns), patch - 1)
+        shape = (y.shape[-2] + 2 * rows, y.shape[-1] + 2 * columns)
+    else:
+        start, shape = extend(y, patch - 1), _shape(y)
+    operator = Compose(Convolution(kernel, shape, boundary), Crop(_shape(start), patch - 1))
+    return Problem(operator, y, start, _shape(y))
+
+
+def inpainting(y: Tensor, missing: Tensor, patch: int, exact: bool = False) -> Problem:
+    """A = mask. missing: (H, W) bool.  exact: hold the known pixels instead of fitting them (sigma = 0)."""
+    known = (~missing).to(y)
+    start = extend(fill(y, known), patch - 1)
+    crop = Crop(_shape(start), patch - 1)
+    operator = Compose(Mask(known), crop)
+    free = 1.0 - crop.adjoint(known[None, None]) if exact else None
+    return Problem(operator, y * known, start, _shape(y), free)
+
+
+def downsampling(y: Tensor, factor: int, kernel: np.ndarray, shape: tuple[int, int], patch: int) -> Problem:
+    """A = blur and keep every factor-th pixel of a picture of `shape`, reflected at its borders."""
+    coarse = torch.nn.functional.interpolate(y, size=shape, mode="bilinear", align_corners=False)
+    start = extend(coarse, patch - 1)
+    operator = Compose(Downsample(factor, kernel, shape, "reflect"), Crop(_shape(start), patch - 1))
+    return Problem(operator, y, start, shape)
+
+
+def extend(x: Tensor, rows: int, columns: int | None = None) -> Tensor:
+    """Reflect x by `rows` above and below and `columns` left and right, as often as its size demands."""
+    columns = rows if columns is None else columns
+    index = [
+        torch.from_numpy(np.pad(np.arange(size), margin, mode="reflect")).to(x.device)
+        for size, margin in zip(x.shape[-2:], (rows, columns), strict=True)
+    ]
+    return x.index_select(-2, index[0]).index_select(-1, index[1])
+
+
+def fill(y: Tensor, known: Tensor) -> Tensor:
+    """A smooth first guess of the missing pixels: averages of ever coarser neighbourhoods (push and pull).
+
+    y: (B, C, H, W).  known: (H, W), 1 where y holds.
+    """
+    weight = known.expand(1, 1, *known.shape)
+    if bool((weight > 0).all()) or min(y.shape[-2:]) == 1:
+        total = weight.sum().clamp_min(1.0)
+        mean = (y * weight).sum(dim=(-2, -1), keepdim=True) / total
+        return y * weight + mean * (1 - weight)
+    pool = torch.nn.functional.avg_pool2d
+    coarse_weight = pool(weight, 2, ceil_mode=True)
+    coarse = pool(y * weight, 2, ceil_mode=True) / coarse_weight.clamp_min(1e-6)
+    coarse = fill(coarse, (coarse_weight > 0).to(y)[0, 0])
+    guess = torch.nn.functional.interpolate(coarse, size=y.shape[-2:], mode="bilinear", align_corners=False)
+    return y * weight + guess * (1 - weight)
+
+
+def _shape(x: Tensor) -> tuple[int, int]:
+    return x.shape[-2], x.shape[-1]

@@ -1,0 +1,202 @@
+"""x* = arg min E(x), pixels in and pixels out: the one path that every command shares    (eq. 4)"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from alr_cli.core import devices, problems
+from alr_cli.core.energy import Energy, SquaredError
+from alr_cli.core.operators import Boundary
+from alr_cli.core.problems import Problem
+from alr_cli.core.regularizer import LocalRegularizer
+from alr_cli.core.solver import DEFAULT_ITERATIONS, Method, Record, Solution, solve
+from alr_cli.errors import DeviceError, NonFiniteError, WeightsError
+
+if TYPE_CHECKING:
+    from alr_cli.files.weights import Weights
+
+DEFAULT_METHOD: Method = "adam"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How an energy is minimised, and on what.
+
+    strength: multiplies the fitted lambda.  lam: replaces it.  solver: adam, gd, nmapg or default.
+    max_iter, tol: None for the solver's own.  tile: side of the blocks the critic scores at once in pixels,
+    None for automatic, 0 for the whole picture.  precision: auto, float32 or bfloat16.  device: auto, cpu,
+    cuda, cuda:N or mps.
+    """
+
+    strength: float = 1.0
+    lam: float | None = None
+    solver: str = "default"
+    max_iter: int | None = None
+    tol: float | None = None
+    tile: int | None = None
+    precision: str = "auto"
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a progress callback gets."""
+
+    iteration: int
+    max_iter: int
+    energy: float
+
+
+@dataclass(frozen=True)
+class Restoration:
+    """A restored picture (H, W, C) float32, not clamped, and how it was reached; terms as in energy.py."""
+
+    pixels: np.ndarray
+    stop: str
+    iterations: int
+    energy: float
+    data_term: float
+    regularizer: float
+    lam: float
+    sigma: float
+    device: str
+    precision: str
+    tile: int
+
+
+Callback = Callable[[Step], None]
+
+
+class Restorer:
+    """A critic and settings, ready for any number of pictures.
+
+    Raises DeviceError when the device is missing, and from its methods when memory runs out even with the
+    smallest tiles; NonFiniteError when the descent leaves the numbers; WeightsError when a picture has
+    other channels than the critic can see.
+    """
+
+    def __init__(self, weights: Weights, settings: Settings) -> None:
+        self.device = devices.choose(settings.device)
+        self.precision = devices.choose_precision(settings.precision, self.device)
+        self.weights = weights
+        self.settings = settings
+        self.channels = weights.channels
+        self.sigma_range = weights.sigma_range
+        self.method: Method = (
+            DEFAULT_METHOD if settings.solver == "default" else cast(Method, settings.solver)
+        )
+        self._critic = weights.critic.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def denoise(self, pixels: np.ndarray, sigma: float, callback: Callback | None = None) -> Restoration:
+        """pixels: (H, W, C) in [0,1] with Gaussian noise of standard deviation sigma on that scale."""
+        if sigma == 0:
+            return self._unchanged(pixels)
+        return self._minimise(problems.denoising(self._batch(pixels), self._critic.patch), sigma, callback)
+
+    def deblur(
+        self,
+        pixels: np.ndarray,
+        kernel: np.ndarray,
+        sigma: float,
+        boundary: str = "valid",
+        callback: Callback | None = None,
+    ) -> Restoration:
+        """pixels: (H, W, C), convolved with `kernel` (h, w), plus noise of standard deviation sigma."""
+        batch = self._batch(pixels)
+        problem = problems.deblurring(batch, kernel, self._critic.patch, cast(Boundary, boundary))
+        return self._minimise(problem, sigma, callback)
+
+    def inpaint(
+        self, pixels: np.ndarray, mask: np.ndarray, sigma: float, callback: Callback | None = None
+    ) -> Restoration:
+        """mask: (H, W), True where pixels are missing. With sigma = 0 the known pixels come back exactly."""
+        missing = torch.from_numpy(np.ascontiguousarray(mask, dtype=bool)).to(self.device)
+        batch = self._batch(np.where(mask[..., None], 0.0, pixels))
+        problem = problems.inpainting(batch, missing, self._critic.patch, exact=sigma == 0)
+        restoration = self._minimise(problem, sigma, callback)
+        if sigma == 0:  # bit for bit, not merely to rounding
+            restoration.pixels[~mask] = pixels[~mask]
+        return restoration
+
+    def lam_for(self, sigma: float) -> float:
+        """lambda at a noise level: the fitted one times the strength, unless it was set."""
+        if self.settings.lam is not None:
+            return self.settings.lam
+        # Without noise the balance is moot where pixels are held; elsewhere a little noise keeps it sane.
+        return self.settings.strength * self.weights.lam(max(sigma, self.sigma_range[0] / 10))
+
+    def _batch(self, pixels: np.ndarray) -> Tensor:
+        """(H, W, C) -> (B, C', H, W): a gray critic sees the channels of a colour picture one by one."""
+        channels = pixels.shape[2]
+        x = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32)).to(
+            self.device
+        )
+        if channels == self.channels:
+            return x[None]
+        if self.channels == 1:
+            return x[:, None]
+        raise WeightsError(
+            f"the critic {self.weights.name} sees {self.channels} channels and the picture has {channels}; "
+            "choose a gray critic with -w, or none"
+        )
+
+    def _unchanged(self, pixels: np.ndarray) -> Restoration:
+        return Restoration(
+            pixels.astype(np.float32, copy=True),
+            *("converged", 0, 0.0, 0.0, 0.0, 0.0, 0.0),
+            *(str(self.device), devices.precision_name(self.precision), 0),
+        )
+
+    def _minimise(self, problem: Problem, sigma: float, callback: Callback | None) -> Restoration:
+        lam = self.lam_for(sigma)
+        tile = self.settings.tile
+        side = devices.automatic_tile(self._critic, problem.start, self.device) if tile is None else tile
+        while True:
+            try:
+                solution = self._solve(problem, lam, side, callback)
+                break
+            except (torch.OutOfMemoryError, MemoryError) as error:
+                side = (side or max(problem.start.shape[-2:])) // 2
+                if side < 32:
+                    raise DeviceError(
+                        f"not enough memory on {self.device} for {problem.frame[1]} x {problem.frame[0]} pixels "
+                        "even with small tiles; restore a crop or use a machine with more"
+                    ) from error
+        if solution.stop == "non_finite":
+            raise NonFiniteError(
+                "the numbers went non-finite; lower --strength or --lam, or use --precision float32"
+            )
+        terms = solution.history[-1].terms
+        pixels = problem.crop(solution.x).detach().cpu().numpy()
+        return Restoration(
+            pixels=np.ascontiguousarray(pixels.reshape(-1, *problem.frame).transpose(1, 2, 0)),
+            stop=solution.stop,
+            iterations=solution.history[-1].iteration,
+            energy=float(terms.energy.mean()),
+            data_term=float(terms.data.mean()),
+            regularizer=float(terms.regularizer.mean()),
+            lam=lam,
+            sigma=sigma,
+            device=str(self.device),
+            precision=devices.precision_name(self.precision),
+            tile=side,
+        )
+
+    def _solve(self, problem: Problem, lam: float, side: int, callback: Callback | None) -> Solution:
+        regularizer = LocalRegularizer(self._critic, side, self.precision)
+        energy = Energy(
+            problem.operator, SquaredError(problem.y), regularizer, lam, problem.pixels, problem.free
+        )
+        limit = self.settings.max_iter or DEFAULT_ITERATIONS[self.method]
+
+        def report(record: Record) -> None:
+            if callback is not None:
+                callback(Step(record.iteration, limit, float(record.terms.energy.mean())))
+
+        return solve(energy, problem.start, self.method, limit, self.settings.tol, report)
