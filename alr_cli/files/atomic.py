@@ -1,0 +1,156 @@
+"""Bytes from the disk and to it: a written file is the old one or the new one, never half of either."""
+
+import os
+import secrets
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from alr_cli.errors import InputError, OutputError
+
+MAX_BYTES = 4 * 2**30
+_PIECE = 1 << 20
+_HEAD = 4096
+
+
+def shown(name: str | Path, stream: str = "standard input") -> str:
+    """How a sentence names a file; "-" is a stream."""
+    return stream if str(name) == "-" else str(name)
+
+
+def read_bytes(
+    path: str | Path, *, check: Callable[[bytes], object] | None = None, max_bytes: int = MAX_BYTES
+) -> bytes:
+    """The file's bytes, never of a URL. `check` sees the first 4096 and may refuse the rest (by InputError).
+
+    Raises InputError for a file that is missing, empty, a folder, not readable, or larger than `max_bytes`.
+    """
+    try:
+        with Path(path).open("rb") as stream:
+            return read_stream(stream, str(path), check=check, max_bytes=max_bytes)
+    except FileNotFoundError as error:
+        hint = "download it first" if "://" in str(path) else "check the name"
+        raise InputError(f"cannot read {shown(path)}: there is no such file; {hint}") from error
+    except IsADirectoryError as error:
+        raise InputError(f"cannot read {shown(path)}: it is a folder; name the files in it") from error
+    except PermissionError as error:
+        raise InputError(f"cannot read {shown(path)}: permission denied; check its access rights") from error
+    except (OSError, ValueError) as error:  # ValueError: a name with a null byte
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"cannot read {shown(path)}: {reason}; check the name and the disk") from error
+
+
+def read_stream(
+    stream: BinaryIO,
+    name: str = "-",
+    *,
+    check: Callable[[bytes], object] | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> bytes:
+    """Everything in a stream, judged by `check` once its first bytes are there."""
+    head = b""
+    while len(head) < _HEAD and (piece := stream.read(_HEAD - len(head))):
+        head += piece
+    if not head:
+        raise InputError(f"cannot read {shown(name)}: it is empty; check that it was written completely")
+    if check:
+        try:
+            check(head)
+        except InputError as error:
+            raise InputError(f"cannot read {shown(name)}: {error}") from error
+    pieces, size = [head], len(head)
+    while piece := stream.read(_PIECE):
+        pieces.append(piece)
+        size += len(piece)
+        if size > max_bytes:
+            raise InputError(
+                f"cannot read {shown(name)}: it is larger than {max_bytes / 2**30:g} GiB; crop it first"
+            )
+    return b"".join(pieces)
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a temporary file beside `path`, flush it to the disk, rename it into place (OutputError).
+
+    Whatever interrupts it, `path` holds old bytes or new ones. A replaced file keeps its rights
+    and, where allowed, its owner; a new one gets those of the umask. Symbolic links are followed; devices and
+    pipes are written directly. The temporary file is called `.NAME.alr-XXXXXXXX.tmp` and remains only after
+    kill -9.
+    """
+    try:
+        target = Path(os.path.realpath(path))
+        old = _stat(target)
+        if old and stat.S_ISDIR(old.st_mode):
+            raise OutputError(f"cannot write {path}: it is a folder; name a file in it")
+        if old and not stat.S_ISREG(old.st_mode):
+            with target.open("wb", buffering=0) as stream:
+                _write_all(stream.fileno(), data)
+            return
+        if old and not os.access(target, os.W_OK):
+            raise OutputError(f"cannot write {path}: it is write-protected; change its access rights")
+        _replace(target, data, old)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}; {_remedy(error)}") from error
+    except ValueError as error:  # a name with a null byte
+        raise OutputError(f"cannot write {path!r}: {error}; choose another name") from error
+
+
+def _remedy(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "make its folder first"
+    if isinstance(error, PermissionError):
+        return "check the access rights of its folder"
+    return "nothing was changed; make room or choose another place"
+
+
+def _stat(target: Path) -> os.stat_result | None:
+    try:
+        return target.stat()
+    except FileNotFoundError:
+        return None
+
+
+def _replace(target: Path, data: bytes, old: os.stat_result | None) -> None:
+    name = os.fsdecode(os.fsencode(target.name)[:200])
+    temporary = target.with_name(f".{name}.alr-{secrets.token_hex(4)}.tmp")
+    try:
+        # the mode is cut by the umask, as for every new file
+        handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o666)
+        try:
+            if old:
+                _inherit(handle, old)
+            _write_all(handle, data)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        temporary.replace(target)
+    except BaseException:  # Ctrl-C too must leave nothing behind
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    _sync_folder(target.parent)
+
+
+def _inherit(handle: int, old: os.stat_result) -> None:
+    if hasattr(os, "fchown"):
+        with suppress(OSError):
+            os.fchown(handle, old.st_uid, old.st_gid)
+        os.fchmod(handle, stat.S_IMODE(old.st_mode))
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(handle, view) :]
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the renaming itself survive a power cut, where the system can."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

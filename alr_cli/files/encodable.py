@@ -1,0 +1,121 @@
+"""What each format can hold: refused with the remedy when it matters, noted by name when it is left out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from alr_cli.errors import OutputError
+from alr_cli.files.everyday import whole_dpi
+from alr_cli.files.exif import PREFIX, orientation_only, read_block, resolution_of_block
+from alr_cli.files.picture import Depth, Format, Picture
+from alr_cli.files.png import colour_chunks, says_more_than_srgb
+
+
+@dataclass(frozen=True)
+class Container:
+    """The abilities of a format. segment: most bytes of an EXIF or XMP block."""
+
+    label: str
+    depths: tuple[Depth, ...]
+    max_side: int
+    alpha: bool = True
+    icc: bool = True
+    exif: bool = True
+    dpi: bool = True
+    segment: int = 2**31 - 1
+
+
+CONTAINERS: dict[Format, Container] = {
+    "png": Container("PNG", ("uint8", "uint16"), 2**31 - 1),
+    "jpeg": Container("JPEG", ("uint8",), 65500, alpha=False, segment=65533),
+    "tiff": Container("TIFF", ("uint8", "uint16", "float32"), 2**31 - 1),
+    "webp": Container("WebP", ("uint8",), 16383, dpi=False),
+    "bmp": Container("BMP", ("uint8",), 2**31 - 1, alpha=False, icc=False, exif=False),
+    "pnm": Container("PNM", ("uint8", "uint16"), 2**31 - 1, alpha=False, icc=False, exif=False, dpi=False),
+}
+_BITS: dict[Depth, str] = {"uint8": "8", "uint16": "16", "float32": "32"}
+_XMP_OVERHEAD = 29
+
+
+def stripped(picture: Picture) -> Picture:
+    """Without EXIF, XMP, comments and captions. What decides how the picture looks stays: profile, colour
+    chunks, resolution, and an orientation other than the normal one in an EXIF of its own."""
+    return replace(
+        picture, exif=orientation_only(picture.exif), xmp=None, extras=colour_chunks(picture), notes=()
+    )
+
+
+def refusals(picture: Picture, format: Format, depth: Depth, drop_alpha: bool) -> Iterator[str]:
+    """Reasons, each with its remedy, why `format` cannot hold the picture."""
+    container = CONTAINERS[format]
+    if depth not in container.depths:
+        held = " or ".join(_BITS[each] for each in container.depths)
+        others = _one_of([each.label for each in CONTAINERS.values() if depth in each.depths])
+        yield (
+            f"{container.label} holds {held} bits per sample and the picture has {_BITS[depth]}; "
+            f"add --depth {_BITS[container.depths[-1]]} or write {others}"
+        )
+    if picture.alpha is not None and not container.alpha and not drop_alpha:
+        yield f"{container.label} cannot hold transparency; add --drop-alpha or write PNG, TIFF or WebP"
+    if max(picture.height, picture.width) > container.max_side:
+        yield (
+            f"{container.label} holds at most {container.max_side} pixels a side and the picture is "
+            f"{picture.width} x {picture.height}; write PNG or TIFF"
+        )
+    blocks = ("EXIF", picture.exif, len(PREFIX)), ("XMP", picture.xmp, _XMP_OVERHEAD)
+    for name, block, overhead in blocks:
+        if container.exif and block and len(block) + overhead > container.segment:
+            yield f"{container.label} cannot hold {len(block)} bytes of {name}; add --strip or write PNG"
+
+
+def _one_of(names: list[str]) -> str:
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def losses(picture: Picture, format: Format, depth: Depth, drop_alpha: bool) -> Iterator[str]:
+    """Sentences for the person about what the output will not hold or hold differently."""
+    container = CONTAINERS[format]
+    lost = []
+    if picture.icc and not container.icc:
+        lost.append("the colour profile")
+    if picture.exif and not container.exif:
+        lost.append("EXIF")
+    if picture.xmp and not container.exif:
+        lost.append("XMP")
+    if picture.dpi and not container.dpi and resolution_of_block(picture.exif) != picture.dpi:
+        lost.append("the resolution")
+    if picture.alpha is not None and drop_alpha and not container.alpha:
+        lost.append("transparency")
+    if format != picture.format:
+        lost += sorted(
+            {f"{name} data" for name, payload in picture.extras if says_more_than_srgb((name, payload))}
+        )
+    if format == "tiff" and picture.exif and picture.format != "tiff":
+        lost += [] if read_block(picture.exif) else ["EXIF (damaged)"]
+    if lost:
+        yield f"{container.label} leaves out {', '.join(lost)}"
+    if format == "tiff" and picture.exif and picture.format != "tiff":
+        yield "EXIF becomes TIFF tags: a preview in it is left out, maker notes may become unreadable"
+    if format == "webp" and picture.channels == 1:
+        yield "WebP has no gray: three equal channels are written"
+    if format == "webp" and picture.alpha is not None and bool((picture.alpha >= 1).all()):
+        yield "WebP does not store an alpha channel that is opaque everywhere"
+    if (
+        format == "jpeg"
+        and picture.dpi
+        and not np.allclose(whole_dpi(picture.dpi), picture.dpi, rtol=0, atol=0.05)
+    ):
+        yield f"JPEG holds whole numbers: {picture.dpi[0]:.2f} dpi is rounded"
+    if picture.depth == "float32" and depth != "float32" and _outside(picture):
+        yield "values outside [0,1] are clamped"
+
+
+def _outside(picture: Picture) -> bool:
+    return bool(np.nanmin(picture.pixels) < 0 or np.nanmax(picture.pixels) > 1)
+
+
+def refuse(picture: Picture, format: Format, depth: Depth, drop_alpha: bool) -> None:
+    """Raise the first refusal as OutputError."""
+    for reason in refusals(picture, format, depth, drop_alpha):
+        raise OutputError(reason)

@@ -1,0 +1,187 @@
+"""TIFF directories as raw bytes: read leniently, written exactly, so that tags travel uninterpreted."""
+
+import struct
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from alr_cli.errors import InputError
+
+SIZES = {
+    1: 1,
+    2: 1,
+    3: 2,
+    4: 4,
+    5: 8,
+    6: 1,
+    7: 1,
+    8: 2,
+    9: 4,
+    10: 8,
+    11: 4,
+    12: 8,
+    13: 4,
+    16: 8,
+    17: 8,
+    18: 8,
+}
+"""Bytes of one value of each TIFF data type; 16 to 18 exist in BigTIFF only."""
+POINTERS = {34665, 34853, 40965}
+"""Tags that point to a directory of their own: Exif, GPS, interoperability."""
+MAX_ENTRIES = 4096
+MAX_PAGES = 65536
+
+_UNSIGNED = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8"}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Byte order and offset width of a TIFF."""
+
+    order: Literal["<", ">"]
+    big: bool = False
+
+    @property
+    def count(self) -> struct.Struct:
+        return struct.Struct(self.order + ("Q" if self.big else "H"))
+
+    @property
+    def entry(self) -> struct.Struct:
+        return struct.Struct(self.order + ("HHQ8s" if self.big else "HHI4s"))
+
+    @property
+    def offset(self) -> struct.Struct:
+        return struct.Struct(self.order + ("Q" if self.big else "I"))
+
+    @property
+    def header(self) -> bytes:
+        """Everything before the offset of the first directory."""
+        sign = b"II" if self.order == "<" else b"MM"
+        if self.big:
+            return sign + struct.pack(self.order + "HHH", 43, 8, 0)
+        return sign + struct.pack(self.order + "H", 42)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One tag: data type and raw value in the byte order of its file, or the directory that it points to."""
+
+    type: int
+    value: bytes
+    directory: "dict[int, Entry] | None" = None
+
+    @property
+    def length(self) -> int:
+        return 1 if self.directory is not None else len(self.value) // SIZES[self.type]
+
+    def numbers(self, layout: Layout) -> tuple[int, ...]:
+        """The value as unsigned integers, or () where the type is another."""
+        kind = _UNSIGNED.get(self.type)
+        return tuple(np.frombuffer(self.value, layout.order + kind).tolist()) if kind else ()
+
+    def ratios(self, layout: Layout) -> tuple[float, ...]:
+        """The value of a RATIONAL, or () where the type is another or a denominator is zero."""
+        if self.type != 5:
+            return ()
+        pairs = np.frombuffer(self.value, layout.order + "u4").reshape(-1, 2).tolist()
+        return tuple(top / bottom for top, bottom in pairs) if all(bottom for _, bottom in pairs) else ()
+
+
+Directory = dict[int, Entry]
+
+
+def open_tiff(data: bytes) -> tuple[Layout, int]:
+    """Layout of a TIFF and the offset of its first directory (InputError if the header is damaged)."""
+    for order in ("<", ">"):
+        for big in (False, True):
+            layout = Layout("<" if order == "<" else ">", big)
+            if data.startswith(layout.header):
+                return layout, unpack(layout.offset, data, len(layout.header))[0]
+    raise InputError("its TIFF header is damaged; get an undamaged copy")
+
+
+def unpack(form: struct.Struct, data: bytes, offset: int) -> tuple[int, ...]:
+    """`form.unpack_from` that says "cut short" in place of struct.error."""
+    if not 0 <= offset <= len(data) - form.size:
+        raise InputError(
+            "a TIFF directory lies outside the file, which is damaged or cut short; get a complete copy"
+        )
+    return form.unpack_from(data, offset)
+
+
+def page_offsets(data: bytes, layout: Layout, first: int) -> list[int]:
+    """Where the directories of all pages lie (InputError for a chain that is broken or never ends)."""
+    offsets: list[int] = []
+    seen: set[int] = set()
+    offset = first
+    while offset:
+        if offset in seen or len(offsets) >= MAX_PAGES:
+            raise InputError("its list of pages never ends; get an undamaged copy")
+        seen.add(offset)
+        offsets.append(offset)
+        count = unpack(layout.count, data, offset)[0]
+        offset = unpack(layout.offset, data, offset + layout.count.size + count * layout.entry.size)[0]
+    if not offsets:
+        raise InputError("it holds no page; get an undamaged copy")
+    return offsets
+
+
+def read_directory(data: bytes, layout: Layout, offset: int, nested: int = 0) -> Directory:
+    """The tags at `offset`, without entries of unknown type or outside the file (InputError if it is itself)."""
+    count = unpack(layout.count, data, offset)[0]
+    start = offset + layout.count.size
+    if count > MAX_ENTRIES or start + count * layout.entry.size > len(data):
+        raise InputError(
+            "a TIFF directory lies outside the file, which is damaged or cut short; get a complete copy"
+        )
+    directory: Directory = {}
+    copied = 0
+    for code, kind, length, inline in layout.entry.iter_unpack(
+        data[start : start + count * layout.entry.size]
+    ):
+        size = SIZES.get(kind, 0) * length
+        at = layout.offset.unpack(inline)[0]
+        if size == 0 or (size > len(inline) and at + size > len(data)):
+            continue
+        if code in POINTERS:
+            if nested < 2 and kind in (4, 13, 16) and length == 1:
+                pointed = _sub_directory(data, layout, Entry(kind, inline[:size]).numbers(layout)[0], nested)
+                if pointed:
+                    directory[code] = Entry(4, b"", pointed)
+            continue
+        copied += size
+        if copied > 2 * len(data):  # overlapping values: together they may not outgrow the file
+            raise InputError("its TIFF tags overlap; get an undamaged copy")
+        directory[code] = Entry(kind, inline[:size] if size <= len(inline) else data[at : at + size])
+    return directory
+
+
+def _sub_directory(data: bytes, layout: Layout, offset: int, nested: int) -> Directory:
+    try:
+        return read_directory(data, layout, offset, nested + 1)
+    except InputError:  # a damaged Exif directory costs the Exif, not the picture
+        return {}
+
+
+def write_directory(directory: Directory, layout: Layout, base: int) -> bytes:
+    """The directory as bytes for the even offset `base`; its values and sub-directories follow it."""
+    codes = sorted(directory)
+    tail = base + layout.count.size + len(codes) * layout.entry.size + layout.offset.size
+    table, values = layout.count.pack(len(codes)), b""
+    inline = layout.offset.size
+    for code in codes:
+        entry = directory[code]
+        value = entry.value
+        position = tail + len(values) + len(values) % 2
+        if entry.directory is not None:
+            value, where = write_directory(entry.directory, layout, position), position
+        elif len(value) <= inline:
+            table += layout.entry.pack(code, entry.type, entry.length, value)
+            continue
+        else:
+            where = position
+        kind = 16 if entry.directory is not None and layout.big else entry.type
+        table += layout.entry.pack(code, kind, entry.length, layout.offset.pack(where))
+        values += b"\0" * (len(values) % 2) + value
+    return table + layout.offset.pack(0) + values

@@ -1,0 +1,86 @@
+"""A picture as the rest of the house sees it: pixels on [0,1], all else carried beside them untouched."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+Depth = Literal["uint8", "uint16", "float32"]
+Format = Literal["png", "jpeg", "tiff", "webp", "bmp", "pnm"]
+
+FULL: dict[Depth, float] = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
+"""The stored number that means 1.0."""
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One decoded picture.
+
+    pixels: (H, W, C) float32, C = 1 (gray) or 3 (RGB), on [0,1]; float files as they are, outside [0,1] too.
+    depth: sample type of the file; `encode` writes the same unless told otherwise.
+    alpha: (H, W) float32 on [0,1] or None; no restoration touches it, and it goes back bit for bit.
+    icc: colour profile. exif: TIFF block starting `II*` or `MM`, without the "Exif" prefix. xmp: packet.
+    dpi: (x, y) pixels per inch. extras: (name, payload) pairs that only the same format can hold: PNG chunks
+    and JPEG segments. notes: sentences for the person about what was expanded or cannot be kept.
+    """
+
+    pixels: NDArray[np.float32]
+    depth: Depth
+    format: Format
+    alpha: NDArray[np.float32] | None = None
+    icc: bytes | None = None
+    exif: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    notes: tuple[str, ...] = ()
+    xmp: bytes | None = None
+    extras: tuple[tuple[str, bytes], ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(height, width, channels), alpha not counted."""
+        return cast(tuple[int, int, int], self.pixels.shape)
+
+    @property
+    def height(self) -> int:
+        return self.shape[0]
+
+    @property
+    def width(self) -> int:
+        return self.shape[1]
+
+    @property
+    def channels(self) -> int:
+        return self.shape[2]
+
+    def with_pixels(self, pixels: NDArray[Any]) -> "Picture":
+        """The same picture with restored pixels of the same shape (ValueError otherwise)."""
+        if pixels.shape != self.shape:
+            raise ValueError(f"restored pixels are {pixels.shape}, the picture is {self.shape}")
+        return replace(self, pixels=np.asarray(pixels, np.float32))
+
+
+def from_samples(
+    samples: NDArray[Any], format: Format, *, alpha: bool = False, full: float | None = None
+) -> Picture:
+    """Numbers as a file stores them, (H, W) or (H, W, C [+ alpha]), to a picture on [0,1].
+
+    `full` is the stored value of 1.0 where it is not the type's own (a 12-bit TIFF, a PNM of maximum 1023).
+    """
+    depth: Depth = "float32" if samples.dtype.kind == "f" else "uint8" if samples.itemsize == 1 else "uint16"
+    if samples.ndim == 2:
+        samples = samples[..., None]
+    scale = np.float32(FULL[depth] if full is None else full)
+    with np.errstate(over="ignore", invalid="ignore"):  # 64-bit floats may overflow; inf is reported later
+        colour = samples[..., :-1] if alpha else samples
+        pixels = np.divide(colour, scale, dtype=np.float32, casting="unsafe")
+        opacity = np.divide(samples[..., -1], scale, dtype=np.float32, casting="unsafe") if alpha else None
+    return Picture(pixels, depth, format, opacity)
+
+
+def to_samples(picture: Picture, depth: Depth) -> NDArray[Any]:
+    """(H, W, C [+ alpha]) numbers of type `depth`: rounded to nearest and clamped; float32 as they are."""
+    planes = [picture.pixels] if picture.alpha is None else [picture.pixels, picture.alpha[..., None]]
+    if depth != "float32":
+        planes = [np.rint(np.clip(plane, 0, 1) * np.float32(FULL[depth])) for plane in planes]
+    return np.concatenate([plane.astype(depth) for plane in planes], axis=-1)

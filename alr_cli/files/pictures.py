@@ -1,0 +1,170 @@
+"""Pictures from bytes and to bytes: PNG, JPEG, TIFF, WebP, BMP and PNM.
+
+`decode` gives a `Picture`, `encode` takes one back; between them only `pixels` changes. What cannot be kept
+is refused, or said in `Picture.notes` (on reading) or by `check_encodable` (on writing). The picture is never
+rotated: its EXIF orientation goes through, so that it looks the same everywhere.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alr_cli.errors import InputError, OutputError
+from alr_cli.files import encodable, everyday, png, pnm, tiff
+from alr_cli.files.atomic import read_bytes, shown, write_atomic
+from alr_cli.files.limits import MAX_PIXELS
+from alr_cli.files.picture import Depth, Format, Picture, to_samples
+from alr_cli.files.quiet import quiet
+from alr_cli.files.sniff import EXTENSIONS, FORMATS, format_of_name, sniff
+
+__all__ = [
+    "EXTENSIONS",
+    "FORMATS",
+    "MAX_PIXELS",
+    "Depth",
+    "Format",
+    "Picture",
+    "check_encodable",
+    "decode",
+    "encode",
+    "format_of_name",
+    "read_bytes",
+    "read_picture",
+    "write_atomic",
+]
+
+_READERS: dict[Format, Callable[[bytes, int, int | None], Picture]] = {
+    "png": png.read,
+    "jpeg": everyday.read_jpeg,
+    "tiff": tiff.read,
+    "webp": everyday.read_webp,
+    "bmp": everyday.read_bmp,
+    "pnm": pnm.read,
+}
+_WRITERS: dict[Format, Callable[[NDArray[Any], Picture], bytes]] = {
+    "png": png.write,
+    "jpeg": everyday.write_jpeg,
+    "tiff": tiff.write,
+    "webp": everyday.write_webp,
+    "bmp": everyday.write_bmp,
+    "pnm": pnm.write,
+}
+
+_STDOUT = "standard output"
+
+
+def decode(
+    data: bytes,
+    name: str = "-",
+    *,
+    max_pixels: int = MAX_PIXELS,
+    page: int | None = None,
+    allow_nan: bool = False,
+) -> Picture:
+    """The picture in `data`, whose format its first bytes tell; `name` is for the error sentence alone.
+
+    page: which page or frame of a file with several, counted from 1. allow_nan: leave NaN in the pixels of a
+    float TIFF (for `inpaint`, where they mark what is missing). Whatever a decoder raises becomes InputError.
+    """
+    try:
+        known = sniff(data)
+        with quiet():
+            picture = _READERS[known](data, max_pixels, page)
+        return _judge_range(picture, allow_nan)
+    except InputError as error:
+        raise InputError(f"cannot read {shown(name)}: {error}") from error
+    except MemoryError as error:
+        raise InputError(
+            f"cannot read {shown(name)}: it needs more memory than there is; crop it first"
+        ) from error
+    except Exception as error:
+        detail = " ".join(f"{type(error).__name__}: {error}".split())[:160]
+        raise InputError(
+            f"cannot read {shown(name)}: it is damaged ({detail}); get an undamaged copy"
+        ) from error
+
+
+def _judge_range(picture: Picture, allow_nan: bool) -> Picture:
+    """Float files hold anything: NaN and infinity are refused, values outside [0,1] stay and are said."""
+    if picture.depth != "float32":
+        return picture
+    missing = int(np.isnan(picture.pixels).sum())
+    if missing and not allow_nan:
+        raise InputError(
+            f"{missing} of its values are NaN; fill them with alr inpaint, or replace them first"
+        )
+    if np.isinf(picture.pixels).any() or (picture.alpha is not None and not np.isfinite(picture.alpha).all()):
+        raise InputError("some of its values are infinite or its alpha is not finite; replace them first")
+    notes = picture.notes + ((f"{missing} values are NaN",) if missing else ())
+    if missing < picture.pixels.size:
+        low, high = float(np.nanmin(picture.pixels)), float(np.nanmax(picture.pixels))
+        if low < 0 or high > 1:
+            notes += (f"values outside [0,1]: min {low:.6g}, max {high:.6g}",)
+    return replace(picture, notes=notes)
+
+
+def read_picture(
+    path: str | Path, *, max_pixels: int = MAX_PIXELS, page: int | None = None, allow_nan: bool = False
+) -> Picture:
+    """`decode` of a file; of one that is no picture only the first bytes are read (InputError)."""
+    data = read_bytes(path, check=sniff)
+    return decode(data, str(path), max_pixels=max_pixels, page=page, allow_nan=allow_nan)
+
+
+def check_encodable(
+    picture: Picture,
+    format: Format,
+    *,
+    depth: Depth | None = None,
+    strip: bool = False,
+    drop_alpha: bool = False,
+    name: str = "-",
+) -> tuple[str, ...]:
+    """What `encode` would leave out or change, as sentences; what it would refuse is refused (OutputError).
+
+    Depends on nothing that a restoration changes, so that it can be asked before one.
+    """
+    wanted = depth or picture.depth
+    ready = encodable.stripped(picture) if strip else picture
+    try:
+        encodable.refuse(ready, format, wanted, drop_alpha)
+    except OutputError as error:
+        raise OutputError(f"cannot write {shown(name, _STDOUT)}: {error}") from error
+    return tuple(encodable.losses(ready, format, wanted, drop_alpha))
+
+
+def encode(
+    picture: Picture,
+    format: Format,
+    *,
+    depth: Depth | None = None,
+    strip: bool = False,
+    drop_alpha: bool = False,
+    name: str = "-",
+) -> bytes:
+    """The picture as a file of `format`, the same bytes for the same picture (OutputError if not possible).
+
+    depth: None keeps the picture's own; numbers are rounded to nearest and clamped. strip: without EXIF, XMP
+    and comments, with colour profile and a minimal EXIF for an orientation other than the normal one.
+    """
+    check_encodable(picture, format, depth=depth, strip=strip, drop_alpha=drop_alpha, name=name)
+    wanted = depth or picture.depth
+    if wanted != "float32" and not np.isfinite(picture.pixels).all():
+        raise OutputError(
+            f"cannot write {shown(name, _STDOUT)}: some pixels are not finite; only a float TIFF holds them"
+        )
+    ready = encodable.stripped(picture) if strip else picture
+    if not encodable.CONTAINERS[format].alpha:
+        ready = replace(ready, alpha=None)
+    if format != picture.format:
+        ready = replace(ready, extras=())
+    try:
+        with quiet():
+            return _WRITERS[format](to_samples(ready, wanted), ready)
+    except Exception as error:
+        detail = " ".join(f"{type(error).__name__}: {error}".split())[:160]
+        raise OutputError(f"cannot write {shown(name, _STDOUT)}: {detail}; try another format") from error

@@ -1,0 +1,191 @@
+"""TIFF: tags are read and judged here, tifffile decodes and encodes the pixels.
+
+tifffile is given a page reduced to the tags that describe its pixels. So no private tag, second page or
+vendor dialect is ever interpreted, axes follow from the tags and never from a shape, and all descriptive tags
+travel as raw bytes (in `Picture.exif`, which is a TIFF too).
+"""
+
+import io
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alr_cli.errors import InputError
+from alr_cli.files.exif import make_block, read_block, resolution, resolution_tags
+from alr_cli.files.ifd import (
+    Directory,
+    Entry,
+    Layout,
+    open_tiff,
+    page_offsets,
+    read_directory,
+    write_directory,
+)
+from alr_cli.files.limits import choose_page
+from alr_cli.files.picture import Picture, from_samples
+from alr_cli.files.tiff_form import COLORMAP, PIXEL_TAGS, VOLUME, Form
+
+SUBFILE, SUB_PAGES, XMP, LAYERS, ICC = 254, 330, 700, 37724, 34675
+
+_PIXEL_DETAILS = (
+    SUBFILE,
+    255,
+    263,
+    264,
+    265,
+    280,
+    281,
+    282,
+    283,
+    288,
+    289,
+    290,
+    291,
+    296,
+    297,
+    301,
+    COLORMAP,
+)
+_JPEG_DETAILS = (347, *range(512, 522), 529, 530, 532)
+_REPLACED = PIXEL_TAGS | {*_PIXEL_DETAILS, *_JPEG_DETAILS, SUB_PAGES, 340, 341, XMP, VOLUME, ICC, LAYERS}
+"""Pixel layout, and what `Picture` holds in fields of its own; every other tag is descriptive and is kept."""
+_MISSED = {SUB_PAGES: "sub-pages", LAYERS: "Photoshop layers", 301: "transfer function", 290: "gray response"}
+
+
+def read(data: bytes, max_pixels: int, page: int | None) -> Picture:
+    """Gray, RGB and palettes, with alpha or without, 1 to 16 bits and floats, in either byte order."""
+    layout, first = open_tiff(data)
+    offsets = page_offsets(data, layout, first)
+    index, notes = _choose(data, layout, offsets, page)
+    tags = read_directory(data, layout, offsets[index])
+    form = Form(tags, layout)
+    form.check(len(data), max_pixels)
+    picture = _to_picture(_pixels(data, layout, tags, form), form, tags, layout)
+    described = {code: tag for code, tag in tags.items() if code not in _REPLACED and tag.type < 16}
+    lost = [name for code, name in _MISSED.items() if code in tags]
+    if lost:
+        notes += (f"TIFF tags that cannot be kept: {', '.join(lost)}",)
+    return replace(
+        picture,
+        icc=tags[ICC].value if ICC in tags else None,
+        xmp=tags[XMP].value if XMP in tags else None,
+        exif=make_block(described, layout) if described else None,
+        dpi=resolution(tags, layout),
+        notes=notes + picture.notes,
+    )
+
+
+def _choose(data: bytes, layout: Layout, offsets: list[int], page: int | None) -> tuple[int, tuple[str, ...]]:
+    """Index of the page to read. Reduced copies of the first page are no pages of their own."""
+    if page is not None or len(offsets) > 32:
+        return choose_page(page, len(offsets), "page"), ()
+    kinds = [_kind(read_directory(data, layout, offset), layout) for offset in offsets]
+    if kinds[0] & 1:
+        raise InputError("it opens with a preview, as camera RAW files do; develop it to a 16-bit TIFF first")
+    reduced = sum(kind & 1 for kind in kinds)
+    choose_page(None, len(kinds) - reduced, "page")
+    return 0, (f"{reduced} reduced-size copies of the page cannot be kept",) if reduced else ()
+
+
+def _kind(tags: Directory, layout: Layout) -> int:
+    return (tags[SUBFILE].numbers(layout) or (0,))[0] if SUBFILE in tags else 0
+
+
+def _pixels(data: bytes, layout: Layout, tags: Directory, form: Form) -> NDArray[Any]:
+    """(H, W, samples) as stored, from a copy of the file that holds this page's pixel tags alone."""
+    from tifffile import TiffFile, logger
+
+    logger().disabled = True  # it would print to stderr; what matters raises
+    visible = {code: tag for code, tag in tags.items() if code in PIXEL_TAGS}
+    with TiffFile(io.BytesIO(_with_directory(data, layout, visible))) as tiff:
+        samples: NDArray[Any] = tiff.pages[0].asarray(maxworkers=1)
+    if samples.dtype == bool:
+        samples = samples.view(np.uint8)
+    if form.planar and form.samples > 1:
+        return np.moveaxis(samples.reshape(form.samples, form.height, form.width), 0, -1)
+    return samples.reshape(form.height, form.width, form.samples)
+
+
+def _with_directory(data: bytes, layout: Layout, directory: Directory) -> bytes:
+    """The file with `directory` appended as its only one."""
+    padded = data + b"\0" * (len(data) % 2)
+    header = layout.header + layout.offset.pack(len(padded))
+    return header + padded[len(header) :] + write_directory(directory, layout, len(padded))
+
+
+def _to_picture(samples: NDArray[Any], form: Form, tags: Directory, layout: Layout) -> Picture:
+    notes: tuple[str, ...] = ()
+    full = 1 if form.is_float else 2**form.bits - 1
+    if form.photometric == 3:
+        picture = from_samples(_expand(samples[..., 0], tags, layout, form.bits), "tiff")
+        return replace(picture, notes=("palette expanded to RGB",))
+    if form.photometric == 0:
+        notes += ("MinIsWhite inverted: it is written back as MinIsBlack",)
+        samples = samples.copy()
+        samples[..., 0] = full - samples[..., 0]
+    written = 32 if form.is_float else 8 if form.bits <= 8 else 16
+    if form.bits != written:
+        notes += (f"{form.bits}-bit samples are written back as {written}-bit",)
+    picture = from_samples(samples, "tiff", alpha=form.alpha, full=full)
+    if form.alpha and form.extra[0] == 1:
+        notes += ("premultiplied alpha divided out",)
+        picture = _unmultiplied(picture)
+    return replace(picture, notes=notes)
+
+
+def _unmultiplied(picture: Picture) -> Picture:
+    assert picture.alpha is not None
+    opacity = picture.alpha[..., None]
+    pixels = np.divide(picture.pixels, opacity, out=np.zeros_like(picture.pixels), where=opacity > 0)
+    return replace(picture, pixels=pixels if picture.depth == "float32" else np.minimum(pixels, 1))
+
+
+def _expand(indices: NDArray[Any], tags: Directory, layout: Layout, bits: int) -> NDArray[Any]:
+    """Palette colours are 16-bit numbers, mostly 8-bit ones multiplied by 257 or 256."""
+    numbers = tags[COLORMAP].numbers(layout) if COLORMAP in tags else ()
+    if len(numbers) != 3 * 2**bits:
+        raise InputError("its palette is missing or damaged; get an undamaged copy")
+    colours = np.array(numbers, np.uint16).reshape(3, -1).T
+    high = colours >> 8
+    if np.array_equal(high * 257, colours) or np.array_equal(high * 256, colours):
+        colours = high.astype(np.uint8)
+    expanded: NDArray[Any] = colours[indices]
+    return expanded
+
+
+def write(samples: NDArray[Any], picture: Picture) -> bytes:
+    """samples: (H, W, 1..4) uint8, uint16 or float32; Deflate, in the byte order of the picture's EXIF."""
+    from tifffile import imwrite
+
+    known = read_block(picture.exif) if picture.exif else None
+    layout, described = known if known else (Layout("<"), {})
+    file = io.BytesIO()
+    channels = samples.shape[2]
+    imwrite(
+        file,
+        samples[..., 0] if channels == 1 else samples,
+        photometric="minisblack" if channels < 3 else "rgb",
+        planarconfig=None if channels == 1 else "contig",
+        extrasamples=["unassalpha"] if channels in (2, 4) else None,
+        compression="zlib",
+        predictor=samples.dtype.kind == "u",
+        byteorder=layout.order,
+        metadata=None,
+        software=False,
+        maxworkers=1,
+    )
+    data = file.getvalue()
+    layout, first = open_tiff(data)
+    directory = {code: tag for code, tag in described.items() if code not in _REPLACED}
+    directory |= {
+        code: tag for code, tag in read_directory(data, layout, first).items() if code in PIXEL_TAGS
+    }
+    if picture.icc:
+        directory[ICC] = Entry(7, picture.icc)
+    if picture.xmp:
+        directory[XMP] = Entry(1, picture.xmp)
+    if picture.dpi:
+        directory |= resolution_tags(picture.dpi, layout)
+    return _with_directory(data, layout, directory)
