@@ -22,7 +22,7 @@ class Problem:
     """An observation and how it came about.
 
     operator: A, from the extended unknown to y.  y: (B, C, H', W').  start: the extended unknown to begin
-    with.  frame: (H, W) of the picture asked for.  free: 1 where the unknown may move, or None for everywhere.
+    with.  frame: (H, W) of the picture asked for.  free: 1 where the unknown may move, None for everywhere.
     """
 
     operator: LinearOperator

@@ -165,8 +165,8 @@ class Restorer:
                 side = (side or max(problem.start.shape[-2:])) // 2
                 if side < 32:
                     raise DeviceError(
-                        f"not enough memory on {self.device} for {problem.frame[1]} x {problem.frame[0]} pixels "
-                        "even with small tiles; restore a crop or use a machine with more"
+                        f"not enough memory on {self.device} for {problem.frame[1]} x {problem.frame[0]} "
+                        "pixels even with small tiles; restore a crop or use a machine with more"
                     ) from error
         if solution.stop == "non_finite":
             raise NonFiniteError(
