@@ -38,6 +38,11 @@ def precision_name(precision: torch.dtype) -> str:
     return str(precision).removeprefix("torch.")
 
 
+def set_threads(count: int) -> None:
+    """CPU threads for the arithmetic of this process."""
+    torch.set_num_threads(count)
+
+
 def has_fast_bfloat16(device: torch.device) -> bool:
     """Whether the processor multiplies bfloat16 natively; emulated it would be slower than float32."""
     if device.type == "cuda":

@@ -1,0 +1,78 @@
+"""Folders of training pictures: decoded once, all with the same channels, described by a digest."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from alr_cli.errors import InputError
+from alr_cli.files.pictures import EXTENSIONS, Picture, read_picture
+
+LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, what the gray benchmarks use
+
+
+@dataclass(frozen=True)
+class PictureFolder:
+    """pictures: (H, W, C), uint8 on [0,255] where the file was, else float32 on [0,1].  names: of the files.
+    skipped: a sentence for each file left out.  digest: SHA-256 over names and pixels."""
+
+    pictures: list[np.ndarray]
+    names: list[str]
+    skipped: list[str]
+    digest: str
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+
+def load_folder(folder: Path, channels: int, least: int, exclude: Sequence[str] = ()) -> PictureFolder:
+    """Read every picture in `folder` (not in its subfolders), in the order of the names.
+
+    channels: 1 turns colour into luma; 3 refuses gray files.  least: smallest usable side in pixels.
+    exclude: file names to leave out. Raises InputError when nothing usable is left.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder: give a folder of pictures")
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS and path.is_file())
+    unknown = sorted(set(exclude) - {path.name for path in files})
+    if unknown:
+        raise InputError(f"{folder} has no picture {unknown[0]!r} to exclude: check the name")
+    pictures: list[np.ndarray] = []
+    names: list[str] = []
+    skipped: list[str] = []
+    digest = hashlib.sha256()
+    for path in files:
+        if path.name in exclude:
+            continue
+        try:
+            picture = _usable(read_picture(path), path, channels, least)
+        except InputError as error:
+            skipped.append(str(error))
+            continue
+        pictures.append(picture)
+        names.append(path.name)
+        digest.update(f"{path.name}:{picture.shape}:{picture.dtype};".encode())
+        digest.update(picture.tobytes())
+    if not pictures:
+        reason = (
+            f"the first problem: {skipped[0]}" if skipped else "give a folder with PNG, JPEG or TIFF files"
+        )
+        raise InputError(f"{folder} holds no usable picture: {reason}")
+    return PictureFolder(pictures, names, skipped, digest.hexdigest())
+
+
+def _usable(picture: Picture, path: Path, channels: int, least: int) -> np.ndarray:
+    if min(picture.height, picture.width) < least:
+        raise InputError(f"{path} is smaller than {least} x {least}: leave it out")
+    pixels = picture.pixels
+    if picture.channels < channels:
+        raise InputError(f"{path} is gray and the critic is for colour: leave it out or train with --gray")
+    if picture.channels > channels:
+        pixels = np.asarray(pixels @ LUMA)[..., None]
+    if picture.depth == "uint8":
+        return np.asarray(np.rint(pixels * np.float32(255)), np.uint8)
+    return np.asarray(pixels, np.float32)
