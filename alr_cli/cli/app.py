@@ -1,0 +1,90 @@
+"""The Typer app: its commands, `--version`, and the road from arguments to an exit code."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+import typer
+
+from alr_cli import __version__
+from alr_cli.cli import exits
+from alr_cli.cli.deblur import deblur
+from alr_cli.cli.denoise import denoise
+from alr_cli.cli.info import info
+from alr_cli.cli.inpaint import inpaint
+from alr_cli.cli.streams import Streams, secure_descriptors
+from alr_cli.cli.train import train
+from alr_cli.cli.weights import weights
+from alr_cli.errors import OutputError
+
+# Modules of commands are imported at every start, so they import torch and the like inside functions only.
+COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
+    ("denoise", denoise),
+    ("deblur", deblur),
+    ("inpaint", inpaint),
+    ("train", train),
+    ("info", info),
+    ("weights", weights),
+)
+
+app = typer.Typer(
+    name="alr",
+    rich_markup_mode="rich",  # panels of options; help texts escape their brackets
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def run(arguments: Sequence[str], streams: Streams) -> int:
+    """Do what the arguments say; returns the exit code. Never raises but for a second Ctrl-C."""
+    debug = exits.debug_wanted(arguments, os.environ)
+    try:
+        code = app(args=list(arguments), prog_name="alr", standalone_mode=False, obj=streams)
+    except SystemExit as error:
+        return exits.of_system_exit(error)
+    except (Exception, KeyboardInterrupt, exits.Terminated) as error:  # noqa: BLE001 - the table knows them all
+        return exits.leave(error, streams, debug=debug)
+    return code if isinstance(code, int) else 0  # Typer returns the code of its own exits
+
+
+def main() -> None:
+    """Entry point of `alr` and `python -m alr_cli`."""
+    secure_descriptors()
+    exits.catch_signals()
+    code = run(sys.argv[1:], Streams.of_process())
+    sys.exit(code if exits.flush_stdout() else code or OutputError.exit_code)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"alr {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def alr(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    """Restore noisy, blurred or incomplete pictures.
+
+    Examples:
+
+      alr denoise noisy.png -o clean.png
+      alr deblur blurred.png -o sharp.png --kernel gaussian:7:3
+      alr inpaint scratched.png -o whole.png --mask scratches.png
+
+    Every command minimises an explicit energy, for the observed picture y and the operator A of the command:
+
+      x = argmin  mean((A x - y)^2) + lambda(sigma) R(x)
+
+    where R is a learned regularizer: the mean of a small critic over all 15 x 15 patches of x.
+    See alr COMMAND --help.
+    """
+
+
+for _name, _command in COMMANDS:
+    app.command(_name)(_command)

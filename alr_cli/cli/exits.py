@@ -1,0 +1,104 @@
+"""From an exception to an exit code and one sentence: the only table of them."""
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from types import FrameType
+from typing import Never
+
+import typer
+
+from alr_cli.cli.streams import StdoutClosed, Streams
+from alr_cli.errors import AlrError, DeviceError, OutputError
+
+INTERNAL_ERROR = 1
+USAGE_ERROR = 2
+INTERRUPTED = 128 + signal.SIGINT
+
+SENTENCES = {  # foreign exceptions; an AlrError brings its own sentence and code
+    MemoryError: (DeviceError.exit_code, "memory ran out: use smaller tiles, for example --tile 128"),
+    KeyboardInterrupt: (INTERRUPTED, "interrupted"),
+}
+
+
+class Terminated(BaseException):
+    """SIGTERM or SIGHUP, raised in the main thread so that `finally` blocks run."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def explain(error: BaseException) -> tuple[int, str]:
+    """The exit code and the sentence of an exception; an empty sentence asks for silence."""
+    if isinstance(error, StdoutClosed):
+        return error.exit_code, ""
+    if isinstance(error, AlrError):
+        return error.exit_code, str(error)
+    if isinstance(error, Terminated):
+        return 128 + error.number, f"stopped by {signal.Signals(error.number).name}"
+    if isinstance(error, typer.TyperException):
+        return USAGE_ERROR, _one_sentence(error)
+    for kind, (code, sentence) in SENTENCES.items():
+        if isinstance(error, kind):
+            return code, sentence
+    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return INTERNAL_ERROR, f"internal error ({what}): this is a bug; run again with --debug for the traceback"
+
+
+def leave(error: BaseException, streams: Streams, *, debug: bool) -> int:
+    """Say on stderr what went wrong and return the exit code; the traceback is for `debug` only."""
+    code, sentence = explain(error)
+    try:
+        if debug and not isinstance(error, KeyboardInterrupt | Terminated):
+            streams.stderr.write("".join(traceback.format_exception(error)))
+        if sentence:
+            streams.stderr.write(f"error: {sentence}\n")
+        streams.stderr.flush()
+    except OSError:
+        pass  # stderr has gone: the code still speaks
+    return code
+
+
+def debug_wanted(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
+    """Asked before the arguments are parsed, so that a failure of parsing can be traced too."""
+    return "--debug" in arguments or environment.get("ALR_DEBUG", "").lower() in {"1", "true", "yes", "on"}
+
+
+def of_system_exit(error: SystemExit) -> int:
+    """The code of a library's own exit: completion scripts, and help written into a closed pipe."""
+    if isinstance(error.__context__, BrokenPipeError):
+        return OutputError.exit_code
+    return error.code if isinstance(error.code, int) else INTERNAL_ERROR
+
+
+def catch_signals() -> None:
+    """Turn SIGTERM and SIGHUP into an exception: temporary files are removed on the way out."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays nohup
+            signal.signal(number, _terminate)
+
+
+def flush_stdout() -> bool:
+    """Whether the last bytes of stdout went out; the interpreter's own complaint is prevented."""
+    if sys.stdout is None:
+        return True
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True
+
+
+def _terminate(number: int, frame: FrameType | None) -> Never:
+    raise Terminated(number)
+
+
+def _one_sentence(error: typer.TyperException) -> str:
+    text = " ".join(error.format_message().split()).replace("Value error, ", "").rstrip(".")
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "alr"
+    return f"{text[:1].lower()}{text[1:]}: see {command} --help"

@@ -1,0 +1,152 @@
+"""`alr info`: what a picture is, or what a critic was trained for. The answer is the output, on stdout."""
+
+import math
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from alr_cli.cli.options import Debug, Json, ReportOptions
+from alr_cli.cli.report import Report, json_line, printable
+from alr_cli.cli.streams import Streams
+from alr_cli.cli.values import whole
+from alr_cli.errors import PartialFailure
+
+if TYPE_CHECKING:
+    from alr_cli.files.pictures import Picture
+
+Facts = dict[str, Any]
+
+
+def info(
+    ctx: typer.Context,
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE|WEIGHTS...", help="Pictures, - for stdin, weights files or shipped names."
+        ),
+    ],
+    *,
+    page: Annotated[
+        int | None,
+        typer.Option(
+            "--page",
+            metavar="N",
+            parser=whole("--page", least=1),
+            help="Which picture of a file that holds several, counted from 1.",
+        ),
+    ] = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Tell what a picture is, or what weights were trained for.
+
+    Examples:
+
+      alr info photo.jpg
+      alr info color-paper
+      alr info frames/*.png --json | jq .sigma_estimated
+    """
+    streams: Streams = ctx.obj
+    report = Report(streams, ReportOptions(debug=debug))
+    failed = 0
+    for name in names:
+        try:
+            facts = _facts(name, streams, page)
+        except Exception as error:  # one bad file does not stop the others
+            if len(names) == 1:
+                raise
+            report.fail(name, error)
+            failed += 1
+            continue
+        text = json_line(facts) if json else _table(facts)
+        streams.write_stdout(f"{text}\n".encode())
+    if failed:
+        raise PartialFailure(f"{failed} of {len(names)} files failed: see above")
+
+
+def _facts(name: str, streams: Streams, page: int | None) -> Facts:
+    from alr_cli.files.pictures import decode, read_picture
+    from alr_cli.files.weights import SUFFIX, shipped_names
+
+    if name == "-":
+        return picture_facts(name, decode(streams.read_stdin(), "stdin", page=page, allow_nan=True))
+    if PurePath(name).suffix == SUFFIX or (name in shipped_names() and not Path(name).exists()):
+        return weights_facts(name)
+    return picture_facts(name, read_picture(name, page=page, allow_nan=True))
+
+
+def picture_facts(name: str, picture: "Picture") -> Facts:
+    """What is known of a decoded picture."""
+    import numpy as np
+
+    from alr_cli.cli.masks import from_nan
+    from alr_cli.core.noise import estimate_sigma
+    from alr_cli.files.exif import ORIENTATION as TAG
+    from alr_cli.files.exif import read_block
+
+    missing = from_nan(picture)
+    block = read_block(picture.exif) if picture.exif else None
+    orientation = block[1][TAG].numbers(block[0]) if block and TAG in block[1] else ()
+    sigma = estimate_sigma(np.where(missing[..., None], 0, picture.pixels), missing)
+    return {
+        "file": name,
+        "kind": "picture",
+        "format": picture.format,
+        "width": picture.width,
+        "height": picture.height,
+        "channels": picture.channels,
+        "depth": picture.depth,
+        "alpha": picture.alpha is not None,
+        "profile": _profile(picture.icc) if picture.icc else None,
+        "orientation": int(orientation[0]) if orientation else None,
+        "dpi": list(picture.dpi) if picture.dpi else None,
+        "sigma_estimated": sigma if math.isfinite(sigma) else None,
+        "notes": list(picture.notes),
+    }
+
+
+def weights_facts(name: str) -> Facts:
+    """What a weights file says of itself, from its header alone."""
+    from alr_cli.files.weights import locate, read_metadata
+
+    metadata = read_metadata(name)
+    return {"file": str(locate(name)), "kind": "weights", **metadata}
+
+
+def _profile(icc: bytes) -> str:
+    import io
+
+    from PIL import ImageCms
+
+    try:
+        return ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(icc))).strip()
+    except (ImageCms.PyCMSError, OSError):
+        return f"{len(icc)} bytes"
+
+
+def _table(facts: Facts) -> str:
+    """One line per fact, nested ones indented."""
+    lines = []
+    for key, value in facts.items():
+        if isinstance(value, dict):
+            lines.append(f"{key}:")
+            lines += [f"  {inner}: {_said(item)}" for inner, item in value.items()]
+        else:
+            lines.append(f"{key}: {_said(value)}")
+    return "\n".join(lines)
+
+
+def _said(value: object) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list | tuple):
+        return (
+            ", ".join(f"({_said(each)})" if isinstance(each, list) else _said(each) for each in value)
+            or "none"
+        )
+    return printable(str(value))

@@ -1,0 +1,70 @@
+"""The critics of one batch: checked by name early, loaded when the first picture is ready, once each."""
+
+from typing import TYPE_CHECKING
+
+from alr_cli.cli.options import ComputeOptions, ModelOptions
+from alr_cli.errors import AlrError
+
+if TYPE_CHECKING:
+    from alr_cli.core.restore import Restorer
+
+
+class ModelFailure(AlrError):
+    """The critic or its device is unusable: no picture of the batch can be restored."""
+
+    def __init__(self, cause: AlrError) -> None:
+        super().__init__(str(cause))
+        self.exit_code = cause.exit_code
+
+
+def build_restorer(name: str, model: ModelOptions, compute: ComputeOptions) -> "Restorer":
+    """Load the critic `name` and put it on its device: here torch is imported. The tests' seam."""
+    import torch
+
+    from alr_cli.core.restore import Restorer, Settings
+    from alr_cli.files.weights import load_weights
+
+    if compute.threads is not None:
+        torch.set_num_threads(compute.threads)
+    settings = Settings(
+        strength=1.0 if model.strength is None else model.strength,
+        lam=model.lam,
+        solver=model.solver,
+        max_iter=model.max_iter,
+        tol=model.tol,
+        tile=compute.tile,
+        precision=compute.precision,
+        device=compute.device,
+    )
+    return Restorer(load_weights(name), settings)
+
+
+class Models:
+    """A restorer for each kind of picture, made when the first of its kind comes."""
+
+    def __init__(self, model: ModelOptions, compute: ComputeOptions) -> None:
+        self._model = model
+        self._compute = compute
+        self._loaded: dict[str, Restorer] = {}
+
+    def check(self) -> None:
+        """Refuse weights that cannot be used, from their header alone. Raises WeightsError."""
+        if self._model.weights is not None:
+            from alr_cli.files.weights import read_metadata
+
+            read_metadata(self._model.weights)
+
+    def restorer(self, channels: int) -> "Restorer":
+        """The restorer for pictures of so many channels: of -w, else of the shipped critic that fits them.
+
+        Raises ModelFailure.
+        """
+        from alr_cli.files.weights import default_name
+
+        name = self._model.weights or default_name(channels)
+        if name not in self._loaded:
+            try:
+                self._loaded[name] = build_restorer(name, self._model, self._compute)
+            except AlrError as error:
+                raise ModelFailure(error) from error
+        return self._loaded[name]

@@ -1,0 +1,63 @@
+"""The bar on stderr: one picture shows iteration, energy and time left; a batch shows file k of n."""
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from alr_cli.core.restore import Step
+
+
+class Silent:
+    """Where no bar is wanted."""
+
+    def picture(self, name: str) -> None:
+        """A picture begins."""
+
+    def step(self, step: "Step") -> None:
+        """An iteration of it is done."""
+
+    def done(self) -> None:
+        """It is done, or failed, or was skipped."""
+
+
+class Progress:
+    """A live bar; sentences printed through the same console stand above it."""
+
+    def __init__(self, console: "Console", pictures: int) -> None:
+        from rich import progress as rich_progress
+
+        self._bars = rich_progress.Progress(
+            rich_progress.TextColumn("{task.description}", markup=False),
+            rich_progress.BarColumn(),
+            rich_progress.TextColumn("{task.completed:g}/{task.total:g}"),
+            rich_progress.TextColumn("{task.fields[energy]}"),
+            rich_progress.TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        )
+        self._batch = self._bars.add_task("pictures", total=pictures, energy="") if pictures > 1 else None
+        self._picture = self._bars.add_task("reading", total=None, energy="", visible=False)
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def picture(self, name: str) -> None:
+        self._bars.reset(self._picture, description=name, total=None, energy="", visible=True)
+
+    def step(self, step: "Step") -> None:
+        self._bars.update(
+            self._picture, completed=step.iteration, total=step.max_iter, energy=f"energy {step.energy:.6g}"
+        )
+
+    def done(self) -> None:
+        self._bars.update(self._picture, visible=False)
+        if self._batch is not None:
+            self._bars.advance(self._batch)

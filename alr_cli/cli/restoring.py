@@ -1,0 +1,194 @@
+"""The way of a batch through denoise, deblur and inpaint: plan, load, restore, write, report."""
+
+import contextlib
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from alr_cli.cli import destination
+from alr_cli.cli.batch import Job, plan
+from alr_cli.cli.exits import explain
+from alr_cli.cli.loading import Loaded, Loader
+from alr_cli.cli.models import ModelFailure, Models
+from alr_cli.cli.options import ComputeOptions, FileOptions, ModelOptions, ReportOptions
+from alr_cli.cli.pipeline import overlap
+from alr_cli.cli.progress import Progress, Silent
+from alr_cli.cli.report import Record, Report
+from alr_cli.cli.streams import StdoutClosed, Streams
+from alr_cli.cli.task import Task, size
+from alr_cli.errors import PartialFailure
+
+if TYPE_CHECKING:
+    from alr_cli.core.restore import Restoration
+    from alr_cli.files.pictures import Picture
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A restored picture, not yet written. seconds: its restoration alone."""
+
+    loaded: Loaded
+    picture: "Picture"
+    restoration: "Restoration"
+    seconds: float
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What there is to say of one input: to a program, and to a person."""
+
+    record: Record
+    line: str
+    details: str = ""
+
+
+def restore_all(
+    task: Task,
+    inputs: list[str],
+    sigma: float | None,
+    streams: Streams,
+    files: FileOptions,
+    model: ModelOptions,
+    compute: ComputeOptions,
+    reports: ReportOptions,
+    *,
+    reads: tuple[str | None, ...] = (),
+) -> None:
+    """Restore `inputs` and report on each. Raises the error of a single input, PartialFailure of several.
+
+    sigma: None estimates it for each picture. reads: the task's own files, which no output may replace.
+    """
+    models = Models(model, compute)
+    models.check()
+    jobs = plan(
+        inputs,
+        files,
+        command=task.name,
+        streams=streams,
+        json_on_stdout=reports.json,
+        protected=(files.reference, model.weights, reports.report, *reads),
+    )
+    loader = Loader(task, sigma, files, streams)
+    with Report(streams, reports) as report, report.progress(len(jobs)) as progress:
+        _Batch(jobs, loader, models, report, progress).run()
+
+
+@dataclass(frozen=True)
+class _Batch:
+    jobs: list[Job]
+    loader: Loader
+    models: Models
+    report: Report
+    progress: Progress | Silent
+
+    def run(self) -> None:
+        """Do the jobs, reading and writing beside restoring; report on them in their order."""
+        started = time.perf_counter()
+        waiting = [job for job in self.jobs if not job.skip]
+        try:
+            with contextlib.closing(overlap(waiting, self.loader.load, self.restore, self.write)) as results:
+                for job in self.jobs:
+                    self.settle(job, _skipped(job) if job.skip else next(results))
+        finally:
+            self.report.summary(len(self.jobs), time.perf_counter() - started)
+        failed = self.report.counts["failed"]
+        if failed:
+            raise PartialFailure(f"{failed} of {len(self.jobs)} pictures failed: see above")
+
+    def settle(self, job: Job, result: Outcome | Exception) -> None:
+        """Report on one job. Raises what ends the batch."""
+        self.progress.done()
+        if isinstance(result, Outcome):
+            self.report.record(result.record)
+            self.report.say(result.line)
+            if result.details:
+                self.report.detail(result.details)
+            return
+        if isinstance(result, StdoutClosed):
+            raise result
+        reason = explain(result)[1]
+        self.report.record(Record(input=str(job.source), output=job.output, status="failed", reason=reason))
+        if len(self.jobs) == 1 or isinstance(result, ModelFailure):
+            raise result
+        self.report.fail(str(job.source), result)
+        if self.loader.files.fail_fast:
+            raise PartialFailure(f"stopped at {job.source}, as --fail-fast asks")
+
+    def restore(self, loaded: Loaded) -> Restored:
+        """The one step that needs torch and a critic."""
+        picture, name = loaded.prepared.picture, str(loaded.job.source)
+        for note in loaded.notes:
+            self.report.say(f"{name}: {note}")
+        for warning in loaded.warnings:
+            self.report.warn(f"{name}: {warning}")
+        self.progress.picture(name)
+        restorer = self.models.restorer(picture.channels)
+        started = time.perf_counter()
+        restoration = self.loader.task.restore(restorer, loaded.prepared, loaded.sigma, self.progress.step)
+        seconds = time.perf_counter() - started
+        restored = picture.with_pixels(restoration.pixels)
+        return Restored(loaded, restored, restoration, seconds, restorer.weights.sha256)
+
+    def write(self, restored: Restored) -> Outcome:
+        """Write one picture and measure it against its reference."""
+        loaded, restoration, picture = restored.loaded, restored.restoration, restored.picture
+        job = loaded.job
+        depth = destination.write(picture, job, self.loader.files, self.loader.streams)
+        psnr, ssim, gain = _scores(loaded, picture)
+        record = Record(
+            input=str(job.source),
+            output=job.output,
+            status="ok",
+            seconds=restored.seconds,
+            iterations=restoration.iterations,
+            stop=restoration.stop,
+            energy=restoration.energy,
+            data_term=restoration.data_term,
+            regularizer=restoration.regularizer,
+            lam=restoration.lam,
+            sigma=restoration.sigma,
+            sigma_estimated=loaded.estimate,
+            device=restoration.device,
+            precision=restoration.precision,
+            tile=restoration.tile,
+            shape=picture.shape,
+            depth=depth,
+            psnr=psnr,
+            ssim=ssim,
+            weights_sha256=restored.sha256,
+        )
+        place = "stdout" if job.target is None else job.output
+        effort = f"{restoration.iterations} iterations, {restored.seconds:.1f} s"
+        line = f"{job.source} -> {place}: sigma {restoration.sigma:.3g}, {effort}{gain}"
+        return Outcome(record, line, _details(restoration, picture, depth))
+
+
+def _skipped(job: Job) -> Outcome:
+    reason = "the output exists"
+    record = Record(input=str(job.source), output=job.output, status="skipped", reason=reason)
+    return Outcome(record, f"{job.source}: skipped, {job.output} exists")
+
+
+def _details(restoration: "Restoration", picture: "Picture", depth: str) -> str:
+    return (
+        f"  {size(picture)}, {depth}; energy {restoration.energy:.6g} = "
+        f"data term {restoration.data_term:.6g} + "
+        f"lambda {restoration.lam:.4g} x regularizer {restoration.regularizer:.6g}; {restoration.stop} "
+        f"on {restoration.device} in {restoration.precision}, tile {restoration.tile or 'off'}"
+    )
+
+
+def _scores(loaded: Loaded, restored: "Picture") -> tuple[float | None, float | None, str]:
+    if loaded.reference is None:
+        return None, None, ""
+    from alr_cli.cli.measure import psnr, ssim
+
+    before = psnr(loaded.reference, loaded.prepared.picture.pixels)
+    after, similarity = psnr(loaded.reference, restored.pixels), ssim(loaded.reference, restored.pixels)
+    said = [f"PSNR {_shown(before, '.2f')} -> {_shown(after, '.2f')} dB", f"SSIM {_shown(similarity, '.3f')}"]
+    return after, similarity, ", " + ", ".join(said)
+
+
+def _shown(score: float | None, form: str) -> str:
+    return "-" if score is None else format(score, form)

@@ -1,0 +1,100 @@
+"""What an option's text means: sigma, tile, device, kernel and the plain numbers. No mathematics."""
+
+import math
+import re
+from collections.abc import Callable
+
+from alr_cli.errors import UsageError
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
+_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+
+KERNEL_EXAMPLES = [
+    ("gaussian:7:3", "gaussian:SIZE:SIGMA"),
+    ("motion:15:30", "motion:LENGTH:ANGLE"),
+    ("disk:2.5", "disk:RADIUS"),
+    ("box:5", "box:SIZE"),
+    ("file:", "file:PATH, a .png or .npy"),
+]
+
+
+def parse_sigma(text: str) -> float | None:
+    """`0.1`, `25/255` or `auto` (None): the standard deviation of the noise, on [0,1]."""
+    if text == "auto":
+        return None
+    numerator, slash, denominator = text.partition("/")
+    try:
+        sigma = _number(numerator) / (_number(denominator) if slash else 1.0)
+    except (ValueError, ZeroDivisionError):
+        raise UsageError(
+            f"--sigma {text} is not a number on [0,1]: write 0.1, or 25/255 for 25 of 255 levels, or auto"
+        ) from None
+    if not 0 <= sigma <= 1:
+        raise UsageError(
+            f"--sigma {text} is outside [0,1], the range of the pixels: write 25/255 for 25 of 255 levels"
+        )
+    return sigma
+
+
+def parse_tile(text: str) -> int | None:
+    """`auto` (None), `0` (one piece) or the side of a tile in pixels."""
+    if text == "auto":
+        return None
+    if not re.fullmatch(r"\d{1,9}", text):
+        raise UsageError(f"--tile {text} is not a size: write auto, 0 for one piece, or a side in pixels")
+    return int(text)
+
+
+def parse_device(text: str) -> str:
+    """`auto`, `cpu`, `cuda`, `cuda:N` or `mps`; whether it is there is known when torch is loaded."""
+    if not _DEVICE.fullmatch(text):
+        raise UsageError(f"--device {text} is not a device: write auto, cpu, cuda, cuda:1 or mps")
+    return text
+
+
+def number(
+    option: str, *, above: float = -math.inf, below: float = math.inf, least: float | None = None
+) -> Callable[[object], float]:
+    """A parser of finite numbers x with above < x < below, or least <= x < below."""
+
+    def parse(value: object) -> float:
+        try:
+            x = _number(str(value))
+        except ValueError:
+            raise UsageError(f"{option} {value} is not a finite number") from None
+        if not (above < x < below) or (least is not None and x < least):
+            low = f"at least {least:g}" if least is not None else f"greater than {above:g}"
+            high = f" and less than {below:g}" if below < math.inf else ""
+            raise UsageError(f"{option} {value} is out of range: it is {low}{high}")
+        return x
+
+    return parse
+
+
+def whole(option: str, *, least: int) -> Callable[[object], int]:
+    """A parser of whole numbers from `least` on."""
+
+    def parse(value: object) -> int:
+        if not re.fullmatch(r"\d{1,18}", str(value)) or int(str(value)) < least:
+            raise UsageError(f"{option} {value} is not a whole number of at least {least}")
+        return int(str(value))
+
+    return parse
+
+
+def complete_kernel(incomplete: str) -> list[tuple[str, str]]:
+    """Kernel specs for the shell's completion."""
+    return [(spec, grammar) for spec, grammar in KERNEL_EXAMPLES if spec.startswith(incomplete)]
+
+
+def complete_weights(incomplete: str) -> list[str]:
+    """Names of shipped weights for the shell's completion; files are completed by the shell itself."""
+    from alr_cli.files.weights import shipped_names
+
+    return [name for name in shipped_names() if name.startswith(incomplete)]
+
+
+def _number(text: str) -> float:
+    if not _NUMBER.fullmatch(text) or not math.isfinite(float(text)):
+        raise ValueError(text)
+    return float(text)

@@ -1,0 +1,50 @@
+"""`alr weights`: the critics that are shipped. The answer is the output, on stdout."""
+
+from typing import Any
+
+import typer
+
+from alr_cli.cli.options import Debug, Json
+from alr_cli.cli.report import json_line
+from alr_cli.cli.streams import Streams
+
+
+def weights(ctx: typer.Context, *, json: Json = False, debug: Debug = False) -> None:
+    """List the weights that are shipped.
+
+    Examples:
+
+      alr weights
+      alr weights --json | jq -r .name
+      alr denoise noisy.png -o clean.png -w color-paper
+
+    Any of these names, or a file written by alr train, goes after -w.
+    For all that is known of one: alr info NAME.
+    """
+    from alr_cli.files.weights import shipped_names
+
+    streams: Streams = ctx.obj
+    rows = [_row(name) for name in shipped_names()]
+    lines = [json_line(row) if json else _line(row) for row in rows]
+    streams.write_stdout("".join(f"{line}\n" for line in lines).encode())
+
+
+def _row(name: str) -> dict[str, Any]:
+    from alr_cli.files.weights import default_name, read_metadata
+
+    metadata = read_metadata(name)
+    channels = int(metadata["architecture"]["channels"])
+    return {
+        "name": name,
+        "channels": channels,
+        "sigma_range": metadata["sigma_range"],
+        "default": name == default_name(channels),
+        "sha256": metadata["sha256"],
+    }
+
+
+def _line(row: dict[str, Any]) -> str:
+    kind = "gray" if row["channels"] == 1 else "colour"
+    low, high = row["sigma_range"]
+    default = f", taken for {kind} pictures without -w" if row["default"] else ""
+    return f"{row['name']:<16} {kind:<6}  sigma {low:.3g} to {high:.3g}  {row['sha256'][:12]}{default}"
