@@ -16,6 +16,7 @@ from torch import Tensor
 
 from alr_cli.core.operators import LinearOperator
 from alr_cli.core.regularizer import Regularizer
+from alr_cli.core.sums import total
 
 
 class DataTerm(Protocol):
@@ -34,7 +35,7 @@ class SquaredError:
 
     def value_and_grad(self, z: Tensor) -> tuple[Tensor, Tensor]:
         difference = z - self.y
-        return difference.square().sum(dim=(1, 2, 3)), 2.0 * difference
+        return total(difference.square()), 2.0 * difference
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from alr_cli.core.critic import Critic
+from alr_cli.core.sums import total
 
 
 class Regularizer(Protocol):
@@ -52,15 +53,15 @@ class LocalRegularizer:
             )
         side = self.tile or max(height, width)
         halo = self.patch - 1
-        total = x.new_zeros(x.shape[0])
+        value = x.new_zeros(x.shape[0])
         gradient = torch.zeros_like(x)
         for top, bottom, left, right in blocks(height, width, side):
             block = x[..., top : bottom + halo, left : right + halo]
-            value, block_gradient = self._sum_and_grad(block)
-            total += value
+            block_value, block_gradient = self._sum_and_grad(block)
+            value += block_value
             gradient[..., top : bottom + halo, left : right + halo] += block_gradient
         count = height * width
-        return total / count, gradient.div_(count)
+        return value / count, gradient.div_(count)
 
     def scores(self, x: Tensor) -> Tensor:
         """The map of r over the picture: (B, C, H, W) -> (B, H - p + 1, W - p + 1)."""
@@ -72,7 +73,7 @@ class LocalRegularizer:
         low = self.precision != torch.float32
         with torch.enable_grad(), torch.autocast(leaf.device.type, dtype=self.precision, enabled=low):
             scores = self.critic(leaf)
-        value = scores.detach().to(block.dtype).sum(dim=(1, 2, 3))
+        value = total(scores.detach().to(block.dtype))
         (gradient,) = torch.autograd.grad(scores, leaf, torch.ones_like(scores))
         return value, gradient.to(block.dtype)
 

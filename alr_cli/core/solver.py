@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from alr_cli.core.energy import Energy, Terms
+from alr_cli.core.sums import total
 
 Stop = Literal["converged", "max_iter", "non_finite"]
 Method = Literal["adam", "gd", "nmapg"]
@@ -141,7 +142,7 @@ def _nmapg(energy: Energy, start: Tensor, limit: int) -> Iterator[Iterate]:
         y_terms, y_gradient = energy.value_and_grad(y)
         fast = _line_search(energy, y, torch.maximum(y_terms.energy, reference), y_gradient, eta, delta)
         good = fast.accepted & (
-            fast.terms.energy <= reference - delta * (fast.x - y).square().sum(dim=(1, 2, 3)) / fast.eta
+            fast.terms.energy <= reference - delta * total((fast.x - y).square()) / fast.eta
         )
         new_x, new_terms, new_gradient, new_eta = fast.x, fast.terms, fast.gradient, fast.eta
         if not bool(good.all()):
@@ -191,7 +192,7 @@ def _line_search(
     energy: Energy, x: Tensor, level: Tensor, gradient: Tensor, eta: Tensor, slope: float, halvings: int = 12
 ) -> _Candidate:
     """Halve eta until E(x - eta g) <= level - slope * eta * ||g||^2, for each picture of the batch."""
-    promise = gradient.square().sum(dim=(1, 2, 3))
+    promise = total(gradient.square())
     eta = eta.clone()
     for _ in range(halvings):
         candidate = x - _per_picture(eta) * gradient
