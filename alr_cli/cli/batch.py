@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from alr_cli.cli.options import FileOptions
-from alr_cli.cli.sources import Source, find_sources
+from alr_cli.cli.sources import Source, find_sources, kind_of
 from alr_cli.cli.streams import Streams
 from alr_cli.errors import AlrError, InputError, OutputError, UsageError
 from alr_cli.files.picture import Format
@@ -52,13 +52,14 @@ def plan(
     """
     folder = _output_folder(options.output)
     sources = find_sources(inputs, recursive=options.recursive, suffix=options.suffix, output=folder)
-    several = len(inputs) > 1 or any(Path(text).is_dir() for text in inputs if text != "-")
+    folders = any(text != "-" and kind_of(Path(text)) == "folder" for text in inputs)
+    several = len(inputs) > 1 or folders
     if _goes_to_stdout(inputs[0], several, options, streams, json_on_stdout):
         _check_stdout(sources[0], streams, json_on_stdout)
         return [Job(sources[0], None, options.format, problem=sources[0].problem)]
     if several and options.output is not None and folder is None:
         raise UsageError(f"several inputs need a folder: end it with a slash, -o {options.output}/")
-    if options.output is None and options.suffix is None and any(Path(text).is_dir() for text in inputs):
+    if options.output is None and options.suffix is None and folders:
         raise UsageError("a folder of pictures needs a place for its outputs: -o FOLDER/ or --suffix _clean")
     jobs = [_job(source, folder, options, command) for source in sources]
     _check_targets(jobs, options, [path for path in protected if path is not None])
@@ -66,7 +67,7 @@ def plan(
 
 
 def _output_folder(output: str | None) -> Path | None:
-    if output is None or output == "-" or not (output.endswith("/") or Path(output).is_dir()):
+    if output is None or output == "-" or not (output.endswith("/") or kind_of(Path(output)) == "folder"):
         return None
     return Path(output)
 
@@ -123,14 +124,14 @@ def _format_of_file(target: Path, wanted: Format | None) -> Format | None:
     by_name = format_of_name(target)
     if wanted is not None and by_name is not None and wanted != by_name:
         raise UsageError(f"-f {wanted} and the name {target} contradict each other: give one of them")
-    if wanted is None and by_name is None and not _is_special(target):
+    if wanted is None and by_name is None and kind_of(target) != "special":
         known = ", ".join(SUFFIXES.values())
         raise OutputError(f"{target} does not name a format: end it with {known}, or give -f")
     return wanted or by_name
 
 
 def _sniffed(source: Source) -> Format:
-    if source.path is None or _is_special(source.path):
+    if source.path is None or kind_of(source.path) == "special":
         return "png"
     try:
         with source.path.open("rb") as file:
@@ -157,7 +158,7 @@ def _check_targets(jobs: list[Job], options: FileOptions, protected: list[str]) 
     existing: list[Job] = []
     for job in jobs:
         target = job.target
-        if target is None or _is_special(target):
+        if target is None or kind_of(target) == "special":
             continue
         identity = _identity(target)
         if identity in inputs:
@@ -172,7 +173,7 @@ def _check_targets(jobs: list[Job], options: FileOptions, protected: list[str]) 
             )
         taken[identity] = job
         _check_place(target, into_folder=_output_folder(options.output) is not None)
-        if target.exists():
+        if kind_of(target) == "file":
             existing.append(job)
     if existing and not (options.overwrite or options.skip_existing):
         more = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
@@ -184,25 +185,20 @@ def _check_targets(jobs: list[Job], options: FileOptions, protected: list[str]) 
 
 def _check_place(target: Path, *, into_folder: bool) -> None:
     """Folders named by `-o FOLDER/` are made when the first picture is written; others have to be there."""
-    if target.is_dir():
+    if kind_of(target) == "folder":
         raise OutputError(f"{target} is a folder: end it with a slash, or name a file in it")
     place = target.resolve().parent
-    while into_folder and not place.exists():
+    while into_folder and kind_of(place) == "missing":
         place = place.parent
-    if not place.is_dir():
+    if kind_of(place) != "folder":
         raise OutputError(f"{target} cannot be written: {place} is not an existing folder; make it first")
     if not os.access(place, os.W_OK | os.X_OK):
         raise OutputError(f"{target} cannot be written: no permission in the folder {place}")
 
 
 def _skip_existing(job: Job, options: FileOptions) -> Job:
-    skip = options.skip_existing and job.target is not None and job.target.is_file()
+    skip = options.skip_existing and job.target is not None and kind_of(job.target) == "file"
     return Job(job.source, job.target, job.format, skip=skip, problem=job.problem)
-
-
-def _is_special(path: Path) -> bool:
-    """A pipe or a device: there is nothing in it to be replaced."""
-    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def _identity(path: Path) -> object:

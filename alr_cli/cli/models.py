@@ -19,13 +19,12 @@ class ModelFailure(AlrError):
 
 def build_restorer(name: str, model: ModelOptions, compute: ComputeOptions) -> "Restorer":
     """Load the critic `name` and put it on its device: here torch is imported. The tests' seam."""
-    import torch
-
+    from alr_cli.core import devices
     from alr_cli.core.restore import Restorer, Settings
     from alr_cli.files.weights import load_weights
 
     if compute.threads is not None:
-        torch.set_num_threads(compute.threads)
+        devices.set_threads(compute.threads)
     settings = Settings(
         strength=1.0 if model.strength is None else model.strength,
         lam=model.lam,

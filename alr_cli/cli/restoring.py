@@ -191,4 +191,4 @@ def _scores(loaded: Loaded, restored: "Picture") -> tuple[float | None, float | 
 
 
 def _shown(score: float | None, form: str) -> str:
-    return "-" if score is None else format(score, form)
+    return "n/a" if score is None else format(score, form)

@@ -1,8 +1,10 @@
 """From what was typed to the pictures it means: files, stdin, folders in a fixed order."""
 
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import Literal
 
 from alr_cli.errors import AlrError, InputError, UsageError
 from alr_cli.files.sniff import EXTENSIONS
@@ -24,6 +26,18 @@ class Source:
         return "-" if self.path is None else str(self.path)
 
 
+Kind = Literal["missing", "file", "folder", "special"]
+
+
+def kind_of(path: Path) -> Kind:
+    """What stands there; `special` is a pipe or a device. A path that cannot be asked about is missing."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return "missing"
+    return "file" if stat.S_ISREG(mode) else "folder" if stat.S_ISDIR(mode) else "special"
+
+
 def find_sources(
     inputs: list[str], *, recursive: bool = False, suffix: str | None = None, output: Path | None = None
 ) -> list[Source]:
@@ -39,7 +53,7 @@ def find_sources(
         path = Path(text)
         if text == "-":
             sources.append(Source(None, PurePath("stdin")))
-        elif path.is_dir():
+        elif kind_of(path) == "folder":
             sources += _in_folder(path, recursive=recursive, suffix=suffix, output=output)
         else:
             sources.append(Source(path, PurePath(path.name), _problem(path)))
@@ -48,8 +62,8 @@ def find_sources(
 
 def partner(named: Path, source: Source, option: str) -> Path:
     """The file that belongs to `source`: `named` itself, or the one of equal name in the folder `named`."""
-    path = named / source.relative if named.is_dir() else named
-    if not path.exists():
+    path = named / source.relative if kind_of(named) == "folder" else named
+    if kind_of(path) == "missing":
         raise InputError(f"{option} {path} does not exist: check the path and the name")
     return path
 
@@ -82,8 +96,8 @@ def _problem(path: Path) -> InputError | None:
         path.stat()
     except FileNotFoundError:
         return InputError(f"{path} does not exist: check the path")
-    except (OSError, ValueError) as error:
-        return InputError(f"{path} cannot be opened ({getattr(error, 'strerror', None) or error})")
+    except OSError as error:
+        return InputError(f"{path} cannot be opened ({error.strerror}): check the path")
     return None
 
 

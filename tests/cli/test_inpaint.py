@@ -1,0 +1,158 @@
+"""`alr inpaint`: where the mask comes from, and what is left alone."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from alr_cli.files.pictures import read_picture
+from tests.conftest import FAST, Alr, scene, write_picture
+
+pytestmark = pytest.mark.usefixtures("tiny_weights")
+
+HOLE = np.zeros((24, 32), bool)
+HOLE[4:8, 5:17] = True  # 48 of 768 pixels: 6.25 %
+
+
+@pytest.fixture
+def mask(tmp_path: Path) -> Path:
+    return write_picture(tmp_path / "mask.png", HOLE[..., None].astype(np.float32))
+
+
+def changed(before: Path, after: Path) -> np.ndarray:
+    return (read_picture(before).pixels != read_picture(after).pixels).any(axis=2)
+
+
+def test_white_is_repaired_and_with_sigma_0_the_rest_is_kept_exactly(
+    alr: Alr, picture: Path, mask: Path
+) -> None:
+    output = picture.with_name("x.png")
+    result = alr("inpaint", picture, "--mask", mask, "--sigma", "0", "-o", output, *FAST)
+    assert result.code == 0
+    assert "6.2 % of pixels to fill" in result.stderr
+    assert changed(picture, output)[HOLE].any()
+    assert not changed(picture, output)[~HOLE].any()
+
+
+def test_an_inverted_mask_repairs_black(alr: Alr, picture: Path, mask: Path) -> None:
+    output = picture.with_name("x.png")
+    result = alr("inpaint", picture, "--mask", mask, "--invert-mask", "--sigma", "0", "-o", output, *FAST)
+    assert "93.8 % of pixels to fill" in result.stderr
+    assert not changed(picture, output)[HOLE].any()
+
+
+def test_a_soft_mask_is_thresholded_with_a_warning(alr: Alr, picture: Path, tmp_path: Path) -> None:
+    soft = np.where(HOLE, 0.6, 0.4)[..., None].astype(np.float32)
+    path = write_picture(tmp_path / "soft.png", soft)
+    result = alr("inpaint", picture, "--mask", path, *FAST)
+    assert "6.2 % of pixels to fill" in result.stderr
+    assert "warning" in result.stderr
+    assert "between black and white" in result.stderr
+
+
+def test_transparency_can_be_the_mask(alr: Alr, tmp_path: Path) -> None:
+    path = write_picture(tmp_path / "a.png", scene(), alpha=1 - HOLE.astype(np.float32))
+    output = tmp_path / "x.png"
+    result = alr("inpaint", path, "--mask", "alpha", "--sigma", "0", "-o", output, *FAST)
+    assert result.code == 0
+    assert not changed(path, output)[~HOLE].any()
+    assert read_picture(output).alpha is None
+    assert "opaque" in result.stderr
+
+
+def test_a_mask_file_leaves_transparency_untouched(alr: Alr, tmp_path: Path, mask: Path) -> None:
+    alpha = np.linspace(0, 1, 24 * 32, dtype=np.float32).reshape(24, 32)
+    path = write_picture(tmp_path / "a.png", scene(), alpha=alpha)
+    alr("inpaint", path, "--mask", mask, "-o", tmp_path / "x.png", *FAST)
+    assert np.array_equal(read_picture(path).alpha, read_picture(tmp_path / "x.png").alpha)
+
+
+@pytest.mark.parametrize("with_mask", [False, True])
+def test_nan_is_always_repaired(alr: Alr, tmp_path: Path, with_mask: bool) -> None:
+    pixels = scene()
+    pixels[HOLE] = np.nan
+    pixels[0, 0, 1] = np.nan
+    path = write_picture(tmp_path / "a.tif", pixels, "float32")
+    mask = write_picture(tmp_path / "m.png", HOLE[..., None].astype(np.float32)) if with_mask else "nan"
+    output = tmp_path / "x.tif"
+    result = alr("inpaint", path, "--mask", mask, "--sigma", "0", "-o", output, *FAST)
+    assert result.code == 0
+    restored = read_picture(output).pixels
+    known = ~HOLE
+    known[0, 0] = False
+    assert np.isfinite(restored).all()
+    assert np.array_equal(restored[known], pixels[known])
+
+
+def test_a_random_mask_depends_on_seed_and_name_alone(alr: Alr, tmp_path: Path) -> None:
+    first, second = (write_picture(tmp_path / f"in/{name}.png", scene()) for name in "ab")
+
+    def filled(out: str, *arguments: object) -> dict[str, np.ndarray]:
+        command = (
+            "inpaint",
+            *arguments,
+            "--missing",
+            "0.3",
+            "--sigma",
+            "0",
+            "-o",
+            f"{tmp_path}/{out}/",
+            *FAST,
+        )
+        assert alr(*command).code == 0
+        return {path.name: changed(first, path) for path in (tmp_path / out).iterdir()}
+
+    alone, batch = filled("alone", second), filled("batch", first, second)
+    other = filled("other", second, "--seed", "1")
+    assert np.array_equal(alone["b.png"], batch["b.png"])
+    assert not np.array_equal(batch["a.png"], batch["b.png"])
+    assert not np.array_equal(alone["b.png"], other["b.png"])
+    assert 0.2 < alone["b.png"].mean() < 0.4
+
+
+def test_a_folder_of_masks_is_matched_by_name(alr: Alr, tmp_path: Path) -> None:
+    for name, hole in (("a", HOLE), ("b", ~HOLE)):
+        write_picture(tmp_path / f"in/{name}.png", scene())
+        write_picture(tmp_path / f"masks/{name}.png", hole[..., None].astype(np.float32))
+    result = alr(
+        *("inpaint", tmp_path / "in", "--mask", tmp_path / "masks", "--sigma", "0"),
+        *("-o", f"{tmp_path}/out/", *FAST),
+    )
+    assert result.code == 0
+    assert not changed(tmp_path / "in/a.png", tmp_path / "out/a.png")[~HOLE].any()
+    assert not changed(tmp_path / "in/b.png", tmp_path / "out/b.png")[HOLE].any()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ([], 2),
+        (["--mask", "{mask}", "--missing", "0.5"], 2),
+        (["--mask", "{mask}", "--seed", "1"], 2),
+        (["--mask", "{other}"], 2),
+        (["--mask", "{full}"], 2),
+        (["--mask", "{empty}", "--invert-mask"], 2),
+        (["--mask", "alpha"], 2),
+        (["--missing", "1"], 2),
+        (["--missing", "0"], 2),
+        (["--missing", "nan"], 2),
+        (["--mask", "gone.png"], 3),
+        (["--mask", "{text}"], 3),
+    ],
+)
+def test_a_mask_that_does_not_fit_is_refused_and_nothing_written(
+    alr: Alr, picture: Path, mask: Path, tmp_path: Path, arguments: list[str], code: int
+) -> None:
+    paths = {
+        "mask": mask,
+        "other": write_picture(tmp_path / "other.png", scene(8, 8, 1)),
+        "full": write_picture(tmp_path / "full.png", np.ones((24, 32, 1), np.float32)),
+        "empty": write_picture(tmp_path / "empty.png", np.zeros((24, 32, 1), np.float32)),
+        "text": tmp_path / "text.png",
+    }
+    paths["text"].write_text("text")
+    output = tmp_path / "x.png"
+    result = alr("inpaint", picture, *(a.format(**paths) for a in arguments), "-o", output)
+    assert result.code == code
+    assert result.stderr.count("error:") == 1
+    assert not output.exists()
