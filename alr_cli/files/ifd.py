@@ -128,7 +128,7 @@ def page_offsets(data: bytes, layout: Layout, first: int) -> list[int]:
 
 
 def read_directory(data: bytes, layout: Layout, offset: int, nested: int = 0) -> Directory:
-    """The tags at `offset`, without entries of unknown type or outside the file (InputError if it is itself)."""
+    """The tags at `offset`, leaving out those of unknown type or outside the file (InputError if it is)."""
     count = unpack(layout.count, data, offset)[0]
     start = offset + layout.count.size
     if count > MAX_ENTRIES or start + count * layout.entry.size > len(data):

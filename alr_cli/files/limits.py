@@ -5,12 +5,15 @@ from alr_cli.errors import InputError
 MAX_PIXELS = 100_000_000
 
 
-def check_size(width: int, height: int, sample_bytes: int, stored: int, max_pixels: int) -> None:
+def check_size(
+    width: int, height: int, sample_bytes: int, stored: int, max_pixels: int, *, believed: float = 0.64
+) -> None:
     """Refuse empty pictures, pictures over `max_pixels` and files that unpack as only bombs do (InputError).
 
     sample_bytes: bytes of one pixel, all channels; stored: bytes of the file. Deflate, the strongest of the
     everyday methods, packs at most 1032 to 1, and photographs 2 to 20 to 1; masks and blank pages lie in
-    between, so a high ratio is suspicious only together with a large result.
+    between, so a high ratio is suspicious only together with a large result: one of more than `believed`
+    bytes per allowed pixel (64 MB for 100 million).
     """
     if width <= 0 or height <= 0:
         raise InputError(f"its header says {width} x {height} pixels; get an undamaged copy")
@@ -21,7 +24,7 @@ def check_size(width: int, height: int, sample_bytes: int, stored: int, max_pixe
             "crop it or raise --max-pixels"
         )
     ratio = unpacked / max(stored, 1)
-    if (unpacked > 64e6 and ratio > 1100) or (unpacked > 2 * max_pixels and ratio > 250):
+    if (unpacked > believed * max_pixels and ratio > 1100) or (unpacked > 2 * max_pixels and ratio > 250):
         raise InputError(
             f"{stored} bytes claim to hold {unpacked / 1e6:.0f} MB, as decompression bombs do; "
             "raise --max-pixels if you trust it, otherwise get an undamaged copy"

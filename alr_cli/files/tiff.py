@@ -1,8 +1,9 @@
-"""TIFF: tags are read and judged here, tifffile decodes and encodes the pixels.
+"""TIFF: tags are read and judged here, libtiff decodes the pixels and tifffile encodes them.
 
-tifffile is given a page reduced to the tags that describe its pixels. So no private tag, second page or
-vendor dialect is ever interpreted, axes follow from the tags and never from a shape, and all descriptive tags
-travel as raw bytes (in `Picture.exif`, which is a TIFF too).
+libtiff is given a page reduced to the tags that describe its pixels. So no private tag, second page or vendor
+dialect is ever interpreted, axes follow from the tags and never from a shape, and all descriptive tags travel
+as raw bytes (in `Picture.exif`, which is a TIFF too). tifffile reads as much, but damaged LZW data crash its
+decoder, and the process with it.
 """
 
 import io
@@ -95,12 +96,10 @@ def _kind(tags: Directory, layout: Layout) -> int:
 
 def _pixels(data: bytes, layout: Layout, tags: Directory, form: Form) -> NDArray[Any]:
     """(H, W, samples) as stored, from a copy of the file that holds this page's pixel tags alone."""
-    from tifffile import TiffFile, logger
+    import imagecodecs
 
-    logger().disabled = True  # it would print to stderr; what matters raises
     visible = {code: tag for code, tag in tags.items() if code in PIXEL_TAGS}
-    with TiffFile(io.BytesIO(_with_directory(data, layout, visible))) as tiff:
-        samples: NDArray[Any] = tiff.pages[0].asarray(maxworkers=1)
+    samples: NDArray[Any] = imagecodecs.tiff_decode(_with_directory(data, layout, visible))
     if samples.dtype == bool:
         samples = samples.view(np.uint8)
     if form.planar and form.samples > 1:

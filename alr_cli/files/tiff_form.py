@@ -22,6 +22,7 @@ PIXEL_TAGS = frozenset(
 
 _FAX = (2, 3, 4)
 _COMPRESSIONS = (1, *_FAX, 5, 8, 32773, 32946, 50000)  # none, fax, LZW, Deflate, PackBits, Deflate, Zstandard
+_PREDICTED = (5, 8, 32946, 50000)
 _CHANNELS = {0: 1, 1: 1, 2: 3, 3: 1}  # MinIsWhite, MinIsBlack, RGB, palette
 _FOREIGN = {4: "a transparency mask", 5: "CMYK", 6: "YCbCr", 8: "CIE Lab", 9: "ICC Lab", 10: "ITU Lab"}
 _RAW = (32803, 34892)
@@ -40,7 +41,7 @@ class Form:
         self.samples = numbers(SAMPLES, 1)[0]
         self.all_bits, self.all_kinds = numbers(BITS, 1), numbers(KIND, 1)
         self.bits, self.kind = self.all_bits[0], self.all_kinds[0]
-        self.compression = numbers(COMPRESSION, 1)[0]
+        self.compression, self.predictor = numbers(COMPRESSION, 1)[0], numbers(PREDICTOR, 1)[0]
         self.planar = numbers(PLANAR, 1)[0] == 2
         self.extra = numbers(EXTRA)
         self.tiled = TILE_WIDTH in tags
@@ -95,6 +96,8 @@ class Form:
             yield f"it is a TIFF in {name}; convert it to RGB or gray first"
         if self.planes != 1:
             yield "it is a volume or stack of pictures; split it into single pages first"
+        if self.predictor != 1 and self.compression not in _PREDICTED:
+            yield "it has a predictor that its compression does not know; save it with Deflate or LZW"
         if self.compression not in _COMPRESSIONS:
             yield f"its TIFF compression {self.compression} is not supported; save it with Deflate or LZW"
 

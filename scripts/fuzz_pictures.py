@@ -1,0 +1,299 @@
+"""Damaged pictures by the thousand: whatever the bytes are, `decode` ends in a picture or an InputError.
+
+    python scripts/fuzz_pictures.py --count 5000 --seed 0
+
+Valid files of every format are made in memory, then cut, flipped, spliced, given absurd headers and (PNG) right
+checksums again. Workers decode them and encode what decoded. Reported is every mutant that ends in another
+error, a crash, words on stderr, more than 2 s or more than 1 GB. `--only N` repeats mutant N.
+"""
+
+import argparse
+import json
+import os
+import queue
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import zlib
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from alr_cli.errors import InputError, OutputError
+from alr_cli.files.pictures import decode, encode
+from tests.files.seeds import seed_files
+
+SOUND = ("decoded", "InputError", "OutputError")
+SECONDS, BYTES, PATIENCE = 2.0, 1_000_000_000, 20.0
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+ABSURD = (0, 1, 2, 7, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
+
+
+def mutant(seed: int, number: int, files: dict[str, bytes]) -> tuple[str, bytes]:
+    """(how it was made, its bytes); the same for the same seed and number."""
+    rng = np.random.default_rng((seed, number))
+    names = sorted(files)
+    name = names[number % len(names)]
+    data = bytearray(files[name])
+    steps = []
+    for _ in range(int(rng.choice([1, 1, 1, 2, 4]))):
+        step = MUTATIONS[int(rng.integers(len(MUTATIONS)))]
+        data = bytearray(step(rng, data, files[names[int(rng.integers(len(names)))]]))
+        steps.append(step.__name__)
+    if data[:8] == PNG_SIGNATURE and rng.random() < 0.7:
+        data = bytearray(repair(bytes(data)))
+        steps.append("repair")
+    return f"{name}: {', '.join(steps)}", bytes(data)
+
+
+def truncate(rng: np.random.Generator, data: bytearray, other: bytes) -> bytes:
+    return bytes(data[: int(rng.integers(len(data) + 1))])
+
+
+def flip_bits(rng: np.random.Generator, data: bytearray, other: bytes) -> bytes:
+    for _ in range(int(rng.choice([1, 3, 20]))):
+        if data:
+            data[int(rng.integers(len(data)))] ^= 1 << int(rng.integers(8))
+    return bytes(data)
+
+
+def random_bytes(rng: np.random.Generator, data: bytearray, other: bytes) -> bytes:
+    start = int(rng.integers(len(data) + 1))
+    data[start : start + int(rng.integers(1, 32))] = rng.bytes(int(rng.integers(0, 32)))
+    return bytes(data)
+
+
+def splice(rng: np.random.Generator, data: bytearray, other: bytes) -> bytes:
+    cut, join = int(rng.integers(len(data) + 1)), int(rng.integers(len(other) + 1))
+    return bytes(data[:cut]) + other[join:]
+
+
+def duplicate(rng: np.random.Generator, data: bytearray, other: bytes) -> bytes:
+    start, end, to = (int(at) for at in rng.integers(len(data) + 1, size=3))
+    return bytes(data[:to]) + bytes(data[min(start, end) : max(start, end)]) + bytes(data[to:])
+
+
+def absurd_number(rng: np.random.Generator, data: bytearray, other: bytes) -> bytes:
+    """A number of 1, 2 or 4 bytes, mostly in the header, set to an extreme one."""
+    reach = len(data) if rng.random() < 0.3 else min(len(data), 256)
+    form = str(rng.choice(["B", "<H", ">H", "<I", ">I"]))
+    size = struct.calcsize(form)
+    value = int(rng.choice(ABSURD)) & (256**size - 1)
+    if reach >= size:
+        struct.pack_into(form, data, int(rng.integers(reach - size + 1)), value)
+    return bytes(data)
+
+
+def larger_size(rng: np.random.Generator, data: bytearray, other: bytes) -> bytes:
+    """Width and height, where the format keeps them, set to something large."""
+    width, height = (int(rng.choice([1, 100, 5000, 9000, 16383, 60000])) for _ in range(2))
+    if data[:8] == PNG_SIGNATURE and len(data) > 24:
+        struct.pack_into(">II", data, 16, width, height)
+    elif data[:2] == b"BM" and len(data) > 26:
+        struct.pack_into("<II", data, 18, width, height)
+    elif data[:2] == b"\xff\xd8":
+        at = max(bytes(data).find(b"\xff\xc0"), bytes(data).find(b"\xff\xc2"))
+        if 0 < at < len(data) - 9:
+            struct.pack_into(">HH", data, at + 5, height, width)
+    elif data[8:12] == b"WEBP" and len(data) > 30:
+        if data[12:16] == b"VP8 ":
+            struct.pack_into("<HH", data, 26, width & 0x3FFF, height & 0x3FFF)
+        elif data[12:16] == b"VP8L":
+            struct.pack_into("<I", data, 21, (width - 1 & 0x3FFF) | (height - 1 & 0x3FFF) << 14)
+        else:
+            data[24:30] = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    else:
+        for code in (struct.pack("<HHI", 256, 4, 1), struct.pack("<HHI", 257, 4, 1)):
+            at = bytes(data).find(code)
+            if 0 <= at < len(data) - 12:
+                struct.pack_into("<I", data, at + 8, width)
+    return bytes(data)
+
+
+MUTATIONS = (truncate, flip_bits, random_bytes, splice, duplicate, absurd_number, absurd_number, larger_size)
+
+
+def repair(data: bytes) -> bytes:
+    """The PNG with the checksum of every chunk put right."""
+    fixed, offset = bytearray(data[:8]), 8
+    while offset + 12 <= len(data):
+        length = struct.unpack_from(">I", data, offset)[0]
+        end = offset + 8 + length
+        if end + 4 > len(data):
+            break
+        fixed += data[offset:end] + struct.pack(">I", zlib.crc32(data[offset + 4 : end]))
+        offset = end + 4
+    return bytes(fixed) + data[offset:]
+
+
+def outcome(data: bytes, number: int) -> str:
+    """One of SOUND, or the error that is a bug. "OutputError": decoded, but its format cannot hold it."""
+    try:
+        picture = decode(data, page=None if number % 5 else 2, allow_nan=number % 7 == 0)
+        encode(picture, picture.format)
+    except (InputError, OutputError) as error:
+        sentence = str(error)
+        if "more memory than there is" in sentence or "\n" in sentence or not sentence.startswith("cannot "):
+            return f"bad sentence: {sentence}"
+        return type(error).__name__
+    except Exception as error:  # noqa: BLE001 - finding any other error is what this is for
+        return f"{type(error).__name__}: {error}"
+    return "decoded"
+
+
+def work(seed: int, numbers: range) -> None:
+    """In a worker process: one JSON line before and one after each mutant."""
+    import resource
+
+    files = seed_files()
+    decode(files["png-rgb"])  # loads the codecs before memory is counted
+    resource.setrlimit(resource.RLIMIT_AS, (4 * BYTES, 4 * BYTES))
+    for number in numbers:
+        how, data = mutant(seed, number, files)
+        _say({"number": number, "how": how})
+        said, counted, start = os.fstat(2).st_size, _reset_peak(), time.perf_counter()
+        result = outcome(data, number)
+        seconds = time.perf_counter() - start
+        if os.fstat(2).st_size != said:
+            result = f"words on stderr: {os.pread(2, 200, said)!r}"
+        _say({"result": result, "seconds": seconds, "peak": _peak() if counted else 0})
+
+
+def _say(record: dict[str, object]) -> None:
+    sys.stdout.write(json.dumps(record) + "\n")
+    sys.stdout.flush()
+
+
+def _reset_peak() -> bool:
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return False
+    return True
+
+
+def _peak() -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")), 0)
+
+
+@dataclass
+class Report:
+    """What happened to all mutants."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+    failed: list[int] = field(default_factory=list)
+    slowest: tuple[float, str] = (0.0, "")
+    largest: tuple[int, str] = (0, "")
+
+    def add(self, number: int, how: str, result: str, seconds: float, peak: int) -> None:
+        sound = result in SOUND
+        self.outcomes[result if sound else "FAILED"] += 1
+        label = f"{number} ({how})"
+        self.slowest = max(self.slowest, (seconds, label))
+        self.largest = max(self.largest, (peak, label))
+        for broken, what in (
+            (not sound, result),
+            (seconds > SECONDS, f"{seconds:.1f} s"),
+            (peak > BYTES, f"{peak / 1e6:.0f} MB"),
+        ):
+            if broken:
+                self.failures.append(f"{label}: {what}")
+                self.failed.append(number)
+
+
+def run(seed: int, numbers: range) -> Report:
+    """All mutants in worker processes; one that crashes or hangs costs its mutant, and the next goes on."""
+    report = Report()
+    env = os.environ | {"MALLOC_PERTURB_": "165"}  # memory that was never written reads as garbage, not zeros
+    while numbers:
+        with tempfile.TemporaryFile() as errors:
+            command = [
+                sys.executable,
+                __file__,
+                "--worker",
+                f"{numbers.start}:{numbers.stop}",
+                "--seed",
+                str(seed),
+            ]
+            worker = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=env)
+            number, how = _follow(worker, report)
+            worker.kill()
+            code = worker.wait()
+            if number is None:
+                return report
+            errors.seek(0)
+            said = errors.read().decode(errors="replace")[-300:]
+            report.add(number, how, f"crashed or hung (exit {code}) {said}", 0.0, 0)
+            numbers = range(number + 1, numbers.stop)
+    return report
+
+
+def _follow(worker: subprocess.Popen[str], report: Report) -> tuple[int | None, str]:
+    """Collects a worker's lines; returns the mutant that it did not finish, if any."""
+    lines: queue.Queue[str] = queue.Queue()
+    threading.Thread(target=_pump, args=(worker, lines), daemon=True).start()
+    number, how = None, "start of the worker"
+    while True:
+        try:
+            line = lines.get(timeout=PATIENCE)
+        except queue.Empty:
+            return -1 if number is None else number, how
+        if not line:
+            return number, how
+        record = json.loads(line)
+        if "result" in record and number is not None:
+            report.add(number, how, record["result"], record["seconds"], record["peak"])
+            number = None
+        else:
+            number, how = record["number"], record["how"]
+
+
+def _pump(worker: subprocess.Popen[str], lines: "queue.Queue[str]") -> None:
+    assert worker.stdout is not None
+    for line in worker.stdout:
+        lines.put(line)
+    lines.put("")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Decode damaged pictures and report what goes wrong.")
+    parser.add_argument("--count", type=int, default=5000, help="how many mutants")
+    parser.add_argument("--seed", type=int, default=0, help="which mutants")
+    parser.add_argument("--only", type=int, help="number of a single mutant to repeat")
+    parser.add_argument("--save", type=Path, help="folder for the bytes of the failures")
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker:
+        work(options.seed, range(*(int(each) for each in options.worker.split(":"))))
+        return 0
+    files = seed_files()
+    if options.only is not None:
+        how, data = mutant(options.seed, options.only, files)
+        sys.stdout.write(f"{how}, {len(data)} bytes: {outcome(data, options.only)}\n")
+        return 0
+    start = time.perf_counter()
+    report = run(options.seed, range(options.count))
+    for number in report.failed if options.save else ():
+        options.save.mkdir(parents=True, exist_ok=True)
+        (options.save / f"{options.seed}-{number}").write_bytes(mutant(options.seed, number, files)[1])
+    sys.stdout.writelines(f"FAILED {failure}\n" for failure in report.failures)
+    sys.stdout.write(
+        f"{options.count} mutants of {len(files)} files in {time.perf_counter() - start:.0f} s: "
+        f"{dict(report.outcomes)}\nslowest {report.slowest[0]:.2f} s: {report.slowest[1]}\n"
+        f"most memory {report.largest[0] / 1e6:.0f} MB: {report.largest[1]}\n"
+        f"{len(report.failures)} failures\n"
+    )
+    return 1 if report.failures else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

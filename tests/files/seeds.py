@@ -1,0 +1,128 @@
+"""Small pictures of every format and mode, made in memory by other encoders than ours."""
+
+import io
+import struct
+import zlib
+from functools import cache
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngInfo
+
+SIZE = (24, 37)
+"""Height and width: different, and neither a multiple of 8."""
+
+
+def ramp(channels: int, dtype: str = "uint8") -> NDArray[Any]:
+    """A smooth test picture (H, W, channels): each channel its own gradient, every value range used."""
+    y, x = np.mgrid[: SIZE[0], : SIZE[1]]
+    y, x = y / (SIZE[0] - 1), x / (SIZE[1] - 1)
+    planes = np.stack([x, y, (x + y) / 2, 1 - x * y], axis=-1)[..., :channels]
+    full = 1.0 if dtype == "float32" else np.iinfo(dtype).max
+    return np.asarray(np.rint(planes * full) if full > 1 else planes, dtype)
+
+
+def icc() -> bytes:
+    """A real colour profile, with its creation date set so that it is always the same."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    profile[24:36] = struct.pack(">6H", 2020, 1, 1, 0, 0, 0)
+    return bytes(profile)
+
+
+def exif(orientation: int = 6) -> bytes:
+    """An EXIF block with orientation, maker, a sub-directory and a GPS position."""
+    tags = Image.Exif()
+    tags[274], tags[271], tags[282], tags[283], tags[296] = orientation, "Maker", 300.0, 300.0, 2
+    tags.get_ifd(34665).update({33434: 0.005, 37510: b"ASCII\0\0\0a comment", 36867: "2020:01:01 00:00:00"})
+    tags.get_ifd(34853).update({1: "N", 2: (48.0, 8.0, 14.0)})
+    return tags.tobytes().removeprefix(b"Exif\0\0")
+
+
+def save(image: Image.Image, format: str, **options: Any) -> bytes:
+    """The bytes Pillow writes."""
+    file = io.BytesIO()
+    image.save(file, format, **options)
+    return file.getvalue()
+
+
+def tiff(samples: NDArray[Any], **options: Any) -> bytes:
+    """The bytes tifffile writes."""
+    file = io.BytesIO()
+    tifffile.imwrite(file, samples, **{"metadata": None, "software": False, **options})
+    return file.getvalue()
+
+
+def with_chunks(png: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
+    """The PNG with further chunks behind its header."""
+    return png[:33] + b"".join(chunk(*each) for each in chunks) + png[33:]
+
+
+def chunk(name: bytes, payload: bytes) -> bytes:
+    """One PNG chunk with its length and checksum."""
+    return struct.pack(">I", len(payload)) + name + payload + struct.pack(">I", zlib.crc32(name + payload))
+
+
+def pil(mode: str) -> Image.Image:
+    """The test picture in a Pillow mode; "P+tRNS" is a palette with graded transparency."""
+    if mode in ("1", "P"):
+        return Image.fromarray(ramp(3)).convert(mode, palette=Image.Palette.ADAPTIVE, colors=16)
+    if mode == "P+tRNS":
+        image = pil("P")
+        image.info["transparency"] = bytes(range(0, 256, 16))
+        return image
+    if mode == "I;16":
+        return Image.fromarray(ramp(1, "uint16")[..., 0])
+    channels = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}[mode]
+    samples = ramp(channels)
+    return Image.fromarray(samples[..., 0] if channels == 1 else samples)
+
+
+@cache
+def seed_files() -> dict[str, bytes]:
+    """Name -> bytes of a valid file."""
+    text = PngInfo()
+    text.add_text("Comment", "a comment " * 20, zip=True)
+    text.add_itxt("XML:com.adobe.xmp", "<x:xmpmeta/>")
+    frames = [Image.fromarray(np.roll(ramp(3), shift, axis=1)) for shift in (0, 5, 9)]
+    deep, smooth = ramp(4, "uint16"), ramp(3, "float32")
+    tags: dict[str, Any] = {"icc_profile": icc(), "exif": exif(), "dpi": (300, 300)}
+    return {
+        "png-1": save(pil("1"), "PNG"),
+        "png-rgb": save(pil("RGB"), "PNG", pnginfo=text, **tags),
+        "png-palette": save(pil("P+tRNS"), "PNG", transparency=bytes(range(0, 256, 16))),
+        "png-rgba16": bytes(imagecodecs.png_encode(deep)),
+        "png-la": save(pil("LA"), "PNG"),
+        "apng": save(frames[0], "PNG", save_all=True, append_images=frames[1:]),
+        "jpeg-rgb": save(pil("RGB"), "JPEG", comment=b"a comment", xmp=b"<x/>", **tags),
+        "jpeg-progressive": save(pil("L"), "JPEG", progressive=True),
+        "jpeg-cmyk": save(pil("RGB").convert("CMYK"), "JPEG"),
+        "webp-lossless": save(pil("RGBA"), "WEBP", lossless=True, exif=exif(), icc_profile=icc()),
+        "webp-lossy": save(pil("RGB"), "WEBP"),
+        "webp-animated": save(frames[0], "WEBP", save_all=True, append_images=frames[1:]),
+        "tiff-deflate16": tiff(deep, compression="zlib", predictor=True, photometric="rgb", extrasamples=[2]),
+        "tiff-lzw": tiff(ramp(3), photometric="rgb", compression="lzw", predictor=True),
+        "tiff-exif": save(pil("RGB"), "TIFF", **tags),
+        "tiff-float": tiff(smooth, photometric="rgb", byteorder=">"),
+        "tiff-planar": tiff(
+            np.moveaxis(ramp(3), -1, 0).copy(), photometric="rgb", planarconfig="separate", tile=(16, 16)
+        ),
+        "tiff-pages": tiff(np.stack([ramp(1)[..., 0]] * 3), photometric="minisblack", compression="packbits"),
+        "tiff-fax": save(pil("1"), "TIFF", compression="group4"),
+        "tiff-palette": save(pil("P"), "TIFF", compression="packbits"),
+        "bigtiff": tiff(ramp(3), photometric="rgb", bigtiff=True, compression="zstd"),
+        "bmp-rgb": save(pil("RGB"), "BMP"),
+        "bmp-palette": save(pil("P"), "BMP"),
+        "ppm": save(pil("RGB"), "PPM"),
+        "pgm-plain": b"P2\n# plain\n" + _plain(ramp(1)),
+        "pbm": save(pil("1"), "PPM"),
+        "ppm16": b"P6 37 24 65535\n" + ramp(3, "uint16").astype(">u2").tobytes(),
+    }
+
+
+def _plain(samples: NDArray[Any]) -> bytes:
+    rows = "\n".join(" ".join(str(value) for value in row) for row in samples[..., 0])
+    return f"{samples.shape[1]} {samples.shape[0]}\n255\n{rows}\n".encode()
