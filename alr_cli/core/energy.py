@@ -67,18 +67,22 @@ class Energy:
         self.operator = operator
         self.data = data
         self.regularizer = regularizer
-        self.lam = torch.as_tensor(lam, dtype=torch.float32)
+        self.lam = torch.as_tensor(lam, dtype=torch.float64)
         self.pixels = pixels
         self.free = free
 
     @property
-    def curvature(self) -> float:
-        """The largest curvature of the data term, 2 ||A||^2 / (N C); its inverse is a natural step."""
-        return 2.0 * self.operator.norm**2 / (self.pixels * self.regularizer.channels)
+    def natural_step(self) -> float:
+        """1 / L with L = 2 ||A||^2 / (N C), the largest curvature of the squared error.
+
+        Where nothing at all is observed (A = 0) it is that of ||A|| = 1.
+        """
+        norm = self.operator.norm or 1.0
+        return self.pixels * self.regularizer.channels / (2.0 * norm**2)
 
     def value_and_grad(self, x: Tensor) -> tuple[Terms, Tensor]:
         """x: (B, C, H, W) -> (terms, dE/dx like x)."""
-        lam = self.lam.to(x)
+        lam = self.lam.to(x.dtype).to(x.device)  # in this order: not every device has float64
         misfit, misfit_gradient = self.data.value_and_grad(self.operator.forward(x))
         mean_score, gradient = self.regularizer.value_and_grad(x)
         halo = self.regularizer.patch - 1

@@ -1,11 +1,12 @@
 """x_{l+1} = x_l - eta dE/dx(x_l)    (eq. 5), and two faster descents on the same energy
 
 `adam`   the paper's choice (sec. 3.3): Adam steps, the step size decaying exponentially from 0.1 to 0.01.
-`gd`     eq. 5 with a backtracking line search: the energy of every picture never rises.
+`gd`     eq. 5 with a backtracking line search: the energy of no picture ever rises.
 `nmapg`  nonmonotone accelerated gradient descent (Li and Lin 2015, algorithm 4, without a proximal part).
 
-All work on batches; every picture of a batch has its own step sizes, so a batch gives what each picture
-would give alone.
+All work on batches. Every picture of a batch has its own step sizes and rests once it has converged, so a
+batch gives what each picture would give alone. The cost is that of `Energy.value_and_grad` and nothing else:
+`adam` calls it once an iteration, `gd` seldom more, `nmapg` about twice.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ import torch
 from torch import Tensor
 
 from alr_cli.core.energy import Energy, Terms
-from alr_cli.core.sums import total
 
 Stop = Literal["converged", "max_iter", "non_finite"]
 Method = Literal["adam", "gd", "nmapg"]
+
+_SUFFICIENT = 1e-4  # delta: the share of the decrease promised by the slope that a step must achieve
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,11 @@ class Record:
 
 @dataclass(frozen=True)
 class Solution:
-    """The minimiser found, why the descent ended, and a record per iteration (the first is the start)."""
+    """The minimiser found, why the descent ended, and a record per iteration (the first is the start).
+
+    stop: converged (every picture's last update was at most tol, or no step lowers its energy measurably),
+    max_iter, or non_finite (then x is the last point with a finite energy and gradient).
+    """
 
     x: Tensor
     stop: Stop
@@ -43,16 +49,25 @@ class Solution:
 
 
 @dataclass(frozen=True)
-class Iterate:
-    """A point of a descent, with its energy terms and the root mean square of the step that led to it."""
+class Point:
+    """A place x (B, C, H, W), the terms of the energy there (B,) and its gradient (B, C, H, W)."""
 
     x: Tensor
     terms: Terms
+    gradient: Tensor
+
+
+@dataclass(frozen=True)
+class Iterate:
+    """Where a descent has got to, the root mean square of its last step (B,), and who still moves (B,)."""
+
+    point: Point
     change: Tensor
-    stationary: bool = False
+    moving: Tensor
 
 
 Callback = Callable[[Record], None]
+Descent = Callable[[Energy, Point, int, float], Iterator[Iterate]]
 
 DEFAULT_ITERATIONS: dict[Method, int] = {"adam": 50, "gd": 300, "nmapg": 150}
 DEFAULT_TOLERANCE: dict[Method, float] = {"adam": 0.0, "gd": 1e-4, "nmapg": 1e-4}
@@ -68,153 +83,172 @@ def solve(
 ) -> Solution:
     """Descend on `energy` from `start` (B, C, H, W).
 
-    max_iter: gradient steps at most.  tol: stop once no picture's update exceeds it (root mean square, in
-    units of pixel values).  callback: called after every iteration with its record.
+    max_iter: steps at most.  tol: a picture rests once an update does not exceed it (root mean square, in
+    units of pixel values).  callback: called with the record of the start and of every iteration.
     """
     limit = DEFAULT_ITERATIONS[method] if max_iter is None else max_iter
     tol = DEFAULT_TOLERANCE[method] if tol is None else tol
     history: list[Record] = []
     x = start
-    stop: Stop = "max_iter"
-    for iteration, iterate in enumerate(_DESCENTS[method](energy, start, limit)):
-        if not bool(torch.isfinite(iterate.terms.energy).all()):
+    for iteration, iterate in enumerate(_descend(_DESCENTS[method], energy, start, limit, tol)):
+        if not _is_finite(iterate.point):
             return Solution(x, "non_finite", history)
-        x = iterate.x
-        history.append(Record(iteration, iterate.terms, iterate.change))
+        x = iterate.point.x
+        history.append(Record(iteration, iterate.point.terms, iterate.change))
         if callback is not None:
             callback(history[-1])
-        if iterate.stationary or (iteration > 0 and bool((iterate.change <= tol).all())):
-            stop = "converged"
-            break
-    return Solution(x, stop, history)
+        if not bool(iterate.moving.any()):
+            return Solution(x, "converged", history)
+    return Solution(x, "max_iter", history)
 
 
-def _adam(energy: Energy, start: Tensor, limit: int) -> Iterator[Iterate]:
+def _descend(descent: Descent, energy: Energy, start: Tensor, limit: int, tol: float) -> Iterator[Iterate]:
+    point = _at(energy, start)
+    nothing = torch.zeros_like(point.terms.energy)
+    yield Iterate(point, nothing, torch.ones_like(nothing, dtype=torch.bool))
+    yield from descent(energy, point, limit, tol)
+
+
+def _adam(energy: Energy, point: Point, limit: int, tol: float) -> Iterator[Iterate]:
     """Adam (Kingma and Ba 2015) with beta = (0.9, 0.999), step size 0.1 -> 0.01 (sec. 3.3)."""
     beta1, beta2, eps, first_step, last_step = 0.9, 0.999, 1e-8, 0.1, 0.01
-    x = start.clone()
-    mean, square = torch.zeros_like(x), torch.zeros_like(x)
-    terms, gradient = energy.value_and_grad(x)
-    yield Iterate(x, terms, x.new_zeros(x.shape[0]))
+    mean, square = torch.zeros_like(point.x), torch.zeros_like(point.x)
+    moving = torch.ones_like(point.terms.energy, dtype=torch.bool)
     for step in range(1, limit + 1):
         # Adam does not care about the scale of the energy except through eps: undo the division by N.
-        gradient = gradient * energy.pixels
+        gradient = point.gradient * energy.pixels
         mean.lerp_(gradient, 1 - beta1)
         square.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
         size = first_step * (last_step / first_step) ** ((step - 1) / max(1, limit - 1))
         denominator = (square / (1 - beta2**step)).sqrt_().add_(eps)
-        update = (mean / (1 - beta1**step)).div_(denominator).mul_(size)
-        x = x - update
-        terms, gradient = energy.value_and_grad(x)
-        yield Iterate(x, terms, rms(update))
+        update = (mean / (1 - beta1**step)).div_(denominator).mul_(size * _per_picture(moving))
+        point = _at(energy, point.x - update)
+        change = rms(update)
+        moving = moving & (change > tol)
+        yield Iterate(point, change, moving)
 
 
-def _gd(energy: Energy, start: Tensor, limit: int) -> Iterator[Iterate]:
-    """Eq. 5; each step is shortened until E falls by at least half of what its slope promises (Armijo)."""
-    x = start.clone()
-    terms, gradient = energy.value_and_grad(x)
-    yield Iterate(x, terms, x.new_zeros(x.shape[0]))
-    eta = torch.full_like(terms.energy, 1.0 / energy.curvature)
+def _gd(energy: Energy, point: Point, limit: int, tol: float) -> Iterator[Iterate]:
+    """Eq. 5. Each step begins with the length of Barzilai and Borwein and is halved until E falls."""
+    moving = torch.ones_like(point.terms.energy, dtype=torch.bool)
+    eta = torch.full_like(point.terms.energy, energy.natural_step)
     for _ in range(limit):
-        candidate = _line_search(energy, x, terms.energy, gradient, eta, 0.5)
-        if not bool(candidate.accepted.any()):
-            yield Iterate(x, terms, x.new_zeros(x.shape[0]), stationary=True)
-            return
-        change = rms(candidate.x - x)
-        x, eta = candidate.x, 1.5 * candidate.eta
-        terms = _where(candidate.accepted, candidate.terms, terms)
-        gradient = torch.where(_per_picture(candidate.accepted), candidate.gradient, gradient)
-        yield Iterate(x, terms, change)
+        found = _line_search(energy, point, point.terms.energy, eta, moving)
+        change = rms(found.point.x - point.x)
+        eta = _next_step(found, point)
+        point = found.point
+        moving = found.accepted & (change > tol)
+        yield Iterate(point, change, moving)
 
 
-def _nmapg(energy: Energy, start: Tensor, limit: int) -> Iterator[Iterate]:
-    """Algorithm 4 of Li and Lin (2015) for a smooth energy: an extrapolated step is kept where it is below
-    a running mean of past energies, otherwise the plain step competes with it."""
-    delta, memory = 1e-4, 0.8
-    x = previous = z = start.clone()
-    terms, gradient = energy.value_and_grad(x)
-    yield Iterate(x, terms, x.new_zeros(x.shape[0]))
-    eta = torch.full_like(terms.energy, 1.0 / energy.curvature)
-    t_previous, t = 0.0, 1.0
-    reference, weight = terms.energy.clone(), 1.0
-    for _ in range(limit):
-        y = x + (t_previous / t) * (z - x) + ((t_previous - 1.0) / t) * (x - previous)
-        y_terms, y_gradient = energy.value_and_grad(y)
-        fast = _line_search(energy, y, torch.maximum(y_terms.energy, reference), y_gradient, eta, delta)
-        good = fast.accepted & (
-            fast.terms.energy <= reference - delta * total((fast.x - y).square()) / fast.eta
-        )
-        new_x, new_terms, new_gradient, new_eta = fast.x, fast.terms, fast.gradient, fast.eta
-        if not bool(good.all()):
-            plain = _line_search(energy, x, reference, gradient, eta, delta)
-            better = ~good & plain.accepted & (~fast.accepted | (plain.terms.energy <= fast.terms.energy))
-            keep = good | better | fast.accepted
-            if not bool(keep.any()):
-                yield Iterate(x, terms, x.new_zeros(x.shape[0]), stationary=True)
-                return
-            new_x = torch.where(_per_picture(better), plain.x, torch.where(_per_picture(keep), fast.x, x))
-            new_terms = _where(better, plain.terms, _where(keep, fast.terms, terms))
-            new_gradient = torch.where(
-                _per_picture(better),
-                plain.gradient,
-                torch.where(_per_picture(keep), fast.gradient, gradient),
-            )
-            new_eta = torch.where(better, plain.eta, fast.eta)
-        change = rms(new_x - x)
-        previous, x, z = x, new_x, fast.x
-        terms, gradient, eta = new_terms, new_gradient, 1.5 * new_eta
-        t_previous, t = t, (1.0 + (4.0 * t * t + 1.0) ** 0.5) / 2.0
-        next_weight = memory * weight + 1.0
-        reference = (memory * weight * reference + terms.energy) / next_weight
-        weight = next_weight
-        yield Iterate(x, terms, change)
+def _nmapg(energy: Energy, point: Point, limit: int, tol: float) -> Iterator[Iterate]:
+    """Algorithm 4 of Li and Lin (2015), with their names: a step from the extrapolated y to z is kept where
+    it ends below c, a running mean of the energies so far; elsewhere a step from x to v competes with it.
+
+    Their delta is absolute; here it is in units of 1 / (2 eta), so that the scale of E does not matter.
+    """
+    memory = 0.8  # their eta
+    x_before = z = point.x
+    t_before, t = 0.0, 1.0
+    c, q = point.terms.energy, 1.0
+    moving = torch.ones_like(c, dtype=torch.bool)
+    eta_y = eta_x = torch.full_like(c, energy.natural_step)
+    for iteration in range(limit):
+        x = point.x
+        y = x + (t_before / t) * (z - x) + ((t_before - 1.0) / t) * (x - x_before)
+        from_y = _at(energy, y) if iteration else point
+        fast = _line_search(energy, from_y, torch.fmax(from_y.terms.energy, c), eta_y, moving)
+        promise = fast.eta * squared_norm(from_y.gradient)  # ||z - y||^2 / eta
+        good = fast.accepted & (fast.point.terms.energy <= c - _SUFFICIENT * promise)
+        chosen, advanced = _select(good, fast.point, point), good
+        if bool((moving & ~good).any()):
+            plain = _line_search(energy, point, c, eta_x, moving & ~good)
+            # Where not even the plain step gets below c, x rests: z would only lead uphill.
+            advanced = good | plain.accepted
+            wins = plain.accepted & ~(fast.accepted & (fast.point.terms.energy <= plain.point.terms.energy))
+            chosen = _select(wins, plain.point, _select(advanced, fast.point, point))
+            eta_x = _next_step(plain, point)
+        eta_y = _next_step(fast, from_y)
+        z = torch.where(_per_picture(fast.accepted), fast.point.x, chosen.x)
+        change = rms(chosen.x - x)
+        x_before, point = x, chosen
+        moving = advanced & (change > tol)
+        t_before, t = t, (1.0 + (4.0 * t * t + 1.0) ** 0.5) / 2.0
+        c, q = (memory * q * c + point.terms.energy) / (memory * q + 1.0), memory * q + 1.0
+        yield Iterate(point, change, moving)
 
 
-_DESCENTS: dict[Method, Callable[[Energy, Tensor, int], Iterator[Iterate]]] = {
-    "adam": _adam,
-    "gd": _gd,
-    "nmapg": _nmapg,
-}
+_DESCENTS: dict[Method, Descent] = {"adam": _adam, "gd": _gd, "nmapg": _nmapg}
 
 
 @dataclass(frozen=True)
-class _Candidate:
-    """Where a line search ended; where `accepted` is False, x is the point it began at."""
+class _Found:
+    """Where a line search ended and the step size eta (B,) it took; pictures not accepted keep both."""
 
-    x: Tensor
-    terms: Terms
-    gradient: Tensor
+    point: Point
     eta: Tensor
     accepted: Tensor
 
 
-def _line_search(
-    energy: Energy, x: Tensor, level: Tensor, gradient: Tensor, eta: Tensor, slope: float, halvings: int = 12
-) -> _Candidate:
-    """Halve eta until E(x - eta g) <= level - slope * eta * ||g||^2, for each picture of the batch."""
-    promise = total(gradient.square())
-    eta = eta.clone()
-    for _ in range(halvings):
-        candidate = x - _per_picture(eta) * gradient
-        terms, new_gradient = energy.value_and_grad(candidate)
-        accepted = terms.energy <= level - slope * eta * promise
-        if bool(accepted.all()):
-            break
-        eta = torch.where(accepted, eta, 0.5 * eta)
-    candidate = torch.where(_per_picture(accepted), candidate, x)
-    return _Candidate(candidate, terms, new_gradient, eta, accepted)
+def _line_search(energy: Energy, point: Point, level: Tensor, eta: Tensor, moving: Tensor) -> _Found:
+    """Halve eta until E(x - eta g) <= level - delta eta ||g||^2, for each picture that is `moving`.
+
+    A picture gives up once the promised decrease drowns in the rounding of its energy.
+    """
+    slope = squared_norm(point.gradient)
+    rounding = torch.finfo(slope.dtype).eps * level.abs()
+    found, searching, accepted, first = point, moving, torch.zeros_like(moving), eta
+    while bool(searching.any()):
+        step = torch.where(searching, eta, 0.0)
+        candidate = _at(energy, point.x - _per_picture(step) * point.gradient)
+        below = searching & (candidate.terms.energy <= level - _SUFFICIENT * eta * slope)
+        found = _select(below, candidate, found)
+        accepted = accepted | below
+        searching = searching & ~below & (eta * slope > rounding)
+        eta = torch.where(searching, 0.5 * eta, eta)
+    return _Found(found, torch.where(accepted, eta, first), accepted)
+
+
+def _next_step(found: _Found, begin: Point) -> Tensor:
+    """<s, s> / <s, r>, with s and r the differences of x and of the gradient over the last step (Barzilai
+    and Borwein 1988); at most ten times the last step size, twice it where the energy curves downwards."""
+    s, r = found.point.x - begin.x, found.point.gradient - begin.gradient
+    curvature = (s * r).sum(dim=(1, 2, 3)) / squared_norm(s)  # not a number where s = 0
+    step = torch.where(curvature > 0, torch.minimum(1 / curvature, 10 * found.eta), 2 * found.eta)
+    return torch.where(found.accepted, step, found.eta)
+
+
+def _at(energy: Energy, x: Tensor) -> Point:
+    return Point(x, *energy.value_and_grad(x))
+
+
+def _is_finite(point: Point) -> bool:
+    return bool(torch.isfinite(point.terms.energy + squared_norm(point.gradient)).all())
+
+
+def _select(condition: Tensor, yes: Point, no: Point) -> Point:
+    """The pictures of `yes` where the condition (B,) holds, those of `no` elsewhere."""
+    if bool(condition.all()):
+        return yes
+    wide = _per_picture(condition)
+    return Point(
+        torch.where(wide, yes.x, no.x),
+        Terms(
+            torch.where(condition, yes.terms.energy, no.terms.energy),
+            torch.where(condition, yes.terms.data, no.terms.data),
+            torch.where(condition, yes.terms.regularizer, no.terms.regularizer),
+        ),
+        torch.where(wide, yes.gradient, no.gradient),
+    )
 
 
 def _per_picture(values: Tensor) -> Tensor:
     return values.reshape(-1, 1, 1, 1)
 
 
-def _where(condition: Tensor, yes: Terms, no: Terms) -> Terms:
-    return Terms(
-        torch.where(condition, yes.energy, no.energy),
-        torch.where(condition, yes.data, no.data),
-        torch.where(condition, yes.regularizer, no.regularizer),
-    )
+def squared_norm(x: Tensor) -> Tensor:
+    """||x||^2 of each picture of a batch, (B, C, H, W) -> (B,)."""
+    return x.square().sum(dim=(1, 2, 3))
 
 
 def rms(x: Tensor) -> Tensor:
