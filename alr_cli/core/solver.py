@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from alr_cli.core.energy import Energy, Terms
+from alr_cli.core.sums import total
 
 Stop = Literal["converged", "max_iter", "non_finite"]
 Method = Literal["adam", "gd", "nmapg"]
@@ -213,7 +214,7 @@ def _next_step(found: _Found, begin: Point) -> Tensor:
     """<s, s> / <s, r>, with s and r the differences of x and of the gradient over the last step (Barzilai
     and Borwein 1988); at most ten times the last step size, twice it where the energy curves downwards."""
     s, r = found.point.x - begin.x, found.point.gradient - begin.gradient
-    curvature = (s * r).sum(dim=(1, 2, 3)) / squared_norm(s)  # not a number where s = 0
+    curvature = total(s * r) / squared_norm(s)  # not a number where s = 0
     step = torch.where(curvature > 0, torch.minimum(1 / curvature, 10 * found.eta), 2 * found.eta)
     return torch.where(found.accepted, step, found.eta)
 
@@ -248,9 +249,9 @@ def _per_picture(values: Tensor) -> Tensor:
 
 def squared_norm(x: Tensor) -> Tensor:
     """||x||^2 of each picture of a batch, (B, C, H, W) -> (B,)."""
-    return x.square().sum(dim=(1, 2, 3))
+    return total(x.square())
 
 
 def rms(x: Tensor) -> Tensor:
     """Root mean square of each picture of a batch, (B, C, H, W) -> (B,)."""
-    return x.square().mean(dim=(1, 2, 3)).sqrt()
+    return (squared_norm(x) / x[0].numel()).sqrt()
