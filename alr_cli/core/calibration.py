@@ -10,9 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
+
+from alr_cli.errors import NonFiniteError
+
+_CLIFF_REFINEMENTS = 3  # how often the step is halved further where the quality breaks off
 
 
 @dataclass(frozen=True)
@@ -45,33 +50,46 @@ class LambdaCurve:
 
 
 def maximise_in_log(
-    quality: Callable[[float], float], start: float, factor: float = 2.0, refinements: int = 2
+    quality: Callable[[float], float],
+    start: float,
+    factor: float = 2.0,
+    refinements: int = 2,
+    reach: int = 20,
 ) -> float:
     """Where quality(lam) is largest: march from `start` by `factor` until it falls, then halve the step.
 
     The last step of the march is factor ** (1 / 2 ** refinements); a parabola through the last three points
-    in log lambda gives the answer.
+    in log lambda gives the answer. Beside a cliff (a quality of -inf, a descent that blew up) there is no
+    parabola; the step is halved further instead. From a start on the wrong side of a cliff it goes down, to
+    where the data term rules. It goes no further from `start` than factor ** reach; NonFiniteError is raised
+    where every quality is -inf.
     """
-    known: dict[float, float] = {}
+    unit = math.log(factor) / 2 ** (refinements + _CLIFF_REFINEMENTS)  # places are counted in whole units
 
-    def at(log_lam: float) -> float:
-        if log_lam not in known:
-            known[log_lam] = quality(math.exp(log_lam))
-        return known[log_lam]
+    @cache
+    def at(place: int) -> float:
+        value = quality(start * math.exp(place * unit))
+        return value if value == value else -math.inf
 
-    best, step = math.log(start), math.log(factor)
-    for refinement in range(refinements + 1):
-        if refinement:
-            step /= 2
-        while True:
-            challenger = max((best - step, best + step), key=at)
-            if at(challenger) <= at(best):
-                break
+    step, best = 2 ** (refinements + _CLIFF_REFINEMENTS), 0
+    limit = reach * step
+    while at(best) == -math.inf:
+        best -= step
+        if best < -limit:
+            raise NonFiniteError("no lambda restores the validation pictures: the critic is of no use")
+    while True:
+        challenger = max((best - step, best + step), key=at)
+        if at(challenger) > at(best) and abs(challenger) <= limit:
             best = challenger
-    below, middle, above = at(best - step), at(best), at(best + step)
-    curvature = below - 2 * middle + above
-    shift = 0.5 * (below - above) / curvature if curvature < 0 else 0.0
-    return math.exp(best + step * shift)
+            continue
+        below, above = at(best - step), at(best + step)
+        fine = step <= 2**_CLIFF_REFINEMENTS
+        if step == 1 or (fine and math.isfinite(below) and math.isfinite(above)):
+            break
+        step //= 2
+    curvature = below - 2 * at(best) + above
+    shift = 0.5 * (below - above) / curvature if -math.inf < curvature < 0 else 0.0
+    return start * math.exp((best + step * shift) * unit)
 
 
 def psnr(estimate: Tensor, truth: Tensor) -> Tensor:

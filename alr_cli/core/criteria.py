@@ -35,11 +35,12 @@ def wgan_gp(
 ) -> Criterion:
     """Eq. 7 on a batch of unpaired patches.
 
+    critic: (B, ...) -> (B, ...), one score a patch (or several, then r is their mean).
     noisy, clean: (B, ...).  alpha: (B,) in [0,1], the places on the lines between them.
     mu: weight of the gradient penalty.  scale: (B,) divides each pair's difference, or None; dividing by
     the length of the noise makes every noise level count alike.
     """
-    r_noisy, r_clean = critic(torch.cat([noisy, clean])).flatten(1).mean(1).chunk(2)
+    r_noisy, r_clean = _values(critic, torch.cat([noisy, clean])).chunk(2)
     difference = r_noisy - r_clean
     if scale is not None:
         difference = difference / scale
@@ -58,6 +59,10 @@ def mix(clean: Tensor, noisy: Tensor, alpha: Tensor) -> Tensor:
 def gradient_length(critic: Callable[[Tensor], Tensor], points: Tensor) -> Tensor:
     """||grad r|| at each of the points (B, ...) -> (B,), differentiable in theta."""
     points = points.detach().requires_grad_(True)
-    (gradient,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
+    (gradient,) = torch.autograd.grad(_values(critic, points).sum(), points, create_graph=True)
     # The tiny term keeps the root differentiable where a dead network has no gradient at all.
     return gradient.flatten(1).square().sum(1).add(1e-12).sqrt()
+
+
+def _values(critic: Callable[[Tensor], Tensor], points: Tensor) -> Tensor:
+    return critic(points).flatten(1).mean(1)

@@ -49,7 +49,12 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Recipe:
-        return cls(**{field.name: values[field.name] for field in fields(cls) if field.name in values})
+        """The inverse of `as_dict`. What is missing takes its default; an unknown name raises ValueError:
+        a run is not continued exactly by a program that does not know one of its settings."""
+        unknown = sorted(set(values) - {field.name for field in fields(cls)})
+        if unknown:
+            raise ValueError(f"unknown settings in the recipe: {', '.join(unknown)}")
+        return cls(**values)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -194,17 +199,31 @@ class Trainer:
         return {name: value.detach().cpu().clone().contiguous() for name, value in state.items()}
 
     def restore_state(self, state: dict[str, Tensor]) -> None:
-        """Continue exactly where `state` was taken. Raises KeyError or RuntimeError if it does not fit."""
+        """Continue exactly where `state` was taken. Raises KeyError, ValueError or RuntimeError if it does
+        not fit; the trainer is then unusable."""
         self.critic.load_state_dict(_prefixed(state, "critic."))
-        self.average = {k: v.to(self.device) for k, v in _prefixed(state, "average.").items()}
+        parameters = dict(enumerate(self.critic.parameters()))
+        average = _prefixed(state, "average.")
+        if average.keys() != self.average.keys():
+            raise ValueError("the moving averages are not those of this recipe")
+        for name, value in average.items():
+            self.average[name].copy_(value)
         optimiser = self.optimiser.state_dict()
         moments: dict[int, dict[str, Tensor]] = {}
         for name, value in _prefixed(state, "adam.").items():
             index, key = name.split(".")
-            moments.setdefault(int(index), {})[key] = value
+            # In the layout of its parameter: another order of the same sums would round differently.
+            like = parameters[int(index)] if value.dim() else value
+            moments.setdefault(int(index), {})[key] = torch.empty_like(like).copy_(_same_shape(value, like))
         self.optimiser.load_state_dict({"state": moments, "param_groups": optimiser["param_groups"]})
-        self.generator.set_state(state["generator"])
+        self.generator.set_state(state["generator"].byte())
         self.step_count = int(state["step"])
+
+
+def _same_shape(value: Tensor, like: Tensor) -> Tensor:
+    if value.shape != like.shape:
+        raise ValueError(f"{tuple(value.shape)} where {tuple(like.shape)} belongs")
+    return value
 
 
 def _prefixed(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

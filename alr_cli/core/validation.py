@@ -54,16 +54,16 @@ class Validation:
     def to(self, device: torch.device) -> Validation:
         return Validation(self.clean.to(device), self.noise.to(device), self.method, self.precision)
 
-    def restore(self, critic: Critic, sigma: float, lam: float) -> Tensor:
-        """x*(lam) at noise level sigma, (B, C, H, W)."""
+    def restore(self, critic: Critic, sigma: float, lam: float) -> Tensor | None:
+        """x*(lam) at noise level sigma, (B, C, H, W); None if the descent blew up."""
         problem = problems.denoising(self.clean + sigma * self.noise, critic.patch)
-        energy = self._energy(critic, problem, lam)
-        return problem.crop(solve(energy, problem.start, self.method).x)
+        solution = solve(self._energy(critic, problem, lam), problem.start, self.method)
+        return None if solution.stop == "non_finite" else problem.crop(solution.x)
 
     def quality(self, critic: Critic, sigma: float, lam: float) -> float:
         """Mean PSNR in dB; -inf if the descent blew up."""
-        value = float(psnr(self.restore(critic, sigma, lam), self.clean).mean())
-        return value if math.isfinite(value) else -math.inf
+        restored = self.restore(critic, sigma, lam)
+        return -math.inf if restored is None else float(psnr(restored, self.clean).mean())
 
     def balance(self, critic: Critic, sigma: float) -> float:
         """||grad data|| / ||grad R|| at the truth (Lunz's rule): where calibration starts."""
