@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 NOISE_FLOOR = 1 / 255  # below one level of 8 bits, a factor between two sigmas means nothing
 
 
+class Skip(Exception):
+    """The output of a job exists and is to be left as it is."""
+
+
 @dataclass(frozen=True)
 class Loaded:
     """A picture ready to be restored. estimate: its sigma as estimated, None where that is impossible."""
@@ -45,7 +49,9 @@ class Loader:
     streams: Streams
 
     def load(self, job: Job) -> Loaded:
-        """Everything that can be done and refused without a critic. Raises AlrError."""
+        """Everything that can be done and refused without a critic. Raises AlrError, or Skip."""
+        if job.skip:
+            raise Skip
         if job.problem is not None:
             raise job.problem
         prepared = self.task.prepare(self._read(job.source), job.source)

@@ -1,6 +1,6 @@
 """Reading the next picture and writing the last one while the present one is restored."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -11,43 +11,42 @@ C = TypeVar("C")
 
 
 def overlap(
-    jobs: Sequence[J], read: Callable[[J], A], restore: Callable[[A], B], write: Callable[[B], C]
-) -> Generator[C | Exception]:
-    """For each job, in order, what `write` returned or the exception that ended the job.
+    jobs: Sequence[J],
+    read: Callable[[J], A],
+    restore: Callable[[A], B],
+    write: Callable[[B], C],
+    settle: Callable[[J, C | Exception], None],
+) -> None:
+    """Take each job through `read`, `restore` and `write`, and tell `settle` what came of it, in order.
 
-    `read` and `write` run in a thread each, `restore` in the caller's; a single job needs no threads, so that
-    nothing but the caller ever waits for stdin or stdout. At most one picture is read ahead and one is
-    written behind. A result is handed over before the next picture is written, so that a caller who stops at
-    a failure finds nothing written after it.
+    settle: gets what `write` returned, or the exception that ended the job; what it raises ends the batch,
+    and nothing is written after that. `read` runs in a thread, `write` and `settle` in another, `restore` in
+    the caller's: at most one picture is read ahead and one is written behind. A single job needs no threads,
+    so that only the caller, whom Ctrl-C reaches, ever waits for stdin or stdout.
     """
 
-    def restore_read(reading: Future[A]) -> B:
-        return restore(reading.result())
-
-    def write_restored(restored: B | Exception) -> C:
-        if isinstance(restored, Exception):
-            raise restored
-        return write(restored)
+    def finish(job: J, restored: B | Exception) -> None:
+        settle(job, restored if isinstance(restored, Exception) else _attempt(write, restored))
 
     if len(jobs) == 1:
-        yield _attempt(lambda job: write(restore(read(job))), jobs[0])
+        settle(jobs[0], _attempt(lambda job: write(restore(read(job))), jobs[0]))
         return
     with ThreadPoolExecutor(1, "read") as reader, ThreadPoolExecutor(1, "write") as writer:
         coming: Future[A] | None = None
-        writing: Future[C] | None = None
+        writing: Future[None] | None = None
         for index, job in enumerate(jobs):
             reading = coming or reader.submit(read, job)
             coming = reader.submit(read, jobs[index + 1]) if index + 1 < len(jobs) else None
-            restored = _attempt(restore_read, reading)
+            restored = _attempt(lambda future: restore(future.result()), reading)
             if writing is not None:
-                yield _attempt(Future.result, writing)
-            writing = writer.submit(write_restored, restored)
+                writing.result()
+            writing = writer.submit(finish, job, restored)
         if writing is not None:
-            yield _attempt(Future.result, writing)
+            writing.result()
 
 
-def _attempt(do: Callable[[J], A], given: J) -> A | Exception:
+def _attempt(do: Callable[[A], B], given: A) -> B | Exception:
     try:
         return do(given)
-    except Exception as error:  # noqa: BLE001 - carried to the caller: one bad picture does not stop a batch
+    except Exception as error:  # noqa: BLE001 - carried to `settle`: one bad picture does not stop a batch
         return error

@@ -1,6 +1,5 @@
 """The way of a batch through denoise, deblur and inpaint: plan, load, restore, write, report."""
 
-import contextlib
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -8,12 +7,12 @@ from typing import TYPE_CHECKING
 from alr_cli.cli import destination
 from alr_cli.cli.batch import Job, plan
 from alr_cli.cli.exits import explain
-from alr_cli.cli.loading import Loaded, Loader
+from alr_cli.cli.loading import Loaded, Loader, Skip
 from alr_cli.cli.models import ModelFailure, Models
 from alr_cli.cli.options import ComputeOptions, FileOptions, ModelOptions, ReportOptions
 from alr_cli.cli.pipeline import overlap
 from alr_cli.cli.progress import Progress, Silent
-from alr_cli.cli.report import Record, Report
+from alr_cli.cli.report import Record, Report, Status
 from alr_cli.cli.streams import StdoutClosed, Streams
 from alr_cli.cli.task import Task, size
 from alr_cli.errors import PartialFailure
@@ -40,7 +39,7 @@ class Outcome:
 
     record: Record
     line: str
-    details: str = ""
+    details: str
 
 
 def restore_all(
@@ -83,13 +82,10 @@ class _Batch:
     progress: Progress | Silent
 
     def run(self) -> None:
-        """Do the jobs, reading and writing beside restoring; report on them in their order."""
+        """Do the jobs, reading and writing beside restoring, and report on them in their order."""
         started = time.perf_counter()
-        waiting = [job for job in self.jobs if not job.skip]
         try:
-            with contextlib.closing(overlap(waiting, self.loader.load, self.restore, self.write)) as results:
-                for job in self.jobs:
-                    self.settle(job, _skipped(job) if job.skip else next(results))
+            overlap(self.jobs, self.loader.load, self.restore, self.write, self.settle)
         finally:
             self.report.summary(len(self.jobs), time.perf_counter() - started)
         failed = self.report.counts["failed"]
@@ -102,27 +98,29 @@ class _Batch:
         if isinstance(result, Outcome):
             self.report.record(result.record)
             self.report.say(result.line)
-            if result.details:
-                self.report.detail(result.details)
-            return
-        if isinstance(result, StdoutClosed):
+            self.report.detail(result.details)
+        elif isinstance(result, Skip):
+            self.report.record(_not_done(job, "skipped", "the output exists"))
+            self.report.say(f"{job.source}: skipped, {job.output} exists")
+        elif isinstance(result, StdoutClosed):
             raise result
-        reason = explain(result)[1]
-        self.report.record(Record(input=str(job.source), output=job.output, status="failed", reason=reason))
-        if len(self.jobs) == 1 or isinstance(result, ModelFailure):
-            raise result
-        self.report.fail(str(job.source), result)
+        else:
+            self.report.record(_not_done(job, "failed", explain(result)[1]))
+            self._fail(job, result)
+
+    def _fail(self, job: Job, error: Exception) -> None:
+        if len(self.jobs) == 1 or isinstance(error, ModelFailure):
+            raise error
+        self.report.fail(str(job.source), error)
         if self.loader.files.fail_fast:
             raise PartialFailure(f"stopped at {job.source}, as --fail-fast asks")
 
     def restore(self, loaded: Loaded) -> Restored:
         """The one step that needs torch and a critic."""
-        picture, name = loaded.prepared.picture, str(loaded.job.source)
-        for note in loaded.notes:
-            self.report.say(f"{name}: {note}")
-        for warning in loaded.warnings:
-            self.report.warn(f"{name}: {warning}")
-        self.progress.picture(name)
+        picture = loaded.prepared.picture
+        if len(self.jobs) == 1:
+            self._announce(loaded)
+        self.progress.picture(str(loaded.job.source))
         restorer = self.models.restorer(picture.channels)
         started = time.perf_counter()
         restoration = self.loader.task.restore(restorer, loaded.prepared, loaded.sigma, self.progress.step)
@@ -134,6 +132,8 @@ class _Batch:
         """Write one picture and measure it against its reference."""
         loaded, restoration, picture = restored.loaded, restored.restoration, restored.picture
         job = loaded.job
+        if len(self.jobs) > 1:  # together with its result, as the next picture is being restored already
+            self._announce(loaded)
         depth = destination.write(picture, job, self.loader.files, self.loader.streams)
         psnr, ssim, gain = _scores(loaded, picture)
         record = Record(
@@ -163,11 +163,15 @@ class _Batch:
         line = f"{job.source} -> {place}: sigma {restoration.sigma:.3g}, {effort}{gain}"
         return Outcome(record, line, _details(restoration, picture, depth))
 
+    def _announce(self, loaded: Loaded) -> None:
+        for note in loaded.notes:
+            self.report.say(f"{loaded.job.source}: {note}")
+        for warning in loaded.warnings:
+            self.report.warn(f"{loaded.job.source}: {warning}")
 
-def _skipped(job: Job) -> Outcome:
-    reason = "the output exists"
-    record = Record(input=str(job.source), output=job.output, status="skipped", reason=reason)
-    return Outcome(record, f"{job.source}: skipped, {job.output} exists")
+
+def _not_done(job: Job, status: Status, reason: str) -> Record:
+    return Record(input=str(job.source), output=job.output, status=status, reason=reason)
 
 
 def _details(restoration: "Restoration", picture: "Picture", depth: str) -> str:

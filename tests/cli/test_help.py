@@ -14,7 +14,38 @@ from tests.conftest import Alr
 
 RESTORING = ("denoise", "deblur", "inpaint")
 NAMES = [name for name, _ in COMMANDS]
-SHARED = ["--weights", "--strength", "--lam", "--solver", "--max-iter", "--tol", "--device", "--precision", "--tile", "--threads", "--depth", "--format", "--suffix", "--recursive", "--overwrite", "--skip-existing", "--fail-fast", "--strip", "--drop-alpha", "--page", "--max-pixels", "--reference", "--output", "--sigma", "--json", "--report", "--quiet", "--verbose", "--no-progress", "--debug"]
+SHARED = [
+    "--weights",
+    "--strength",
+    "--lam",
+    "--solver",
+    "--max-iter",
+    "--tol",
+    "--device",
+    "--precision",
+    "--tile",
+    "--threads",
+    "--depth",
+    "--format",
+    "--suffix",
+    "--recursive",
+    "--overwrite",
+    "--skip-existing",
+    "--fail-fast",
+    "--strip",
+    "--drop-alpha",
+    "--page",
+    "--max-pixels",
+    "--reference",
+    "--output",
+    "--sigma",
+    "--json",
+    "--report",
+    "--quiet",
+    "--verbose",
+    "--no-progress",
+    "--debug",
+]
 OWN = {
     "denoise": [],
     "deblur": ["--kernel", "--boundary"],

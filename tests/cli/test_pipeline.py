@@ -2,10 +2,25 @@
 
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from alr_cli.cli.pipeline import overlap
+
+Stage = Callable[[Any], Any]
+
+
+def same(job: int) -> int:
+    return job
+
+
+def results(count: int, read: Stage = same, restore: Stage = same, write: Stage = same) -> list[Any]:
+    settled: list[Any] = []
+    overlap(range(count), read, restore, write, lambda job, result: settled.append((job, result)))
+    assert [job for job, _ in settled] == list(range(count))
+    return [result for _, result in settled]
 
 
 def test_results_come_in_the_order_of_the_jobs() -> None:
@@ -13,19 +28,23 @@ def test_results_come_in_the_order_of_the_jobs() -> None:
         time.sleep(0.002 * (5 - job % 10))
         return job
 
-    assert list(overlap(range(5), slow_when_early, lambda job: job + 10, slow_when_early)) == [
-        10,
-        11,
-        12,
-        13,
-        14,
-    ]
+    assert results(5, slow_when_early, lambda job: job + 10, slow_when_early) == [10, 11, 12, 13, 14]
+
+
+def test_a_result_is_told_while_the_next_picture_is_still_restored() -> None:
+    told = threading.Event()
+
+    def restore(job: int) -> int:
+        assert job == 0 or told.wait(timeout=10)
+        return job
+
+    overlap(range(2), same, restore, same, lambda job, result: told.set())
 
 
 @pytest.mark.parametrize("stage", [0, 1, 2])
 @pytest.mark.parametrize("count", [1, 4])
 def test_a_failure_of_any_stage_is_the_result_of_its_job_alone(stage: int, count: int) -> None:
-    def fail_at(here: int):  # type: ignore[no-untyped-def]
+    def fail_at(here: int) -> Stage:
         def do(job: int) -> int:
             if here == stage and job == count - 1:
                 raise ValueError(f"stage {stage}")
@@ -33,12 +52,12 @@ def test_a_failure_of_any_stage_is_the_result_of_its_job_alone(stage: int, count
 
         return do
 
-    results = list(overlap(range(count), fail_at(0), fail_at(1), fail_at(2)))
-    assert results[:-1] == list(range(count - 1))
-    assert str(results[-1]) == f"stage {stage}"
+    found = results(count, *(fail_at(here) for here in range(3)))
+    assert found[:-1] == list(range(count - 1))
+    assert str(found[-1]) == f"stage {stage}"
 
 
-def test_three_pictures_are_worked_on_at_once_and_no_more_are_held() -> None:
+def test_pictures_are_worked_on_at_once_and_few_are_held() -> None:
     held, most, lock = 0, 0, threading.Lock()
 
     def take(job: int) -> int:
@@ -56,47 +75,31 @@ def test_three_pictures_are_worked_on_at_once_and_no_more_are_held() -> None:
             held -= 1
         return job
 
-    started = time.perf_counter()
-    list(overlap(range(12), take, lambda job: time.sleep(0.005) or job, leave))
+    results(12, take, lambda job: time.sleep(0.005) or job, leave)
     assert 2 <= most <= 4
-    assert time.perf_counter() - started < 12 * 0.015
 
 
 def test_one_job_needs_no_thread() -> None:
-    threads = list(
-        overlap(
-            [0],
-            lambda _: {threading.current_thread()},
-            lambda s: s,
-            lambda s: s | {threading.current_thread()},
-        )
-    )
-    assert threads == [{threading.main_thread()}]
+    def here(seen: Any) -> set[threading.Thread]:
+        return {threading.current_thread()} | (seen or set())
+
+    assert results(1, here, here, here) == [{threading.main_thread()}]
 
 
-def test_nothing_is_written_after_a_failure_at_which_the_caller_stops() -> None:
+def test_nothing_is_written_after_a_result_that_ends_the_batch() -> None:
     written: list[int] = []
 
-    def write(job: int) -> int:
+    def settle(job: int, result: object) -> None:
         if job == 1:
-            raise OSError("full")
-        written.append(job)
-        return job
+            raise LookupError("stop")
 
-    results = overlap(range(5), lambda j: j, lambda j: j, write)
-    for result in results:
-        if isinstance(result, Exception):
-            break
-    results.close()
-    assert written == [0]
+    with pytest.raises(LookupError, match="stop"):
+        overlap(range(5), same, same, written.append, settle)
+    assert written == [0, 1]
 
 
-def test_an_interruption_waits_for_the_write_in_progress() -> None:
-    written: list[int] = []
-
-    def write(job: int) -> None:
-        time.sleep(0.02)
-        written.append(job)
+def test_an_interruption_waits_for_the_write_in_progress_and_its_result() -> None:
+    settled: list[int] = []
 
     def restore(job: int) -> int:
         if job == 2:
@@ -104,5 +107,5 @@ def test_an_interruption_waits_for_the_write_in_progress() -> None:
         return job
 
     with pytest.raises(KeyboardInterrupt):
-        list(overlap(range(5), lambda j: j, restore, write))
-    assert written == [0, 1]
+        overlap(range(5), same, restore, lambda job: time.sleep(0.02), lambda job, _: settled.append(job))
+    assert settled == [0, 1]

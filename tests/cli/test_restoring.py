@@ -11,7 +11,30 @@ from alr_cli.errors import DeviceError, NonFiniteError
 from alr_cli.files.pictures import decode, read_picture
 from tests.conftest import FAST, Alr, scene, write_picture
 
-FIELDS = ["input", "output", "status", "reason", "seconds", "iterations", "stop", "energy", "data_term", "regularizer", "lambda", "sigma", "sigma_estimated", "device", "precision", "tile", "shape", "depth", "psnr", "ssim", "version", "weights_sha256"]
+FIELDS = [
+    "input",
+    "output",
+    "status",
+    "reason",
+    "seconds",
+    "iterations",
+    "stop",
+    "energy",
+    "data_term",
+    "regularizer",
+    "lambda",
+    "sigma",
+    "sigma_estimated",
+    "device",
+    "precision",
+    "tile",
+    "shape",
+    "depth",
+    "psnr",
+    "ssim",
+    "version",
+    "weights_sha256",
+]
 
 
 @pytest.fixture

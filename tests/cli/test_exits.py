@@ -1,0 +1,120 @@
+"""Every exit code, by a process of its own; and the table behind them."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from alr_cli import errors
+from alr_cli.cli.exits import Terminated, explain
+from alr_cli.cli.streams import StdoutClosed
+from tests.conftest import FAST, Alr, environment, scene, write_picture
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.UsageError("u"), 2),
+        (errors.InputError("i"), 3),
+        (errors.OutputError("o"), 4),
+        (StdoutClosed("closed"), 4),
+        (errors.WeightsError("w"), 5),
+        (errors.DeviceError("d"), 6),
+        (MemoryError(), 6),
+        (errors.PartialFailure("p"), 7),
+        (errors.NonFiniteError("n"), 8),
+        (KeyboardInterrupt(), 130),
+        (Terminated(signal.SIGTERM), 143),
+        (Terminated(signal.SIGHUP), 129),
+        (RuntimeError("a bug"), 1),
+    ],
+)
+def test_every_exception_has_its_code_and_at_most_one_sentence(error: BaseException, code: int) -> None:
+    found, sentence = explain(error)
+    assert found == code
+    assert "\n" not in sentence
+    assert (sentence == "") == isinstance(error, StdoutClosed)
+
+
+def test_success_is_0(alr_process: Alr, picture: Path) -> None:
+    result = alr_process("denoise", picture, "-o", picture.with_name("x.png"), *FAST)
+    assert (result.code, result.stdout) == (0, b"")
+    assert picture.with_name("x.png").exists()
+
+
+def test_a_bug_is_1_and_one_sentence(picture: Path, gray_critic: Path) -> None:
+    code = "from alr_cli.cli import app, models\nmodels.build_restorer = lambda *_: {}['a bug']\napp.main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "denoise", str(picture), "-q"],
+        capture_output=True,
+        env=environment(gray_critic),
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1
+    assert "internal error (KeyError: 'a bug')" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ([], 2),
+        (["polish", "a.png"], 2),
+        (["denoise"], 2),
+        (["denoise", "a.png", "--sigma", "25"], 2),
+        (["denoise", "a.png", "--solver", "magic"], 2),
+        (["denoise", "a.png", "--strength", "1e400"], 2),
+        (["deblur", "a.png", "--kernel", "gaussian:4:1"], 2),
+        (["denoise", "gone.png"], 3),
+        (["denoise", "text.png", "-o", "x.png"], 3),
+        (["denoise", "https://example.org/a.png", "-o", "x.png"], 3),
+        (["denoise", "a.png", "-o", "nowhere/x.png"], 4),
+        (["denoise", "a.png", "-o", "a.png", "--overwrite"], 4),
+        (["denoise", "a.png", "-o", "x.png", "-w", "no-such-weights"], 5),
+        (["denoise", "a.png", "-o", "x.png", "--device", "cuda:99"], 6),
+        (["denoise", "a.png", "text.png", "-o", "out/", "-q", *FAST], 7),
+        (["denoise", "a.png", "-o", "x.png", "--lam", "1e38", "--sigma", "0.1", "-q"], 8),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else str(value),
+)
+def test_refusals_have_their_code_one_sentence_and_write_nothing(
+    alr_process: Alr, picture: Path, arguments: list[str], code: int
+) -> None:
+    picture.with_name("text.png").write_text("this is text")
+    result = alr_process(*arguments, cwd=picture.parent)
+    assert (result.code, result.stdout) == (code, b"")
+    errors_said = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors_said) == (2 if code == 7 else 1)  # of the picture, and of the batch
+    assert "Traceback" not in result.stderr
+    written = {path.name for path in picture.parent.iterdir()} - {"a.png", "text.png"}
+    assert written == ({"out"} if code == 7 else set())
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_batch_keeps_what_is_done_and_leaves_no_temporary_files(
+    tmp_path: Path, gray_critic: Path, number: signal.Signals, code: int
+) -> None:
+    for name, side in (("a.png", 8), ("b.png", 400)):
+        write_picture(tmp_path / name, scene(side, side))
+    command = "denoise a.png b.png -o out/ --sigma 0.1 --lam 0 --tile 0 --solver adam --max-iter 1000"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "alr_cli", *command.split()],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=tmp_path,
+        env=environment(gray_critic),
+        text=True,
+    )
+    assert process.stderr is not None
+    while "a.png -> out/a.png" not in (line := process.stderr.readline()):
+        assert "error" not in line
+        assert process.poll() is None
+    process.send_signal(number)
+    stdout, stderr = process.communicate(timeout=30)
+    assert (process.returncode, stdout) == (code, "")
+    assert "Traceback" not in stderr
+    assert "2 pictures: 1 restored" in stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
