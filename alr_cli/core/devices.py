@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from alr_cli.core.critic import Critic
-from alr_cli.errors import DeviceError
+from alr_cli.errors import DeviceError, UsageError
 
 # Feature maps a layer keeps for the gradient: its output, its activation and the gradient of both.
 _MAPS_PER_LAYER = 4
-_CPU_TILE_BYTES = 600_000_000
+_TILE_BYTES = 600_000_000
 
 
 def choose(name: str) -> torch.device:
@@ -21,6 +21,8 @@ def choose(name: str) -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
         device = torch.device(name)
+        if device.type not in ("cpu", "cuda", "mps"):
+            raise RuntimeError("not a device that this program knows")
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
         raise DeviceError(f"the device {name!r} is not available; use --device auto or cpu") from error
@@ -28,7 +30,9 @@ def choose(name: str) -> torch.device:
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
-    """auto, float32 or bfloat16 -> the type of the critic's convolutions on `device`."""
+    """auto, float32 or bfloat16 -> the type of the critic's convolutions on `device`. Raises UsageError."""
+    if name not in ("auto", "float32", "bfloat16"):
+        raise UsageError(f"unknown precision {name!r}: choose auto, float32 or bfloat16")
     if name == "float32" or (name == "auto" and not has_fast_bfloat16(device)):
         return torch.float32
     return torch.bfloat16
@@ -52,17 +56,30 @@ def has_fast_bfloat16(device: torch.device) -> bool:
     return False
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of Python or torch says that memory ran out; on the CPU torch has no class for it."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    words = ("can't allocate memory", "not enough memory", "out of memory")
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in words)
+
+
 def automatic_tile(critic: Critic, x: Tensor, device: torch.device) -> int:
     """The side in pixels of the largest square block whose feature maps fit the memory budget; 0 if the
     whole picture x (B, C, H, W) does."""
     architecture = critic.architecture
     per_pixel = 4 * x.shape[0] * architecture.depth * architecture.width * _MAPS_PER_LAYER
-    budget = _CPU_TILE_BYTES
     if device.type == "cuda":
         budget = torch.cuda.mem_get_info(device)[0] // 3
-    elif hasattr(os, "sysconf") and "SC_AVPHYS_PAGES" in os.sysconf_names:
-        budget = min(budget, os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 3)
+    else:  # a share of all memory, not of what is free just now: the same command gives the same bits
+        budget = min(_TILE_BYTES, _memory_bytes() // 4)
     if x.shape[-2] * x.shape[-1] * per_pixel <= budget:
         return 0
-    side = int((budget / per_pixel) ** 0.5)
+    side = int((budget / per_pixel) ** 0.5) - (architecture.patch - 1)
     return max(64, side - side % 32)
+
+
+def _memory_bytes() -> int:
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return 4 * _TILE_BYTES

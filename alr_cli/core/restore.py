@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -16,12 +18,13 @@ from alr_cli.core.operators import Boundary
 from alr_cli.core.problems import Problem
 from alr_cli.core.regularizer import LocalRegularizer
 from alr_cli.core.solver import DEFAULT_ITERATIONS, Method, Record, Solution, solve
-from alr_cli.errors import DeviceError, NonFiniteError, WeightsError
+from alr_cli.errors import DeviceError, NonFiniteError, UsageError, WeightsError
 
 if TYPE_CHECKING:
     from alr_cli.files.weights import Weights
 
 DEFAULT_METHOD: Method = "adam"
+_SMALLEST_TILE = 32
 
 
 @dataclass(frozen=True)
@@ -76,9 +79,9 @@ Callback = Callable[[Step], None]
 class Restorer:
     """A critic and settings, ready for any number of pictures.
 
-    Raises DeviceError when the device is missing, and from its methods when memory runs out even with the
-    smallest tiles; NonFiniteError when the descent leaves the numbers; WeightsError when a picture has
-    other channels than the critic can see.
+    Raises UsageError for settings that do not exist; DeviceError when the device is missing, and from its
+    methods when memory runs out even with the smallest tiles; NonFiniteError when the descent leaves the
+    numbers; WeightsError when a picture has other channels than the critic can see.
     """
 
     def __init__(self, weights: Weights, settings: Settings) -> None:
@@ -88,16 +91,21 @@ class Restorer:
         self.settings = settings
         self.channels = weights.channels
         self.sigma_range = weights.sigma_range
+        if settings.solver not in ("default", *DEFAULT_ITERATIONS):
+            raise UsageError(f"unknown solver {settings.solver!r}: choose {', '.join(DEFAULT_ITERATIONS)}")
         self.method: Method = (
             DEFAULT_METHOD if settings.solver == "default" else cast(Method, settings.solver)
         )
-        self._critic = weights.critic.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        # A copy: `to` would move the weights from under another restorer's feet.
+        self._critic = copy.deepcopy(weights.critic).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def denoise(self, pixels: np.ndarray, sigma: float, callback: Callback | None = None) -> Restoration:
         """pixels: (H, W, C) in [0,1] with Gaussian noise of standard deviation sigma on that scale."""
-        if sigma == 0:
-            return self._unchanged(pixels)
-        return self._minimise(problems.denoising(self._batch(pixels), self._critic.patch), sigma, callback)
+        with self._memory_for(pixels):
+            batch = self._batch(pixels)
+            if sigma == 0:
+                return self._unchanged(pixels)
+            return self._minimise(problems.denoising(batch, self._critic.patch), sigma, callback)
 
     def deblur(
         self,
@@ -108,18 +116,20 @@ class Restorer:
         callback: Callback | None = None,
     ) -> Restoration:
         """pixels: (H, W, C), convolved with `kernel` (h, w), plus noise of standard deviation sigma."""
-        batch = self._batch(pixels)
-        problem = problems.deblurring(batch, kernel, self._critic.patch, cast(Boundary, boundary))
-        return self._minimise(problem, sigma, callback)
+        with self._memory_for(pixels):
+            batch = self._batch(pixels)
+            problem = problems.deblurring(batch, kernel, self._critic.patch, cast(Boundary, boundary))
+            return self._minimise(problem, sigma, callback)
 
     def inpaint(
         self, pixels: np.ndarray, mask: np.ndarray, sigma: float, callback: Callback | None = None
     ) -> Restoration:
         """mask: (H, W), True where pixels are missing. With sigma = 0 the known pixels come back exactly."""
-        missing = torch.from_numpy(np.ascontiguousarray(mask, dtype=bool)).to(self.device)
-        batch = self._batch(np.where(mask[..., None], 0.0, pixels))
-        problem = problems.inpainting(batch, missing, self._critic.patch, exact=sigma == 0)
-        restoration = self._minimise(problem, sigma, callback)
+        with self._memory_for(pixels):
+            missing = torch.from_numpy(np.ascontiguousarray(mask, dtype=bool)).to(self.device)
+            batch = self._batch(np.where(mask[..., None], 0.0, pixels))
+            problem = problems.inpainting(batch, missing, self._critic.patch, exact=sigma == 0)
+            restoration = self._minimise(problem, sigma, callback)
         if sigma == 0:  # bit for bit, not merely to rounding
             restoration.pixels[~mask] = pixels[~mask]
         return restoration
@@ -146,6 +156,19 @@ class Restorer:
             "choose a gray critic with -w, or none"
         )
 
+    @contextmanager
+    def _memory_for(self, pixels: np.ndarray) -> Iterator[None]:
+        """Memory that runs out in here is one sentence."""
+        try:
+            yield
+        except (MemoryError, RuntimeError) as error:
+            if not devices.is_out_of_memory(error):
+                raise
+            raise DeviceError(
+                f"not enough memory on {self.device} for {pixels.shape[1]} x {pixels.shape[0]} pixels even "
+                "with small tiles; restore a crop or use a machine with more"
+            ) from error
+
     def _unchanged(self, pixels: np.ndarray) -> Restoration:
         return Restoration(
             pixels.astype(np.float32, copy=True),
@@ -161,13 +184,11 @@ class Restorer:
             try:
                 solution = self._solve(problem, lam, side, callback)
                 break
-            except (torch.OutOfMemoryError, MemoryError) as error:
-                side = (side or max(problem.start.shape[-2:])) // 2
-                if side < 32:
-                    raise DeviceError(
-                        f"not enough memory on {self.device} for {problem.frame[1]} x {problem.frame[0]} "
-                        "pixels even with small tiles; restore a crop or use a machine with more"
-                    ) from error
+            except (MemoryError, RuntimeError) as error:
+                smaller = (side or max(problem.start.shape[-2:])) // 2
+                if smaller < _SMALLEST_TILE or not devices.is_out_of_memory(error):
+                    raise
+                side = smaller
         if solution.stop == "non_finite":
             raise NonFiniteError(
                 "the numbers went non-finite; lower --strength or --lam, or use --precision float32"
@@ -193,7 +214,8 @@ class Restorer:
         energy = Energy(
             problem.operator, SquaredError(problem.y), regularizer, lam, problem.pixels, problem.free
         )
-        limit = self.settings.max_iter or DEFAULT_ITERATIONS[self.method]
+        chosen = self.settings.max_iter
+        limit = DEFAULT_ITERATIONS[self.method] if chosen is None else chosen
 
         def report(record: Record) -> None:
             if callback is not None:
