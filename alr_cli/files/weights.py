@@ -1,20 +1,20 @@
 """Weights files: safetensors (tensors and JSON, nothing that executes) that describe themselves.
 
 The metadata carries the architecture, the training recipe, the sigma range, lambda(sigma), a description of
-the data, the version of the code and the SHA-256 of the tensors. Whatever is wrong with a file is one
-`WeightsError`.
+the data, the version of the code and the SHA-256 of the tensors; a second hash covers this description, so
+that no flipped bit anywhere goes unnoticed. Whatever is wrong with a file is one `WeightsError`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from alr_cli import __version__
 from alr_cli.errors import WeightsError
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 FORMAT = "alr-critic-1"
 CHECKPOINT = "alr-checkpoint-1"
 SUFFIX = ".safetensors"
-_MAX_BYTES = 1 << 30
+_MAX_BYTES, _MAX_HEADER = 1 << 30, 10_000_000
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,14 @@ def default_name(channels: int) -> str:
 def locate(name_or_path: str) -> Path:
     """A shipped name or a path -> the file. Raises WeightsError if there is none."""
     shipped = shipped_folder() / f"{name_or_path}{SUFFIX}"
-    if "/" not in name_or_path and shipped.is_file():
-        return shipped
     path = Path(name_or_path)
-    if path.is_file():
-        return path
+    try:
+        if "/" not in name_or_path and shipped.is_file():
+            return shipped
+        if path.is_file():
+            return path
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read ({error.strerror}); check the name and rights") from error
     names = ", ".join(shipped_names()) or "none"
     raise WeightsError(
         f"no weights {name_or_path!r}: give a .safetensors file or one of the shipped names: {names}"
@@ -95,15 +99,19 @@ def load_weights(name_or_path: str) -> Weights:
     try:
         architecture = Architecture(**metadata["architecture"])
         with torch.device("meta"):
-            critic = Critic(architecture)
+            critic = Critic(architecture)  # no memory yet: the numbers may be anyone's
+        if any(value.dtype != torch.float32 for value in tensors.values()):
+            raise ValueError("the tensors are not all float32")
         critic.load_state_dict(tensors, strict=True, assign=True)
         low, high = (float(value) for value in metadata["sigma_range"])
+        if not 0 <= low <= high < math.inf:
+            raise ValueError(f"sigma range {low} to {high}")
         curve = LambdaCurve(tuple((float(s), float(value)) for s, value in metadata["lam"]))
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise WeightsError(
-            f"{path}: the weights do not fit their description; get a fresh copy ({error})"
+            f"{path}: the weights do not fit their description; get a fresh copy ({_briefly(error)})"
         ) from error
-    critic = critic.float().eval()
+    critic = critic.eval()
     if not all(bool(torch.isfinite(value).all()) for value in critic.state_dict().values()):
         raise WeightsError(f"{path}: the weights hold non-finite numbers; get a fresh copy")
     name = path.name.removesuffix(SUFFIX)
@@ -115,43 +123,41 @@ def read_metadata(name_or_path: str) -> dict[str, Any]:
     path = locate(name_or_path)
     try:
         with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            if not 2 <= length <= 10_000_000:
-                raise ValueError("no safetensors header")
-            header = json.loads(file.read(length))
-        return _metadata(header["__metadata__"], FORMAT)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise WeightsError(f"{path}: not a readable alr weights file; get a fresh copy ({error})") from error
+            return _metadata(file, FORMAT)
+    except _UNREADABLE as error:
+        raise _unreadable(path, error) from error
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any], kind: str) -> str:
     """Tensors and JSON-able metadata -> one safetensors file, atomically. Returns the hash."""
     from safetensors.torch import save
 
-    from alr_cli.files.pictures import write_atomic
+    from alr_cli.files.atomic import write_atomic
 
     tensors = {name: value.contiguous() for name, value in tensors.items()}
     digest = tensor_hash(tensors)
     described = {**metadata, "sha256": digest, "version": __version__}
-    data = save(
-        dict(tensors), {"format": kind, "alr": json.dumps(described, sort_keys=True, allow_nan=False)}
-    )
-    write_atomic(path, data)
+    text = json.dumps(described, sort_keys=True, allow_nan=False)
+    write_atomic(path, save(tensors, {"format": kind, "alr": text, "alr_sha256": _text_hash(text)}))
     return digest
 
 
 def read_tensors(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The inverse of `write_tensors`, verified against the hash. Raises WeightsError."""
-    from safetensors import SafetensorError, safe_open
+    """The inverse of `write_tensors`, verified against the hash. Raises WeightsError.
+
+    The file is read once and not mapped: what was verified stays what it was, whatever becomes of the file.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load
 
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise ValueError("it is larger than 1 GiB")
-        with safe_open(path, framework="pt") as file:
-            metadata = _metadata(file.metadata() or {}, kind)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
-        raise WeightsError(f"{path}: not a readable alr weights file; get a fresh copy ({error})") from error
+        data = path.read_bytes()
+        metadata = _metadata(BytesIO(data), kind)
+        tensors = load(data)
+    except (*_UNREADABLE, SafetensorError) as error:
+        raise _unreadable(path, error) from error
     if tensor_hash(tensors) != metadata.get("sha256"):
         raise WeightsError(
             f"{path}: the weights are damaged (their SHA-256 does not match); get a fresh copy"
@@ -161,18 +167,44 @@ def read_tensors(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, An
 
 def tensor_hash(tensors: Mapping[str, Tensor]) -> str:
     """SHA-256 over names, types, shapes and bytes, in the order of the names."""
+    import torch
+
     digest = hashlib.sha256()
     for name in sorted(tensors):
         value = tensors[name].detach().cpu().contiguous()
         digest.update(f"{name}:{value.dtype}:{tuple(value.shape)};".encode())
-        digest.update(np.ascontiguousarray(value.reshape(-1).numpy()).tobytes())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())  # NumPy has no bfloat16
     return digest.hexdigest()
 
 
-def _metadata(fields: Mapping[str, str], kind: str) -> dict[str, Any]:
-    if fields.get("format") != kind:
-        raise ValueError(f"its format is {fields.get('format')!r}, not {kind!r}")
-    metadata = json.loads(fields["alr"])
+def _metadata(file: BinaryIO, kind: str) -> dict[str, Any]:
+    """The description in the header of an open file: a length of 8 bytes, then JSON."""
+    length = int.from_bytes(file.read(8), "little")
+    if not 2 <= length <= _MAX_HEADER:
+        raise ValueError("no safetensors header")
+    fields = json.loads(file.read(length))["__metadata__"]
+    if not isinstance(fields, dict) or fields.get("format") != kind:
+        raise ValueError(f"it is no {kind}")
+    text = fields["alr"]
+    if not isinstance(text, str) or _text_hash(text) != fields["alr_sha256"]:
+        raise ValueError("its description is damaged")
+    metadata = json.loads(text)
     if not isinstance(metadata, dict):
         raise ValueError("its description is not a table")
     return metadata
+
+
+def _text_hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _unreadable(path: Path, error: Exception) -> WeightsError:
+    if isinstance(error, PermissionError):
+        return WeightsError(f"{path}: cannot be read (permission denied); check its access rights")
+    return WeightsError(f"{path}: not a readable alr weights file; get a fresh copy ({_briefly(error)})")
+
+
+def _briefly(error: Exception) -> str:
+    """The beginning of what a library said, without control characters that it may quote of the file."""
+    text = f"it lacks {error}" if isinstance(error, KeyError) else str(error) or type(error).__name__
+    return "".join(character if character.isprintable() else " " for character in text[:160])
