@@ -7,14 +7,12 @@ that none is a straw man.
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 from alr_cli.bench import total_variation, tuned
 from alr_cli.bench.degradations import Observation, Pixels
-from alr_cli.errors import UsageError
 
 Restore = Callable[[Observation], Pixels]
 
@@ -101,11 +99,3 @@ BASELINES: dict[str, Restore] = {
     "bm3d": bm3d,
     "cbm3d": cbm3d,
 }
-
-
-def check_installed(name: str) -> None:
-    """Raises UsageError for a method whose package is an extra that is not there."""
-    if name in ("bm3d", "cbm3d") and find_spec("bm3d") is None:
-        raise UsageError(
-            f"--methods {name} needs the package bm3d (non-commercial licence): pip install 'alr-cli[bench]'"
-        )

@@ -55,12 +55,14 @@ class Setting:
 
 @dataclass(frozen=True)
 class Method:
-    """A way to restore. tasks: what it can do.  usual: part of a benchmark that names no methods."""
+    """A way to restore. tasks: what it can do.  usual: part of a benchmark that names no methods.
+    package: what it needs beyond the dependencies, imported only when it is asked for by name."""
 
     name: str
     tasks: tuple[Task, ...]
     what: str
     usual: bool = True
+    package: str | None = None
 
 
 OBSERVED = "observed"  # beside the methods: the degraded picture itself, missing pixels black
@@ -72,6 +74,6 @@ METHODS: tuple[Method, ...] = (
     Method("chambolle", ("denoise",), "total variation channel by channel, scikit-image's projection"),
     Method("wiener", ("deblur",), "Wiener-Hunt filter with a Laplacian prior, scikit-image"),
     Method("biharmonic", ("inpaint",), "biharmonic interpolation, scikit-image; slow", usual=False),
-    Method("bm3d", ("denoise",), "BM3D channel by channel; needs the extra [bench]", usual=False),
-    Method("cbm3d", ("denoise",), "BM3D for colour; needs the extra [bench]", usual=False),
+    Method("bm3d", ("denoise",), "BM3D channel by channel", usual=False, package="bm3d"),
+    Method("cbm3d", ("denoise",), "BM3D for colour", usual=False, package="bm3d"),
 )

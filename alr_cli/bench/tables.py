@@ -33,8 +33,9 @@ def drawn(means: Sequence[Mean], title: str) -> str:
     """For a terminal, with its escapes, as wide as it is; the setting stands once, above its methods."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=title, title_justify="left")
+    table = Table(title=Text(title), title_justify="left")
     for heading in HEADINGS:
         words = heading in HEADINGS[:2]
         table.add_column(heading, justify="left" if words else "right", no_wrap=heading != "setting")

@@ -16,16 +16,18 @@ from alr_cli.cli.benchmark_options import ProtocolOptions, TableOptions, methods
 from alr_cli.cli.exits import explain
 from alr_cli.cli.models import ModelFailure, Models
 from alr_cli.cli.options import ComputeOptions, ModelOptions, ReportOptions, expand_options
-from alr_cli.cli.report import Report
+from alr_cli.cli.report import Report, printable
 from alr_cli.cli.sources import Source, find_sources
 from alr_cli.errors import InputError, OutputError, PartialFailure, UsageError
 
 if TYPE_CHECKING:
     from alr_cli.bench.baselines import Restore
     from alr_cli.bench.degradations import Pixels
-    from alr_cli.bench.runs import Benchmark, Clean, Done, Failure
+    from alr_cli.bench.runs import Benchmark, Done, Failure
     from alr_cli.bench.scores import Mean, Score
     from alr_cli.cli.streams import Streams
+
+    Read = Callable[[], Pixels]
 
 
 @expand_options
@@ -62,35 +64,34 @@ def benchmark(
     methods = methods_of(settings_of(task, protocol), protocol.methods)
     pictures = _pictures(protocol)
     if table.output is not None:
-        _check_folder(Path(table.output), pictures, table.overwrite)
+        _check_folder(Path(table.output), [name for name, _ in pictures], table.overwrite)
     models = Models(model, compute)
-    models.check()
+    if any(OURS in names for names in methods.values()):
+        models.check()
     work = _prepare(pictures, methods, models, compute)
     with Report(ctx.obj, reports) as report:
         scores, lost = _run(work, models, report, table.output)
         means = _means(scores, report)
-        if not reports.json:
-            title = f"{len(pictures)} pictures of {protocol.data or 'scikit-image'}, seed {protocol.seed}"
+        if means and not reports.json:
+            what = "1 picture" if len(pictures) == 1 else f"{len(pictures)} pictures"
+            title = f"{what} of {printable(protocol.data or 'scikit-image')}, seed {protocol.seed}"
             _print(means, title, table, ctx.obj)
     if lost:
         raise PartialFailure(f"{lost} of {work.results} results are missing: see above")
 
 
-def _pictures(protocol: ProtocolOptions) -> list[Clean]:
-    """The first --limit of the folder, or of the bundled ones. Raises InputError, UsageError."""
-    from alr_cli.bench import bundled
-    from alr_cli.bench.runs import Clean
-
+def _pictures(protocol: ProtocolOptions) -> list[tuple[str, Read]]:
+    """Name and reader of the first --limit in the folder, or bundled ones. Raises InputError, UsageError."""
     if protocol.data is None:
-        return [Clean(name, partial(bundled.read, name)) for name in bundled.NAMES[: protocol.limit]]
+        from alr_cli.bench import bundled
+
+        return [(name, partial(bundled.read, name)) for name in bundled.NAMES[: protocol.limit]]
     if protocol.data == "-":
         raise UsageError("--data - : stdin is no folder, name one that holds clean pictures")
     sources = find_sources([protocol.data])[: protocol.limit]
     if not sources:
-        raise InputError(
-            f"{protocol.data} holds no pictures: name a folder with PNG, JPEG or TIFF files in it"
-        )
-    return [Clean(source.relative.name, partial(_read, source)) for source in sources]
+        raise InputError(f"{protocol.data} holds no pictures: name a folder with PNG, JPEG or TIFF files")
+    return [(source.relative.name, partial(_read, source)) for source in sources]
 
 
 def _read(source: Source) -> Pixels:
@@ -105,30 +106,31 @@ def _read(source: Source) -> Pixels:
     return pixels
 
 
-def _check_folder(folder: Path, pictures: list[Clean], overwrite: bool) -> None:
+def _check_folder(folder: Path, names: list[str], overwrite: bool) -> None:
     """Refuse before any work what could not be saved. Raises OutputError."""
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"-o {folder} is a file: name a folder")
     if folder.is_dir() and any(folder.iterdir()) and not overwrite:
         raise OutputError(f"-o {folder} is not empty: give --overwrite, or name another folder")
-    stem, count = Counter(Path(picture.name).stem for picture in pictures).most_common(1)[0]
+    stem, count = Counter(Path(name).stem for name in names).most_common(1)[0]
     if count > 1:
         raise OutputError(f"{count} pictures are called {stem}: rename them, or leave out -o")
 
 
 def _prepare(
-    pictures: list[Clean], methods: dict[Setting, tuple[str, ...]], models: Models, compute: ComputeOptions
+    pictures: list[tuple[str, Read]],
+    methods: dict[Setting, tuple[str, ...]],
+    models: Models,
+    compute: ComputeOptions,
 ) -> Benchmark:
-    """What takes torch to look at: everything that was typed has been checked by now, but for extras."""
-    from alr_cli.bench.baselines import check_installed
-    from alr_cli.bench.runs import Benchmark
+    """Here torch is imported: everything that was typed has been checked."""
+    from alr_cli.bench.runs import Benchmark, Clean
     from alr_cli.core.devices import set_threads
 
-    for name in dict.fromkeys(name for names in methods.values() for name in names):
-        check_installed(name)
     if compute.threads is not None:
         set_threads(compute.threads)
-    return Benchmark(pictures, methods, partial(_method, models))
+    clean = [Clean(name, read) for name, read in pictures]
+    return Benchmark(clean, methods, partial(_method, models))
 
 
 def _method(models: Models, name: str, channels: int) -> Restore:

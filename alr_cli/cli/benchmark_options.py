@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Annotated
 
 import typer
@@ -86,8 +87,8 @@ class ProtocolOptions:
         typer.Option(
             "--boundary",
             rich_help_panel=PROTOCOL,
-            help="Beyond the frame of deblur. valid, the default: the blurred picture loses its border, as nobody knows "
-            "what is beyond; circular is what many published tables assume.",
+            help="Beyond the frame of deblur. valid, the default: the blurred picture loses its border, as "
+            "nobody knows what is beyond; circular is what many published tables assume.",
         ),
     ] = None
     missing: Annotated[
@@ -97,7 +98,8 @@ class ProtocolOptions:
             metavar="SHARE",
             parser=values.number("--missing", above=0, below=1),
             rich_help_panel=PROTOCOL,
-            help=f"Share of the pixels that inpaint has to fill, drawn at random; {DEFAULT_MISSING} by default.",
+            help="Share of the pixels that inpaint has to fill, drawn at random; "
+            f"{DEFAULT_MISSING} by default.",
         ),
     ] = None
     seed: Annotated[
@@ -202,6 +204,12 @@ def methods_of(settings: list[Setting], text: str | None) -> dict[Setting, tuple
         if not set(tasks) & set(known[name].tasks):
             raise UsageError(
                 f"--methods: {name} cannot {' or '.join(tasks)}, only {', '.join(known[name].tasks)}"
+            )
+        package = known[name].package
+        if package is not None and find_spec(package) is None:
+            raise UsageError(
+                f"--methods: {name} needs the package {package}: pip install 'alr-cli[bench]' "
+                "(mind its licence, it is not for commercial use)"
             )
     able = {setting: tuple(n for n in names if setting.task in known[n].tasks) for setting in settings}
     return {setting: chosen for setting, chosen in able.items() if chosen}
