@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from alr_cli.core.restore import Step
 
 
+LONGEST_NAME = 20  # leaves room for the numbers on a terminal of 80 columns
+
+
 class Silent:
     """Where no bar is wanted."""
 
@@ -31,7 +34,7 @@ class Progress:
         self._bars = rich_progress.Progress(
             rich_progress.TextColumn("{task.description}", markup=False),
             rich_progress.BarColumn(),
-            rich_progress.TextColumn("{task.completed:g}/{task.total:g}"),
+            rich_progress.MofNCompleteColumn(),
             rich_progress.TextColumn("{task.fields[energy]}"),
             rich_progress.TimeRemainingColumn(),
             console=console,
@@ -50,14 +53,18 @@ class Progress:
         self._bars.stop()
 
     def picture(self, name: str) -> None:
-        self._bars.reset(self._picture, description=name, total=None, energy="", visible=True)
+        short = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+        self._bars.reset(self._picture, description=short, total=None, energy="", visible=True)
 
     def step(self, step: "Step") -> None:
         self._bars.update(
-            self._picture, completed=step.iteration, total=step.max_iter, energy=f"energy {step.energy:.6g}"
+            self._picture,
+            completed=step.iteration,
+            total=step.max_iter,
+            energy=f"energy {step.energy:.6g}",
+            refresh=step.iteration == step.max_iter,
         )
 
     def done(self) -> None:
-        self._bars.update(self._picture, visible=False)
-        if self._batch is not None:
-            self._bars.advance(self._batch)
+        if self._batch is not None:  # the bar of the picture may show the next one already
+            self._bars.update(self._batch, advance=1, refresh=True)

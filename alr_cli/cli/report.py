@@ -58,12 +58,16 @@ class Record:
 
 
 def json_line(fields: dict[str, Any]) -> str:
-    """`fields` as one line of JSON without its end; NaN and infinities become null."""
-    finite = {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in fields.items()
-    }
-    return json.dumps(finite, allow_nan=False)
+    """`fields` as one line of ASCII JSON without its end; NaN and infinities become null."""
+    return json.dumps(_finite(fields), allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def printable(text: str) -> str:

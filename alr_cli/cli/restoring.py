@@ -12,7 +12,7 @@ from alr_cli.cli.models import ModelFailure, Models
 from alr_cli.cli.options import ComputeOptions, FileOptions, ModelOptions, ReportOptions
 from alr_cli.cli.pipeline import overlap
 from alr_cli.cli.progress import Progress, Silent
-from alr_cli.cli.report import Record, Report, Status
+from alr_cli.cli.report import Record, Report, Status, printable
 from alr_cli.cli.streams import StdoutClosed, Streams
 from alr_cli.cli.task import Task, size
 from alr_cli.errors import PartialFailure
@@ -120,7 +120,7 @@ class _Batch:
         picture = loaded.prepared.picture
         if len(self.jobs) == 1:
             self._announce(loaded)
-        self.progress.picture(str(loaded.job.source))
+        self.progress.picture(printable(loaded.job.source.relative.name))
         restorer = self.models.restorer(picture.channels)
         started = time.perf_counter()
         restoration = self.loader.task.restore(restorer, loaded.prepared, loaded.sigma, self.progress.step)

@@ -1,0 +1,85 @@
+"""`alr info` and `alr weights`: the answer is the output."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from alr_cli.cli import weights as weights_command
+from alr_cli.files import weights as weights_files
+from tests.conftest import Alr, scene, write_picture
+
+ROTATED = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
+
+
+def test_the_facts_of_a_picture(alr: Alr, tmp_path: Path) -> None:
+    from PIL import ImageCms
+
+    icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    alpha = np.full((64, 80), 0.5, np.float32)
+    path = write_picture(
+        tmp_path / "a.png", scene(64, 80), "uint16", alpha=alpha, icc=icc, exif=ROTATED, dpi=(300.0, 300.0)
+    )
+    [facts] = alr("info", path, "--json").lines()
+    assert facts["file"] == str(path)
+    assert facts["kind"] == "picture"
+    assert (facts["format"], facts["width"], facts["height"], facts["channels"]) == ("png", 80, 64, 3)
+    assert (facts["depth"], facts["alpha"], facts["orientation"]) == ("uint16", True, 6)
+    assert "sRGB" in facts["profile"]
+    assert facts["dpi"] == pytest.approx([300, 300], abs=0.1)
+    assert 0.07 < facts["sigma_estimated"] < 0.13
+    table = alr("info", path).stdout.decode()
+    assert "depth: uint16" in table
+    assert "alpha: yes" in table
+
+
+def test_the_facts_of_weights(alr: Alr, gray_critic: Path) -> None:
+    [facts] = alr("info", gray_critic, "--json").lines()
+    assert facts["kind"] == "weights"
+    assert facts["architecture"]["channels"] == 1
+    assert facts["sigma_range"] == [0.05, 0.3]
+    assert "sigma_range: 0.05, 0.3" in alr("info", gray_critic).stdout.decode()
+
+
+def test_a_picture_can_come_from_stdin(alr: Alr, picture: Path) -> None:
+    [facts] = alr("info", "-", "--json", stdin=picture.read_bytes()).lines()
+    assert (facts["file"], facts["width"]) == ("-", 32)
+
+
+def test_a_picture_that_is_all_nan_still_has_facts(alr: Alr, tmp_path: Path) -> None:
+    path = write_picture(tmp_path / "a.tif", np.full((8, 8, 1), np.nan, np.float32), "float32")
+    [facts] = alr("info", path, "--json").lines()
+    assert facts["sigma_estimated"] is None
+    assert facts["notes"] == ["64 values are NaN"]
+
+
+@pytest.mark.parametrize(
+    ("names", "code"), [(["gone.png"], 3), (["bad.safetensors"], 5), (["a.png", "gone.png"], 7), ([], 2)]
+)
+def test_what_cannot_be_told_has_the_usual_exit_codes(
+    alr: Alr, picture: Path, names: list[str], code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(picture.parent)
+    Path("bad.safetensors").write_bytes(b"bad")
+    result = alr("info", *names)
+    assert result.code == code
+    assert b"error" not in result.stdout
+
+
+def test_the_shipped_weights_are_listed(alr: Alr, gray_critic: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights_files, "shipped_folder", lambda: gray_critic.parent)
+    name = gray_critic.stem
+    assert weights_command.__doc__
+    listed = alr("weights").stdout.decode()
+    assert listed.startswith(name)
+    assert "gray" in listed
+    [facts] = alr("weights", "--json").lines()
+    assert (facts["name"], facts["channels"], facts["sigma_range"]) == (name, 1, [0.05, 0.3])
+    assert alr("info", name).code == 0
+    assert alr("info", "no-such-name").code == 3
+
+
+def test_nothing_shipped_is_an_empty_list(alr: Alr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights_files, "shipped_folder", lambda: tmp_path)
+    assert alr("weights", "--json").stdout == b""
+    assert alr("weights").code == 0
