@@ -23,7 +23,9 @@ from alr_cli.errors import DeviceError, NonFiniteError, UsageError, WeightsError
 if TYPE_CHECKING:
     from alr_cli.files.weights import Weights
 
-DEFAULT_METHOD: Method = "adam"
+# On validation pictures nmapg reaches in 45 gradients what adam does in 50, at a lower energy, and knows
+# when it is done; see docs/performance.md.
+DEFAULT_METHOD: Method = "nmapg"
 _SMALLEST_TILE = 32
 
 

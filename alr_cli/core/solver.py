@@ -71,7 +71,7 @@ Callback = Callable[[Record], None]
 Descent = Callable[[Energy, Point, int, float], Iterator[Iterate]]
 
 DEFAULT_ITERATIONS: dict[Method, int] = {"adam": 50, "gd": 300, "nmapg": 150}
-DEFAULT_TOLERANCE: dict[Method, float] = {"adam": 0.0, "gd": 1e-4, "nmapg": 1e-4}
+DEFAULT_TOLERANCE: dict[Method, float] = {"adam": 0.0, "gd": 1e-4, "nmapg": 1e-3}
 
 
 def solve(

@@ -27,7 +27,7 @@ class Validation:
 
     clean: Tensor
     noise: Tensor
-    method: Method = "adam"
+    method: Method = "nmapg"
     precision: torch.dtype = torch.float32
 
     @classmethod
@@ -36,7 +36,7 @@ class Validation:
         pictures: Sequence[np.ndarray],
         count: int = 8,
         side: int = 160,
-        method: Method = "adam",
+        method: Method = "nmapg",
         precision: torch.dtype = torch.float32,
     ) -> Validation:
         """The centres of `count` pictures (H, W, C) float32 on [0,1], evenly spread over the sequence."""
