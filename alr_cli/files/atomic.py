@@ -102,6 +102,8 @@ def _remedy(error: OSError) -> str:
         return "make its folder first"
     if isinstance(error, PermissionError):
         return "check the access rights of its folder"
+    if isinstance(error, BrokenPipeError):
+        return "its reader has gone"
     return "nothing was changed; make room or choose another place"
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from alr_cli.errors import OutputError
 from alr_cli.files.everyday import whole_dpi
-from alr_cli.files.exif import PREFIX, orientation_only, read_block, resolution_of_block
+from alr_cli.files.exif import PREFIX, hard_to_move, orientation_only, read_block, resolution_of_block
 from alr_cli.files.picture import Depth, Format, Picture
 from alr_cli.files.png import colour_chunks, says_more_than_srgb
 
@@ -83,7 +83,8 @@ def losses(picture: Picture, format: Format, depth: Depth, drop_alpha: bool) -> 
         lost.append("EXIF")
     if picture.xmp and not container.exif:
         lost.append("XMP")
-    if picture.dpi and not container.dpi and resolution_of_block(picture.exif) != picture.dpi:
+    elsewhere = resolution_of_block(picture.exif) if container.exif else None
+    if picture.dpi and not container.dpi and elsewhere != picture.dpi:
         lost.append("the resolution")
     if picture.alpha is not None and drop_alpha and not container.alpha:
         lost.append("transparency")
@@ -91,12 +92,14 @@ def losses(picture: Picture, format: Format, depth: Depth, drop_alpha: bool) -> 
         lost += sorted(
             {f"{name} data" for name, payload in picture.extras if says_more_than_srgb((name, payload))}
         )
-    if format == "tiff" and picture.exif and picture.format != "tiff":
+    if format == "tiff" and picture.exif:  # there it becomes tags of the TIFF itself
+        preview, maker_notes = hard_to_move(picture.exif)
+        lost += ["the preview in the EXIF"] * preview
         lost += [] if read_block(picture.exif) else ["EXIF (damaged)"]
+        if maker_notes and picture.format != "tiff":
+            yield "maker notes in the EXIF move with it to another place and may not be readable there"
     if lost:
         yield f"{container.label} leaves out {', '.join(lost)}"
-    if format == "tiff" and picture.exif and picture.format != "tiff":
-        yield "EXIF becomes TIFF tags: a preview in it is left out, maker notes may become unreadable"
     if format == "webp" and picture.channels == 1:
         yield "WebP has no gray: three equal channels are written"
     if format == "webp" and picture.alpha is not None and bool((picture.alpha >= 1).all()):

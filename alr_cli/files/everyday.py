@@ -186,6 +186,8 @@ def write_webp(samples: NDArray[Any], picture: Picture) -> bytes:
         plugin="pillow",
         lossless=True,
         exact=True,
+        quality=20,  # of a lossless WebP: effort. The default takes three times as long for 1.5 % less
+        method=3,
         icc_profile=picture.icc or b"",
         exif=picture.exif or b"",
         xmp=picture.xmp or b"",

@@ -5,9 +5,18 @@ from fractions import Fraction
 import numpy as np
 
 from alr_cli.errors import InputError
-from alr_cli.files.ifd import Directory, Entry, Layout, open_tiff, read_directory, write_directory
+from alr_cli.files.ifd import (
+    Directory,
+    Entry,
+    Layout,
+    open_tiff,
+    page_offsets,
+    read_directory,
+    write_directory,
+)
 
 PREFIX = b"Exif\0\0"
+EXIF, MAKER_NOTE = 34665, 37500
 ORIENTATION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 274, 282, 283, 296
 _PER_INCH = {2: 1.0, 3: 2.54}
 
@@ -19,6 +28,19 @@ def read_block(block: bytes) -> tuple[Layout, Directory] | None:
         return (layout, read_directory(block, layout, first)) if not layout.big else None
     except InputError:
         return None
+
+
+def hard_to_move(block: bytes) -> tuple[bool, bool]:
+    """Whether the block holds a preview picture, and maker notes, which may point into it by offsets."""
+    known = read_block(block)
+    if known is None:
+        return False, False
+    exif = known[1][EXIF].directory if EXIF in known[1] else None
+    try:
+        preview = len(page_offsets(block, *open_tiff(block))) > 1
+    except InputError:
+        preview = False
+    return preview, MAKER_NOTE in (exif or {})
 
 
 def make_block(directory: Directory, layout: Layout) -> bytes:

@@ -26,12 +26,15 @@ SIZES = {
     17: 8,
     18: 8,
 }
-"""Bytes of one value of each TIFF data type; 16 to 18 exist in BigTIFF only."""
+"""Bytes of one value of each TIFF data type."""
+BIG_TYPES = (16, 17, 18)
+"""Data types of 8-byte numbers, which exist in BigTIFF only."""
 POINTERS = {34665, 34853, 40965}
 """Tags that point to a directory of their own: Exif, GPS, interoperability."""
 MAX_ENTRIES = 4096
 MAX_PAGES = 65536
 
+_OUTSIDE = "a TIFF directory lies outside the file, which is damaged or cut short; get a complete copy"
 _UNSIGNED = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8"}
 
 
@@ -104,9 +107,7 @@ def open_tiff(data: bytes) -> tuple[Layout, int]:
 def unpack(form: struct.Struct, data: bytes, offset: int) -> tuple[int, ...]:
     """`form.unpack_from` that says "cut short" in place of struct.error."""
     if not 0 <= offset <= len(data) - form.size:
-        raise InputError(
-            "a TIFF directory lies outside the file, which is damaged or cut short; get a complete copy"
-        )
+        raise InputError(_OUTSIDE)
     return form.unpack_from(data, offset)
 
 
@@ -127,41 +128,41 @@ def page_offsets(data: bytes, layout: Layout, first: int) -> list[int]:
     return offsets
 
 
-def read_directory(data: bytes, layout: Layout, offset: int, nested: int = 0) -> Directory:
-    """The tags at `offset`, leaving out those of unknown type or outside the file (InputError if it is)."""
+def read_directory(
+    data: bytes, layout: Layout, offset: int, lost: list[int] | None = None, nested: int = 0
+) -> Directory:
+    """The tags at `offset` (InputError if they lie outside the file).
+
+    Tags of unknown type or whose value lies outside are left out and their numbers added to `lost`.
+    """
     count = unpack(layout.count, data, offset)[0]
     start = offset + layout.count.size
-    if count > MAX_ENTRIES or start + count * layout.entry.size > len(data):
-        raise InputError(
-            "a TIFF directory lies outside the file, which is damaged or cut short; get a complete copy"
-        )
+    table = data[start : start + count * layout.entry.size]
+    if count > MAX_ENTRIES or len(table) < count * layout.entry.size:
+        raise InputError(_OUTSIDE)
     directory: Directory = {}
-    copied = 0
-    for code, kind, length, inline in layout.entry.iter_unpack(
-        data[start : start + count * layout.entry.size]
-    ):
+    lost = [] if lost is None else lost
+    copied, seen = 0, set()
+    for code, kind, length, inline in layout.entry.iter_unpack(table):
         size = SIZES.get(kind, 0) * length
         at = layout.offset.unpack(inline)[0]
-        if size == 0 or (size > len(inline) and at + size > len(data)):
+        if code in seen or size == 0 or (size > len(inline) and at + size > len(data)):
+            lost.append(code)
             continue
-        if code in POINTERS:
-            if nested < 2 and kind in (4, 13, 16) and length == 1:
-                pointed = _sub_directory(data, layout, Entry(kind, inline[:size]).numbers(layout)[0], nested)
-                if pointed:
-                    directory[code] = Entry(4, b"", pointed)
-            continue
+        seen.add(code)
         copied += size
         if copied > 2 * len(data):  # overlapping values: together they may not outgrow the file
             raise InputError("its TIFF tags overlap; get an undamaged copy")
-        directory[code] = Entry(kind, inline[:size] if size <= len(inline) else data[at : at + size])
+        entry = Entry(kind, inline[:size] if size <= len(inline) else data[at : at + size])
+        if code in POINTERS:
+            try:
+                (pointed,) = entry.numbers(layout) if nested < 2 else ()
+                entry = Entry(4, b"", read_directory(data, layout, pointed, lost, nested + 1))
+            except (InputError, ValueError):  # a damaged Exif directory costs the Exif, not the picture
+                lost.append(code)
+                continue
+        directory[code] = entry
     return directory
-
-
-def _sub_directory(data: bytes, layout: Layout, offset: int, nested: int) -> Directory:
-    try:
-        return read_directory(data, layout, offset, nested + 1)
-    except InputError:  # a damaged Exif directory costs the Exif, not the picture
-        return {}
 
 
 def write_directory(directory: Directory, layout: Layout, base: int) -> bytes:

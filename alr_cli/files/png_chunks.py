@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from alr_cli.errors import InputError
+from alr_cli.files.exif import PREFIX
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 XMP = b"XML:com.adobe.xmp\0\0\0\0\0"
@@ -154,7 +155,7 @@ def _keep(name: bytes, payload: bytes, chunks: Chunks) -> None:
     if name == b"iCCP":
         chunks.icc = _profile(payload, chunks.lost)
     elif name == b"eXIf":
-        chunks.exif = payload
+        chunks.exif = payload.removeprefix(PREFIX)  # which some writers put there against the rules
     elif name == b"pHYs" and len(payload) == 9 and payload[8] == 1:
         x, y = struct.unpack_from(">II", payload)
         chunks.dpi = (x * 0.0254, y * 0.0254) if x and y else None

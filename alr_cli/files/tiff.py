@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from alr_cli.errors import InputError
 from alr_cli.files.exif import make_block, read_block, resolution, resolution_tags
 from alr_cli.files.ifd import (
+    BIG_TYPES,
     Directory,
     Entry,
     Layout,
@@ -60,14 +61,18 @@ def read(data: bytes, max_pixels: int, page: int | None) -> Picture:
     layout, first = open_tiff(data)
     offsets = page_offsets(data, layout, first)
     index, notes = _choose(data, layout, offsets, page)
-    tags = read_directory(data, layout, offsets[index])
+    damaged: list[int] = []
+    tags = read_directory(data, layout, offsets[index], damaged)
+    described = {code: tag for code, tag in tags.items() if code not in _REPLACED}
+    large = [code for code, tag in described.items() if tag.type in BIG_TYPES]
     form = Form(tags, layout)
     form.check(len(data), max_pixels)
     picture = _to_picture(_pixels(data, layout, tags, form), form, tags, layout)
-    described = {code: tag for code, tag in tags.items() if code not in _REPLACED and tag.type < 16}
     lost = [name for code, name in _MISSED.items() if code in tags]
+    lost += [str(code) for code in sorted({*damaged, *large})]
     if lost:
         notes += (f"TIFF tags that cannot be kept: {', '.join(lost)}",)
+    described = {code: tag for code, tag in described.items() if code not in large}
     return replace(
         picture,
         icc=tags[ICC].value if ICC in tags else None,

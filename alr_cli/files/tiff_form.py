@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Iterator
+from itertools import chain
 
 from alr_cli.errors import InputError
 from alr_cli.files.ifd import Directory, Layout
@@ -69,14 +70,14 @@ class Form:
 
         stored: bytes of the file.
         """
-        for reason in (*self._foreign(), *self._odd_samples()):
+        for reason in chain(self._foreign(), self._odd_samples()):  # lazily: each relies on those before
             raise InputError(reason)
+        sample_bytes = self.samples * math.ceil(self.bits / 8)
+        check_size(self.width, self.height, sample_bytes, stored, max_pixels)
         height, width = self.tile
         if height <= 0 or width <= 0:
             raise InputError("its strips or tiles have no size; get an undamaged copy")
         across, down = math.ceil(self.width / width), math.ceil(self.height / height)
-        sample_bytes = self.samples * math.ceil(self.bits / 8)
-        check_size(self.width, self.height, sample_bytes, stored, max_pixels)
         if self.tiled:  # the padding of the last tiles is decoded too
             check_size(across * width, down * height, sample_bytes, stored, max_pixels)
         count = across * down * (self.samples if self.planar else 1)

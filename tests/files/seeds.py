@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
+PREFIX = b"Exif\0\0"
+"""What stands before an EXIF block in a JPEG; Pillow takes it for every format."""
 SIZE = (24, 37)
 """Height and width: different, and neither a multiple of 8."""
 
@@ -39,7 +41,7 @@ def exif(orientation: int = 6) -> bytes:
     tags[274], tags[271], tags[282], tags[283], tags[296] = orientation, "Maker", 300.0, 300.0, 2
     tags.get_ifd(34665).update({33434: 0.005, 37510: b"ASCII\0\0\0a comment", 36867: "2020:01:01 00:00:00"})
     tags.get_ifd(34853).update({1: "N", 2: (48.0, 8.0, 14.0)})
-    return tags.tobytes().removeprefix(b"Exif\0\0")
+    return tags.tobytes().removeprefix(PREFIX)
 
 
 def save(image: Image.Image, format: str, **options: Any) -> bytes:
@@ -66,6 +68,28 @@ def chunk(name: bytes, payload: bytes) -> bytes:
     return struct.pack(">I", len(payload)) + name + payload + struct.pack(">I", zlib.crc32(name + payload))
 
 
+def plain_png(data: bytes) -> NDArray[Any]:
+    """(H, W, channels) of a 16-bit PNG by the letter of its specification: no decoder but zlib."""
+    width, height, bits, kind = struct.unpack_from(">IIBB", data, 16)
+    assert bits == 16
+    step = 2 * {0: 1, 2: 3, 4: 2, 6: 4}[kind]
+    packed, offset = b"", 8
+    while offset < len(data):
+        length, name = struct.unpack_from(">I4s", data, offset)
+        packed += data[offset + 8 : offset + 8 + length] if name == b"IDAT" else b""
+        offset += length + 12
+    stream, rows = zlib.decompress(packed), [bytearray(width * step)]
+    for start in range(0, len(stream), width * step + 1):
+        filter_type, row = stream[start], bytearray(stream[start + 1 : start + 1 + width * step])
+        for i in range(len(row)):
+            left, corner = (row[i - step], rows[-1][i - step]) if i >= step else (0, 0)
+            above = rows[-1][i]
+            nearest = min((left, above, corner), key=lambda each: abs(left + above - corner - each))
+            row[i] = (row[i] + (0, left, above, (left + above) // 2, nearest)[filter_type]) % 256
+        rows.append(row)
+    return np.frombuffer(b"".join(rows[1:]), ">u2").reshape(height, width, -1).astype(np.uint16)
+
+
 def pil(mode: str) -> Image.Image:
     """The test picture in a Pillow mode; "P+tRNS" is a palette with graded transparency."""
     if mode in ("1", "P"):
@@ -89,7 +113,7 @@ def seed_files() -> dict[str, bytes]:
     text.add_itxt("XML:com.adobe.xmp", "<x:xmpmeta/>")
     frames = [Image.fromarray(np.roll(ramp(3), shift, axis=1)) for shift in (0, 5, 9)]
     deep, smooth = ramp(4, "uint16"), ramp(3, "float32")
-    tags: dict[str, Any] = {"icc_profile": icc(), "exif": exif(), "dpi": (300, 300)}
+    tags: dict[str, Any] = {"icc_profile": icc(), "exif": PREFIX + exif(), "dpi": (300, 300)}
     return {
         "png-1": save(pil("1"), "PNG"),
         "png-rgb": save(pil("RGB"), "PNG", pnginfo=text, **tags),
