@@ -1,4 +1,4 @@
-"""Damaged PNGs: refused where pixels suffer, named where only something beside them does; libpng stays silent."""
+"""Damaged PNGs: refused where the pixels suffer, named where something else does; libpng stays silent."""
 
 import struct
 import zlib
