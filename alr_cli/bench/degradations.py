@@ -63,7 +63,8 @@ def _blurred(clean: Pixels, setting: Setting, seed: int) -> Observation:
     rows, columns = (side // 2 for side in kernel.shape)
     height, width = clean.shape[:2]
     x = torch.from_numpy(np.ascontiguousarray(clean.transpose(2, 0, 1)))[None]
-    y = Convolution(kernel, (height, width), setting.boundary).forward(x)[0].numpy().transpose(1, 2, 0)
+    blurred = Convolution(kernel, (height, width), setting.boundary).forward(x)[0]
+    y = np.ascontiguousarray(blurred.numpy().transpose(1, 2, 0))
     truth = clean[rows : height - rows, columns : width - columns] if setting.boundary == "valid" else clean
     return Observation(_noisy(y, setting, seed), truth, setting, kernel)
 

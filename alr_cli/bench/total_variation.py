@@ -65,4 +65,4 @@ def restore(observation: Observation, lam: float) -> Pixels:
     regularizer = TotalVariation(channels=problem.y.shape[1])
     energy = Energy(problem.operator, SquaredError(problem.y), regularizer, lam, problem.pixels, problem.free)
     x = problem.crop(solve(energy, problem.start, "nmapg", MAX_ITER, TOLERANCE).x)[0]
-    return x.numpy().transpose(1, 2, 0)
+    return np.ascontiguousarray(x.numpy().transpose(1, 2, 0))

@@ -191,6 +191,8 @@ def _report_failure(failure: Failure, report: Report) -> None:
 
 def _save(done: Done, folder: Path) -> None:
     """Write a result, and the clean picture beside it once."""
+    import numpy as np
+
     from alr_cli.files.pictures import Picture, encode, write_atomic
 
     score = done.score
@@ -206,7 +208,9 @@ def _save(done: Done, folder: Path) -> None:
     if score.method == OBSERVED:
         wanted["clean"] = done.clean
     for name, pixels in wanted.items():
-        write_atomic(place / f"{stem}.{name}.png", encode(Picture(pixels, "uint8", "png"), "png"))
+        path = place / f"{stem}.{name}.png"
+        picture = Picture(np.ascontiguousarray(pixels), "uint8", "png")  # codecs want plain arrays
+        write_atomic(path, encode(picture, "png", name=str(path)))
 
 
 def _means(scores: list[Score], report: Report) -> list[Mean]:

@@ -12,7 +12,7 @@ import pytest
 from tests.bench.scenes import cartoon
 from tests.conftest import FAST, Alr, write_picture
 
-CHEAP = ("--methods", "chambolle,wiener,tv")
+CHEAP = ("--methods", "chambolle,wiener,biharmonic")
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_without_a_task_all_three_are_run(alr: Alr, folder: Path, colour_critic:
 
 
 def test_tv_gains_many_decibels_on_a_cartoon(alr: Alr, folder: Path) -> None:
-    result = alr("benchmark", "--data", folder, "--methods", "tv", "--json")
+    result = alr("benchmark", "--data", folder, "--limit", 1, "--methods", "tv", "--json")
     psnr = {(m["task"], m["sigma"], m["method"]): m["psnr"] for m in result.lines() if m["kind"] == "mean"}
     for task, sigma, gain in (
         ("denoise", 0.1, 6),
@@ -130,7 +130,7 @@ def test_order_and_choice_of_pictures_change_no_number(alr: Alr, folder: Path) -
 
 def test_pictures_are_saved_below_the_folder(alr: Alr, folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    options = ("benchmark", "--data", folder, "--limit", 2, *CHEAP, "-o", out)
+    options = ("benchmark", "--data", folder, "--limit", 2, "--methods", "chambolle,wiener,tv", "-o", out)
     result = alr(*options)
     assert result.code == 0, result.stderr
     kinds = {
