@@ -1,0 +1,178 @@
+"""y = x + eps, eps ~ N(0, sigma^2)  (eq. 1 with A = I): estimating sigma; adding noise and gaps on purpose.
+
+Pictures are (H, W, C) with values in [0, 1]; sigma is on the same scale.
+"""
+
+import hashlib
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.fft import dct
+from scipy.special import ndtr
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+PATCH_SIDES = (7, 5, 3, 2)  # the largest of which the picture has enough
+ENOUGH_PATCHES = 1000
+FEWEST_PATCHES = 64
+FEWEST_SMOOTH = 200
+MOST_PATCHES = 30_000  # more of them cost time and add nothing
+
+
+def estimate_sigma(pixels: NDArray[np.floating], mask: Bools | None = None) -> float:
+    """The standard deviation of white Gaussian noise in a picture, from that picture alone.
+
+    pixels: (H, W, C). mask: (H, W), True where a pixel must not be used; NaN and infinite ones never are.
+    Returns sigma >= 0, 0 for a picture without any grain, and NaN when it cannot tell: fewer than 64 patches
+    of 2 x 2 usable pixels.
+
+    An orthonormal cosine transform of small patches (over the colours as well) leaves white noise white and
+    gathers the picture in its low frequencies. The patches with the least energy in the low frequencies are
+    the smooth ones; the energy of their high frequencies, which white noise makes independent of that choice,
+    is sigma^2 (after Ponomarenko et al. 2007; Colom and Buades 2013). Where noise was clipped to [0, 1] its
+    variance is smaller, by a known function of the local mean (Foi 2009), which is inverted.
+    Errors measured: docs/noise-estimate.md. Noise that is not white (most camera JPEGs) is underestimated.
+    """
+    usable = np.ones(pixels.shape[:2], bool) if mask is None else ~mask
+    for channel in range(pixels.shape[2]):
+        usable &= np.isfinite(pixels[..., channel])
+    for side in PATCH_SIDES:
+        corners = _corners(usable, side)
+        if len(corners) >= np.clip(np.count_nonzero(usable) / 3, FEWEST_PATCHES, ENOUGH_PATCHES):
+            break
+    if len(corners) < FEWEST_PATCHES:
+        return float("nan")
+    views = np.lib.stride_tricks.sliding_window_view(pixels, (side, side), axis=(0, 1))
+    patches = views[tuple(corners.T)].astype(np.float64)  # (n, C, side, side)
+    patches = patches[~_without_grain(patches)]
+    if len(patches) < 0.1 * len(corners):
+        return 0.0  # a drawing
+    energy, fine = _spectrum(patches)
+    means = patches.mean(axis=(2, 3))
+    # A bound of the range took part in clipping only if the extreme value lies exactly on it.
+    low = 0.0 if pixels.min(where=usable[..., None], initial=np.inf) == 0 else -np.inf
+    high = 1.0 if pixels.max(where=usable[..., None], initial=-np.inf) == 1 else np.inf
+    return _sigma_of_smoothest(energy, fine, means, low, high)
+
+
+def _corners(usable: Bools, side: int) -> NDArray[np.intp]:
+    """Corners (n, 2) of a seeded sample of the side x side patches that hold usable pixels only."""
+    height, width = usable.shape
+    if height < side or width < side:
+        return np.empty((0, 2), np.intp)
+    shape = (height - side + 1, width - side + 1)
+    inside = None if usable.all() else np.flatnonzero(_windows_all(usable, side))
+    total = shape[0] * shape[1] if inside is None else len(inside)
+    if total > MOST_PATCHES:
+        chosen = np.unique(np.random.default_rng(0).integers(0, total, MOST_PATCHES))
+    else:
+        chosen = np.arange(total)
+    return np.stack(np.unravel_index(chosen if inside is None else inside[chosen], shape), axis=1)
+
+
+def _windows_all(usable: Bools, side: int) -> Bools:
+    """Whether all pixels of each side x side window are usable, by its first pixel."""
+    count = np.zeros(
+        (usable.shape[0] + 1, usable.shape[1] + 1), np.int32
+    )  # of unusable pixels above and left
+    np.cumsum(np.cumsum(~usable, axis=0, dtype=np.int32), axis=1, out=count[1:, 1:])
+    unusable = count[side:, side:] - count[:-side, side:] - count[side:, :-side] + count[:-side, :-side]
+    result: Bools = unusable == 0
+    return result
+
+
+def _without_grain(patches: Floats) -> Bools:
+    """Patches (n, C, side, side) with mostly equal neighbours: no noise reached them (frames, blown skies).
+
+    In a file of 8 bits, noise of half a level leaves about half of the neighbours equal.
+    """
+    equal = (patches[..., 1:] == patches[..., :-1]).all(axis=1)
+    result: Bools = equal.mean(axis=(1, 2)) > 0.75
+    return result
+
+
+def _spectrum(patches: Floats) -> tuple[Floats, Floats]:
+    """Energy of the low frequencies (n,) and the coefficients of the highest ones (n, m) of each patch."""
+    _, channels, side, _ = patches.shape
+    cosines = dct(np.eye(side), axis=0, norm="ortho")
+    colours = dct(np.eye(channels), axis=0, norm="ortho")
+    basis = np.einsum("ac,ui,vj->auvcij", colours, cosines, cosines).reshape(channels, side, side, -1)
+    order = np.add.outer(np.arange(side), np.arange(side))
+    fine = order >= 1.5 * (side - 1)
+    coarse = ~fine & (order > 0)
+    flat = patches.reshape(len(patches), -1)
+    low_part = flat @ basis[:, coarse].reshape(-1, flat.shape[1]).T
+    high_part = flat @ basis[:, fine].reshape(-1, flat.shape[1]).T
+    return np.einsum("nm,nm->n", low_part, low_part), high_part
+
+
+def _sigma_of_smoothest(energy: Floats, fine: Floats, means: Floats, low: float, high: float) -> float:
+    """sigma from the smooth patches among those that clipping left alone, found together by iteration."""
+    sigma = 0.01
+    for _ in range(6):
+        before, chosen = sigma, np.arange(len(energy))
+        if np.isfinite([low, high]).any():
+            kept = _clipped_variance(means, sigma, low, high).mean(axis=1)
+            chosen = np.flatnonzero(kept >= min(0.6 * sigma**2, np.quantile(kept, 0.8)))
+        # The more noise, the less texture matters, and the more clipping ties high frequencies to low ones.
+        share = min(0.02 + 15 * sigma**2, 1.0)
+        count = min(max(int(share * len(energy)), FEWEST_SMOOTH), len(chosen))
+        chosen = chosen[np.argpartition(energy[chosen], count - 1)[:count]]
+        variance = float(np.median(np.mean(fine[chosen] ** 2, axis=0)))
+        sigma = _unclipped(variance, means[chosen[:: 1 + count // 1000]], low, high)
+        if abs(sigma - before) <= 0.005 * before:
+            break
+    return sigma
+
+
+def _unclipped(variance: float, means: Floats, low: float, high: float) -> float:
+    """The sigma whose noise, clipped to [low, high] around pixels of these means, has that variance."""
+    smallest = float(np.sqrt(variance))
+    if smallest == 0 or (np.isinf(low) and np.isinf(high)):
+        return smallest
+    largest = max(1.0, smallest)
+    for _ in range(30):
+        sigma = (smallest + largest) / 2
+        if _clipped_variance(means, sigma, low, high).mean() < variance:
+            smallest = sigma
+        else:
+            largest = sigma
+    return (smallest + largest) / 2
+
+
+def _clipped_variance(means: Floats, sigma: float, low: float, high: float) -> Floats:
+    """Var clip(mu + sigma z, low, high), z ~ N(0, 1), where its mean is `means`."""
+    mu = np.linspace(max(low, means.min()) - 4 * sigma, min(high, means.max()) + 4 * sigma, 500)
+    a, b = np.maximum((low - mu) / sigma, -40), np.minimum((high - mu) / sigma, 40)
+    below, above = ndtr(a), ndtr(-b)
+    density_a, density_b = (np.exp(-(t**2) / 2) / np.sqrt(2 * np.pi) for t in (a, b))
+    first = a * below + b * above + density_a - density_b
+    second = a**2 * below + b**2 * above + 1 - below - above + a * density_a - b * density_b
+    result: Floats = np.interp(means, mu + sigma * first, sigma**2 * np.maximum(second - first**2, 0))
+    return result
+
+
+def add_gaussian_noise(
+    pixels: NDArray[np.floating], sigma: float, seed: int, clip: bool = False
+) -> NDArray[np.float32]:
+    """pixels + sigma z, z ~ N(0, 1) from `seed` alone, float32; with `clip`, cut to [0, 1] as in a file."""
+    noisy = pixels + np.float32(sigma) * _generator(seed).standard_normal(pixels.shape, np.float32)
+    return (noisy.clip(0, 1) if clip else noisy).astype(np.float32)
+
+
+def random_mask(shape: tuple[int, int], missing: float, seed: int) -> Bools:
+    """(H, W), True at round(missing H W) pixels drawn from `seed` alone: those to call missing."""
+    pixels = shape[0] * shape[1]
+    order = _generator(seed).permutation(pixels)
+    result: Bools = (order < round(missing * pixels)).reshape(shape)
+    return result
+
+
+def seed_for(seed: int, name: str) -> int:
+    """A seed from (seed, name) alone, so that a picture is degraded alike in any batch and order."""
+    return int.from_bytes(hashlib.sha256(f"{seed} {name}".encode()).digest()[:8])
+
+
+def _generator(seed: int) -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64(seed))
