@@ -53,7 +53,7 @@ def maximise_in_log(
     quality: Callable[[float], float],
     start: float,
     factor: float = 2.0,
-    refinements: int = 2,
+    refinements: int = 1,
     reach: int = 20,
 ) -> float:
     """Where quality(lam) is largest: march from `start` by `factor` until it falls, then halve the step.

@@ -35,7 +35,7 @@ class Validation:
         cls,
         pictures: Sequence[np.ndarray],
         count: int = 8,
-        side: int = 160,
+        side: int = 128,
         method: Method = "nmapg",
         precision: torch.dtype = torch.float32,
     ) -> Validation:
