@@ -62,7 +62,7 @@ def tune(
         tried[value] = float(np.mean([score for score in scores if score is not None]))
         return tried[value]
 
-    quality(maximise_in_log(quality, start, refinements=1))
+    quality(maximise_in_log(quality, start, refinements=2))
     # Where an early stop makes the curve rough, the parabola's top can miss: take the best that was seen.
     best = max(tried, key=lambda value: tried[value])
     return best, tried[best]

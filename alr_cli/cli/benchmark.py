@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -62,6 +62,7 @@ def benchmark(
     if reports.json + table.csv + table.markdown > 1:
         raise UsageError("--json, --csv and --markdown contradict each other: give one of them")
     methods = methods_of(settings_of(task, protocol), protocol.methods)
+    note = _check_kernels(methods)
     pictures = _pictures(protocol)
     if table.output is not None:
         _check_folder(Path(table.output), [name for name, _ in pictures], table.overwrite)
@@ -70,6 +71,8 @@ def benchmark(
         models.check()
     work = _prepare(pictures, methods, models, compute)
     with Report(ctx.obj, reports) as report:
+        if note is not None:
+            report.say(note)
         scores, lost = _run(work, models, report, table.output)
         means = _means(scores, report)
         if means and not reports.json:
@@ -78,6 +81,15 @@ def benchmark(
             _print(means, title, table, ctx.obj)
     if lost:
         raise PartialFailure(f"{lost} of {work.results} results are missing: see above")
+
+
+def _check_kernels(settings: Iterable[Setting]) -> str | None:
+    """The note of a kernel that was normalised. Raises UsageError, InputError for one that is none."""
+    from alr_cli.files.kernel_files import read_kernel
+
+    kernels = dict.fromkeys(setting.kernel for setting in settings if setting.kernel is not None)
+    notes = [note for _, note in map(read_kernel, kernels) if note is not None]
+    return notes[0] if notes else None
 
 
 def _pictures(protocol: ProtocolOptions) -> list[tuple[str, Read]]:

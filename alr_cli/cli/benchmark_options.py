@@ -147,8 +147,6 @@ class TableOptions:
 
 def settings_of(task: Task | None, protocol: ProtocolOptions) -> list[Setting]:
     """Every noise level of every task that was asked for. Raises UsageError."""
-    from alr_cli.files.kernel_files import read_kernel
-
     tasks = TASKS if task is None else (task,)
     given = (
         ("deblur", "--kernel", protocol.kernel),
@@ -159,8 +157,6 @@ def settings_of(task: Task | None, protocol: ProtocolOptions) -> list[Setting]:
         if value is not None and owner not in tasks:
             raise UsageError(f"{option} belongs to alr benchmark {owner}: leave it out")
     kernel = protocol.kernel or DEFAULT_KERNEL
-    if "deblur" in tasks:
-        read_kernel(kernel)
     return [
         Setting(
             each,
