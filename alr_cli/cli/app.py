@@ -9,6 +9,7 @@ import typer
 
 from alr_cli import __version__
 from alr_cli.cli import exits
+from alr_cli.cli.benchmark import benchmark
 from alr_cli.cli.deblur import deblur
 from alr_cli.cli.denoise import denoise
 from alr_cli.cli.info import info
@@ -24,6 +25,7 @@ COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("deblur", deblur),
     ("inpaint", inpaint),
     ("train", train),
+    ("benchmark", benchmark),
     ("info", info),
     ("weights", weights),
 )
