@@ -28,8 +28,12 @@ def read_jpeg(data: bytes, max_pixels: int, page: int | None) -> Picture:
     """Gray or colour; CMYK is refused. Of a multi-picture JPEG (phones) the main one is read."""
     from PIL.JpegImagePlugin import JpegImageFile
 
+    class Jpeg(JpegImageFile):
+        def _read_dpi_from_exif(self) -> None:
+            """Not needed (see below), and some damaged EXIF makes it refuse a sound picture."""
+
     single(page, "a JPEG")
-    with JpegImageFile(io.BytesIO(data)) as image:
+    with Jpeg(io.BytesIO(data)) as image:
         if image.mode not in ("L", "RGB"):
             raise InputError(
                 "it is a CMYK JPEG, made for printing; convert it to RGB with its colour profile first, "

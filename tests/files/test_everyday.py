@@ -71,6 +71,19 @@ def test_the_resolution_comes_from_the_exif_where_the_jpeg_itself_is_silent() ->
     assert decode(save(pil("RGB"), "JPEG")).dpi is None
 
 
+@pytest.mark.parametrize("kind", [1, 2, 7])
+def test_a_resolution_of_the_wrong_type_in_the_exif_costs_only_the_resolution(kind: int) -> None:
+    """Found by damaging EXIF: Pillow refuses the whole picture."""
+    block = bytearray(exif())
+    at = block.index(struct.pack(">HH", 282, 5))
+    block[at + 3] = kind
+    picture = decode(save(pil("RGB"), "JPEG", exif=PREFIX + bytes(block)))
+    assert (picture.exif, picture.dpi) == (bytes(block), None)
+    for format in ("jpeg", "png", "webp"):
+        assert decode(encode(picture, format)).exif == bytes(block)  # type: ignore[arg-type]
+    assert decode(encode(picture, "tiff")).exif is not None
+
+
 def test_an_uneven_pixel_aspect_is_named() -> None:
     data = bytearray(save(pil("RGB"), "JPEG"))
     data[13:18] = struct.pack(">BHH", 0, 2, 1)
