@@ -28,7 +28,7 @@ FORMAT = "alr-critic-1"
 CHECKPOINT = "alr-checkpoint-1"
 SUFFIX = ".safetensors"
 _MAX_BYTES, _MAX_HEADER = 1 << 30, 10_000_000
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, RecursionError)
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -156,9 +156,10 @@ def read_tensors(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, An
         data = path.read_bytes()
         metadata = _metadata(BytesIO(data), kind)
         tensors = load(data)
+        digest = tensor_hash(tensors)
     except (*_UNREADABLE, SafetensorError) as error:
         raise _unreadable(path, error) from error
-    if tensor_hash(tensors) != metadata.get("sha256"):
+    if digest != metadata.get("sha256"):
         raise WeightsError(
             f"{path}: the weights are damaged (their SHA-256 does not match); get a fresh copy"
         )
