@@ -34,20 +34,23 @@ def train(
     run: RunOptions,
     reports: ReportOptions,
 ) -> None:
-    """Train a critic from a folder of clean and a folder of noisy pictures, which need not be pairs.
+    """Train a critic from a folder of clean and a folder of noisy pictures.
+
+    The two need not show the same things: no pairs are used.
 
     Examples:
 
       alr train --clean-dir clean/ --noisy-dir noisy/ -o mine.safetensors
-      alr train --clean-dir clean/ --sigma 0.05:0.3 -o mine.safetensors --val-dir val/
-      alr train --clean-dir clean/ --noisy-dir noisy/ -o mine.safetensors --resume
+      alr train --clean-dir clean/ --sigma 0.05:0.3 -o mine.safetensors
+      alr train --clean-dir clean/ -o mine.safetensors --resume
 
     Maximises, over patches z of 15 x 15 pixels,
 
       D = mean r(z noisy) - mean r(z clean) - mu mean (||grad r|| - 1)^2
 
-    then fits lambda(sigma) on the validation pictures and writes both. Ctrl-C leaves a checkpoint, and
-    --resume continues from it as if nothing had happened. Use the result with -w mine.safetensors.
+    then fits lambda(sigma) on the validation pictures and writes both.
+    Ctrl-C leaves a checkpoint, and --resume continues from it exactly.
+    Use the result with -w mine.safetensors.
     """
     output = Path(run.output)
     checkpoint = output.with_name(output.name + ".checkpoint")
