@@ -28,11 +28,11 @@ class Softplus(nn.Module):
 
 
 _ACTIVATIONS: dict[str, tuple[type[nn.Module], float]] = {
-    # constructor, and the gain that keeps the variance of a unit Gaussian from layer to layer
+    # constructor, and the gain g that keeps magnitudes from layer to layer: E phi(g z)^2 = 1, z ~ N(0, 1)
     "relu": (nn.ReLU, 1.4142),
     "leaky_relu": (nn.LeakyReLU, 1.4141),
-    "silu": (nn.SiLU, 1.6765),
-    "softplus": (Softplus, 1.4142),
+    "silu": (nn.SiLU, 1.5588),
+    "softplus": (Softplus, 1.4413),
 }
 
 

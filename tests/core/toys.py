@@ -1,0 +1,99 @@
+"""Small critics and regularizers whose energies are known, shared by the tests of the core."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from alr_cli.core.critic import Activation, Architecture, Critic
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def a_critic(
+    channels: int = 1,
+    width: int = 4,
+    depth: int = 7,
+    activation: Activation = "silu",
+    dtype: torch.dtype = torch.float32,
+    seed: int = 0,
+) -> Critic:
+    """A random critic, frozen, with biases that matter."""
+    critic = Critic(Architecture(channels, width, depth, activation), seeded(seed))
+    generator = seeded(seed + 1)
+    for name, value in critic.named_parameters():
+        if name.endswith("bias"):
+            value.data.normal_(0.0, 0.1, generator=generator)
+    return critic.to(dtype).eval().requires_grad_(False)
+
+
+def mean_critic(channels: int = 1, depth: int = 7) -> Critic:
+    """r(z) = a weighted mean of z, wherever z is positive: linear, with weights that add up to one."""
+    critic = Critic(Architecture(channels, width=1, depth=depth, activation="relu"))
+    for name, value in critic.named_parameters():
+        value.data.fill_(0.0 if name.endswith("bias") else 1.0 / value[0].numel())
+    return critic.double().eval().requires_grad_(False)
+
+
+def smoothness_critic(channels: int = 1) -> Critic:
+    """r(z) = sum of the absolute differences of neighbours inside a patch: a total variation, by hand.
+
+    The first layer takes the four signed differences, ReLU their positive parts; the others add them up.
+    """
+    critic = Critic(Architecture(channels, width=4 * channels, depth=7, activation="relu"))
+    for value in critic.parameters():
+        value.data.zero_()
+    convolutions = [layer for layer in critic.layers if isinstance(layer, torch.nn.Conv2d)]
+    for channel in range(channels):
+        for n, (row, column, sign) in enumerate([(1, 2, 1.0), (1, 2, -1.0), (2, 1, 1.0), (2, 1, -1.0)]):
+            convolutions[0].weight.data[4 * channel + n, channel, row, column] = sign
+            convolutions[0].weight.data[4 * channel + n, channel, 1, 1] = -sign
+    for convolution in convolutions[1:-1]:
+        for n in range(4 * channels):
+            convolution.weight.data[n, n, 1, 1] = 1.0
+    convolutions[-1].weight.data[0, :, 1, 1] = 1.0
+    return critic.eval().requires_grad_(False)
+
+
+class Quadratic:
+    """R(x) = 1/2 sum over pixels of weight (x - centre)^2 + (differences of neighbours, periodic)^2, / (H W).
+
+    Its patches are single pixels, so that the energy's sum over patches is a sum over pixels.
+    """
+
+    patch = 1
+
+    def __init__(self, centre: float = 0.3, weight: float = 0.5, channels: int = 1) -> None:
+        self.centre, self.weight, self.channels = centre, weight, channels
+
+    def value_and_grad(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        count = x.shape[-2] * x.shape[-1]
+        rows, columns = x.roll(-1, -2) - x, x.roll(-1, -1) - x
+        offset = x - self.centre
+        value = 0.5 * (self.weight * offset.square() + rows.square() + columns.square()).sum(dim=(1, 2, 3))
+        gradient = self.weight * offset + rows.roll(1, -2) - rows + columns.roll(1, -1) - columns
+        return value / count, gradient / count
+
+    def hessian(self, height: int, width: int) -> np.ndarray:
+        """That of H W R for one channel, (H W, H W), from the definition."""
+        size = height * width
+        matrix = self.weight * np.eye(size)
+        number = np.arange(size).reshape(height, width)
+        for axis in (0, 1):
+            difference = np.eye(size)[np.roll(number, -1, axis).ravel()] - np.eye(size)
+            matrix += difference.T @ difference
+        return matrix
+
+
+class Linear:
+    """R(x) = mean over pixels of slope * x (all channels added up)."""
+
+    patch = 1
+
+    def __init__(self, slope: float = 1.0, channels: int = 1) -> None:
+        self.slope, self.channels = slope, channels
+
+    def value_and_grad(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        count = x.shape[-2] * x.shape[-1]
+        return self.slope * x.sum(dim=(1, 2, 3)) / count, torch.full_like(x, self.slope / count)
