@@ -30,16 +30,16 @@ def a_critic(
 
 def mean_critic(channels: int = 1, depth: int = 7) -> Critic:
     """r(z) = a weighted mean of z, wherever z is positive: linear, with weights that add up to one."""
-    critic = Critic(Architecture(channels, width=1, depth=depth, activation="relu"))
+    critic = Critic(Architecture(channels, width=1, depth=depth, activation="relu")).double()
     for name, value in critic.named_parameters():
         value.data.fill_(0.0 if name.endswith("bias") else 1.0 / value[0].numel())
-    return critic.double().eval().requires_grad_(False)
+    return critic.eval().requires_grad_(False)
 
 
 def smoothness_critic(channels: int = 1) -> Critic:
-    """r(z) = sum of the absolute differences of neighbours inside a patch: a total variation, by hand.
+    """r(z) = |right neighbour - middle| + |lower neighbour - middle|, so R is a total variation, by hand.
 
-    The first layer takes the four signed differences, ReLU their positive parts; the others add them up.
+    The first layer takes the four signed differences, ReLU their positive parts; the last adds them up.
     """
     critic = Critic(Architecture(channels, width=4 * channels, depth=7, activation="relu"))
     for value in critic.parameters():
