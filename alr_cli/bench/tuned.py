@@ -13,35 +13,35 @@ from alr_cli.core.calibration import LambdaCurve
 LEAST_SIGMA = 0.01  # without noise the weight does not matter: what was observed is kept
 
 CURVES: dict[str, LambdaCurve] = {
-    "tv denoise color": LambdaCurve(  # 30.17, 26.53, 23.64, 21.35 dB
-        ((0.05, 0.0271), (0.1, 0.0672), (0.2, 0.159), (0.4, 0.368))
+    "tv denoise color": LambdaCurve(  # 30.13, 26.50, 23.62, 21.32 dB
+        ((0.05, 0.0275), (0.1, 0.0654), (0.2, 0.156), (0.4, 0.359))
     ),
-    "tv deblur color": LambdaCurve(  # 25.02, 23.54, 22.00 dB
-        ((0.01, 0.000391), (0.03, 0.00214), (0.1, 0.0169))
+    "tv deblur color": LambdaCurve(  # 25.03, 23.59, 22.03 dB
+        ((0.01, 0.000386), (0.03, 0.002), (0.1, 0.016))
     ),
-    "tv inpaint color": LambdaCurve(  # 26.35, 25.07, 21.88 dB
-        ((0.01, 0.000814), (0.05, 0.0184), (0.2, 0.121))
+    "tv inpaint color": LambdaCurve(  # 26.55, 25.24, 21.97 dB
+        ((0.01, 0.001), (0.05, 0.0194), (0.2, 0.119))
     ),
-    "chambolle denoise color": LambdaCurve(  # 29.54, 25.85, 22.89, 20.36 dB
-        ((0.05, 0.0243), (0.1, 0.0649), (0.2, 0.167), (0.4, 0.49))
+    "chambolle denoise color": LambdaCurve(  # 29.49, 25.81, 22.99, 20.76 dB
+        ((0.05, 0.025), (0.1, 0.0644), (0.2, 0.161), (0.4, 0.383))
     ),
-    "wiener deblur color": LambdaCurve(  # 23.25, 22.59, 21.25 dB
-        ((0.01, 0.0118), (0.03, 0.0305), (0.1, 0.562))
+    "wiener deblur color": LambdaCurve(  # 23.26, 22.60, 21.26 dB
+        ((0.01, 0.0117), (0.03, 0.0299), (0.1, 0.55))
     ),
-    "tv denoise gray": LambdaCurve(  # 29.55, 25.89, 23.08, 20.81 dB
-        ((0.05, 0.0496), (0.1, 0.13), (0.2, 0.331), (0.4, 0.777))
+    "tv denoise gray": LambdaCurve(  # 29.52, 25.86, 23.03, 20.80 dB
+        ((0.05, 0.0495), (0.1, 0.128), (0.2, 0.317), (0.4, 0.752))
     ),
-    "tv deblur gray": LambdaCurve(  # 24.62, 23.19, 21.69 dB
-        ((0.01, 0.00093), (0.03, 0.00501), (0.1, 0.041))
+    "tv deblur gray": LambdaCurve(  # 24.63, 23.21, 21.71 dB
+        ((0.01, 0.000914), (0.03, 0.0049), (0.1, 0.0391))
     ),
-    "tv inpaint gray": LambdaCurve(  # 26.36, 24.90, 21.50 dB
-        ((0.01, 0.000526), (0.05, 0.0335), (0.2, 0.247))
+    "tv inpaint gray": LambdaCurve(  # 26.55, 25.09, 21.52 dB
+        ((0.01, 0.000759), (0.05, 0.0343), (0.2, 0.243))
     ),
-    "chambolle denoise gray": LambdaCurve(  # 29.54, 25.88, 23.06, 20.78 dB
-        ((0.05, 0.0245), (0.1, 0.0653), (0.2, 0.168), (0.4, 0.382))
+    "chambolle denoise gray": LambdaCurve(  # 29.51, 25.85, 23.01, 20.80 dB
+        ((0.05, 0.025), (0.1, 0.0643), (0.2, 0.161), (0.4, 0.384))
     ),
-    "wiener deblur gray": LambdaCurve(  # 23.24, 22.58, 21.24 dB
-        ((0.01, 0.0118), (0.03, 0.0306), (0.1, 0.532))
+    "wiener deblur gray": LambdaCurve(  # 23.25, 22.59, 21.23 dB
+        ((0.01, 0.0116), (0.03, 0.0289), (0.1, 0.518))
     ),
 }
 

@@ -63,7 +63,7 @@ def tune(
         return tried[value]
 
     quality(maximise_in_log(quality, start, refinements=2))
-    # Where an early stop makes the curve rough, the parabola's top can miss: take the best that was seen.
+    # A descent that ends early makes the curve rough, and the parabola can miss: take the best that was seen.
     best = max(tried, key=lambda value: tried[value])
     return best, tried[best]
 
