@@ -6,7 +6,7 @@
 
 All work on batches. Every picture of a batch has its own step sizes and rests once it has converged, so a
 batch gives what each picture would give alone. The cost is that of `Energy.value_and_grad` and nothing else:
-`adam` calls it once an iteration, `gd` seldom more, `nmapg` about twice.
+`adam` calls it once an iteration, `gd` once or twice, `nmapg` two or three times.
 """
 
 from __future__ import annotations
