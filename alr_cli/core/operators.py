@@ -163,7 +163,7 @@ class Convolution:
     def norm(self) -> float:
         """Exact for "circular"; otherwise by Lanczos, within 1e-3 (relative) of the largest singular value.
 
-        On a picture larger than 256 pixels and 8 kernels a side, found without its cost and up to 2 % too large:
+        On a picture larger than 256 pixels and 8 kernels a side, found on less of it and up to 2 % too large:
         the top of the spectrum is then either the kernel's largest frequency response, which belongs to the
         interior, or a mode bound to the border, which a smaller picture shows as well.
         """
