@@ -24,6 +24,8 @@ class PatchSource:
             raise ValueError("no pictures to sample patches from")
         if any(min(picture.shape[:2]) < patch for picture in pictures):
             raise ValueError(f"every picture must be at least {patch} x {patch}")
+        if any(picture.shape[2] != pictures[0].shape[2] for picture in pictures):
+            raise ValueError("the pictures must all have the same number of channels")
         if any(picture.dtype != pictures[0].dtype for picture in pictures):
             pictures = [as_float(picture) for picture in pictures]
         heights = torch.tensor([picture.shape[0] for picture in pictures])
