@@ -189,11 +189,11 @@ def test_the_seed_decides_everything() -> None:
 
 
 def test_training_tells_noisy_patches_from_clean_ones() -> None:
-    recipe = replace(RECIPE, iterations=100, lr=3e-3, lr_final=3e-3)
+    recipe = replace(RECIPE, iterations=200, lr=3e-3, lr_final=3e-3)
     smooth = [np.full((30, 30, 1), value, np.float32) for value in (0.2, 0.5, 0.8)]
     source = PatchSource(smooth, 15)
     trainer = Trainer(Architecture(1, 8), recipe, SyntheticNoise(source, source, recipe))
-    progress = steps(trainer, 100)
+    progress = steps(trainer, 200)
     assert np.mean([step.wasserstein for step in progress[-20:]]) > 1.0
     assert 0.8 < np.mean([step.gradient_norm for step in progress[-20:]]) < 1.5
     batch = trainer.source.batch(200, seeded(8))
