@@ -89,7 +89,7 @@ def maximise_in_log(
         step //= 2
     curvature = below - 2 * at(best) + above
     shift = 0.5 * (below - above) / curvature if -math.inf < curvature < 0 else 0.0
-    return start * math.exp((best + step * shift) * unit)
+    return start * math.exp(max(-limit, min(limit, best + step * shift)) * unit)
 
 
 def psnr(estimate: Tensor, truth: Tensor) -> Tensor:
