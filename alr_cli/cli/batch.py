@@ -44,25 +44,33 @@ def plan(
     command: str,
     streams: Streams,
     json_on_stdout: bool = False,
-    protected: Iterable[str | None] = (),
+    reads: Iterable[str | None] = (),
+    report: str | None = None,
 ) -> list[Job]:
     """The jobs meant by the command line, in order. Raises UsageError or OutputError for what cannot be.
 
-    protected: other files the command reads or appends to, which no output may replace.
+    reads: other files the command reads. report: a file it appends to. No output may replace any of them, and
+    nothing that is read may be appended to.
     """
     folder = _output_folder(options.output)
     sources = find_sources(inputs, recursive=options.recursive, suffix=options.suffix, output=folder)
     folders = any(text != "-" and kind_of(Path(text)) == "folder" for text in inputs)
     several = len(inputs) > 1 or folders
-    if _goes_to_stdout(inputs[0], several, options, streams, json_on_stdout):
-        _check_stdout(sources[0], streams, json_on_stdout)
-        return [Job(sources[0], None, options.format, problem=sources[0].problem)]
     if several and options.output is not None and folder is None:
         raise UsageError(f"several inputs need a folder: end it with a slash, -o {options.output}/")
     if options.output is None and options.suffix is None and folders:
         raise UsageError("a folder of pictures needs a place for its outputs: -o FOLDER/ or --suffix _clean")
-    jobs = [_job(source, folder, options, command) for source in sources]
-    _check_targets(jobs, options, [path for path in protected if path is not None])
+    if _goes_to_stdout(inputs[0], several, options, streams, json_on_stdout):
+        _check_stdout(sources[0], streams, json_on_stdout)
+        jobs = [Job(sources[0], None, options.format, problem=sources[0].problem)]
+    else:
+        jobs = [_job(source, folder, options, command) for source in sources]
+    sacred = _read_files(sources, reads)
+    if report is not None and _identity(Path(report)) in sacred:
+        raise OutputError(f"the report {report} is also read by this command: choose another name")
+    if report is not None:
+        sacred[_identity(Path(report))] = report
+    _check_targets(jobs, options, sacred)
     return [_skip_existing(job, options) for job in jobs]
 
 
@@ -150,10 +158,17 @@ def _renamed(relative: PurePath, format: Format, added: str) -> PurePath:
     return relative.with_name(f"{stem}{added}{ending}")
 
 
-def _check_targets(jobs: list[Job], options: FileOptions, protected: list[str]) -> None:
-    """Two inputs to one name, an output that is an input, a place that cannot be written."""
-    inputs = {_identity(job.source.path): str(job.source) for job in jobs if job.source.path is not None}
-    inputs |= {_identity(Path(path)): path for path in protected}
+def _read_files(sources: list[Source], reads: Iterable[str | None]) -> dict[object, str]:
+    """Everything that is read, by identity: inputs, other files, partners of inputs in other folders."""
+    paths = [source.path for source in sources if source.path is not None]
+    for other in (Path(path) for path in reads if path is not None):
+        in_folder = kind_of(other) == "folder"
+        paths += [other / source.relative for source in sources] if in_folder else [other]
+    return {_identity(path): str(path) for path in paths}
+
+
+def _check_targets(jobs: list[Job], options: FileOptions, sacred: dict[object, str]) -> None:
+    """Two inputs to one name, an output that is also read, a place that cannot be written."""
     taken: dict[object, Job] = {}
     existing: list[Job] = []
     for job in jobs:
@@ -161,9 +176,9 @@ def _check_targets(jobs: list[Job], options: FileOptions, protected: list[str]) 
         if target is None or kind_of(target) == "special":
             continue
         identity = _identity(target)
-        if identity in inputs:
+        if identity in sacred:
             raise OutputError(
-                f"the output {target} is also read by this command ({inputs[identity]}): "
+                f"the output {target} is also read by this command ({sacred[identity]}): "
                 "choose another name, another folder or --suffix"
             )
         if identity in taken:

@@ -59,9 +59,12 @@ class FileOptions:
         typer.Option(
             "-f",
             "--format",
+            metavar="FORMAT",
+            parser=values.parse_format,
+            autocompletion=values.complete_format,
             rich_help_panel=FILES,
-            help="Format to write. Without it: by the name of the output, else that of the input; into a "
-            "pipe 16-bit PNG, or TIFF for float pictures, so that the next stage loses nothing.",
+            help="png, jpeg, tiff, webp, bmp or pnm. Without it: by the name of the output, else that of the "
+            "input; into a pipe 16-bit PNG, or TIFF for float pictures, so that the next stage loses nothing.",
         ),
     ] = None
     depth: Annotated[

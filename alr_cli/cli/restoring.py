@@ -66,7 +66,8 @@ def restore_all(
         command=task.name,
         streams=streams,
         json_on_stdout=reports.json,
-        protected=(files.reference, model.weights, reports.report, *reads),
+        reads=(files.reference, model.weights, *reads),
+        report=reports.report,
     )
     loader = Loader(task, sigma, files, streams)
     with Report(streams, reports) as report, report.progress(len(jobs)) as progress:

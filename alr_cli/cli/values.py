@@ -9,6 +9,9 @@ from alr_cli.errors import UsageError
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
+FORMATS = ("png", "jpeg", "tiff", "webp", "bmp", "pnm")
+FORMAT_ALIASES = {"jpg": "jpeg", "tif": "tiff", "ppm": "pnm", "pgm": "pnm", "pbm": "pnm"}
+
 KERNEL_EXAMPLES = [
     ("gaussian:7:3", "gaussian:SIZE:SIGMA"),
     ("motion:15:30", "motion:LENGTH:ANGLE"),
@@ -34,6 +37,15 @@ def parse_sigma(text: str) -> float | None:
             f"--sigma {text} is outside [0,1], the range of the pixels: write 25/255 for 25 of 255 levels"
         )
     return sigma
+
+
+def parse_format(text: str) -> str:
+    """A format by its name or by a suffix: `jpg` is `jpeg`."""
+    name = text.lower().removeprefix(".")
+    name = FORMAT_ALIASES.get(name, name)
+    if name not in FORMATS:
+        raise UsageError(f"--format {text} is not a format: write one of {', '.join(FORMATS)}")
+    return name
 
 
 def parse_tile(text: str) -> int | None:
@@ -80,6 +92,11 @@ def whole(option: str, *, least: int) -> Callable[[object], int]:
         return int(str(value))
 
     return parse
+
+
+def complete_format(incomplete: str) -> list[str]:
+    """Names of formats for the shell's completion."""
+    return [name for name in FORMATS if name.startswith(incomplete)]
 
 
 def complete_kernel(incomplete: str) -> list[tuple[str, str]]:

@@ -166,15 +166,24 @@ def test_links_do_not_hide_that_an_output_is_an_input(tree: Path) -> None:
             planned("in/b.png", output=name, overwrite=True)
 
 
-def test_a_mask_or_a_reference_is_never_an_output(tree: Path) -> None:
+@pytest.mark.parametrize(
+    ("output", "reads", "report"),
+    [
+        ("masks/b.png", ("masks/b.png", None), None),
+        ("masks", ("masks",), None),
+        ("log.png", (), "log.png"),
+        ("x.png", (), "in/b.png"),
+        ("x.png", ("masks/b.png",), "masks/b.png"),
+    ],
+)
+def test_masks_references_and_reports_are_never_replaced_or_mixed_up(
+    tree: Path, output: str, reads: tuple[str | None, ...], report: str | None
+) -> None:
+    (tree / "masks").mkdir()
+    (tree / "masks/b.png").write_bytes(PNG)
+    options = FileOptions(output=output, overwrite=True)
     with pytest.raises(OutputError, match="also read"):
-        plan(
-            ["in/b.png"],
-            FileOptions(output="in/a.jpg", overwrite=True),
-            command="inpaint",
-            streams=streams(),
-            protected=("in/a.jpg", None),
-        )
+        plan(["in/b.png"], options, command="inpaint", streams=streams(), reads=reads, report=report)
 
 
 def test_stdout_that_is_the_input_itself_is_refused(tree: Path) -> None:

@@ -83,7 +83,17 @@ def test_without_regularization_a_blurred_picture_comes_closer_to_the_sharp_one(
     write_picture(tmp_path / "blurred.tif", blurred, "float32")
     result = alr(
         *("deblur", tmp_path / "blurred.tif", "--kernel", "box:3", "--lam", "0", "--solver", "gd"),
-        *("--max-iter", "60", "--reference", tmp_path / "sharp.tif", "-o", tmp_path / "x.tif", "--json"),
+        *(
+            "--max-iter",
+            "60",
+            "--tol",
+            "0",
+            "--reference",
+            tmp_path / "sharp.tif",
+            "-o",
+            tmp_path / "x.tif",
+            "--json",
+        ),
     )
     mse = float(np.mean((sharp - blurred) ** 2))
     assert result.lines()[0]["psnr"] > -10 * np.log10(mse) + 3

@@ -72,3 +72,19 @@ def test_open_ranges_leave_out_their_ends(text: str) -> None:
 def test_whole_numbers_start_at_the_least(text: str) -> None:
     with pytest.raises(UsageError, match="--max-iter"):
         values.whole("--max-iter", least=1)(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"), [("png", "png"), ("jpg", "jpeg"), (".TIF", "tiff"), ("ppm", "pnm")]
+)
+def test_formats_go_by_name_or_suffix(text: str, name: str) -> None:
+    assert values.parse_format(text) == name
+
+
+def test_the_formats_are_those_of_the_codecs() -> None:
+    from alr_cli.files.sniff import EXTENSIONS, FORMATS
+
+    assert values.FORMATS == FORMATS
+    assert {values.parse_format(suffix) for suffix in EXTENSIONS if suffix != ".jpe"} == set(FORMATS)
+    with pytest.raises(UsageError, match="--format"):
+        values.parse_format("gif")
