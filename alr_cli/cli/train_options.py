@@ -36,7 +36,7 @@ class DataOptions:
             metavar="DIR",
             rich_help_panel=DATA,
             help="Folder of noisy pictures, of anything: they need not show what the clean ones show. "
-            "Without it, noise of --sigma is added to half of the clean pictures.",
+            "Without it, noise of --sigma is added to clean patches.",
         ),
     ] = None
     sigma: Annotated[
