@@ -88,7 +88,7 @@ class Unpaired:
 
 @dataclass(frozen=True)
 class SyntheticNoise:
-    """Clean patches; and others, from the same or another set, plus Gaussian noise of a random level (sec. 4.2)."""
+    """Clean patches; and others, from the same or another set, with noise of a random level (sec. 4.2)."""
 
     clean: PatchSource
     other: PatchSource
