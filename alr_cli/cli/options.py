@@ -64,7 +64,7 @@ class FileOptions:
             autocompletion=values.complete_format,
             rich_help_panel=FILES,
             help="png, jpeg, tiff, webp, bmp or pnm. Without it: by the name of the output, else that of the "
-            "input; into a pipe 16-bit PNG, or TIFF for float pictures, so that the next stage loses nothing.",
+            "input; into a pipe 16-bit PNG, or TIFF for float pictures: the next stage loses nothing.",
         ),
     ] = None
     depth: Annotated[
