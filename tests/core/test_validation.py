@@ -19,23 +19,35 @@ def clean_pictures(count: int = 3, channels: int = 1) -> list[np.ndarray]:
 
 
 def a_validation(channels: int = 1, method: str = "adam") -> Validation:
-    return Validation.from_pictures(clean_pictures(2, channels), count=2, side=24, method=method)  # type: ignore[arg-type]
+    return Validation.from_pictures(
+        clean_pictures(2, channels), count=2, side=24, per_picture=1, method=method
+    )  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    ("count", "side", "expected"), [(2, 24, (2, 24)), (8, 24, (3, 24)), (3, 160, (3, 30))]
+    ("count", "side", "per_picture", "expected"),
+    [(2, 24, 1, (2, 24)), (8, 24, 3, (9, 24)), (3, 160, 2, (6, 30))],
 )
-def test_crops_are_the_centres_of_pictures_spread_over_the_folder(
-    count: int, side: int, expected: tuple[int, int]
+def test_crops_come_from_inside_pictures_spread_over_the_folder(
+    count: int, side: int, per_picture: int, expected: tuple[int, int]
 ) -> None:
     pictures = clean_pictures()
-    validation = Validation.from_pictures(pictures, count, side)
+    validation = Validation.from_pictures(pictures, count, side, per_picture)
     number, size = expected
     assert validation.clean.shape == validation.noise.shape == (number, 1, size, size)
-    chosen = pictures[0]
-    top, left = (chosen.shape[0] - size) // 2, (chosen.shape[1] - size) // 2
-    crop = chosen[top : top + size, left : left + size].transpose(2, 0, 1)
-    assert np.array_equal(validation.clean[0].numpy(), crop)
+    for index, crop in enumerate(validation.clean[:, 0].numpy()):
+        picture = pictures[index // per_picture * len(pictures) // min(count, len(pictures))][..., 0]
+        places = np.lib.stride_tricks.sliding_window_view(picture, (size, size))
+        assert (places == crop).all(axis=(2, 3)).any()
+
+
+def test_the_crops_of_one_picture_share_one_psnr() -> None:
+    noise = torch.cat([torch.full((1, 1, 20, 20), level) for level in (0.1, 0.3, 0.2, 0.2)])
+    validation = Validation(torch.full_like(noise, 0.5), noise, per_picture=2)
+    first, second = -10 * math.log10((0.01 + 0.09) / 2), -10 * math.log10(0.04)
+    # At lambda = 0 the observation itself is the answer.
+    quality = validation.quality(smoothness_critic(), 1.0, 0.0)
+    assert quality == pytest.approx((first + second) / 2, abs=1e-3)
 
 
 def test_the_noise_is_always_the_same_and_of_unit_size() -> None:
