@@ -14,6 +14,8 @@ import pytest
 
 from alr_cli.cli.streams import StdoutKind, Streams
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: tiny pictures need no more
+
 FAST = ("--max-iter", "2", "--precision", "float32")
 """Options that make a restoration cheap where a test is not about its quality."""
 
