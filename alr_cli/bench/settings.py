@@ -73,7 +73,7 @@ METHODS: tuple[Method, ...] = (
     Method("tv", TASKS, "total variation of all channels jointly, in the same energy and solver as ours"),
     Method("chambolle", ("denoise",), "total variation channel by channel, scikit-image's projection"),
     Method("wiener", ("deblur",), "Wiener-Hunt filter with a Laplacian prior, scikit-image"),
-    Method("biharmonic", ("inpaint",), "biharmonic interpolation, scikit-image; slow", usual=False),
+    Method("biharmonic", ("inpaint",), "biharmonic interpolation, scikit-image"),
     Method("bm3d", ("denoise",), "BM3D channel by channel", usual=False, package="bm3d"),
     Method("cbm3d", ("denoise",), "BM3D for colour", usual=False, package="bm3d"),
 )

@@ -68,7 +68,7 @@ class ProtocolOptions:
             metavar="M,M",
             rich_help_panel=PROTOCOL,
             help=f"Some of {', '.join(method.name for method in METHODS)}. Without it, those that "
-            "need no extra and little time.",
+            "need no extra package.",
         ),
     ] = None
     kernel: Annotated[

@@ -59,7 +59,7 @@ def test_without_a_task_all_three_are_run(alr: Alr, folder: Path, colour_critic:
             for name in ("observed", "ours", "tv", "chambolle")
         ),
         *(("deblur", "0.03", name) for name in ("observed", "ours", "tv", "wiener")),
-        *(("inpaint", "0.0", name) for name in ("observed", "ours", "tv")),
+        *(("inpaint", "0.0", name) for name in ("observed", "ours", "tv", "biharmonic")),
     ]
 
 
