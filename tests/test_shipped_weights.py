@@ -1,0 +1,35 @@
+"""What is shipped: every critic loads, is small, has a card with its hash, and restores a picture."""
+
+import numpy as np
+import pytest
+import skimage
+
+from alr_cli.core.noise import add_gaussian_noise
+from alr_cli.core.restore import Restorer, Settings
+from alr_cli.files.weights import default_name, load_weights, shipped_folder, shipped_names
+
+
+def psnr(estimate: np.ndarray, truth: np.ndarray) -> float:
+    return float(-10 * np.log10(np.mean((np.clip(estimate, 0, 1) - truth) ** 2)))
+
+
+def test_the_default_critics_are_shipped() -> None:
+    assert {default_name(1), default_name(3), "color-paper", "gray-paper"} <= set(shipped_names())
+
+
+@pytest.mark.parametrize("name", shipped_names())
+def test_every_critic_is_small_and_its_card_carries_its_hash(name: str) -> None:
+    assert (shipped_folder() / f"{name}.safetensors").stat().st_size < 1_000_000
+    assert load_weights(name).sha256 in (shipped_folder() / f"{name}.md").read_text()
+
+
+@pytest.mark.parametrize("name", shipped_names())
+@pytest.mark.parametrize(("sigma", "gain"), [(0.05, 4.0), (0.1, 6.0), (0.2, 8.0)])
+def test_every_critic_takes_noise_out_of_a_photograph(name: str, sigma: float, gain: float) -> None:
+    weights = load_weights(name)
+    clean = skimage.data.chelsea()[80:176, 120:216].astype(np.float32) / 255
+    if weights.channels == 1:
+        clean = clean.mean(axis=2, keepdims=True)
+    noisy = add_gaussian_noise(clean, sigma, seed=0)
+    restored = Restorer(weights, Settings(device="cpu")).denoise(noisy, sigma).pixels
+    assert psnr(restored, clean) > psnr(noisy, clean) + gain
