@@ -138,7 +138,8 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
     digest = tensor_hash(tensors)
     described = {**metadata, "sha256": digest, "version": __version__}
     text = json.dumps(described, sort_keys=True, allow_nan=False)
-    write_atomic(path, save(tensors, {"format": kind, "alr": text, "alr_sha256": _text_hash(text)}))
+    fields = {"format": kind, "alr": text, "alr_sha256": _text_hash(text)}
+    write_atomic(path, _sorted_header(save(tensors, fields)))
     return digest
 
 
@@ -176,6 +177,14 @@ def tensor_hash(tensors: Mapping[str, Tensor]) -> str:
         digest.update(f"{name}:{value.dtype}:{tuple(value.shape)};".encode())
         digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())  # NumPy has no bfloat16
     return digest.hexdigest()
+
+
+def _sorted_header(data: bytes) -> bytes:
+    """The same file with its header in alphabetical order; safetensors writes another one every time."""
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8:end]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)  # the tensors stay aligned
+    return len(header).to_bytes(8, "little") + header + data[end:]
 
 
 def _metadata(file: BinaryIO, kind: str) -> dict[str, Any]:
