@@ -1,58 +1,19 @@
-"""The one path that every command shares: pixels in, pixels out, and what can go wrong on the way."""
+"""The one path that every command shares: pixels in, pixels out."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import get_args
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
-from alr_cli.core import devices
-from alr_cli.core.calibration import LambdaCurve
-from alr_cli.core.critic import Critic
-from alr_cli.core.kernels import parse_kernel
 from alr_cli.core.noise import random_mask
 from alr_cli.core.operators import Boundary, Convolution
-from alr_cli.core.regularizer import LocalRegularizer
-from alr_cli.core.restore import Restoration, Restorer, Settings, Step
+from alr_cli.core.restore import Restorer, Step
 from alr_cli.core.solver import Method
-from alr_cli.errors import DeviceError, NonFiniteError, UsageError, WeightsError
-from alr_cli.files.weights import Weights
-from tests.core.toys import a_critic, smoothness_critic
-
-SETTINGS = Settings(device="cpu", precision="float32")
-FEW = replace(SETTINGS, solver="adam", max_iter=3)
-LAM = 0.18  # at sigma = 0.1, in proportion elsewhere
-KERNEL = parse_kernel("gaussian:7:2")
-
-
-def weights(critic: Critic) -> Weights:
-    """With a lambda that suits the hand-made total variation, which adds up the channels."""
-    channels = critic.architecture.channels
-    return Weights(critic, channels, (0.05, 0.3), LambdaCurve(((0.1, LAM / channels),)), {}, "", "toy")
-
-
-def restorer(channels: int = 1, settings: Settings = SETTINGS) -> Restorer:
-    return Restorer(weights(smoothness_critic(channels)), settings)
-
-
-def scene(height: int, width: int, channels: int = 1) -> np.ndarray:
-    """Flat patches of different shades."""
-    rows, columns = np.mgrid[:height, :width]
-    disc = (rows - 0.4 * height) ** 2 + (columns - 0.5 * width) ** 2 < (0.3 * min(height, width)) ** 2
-    shades = 0.3 + 0.3 * disc + 0.2 * (columns > 0.7 * width)
-    return np.stack([shades * (1 - 0.2 * n) for n in range(channels)], axis=2).astype(np.float32)
-
-
-def noisy(clean: np.ndarray, sigma: float, seed: int = 1) -> np.ndarray:
-    return clean + np.random.default_rng(seed).normal(0, sigma, clean.shape).astype(np.float32)
-
-
-def psnr(estimate: np.ndarray, truth: np.ndarray) -> float:
-    return float(-10 * np.log10(np.mean((estimate - truth) ** 2)))
-
+from alr_cli.errors import WeightsError
+from tests.core.restoring import FEW, KERNEL, LAM, SETTINGS, TASKS, noisy, psnr, restorer, scene, weights
+from tests.core.toys import smoothness_critic
 
 # --- it restores ---
 
@@ -173,15 +134,6 @@ def test_a_colour_critic_cannot_see_a_gray_picture(sigma: float) -> None:
         restorer(3).denoise(scene(20, 20, 1), sigma)
 
 
-Task = Callable[[Restorer, np.ndarray], Restoration]
-TASKS: dict[str, Task] = {
-    "denoise": lambda restorer, y: restorer.denoise(y, 0.1),
-    "deblur": lambda restorer, y: restorer.deblur(y, KERNEL, 0.05),
-    "inpaint": lambda restorer, y: restorer.inpaint(y, random_mask(y.shape[:2], 0.5, 1), 0.05),
-    "inpaint exactly": lambda restorer, y: restorer.inpaint(y, random_mask(y.shape[:2], 0.5, 1), 0.0),
-}
-
-
 @pytest.mark.parametrize("solver", get_args(Method))
 @pytest.mark.parametrize("name", TASKS)
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 9), (3, 40), (14, 15)])
@@ -254,110 +206,6 @@ def test_two_restorers_share_weights_without_disturbing_each_other() -> None:
     Restorer(shared, FEW).denoise(noisy(scene(16, 16), 0.1), 0.1)
     assert all(torch.equal(value, before[name]) for name, value in shared.critic.state_dict().items())
     assert all(value.requires_grad for value in shared.critic.parameters())
-
-
-# --- what goes wrong ---
-
-
-def test_a_missing_device_is_an_error_and_auto_falls_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(DeviceError, match="cuda:99"):
-        restorer(settings=replace(SETTINGS, device="cuda:99"))
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    assert restorer(settings=replace(SETTINGS, device="auto")).device.type == "cpu"
-
-
-@pytest.mark.parametrize("change", [{"solver": "lbfgs"}, {"precision": "float16"}])
-def test_settings_that_do_not_exist_are_refused(change: dict[str, str]) -> None:
-    with pytest.raises(UsageError, match="unknown"):
-        restorer(settings=replace(SETTINGS, **change))  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("solver", get_args(Method))
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_numbers_that_go_wrong_are_an_error(value: float, solver: Method) -> None:
-    broken = smoothness_critic()
-    broken.layers[0].weight.data.fill_(value)
-    with pytest.raises(NonFiniteError, match="non-finite"):
-        Restorer(weights(broken), replace(SETTINGS, solver=solver)).denoise(scene(16, 16), 0.1)
-
-
-ERRORS: list[Exception] = [
-    MemoryError(),
-    torch.OutOfMemoryError("CUDA out of memory."),
-    RuntimeError("[enforce fail at alloc_cpu.cpp:121] err == 0. DefaultCPUAllocator: can't allocate memory"),
-]
-
-
-def with_memory_for(pixels: int, error: Exception, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Blocks of more pixels raise `error`; returns the list of tiles that are tried."""
-    tried: list[int] = []
-    sum_and_grad = LocalRegularizer._sum_and_grad
-
-    def limited(self: LocalRegularizer, block: Tensor) -> tuple[Tensor, Tensor]:
-        if not tried or tried[-1] != self.tile:
-            tried.append(self.tile)
-        if block.shape[-2] * block.shape[-1] > pixels:
-            raise error
-        return sum_and_grad(self, block)
-
-    monkeypatch.setattr(LocalRegularizer, "_sum_and_grad", limited)
-    return tried
-
-
-@pytest.mark.parametrize("name", TASKS)
-@pytest.mark.parametrize("error", ERRORS, ids=["Python", "CUDA", "CPU"])
-def test_when_memory_runs_out_the_tiles_are_halved(
-    error: Exception, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    y = noisy(scene(130, 110), 0.1)
-    expected = TASKS[name](restorer(settings=FEW), y)
-    tried = with_memory_for(60 * 60, error, monkeypatch)
-    found = TASKS[name](restorer(settings=FEW), y)
-    assert tried[0] == 0 and len(tried) == 3 and tried[1] // 2 == tried[2] == found.tile
-    np.testing.assert_allclose(found.pixels, expected.pixels, rtol=0, atol=1e-5)
-
-
-@pytest.mark.parametrize("tile", [None, 0, 100])
-@pytest.mark.parametrize("error", ERRORS, ids=["Python", "CUDA", "CPU"])
-def test_when_even_small_tiles_do_not_fit_it_is_one_sentence(
-    error: Exception, tile: int | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tried = with_memory_for(20 * 20, error, monkeypatch)
-    with pytest.raises(DeviceError, match="not enough memory on cpu for 110 x 130 pixels"):
-        restorer(settings=replace(FEW, tile=tile)).denoise(noisy(scene(130, 110), 0.1), 0.1)
-    assert min(side for side in tried if side) >= 32
-
-
-def test_memory_that_runs_out_before_the_descent_is_the_same_sentence(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def too_much(self: Restorer, pixels: np.ndarray) -> Tensor:
-        return torch.empty(2**60)
-
-    monkeypatch.setattr(Restorer, "_batch", too_much)
-    for task in TASKS.values():
-        with pytest.raises(DeviceError, match="not enough memory"):
-            task(restorer(), scene(16, 16))
-
-
-def test_other_errors_are_not_taken_for_exhausted_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    tried = with_memory_for(0, RuntimeError("shape mismatch"), monkeypatch)
-    with pytest.raises(RuntimeError, match="shape mismatch"):
-        restorer(settings=FEW).denoise(scene(80, 80), 0.1)
-    assert tried == [0]
-
-
-def test_a_large_picture_is_tiled_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices, "_TILE_BYTES", 4_000_000)
-    y = noisy(scene(120, 100), 0.1)
-    wide = a_critic(width=16, activation="relu")
-    found = Restorer(weights(wide), FEW).denoise(y, 0.1)
-    assert found.tile == 64
-    monkeypatch.undo()
-    expected = Restorer(weights(wide), FEW).denoise(y, 0.1)
-    assert expected.tile == 0
-    np.testing.assert_allclose(found.pixels, expected.pixels, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("max_iter", [0, 1])

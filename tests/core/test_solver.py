@@ -1,4 +1,4 @@
-"""The descents: do they reach the minimiser, keep their promises, and stop for the right reason?"""
+"""The descents: do they reach the minimiser, go down, and follow algorithm 4 line by line?"""
 
 from collections.abc import Callable
 from typing import get_args
@@ -10,41 +10,14 @@ from torch import Tensor
 
 from alr_cli.core import problems
 from alr_cli.core.energy import Energy, SquaredError, Terms
-from alr_cli.core.kernels import parse_kernel
-from alr_cli.core.operators import Compose, Convolution, Crop, Downsample, Identity, LinearOperator, Mask
+from alr_cli.core.operators import LinearOperator
 from alr_cli.core.regularizer import LocalRegularizer
-from alr_cli.core.solver import Method, Record, solve
-from tests.core.toys import Linear, Quadratic, a_critic, seeded, smoothness_critic
+from alr_cli.core.solver import Method, solve
+from tests.core.energies import HEIGHT, OPERATORS, SHAPE, WIDTH, critic_energy, noise, quadratic
+from tests.core.toys import Quadratic, smoothness_critic
 
 METHODS: list[Method] = list(get_args(Method))
 LINE_SEARCHES: list[Method] = ["gd", "nmapg"]
-HEIGHT, WIDTH = 8, 9
-KERNEL = parse_kernel("gaussian:3:1")
-
-
-def noise(*shape: int, dtype: torch.dtype = torch.float64, seed: int = 7) -> Tensor:
-    return torch.rand(*shape, generator=seeded(seed), dtype=dtype)
-
-
-def some_pixels(height: int = HEIGHT, width: int = WIDTH) -> Tensor:
-    return torch.rand(height, width, generator=seeded(8)) < 0.6
-
-
-SHAPE = (HEIGHT, WIDTH)
-OPERATORS: dict[str, LinearOperator] = {
-    "identity": Identity(SHAPE),
-    "blur": Convolution(KERNEL, SHAPE, "circular"),
-    "valid blur": Convolution(KERNEL, SHAPE, "valid"),
-    "mask": Mask(some_pixels()),
-    "downsampling": Downsample(2, KERNEL, SHAPE, "reflect"),
-    "crop": Crop(SHAPE, 2),
-    "blur of a crop": Compose(Convolution(KERNEL, (HEIGHT - 2, WIDTH - 2), "reflect"), Crop(SHAPE, 1)),
-}
-
-
-def quadratic(operator: LinearOperator, y: Tensor, lam: float | Tensor = 0.2, **how: float) -> Energy:
-    pixels = operator.input_shape[0] * operator.input_shape[1]
-    return Energy(operator, SquaredError(y), Quadratic(**how), lam, pixels)
 
 
 def minimiser(operator: LinearOperator, y: Tensor, lam: float) -> Tensor:
@@ -103,14 +76,6 @@ def test_the_scale_of_the_energy_does_not_matter(method: Method, scale: float) -
 
 
 # --- descent ---
-
-
-def critic_energy(batch: int, activation: str = "relu", lam: float = 0.05) -> tuple[Energy, Tensor]:
-    """Denoising with a random critic: nonconvex, with kinks for "relu"."""
-    critic = a_critic(width=8, depth=3, activation=activation, dtype=torch.float64)  # type: ignore[arg-type]
-    problem = problems.denoising(noise(batch, 1, 14, 15), critic.patch)
-    regularizer = LocalRegularizer(critic)
-    return Energy(problem.operator, SquaredError(problem.y), regularizer, lam, problem.pixels), problem.start
 
 
 @pytest.mark.parametrize("activation", ["relu", "silu"])
@@ -242,169 +207,3 @@ def test_an_iteration_costs_few_gradients(method: Method, per_iteration: float) 
     iterations = solution.history[-1].iteration
     assert iterations == 30
     assert len(energy.asked) <= 1 + per_iteration * iterations
-
-
-# --- batches ---
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_a_batch_gives_what_each_picture_gives_alone(method: Method) -> None:
-    lam = torch.tensor([0.02, 0.3, 1.5], dtype=torch.float64)
-    operator = OPERATORS["blur"]
-    y = noise(3, 1, *SHAPE) * torch.tensor([1.0, 0.01, 3.0]).reshape(3, 1, 1, 1)
-    start = torch.full_like(y, 0.3)
-    together = solve(quadratic(operator, y, lam), start, method, 60, 1e-6)
-    ended = set()
-    for n in range(3):
-        alone = solve(quadratic(operator, y[n : n + 1], lam[n : n + 1]), start[n : n + 1], method, 60, 1e-6)
-        torch.testing.assert_close(together.x[n], alone.x[0], rtol=0, atol=1e-12)
-        for both, single in zip(together.history, alone.history, strict=False):
-            torch.testing.assert_close(both.terms.energy[n], single.terms.energy[0], rtol=1e-10, atol=0)
-            torch.testing.assert_close(both.change[n], single.change[0], rtol=1e-6, atol=1e-12)
-        ended.add(alone.history[-1].iteration)
-    assert together.history[-1].iteration == max(ended)
-    assert method == "adam" or len(ended) > 1  # they did not all stop together
-
-
-@pytest.mark.parametrize("method", LINE_SEARCHES)
-def test_a_batch_of_critics_pictures_gives_what_each_gives_alone(method: Method) -> None:
-    energy, start = critic_energy(3, "silu")
-    together = solve(energy, start, method, 15, 0.0)
-    data = energy.data
-    assert isinstance(data, SquaredError)
-    for n in range(3):
-        y = SquaredError(data.y[n : n + 1])
-        single = Energy(energy.operator, y, energy.regularizer, energy.lam, energy.pixels)
-        alone = solve(single, start[n : n + 1], method, 15, 0.0)
-        torch.testing.assert_close(together.x[n], alone.x[0], rtol=0, atol=1e-9)
-
-
-# --- why it stopped ---
-
-
-class Cliff(Linear):
-    """Slopes down forever; below `edge` its value or its gradient is not a number."""
-
-    def __init__(self, what: str, edge: float) -> None:
-        super().__init__(slope=1.0)
-        self.what, self.edge = what, edge
-
-    def value_and_grad(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        value, gradient = super().value_and_grad(x)
-        if float(x.mean()) < self.edge:
-            return (value * torch.nan, gradient) if self.what == "value" else (value, gradient * torch.inf)
-        return value, gradient
-
-
-def falling(what: str, edge: float) -> Energy:
-    nothing_seen = Mask(torch.zeros(SHAPE))
-    return Energy(
-        nothing_seen, SquaredError(torch.zeros(1, 1, *SHAPE)), Cliff(what, edge), 1.0, HEIGHT * WIDTH
-    )
-
-
-@pytest.mark.parametrize(
-    ("method", "what"), [("adam", "value"), ("adam", "gradient"), ("gd", "gradient"), ("nmapg", "gradient")]
-)
-def test_numbers_that_go_wrong_leave_the_last_good_picture(method: Method, what: str) -> None:
-    energy = falling(what, -1.3)
-    solution = solve(energy, torch.zeros(1, 1, *SHAPE), method, 200, 0.0)
-    assert solution.stop == "non_finite"
-    terms, gradient = energy.value_and_grad(solution.x)
-    assert bool(torch.isfinite(solution.x).all()) and bool(torch.isfinite(gradient).all())
-    assert torch.equal(terms.energy, solution.history[-1].terms.energy)
-    assert -1.3 <= float(solution.x.mean()) < 0
-
-
-@pytest.mark.parametrize("method", LINE_SEARCHES)
-def test_a_line_search_backs_away_from_a_bad_value(method: Method) -> None:
-    solution = solve(falling("value", -1.3), torch.zeros(1, 1, *SHAPE), method, 200, 0.0)
-    assert solution.stop == "converged"
-    assert float(solution.x.mean()) == pytest.approx(-1.3, abs=1e-3)
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_a_start_that_is_no_number_comes_back(method: Method) -> None:
-    start = torch.full((1, 1, *SHAPE), torch.nan)
-    solution = solve(quadratic(OPERATORS["identity"], torch.zeros(1, 1, *SHAPE)), start, method)
-    assert solution.stop == "non_finite" and solution.x is start and solution.history == []
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_a_small_update_is_convergence(method: Method) -> None:
-    energy = quadratic(OPERATORS["identity"], noise(1, 1, *SHAPE))
-    solution = solve(energy, torch.zeros(1, 1, *SHAPE).double(), method, 2000, 2e-3)
-    assert solution.stop == "converged"
-    assert float(solution.history[-1].change) <= 2e-3 < float(solution.history[-2].change)
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_the_minimiser_itself_is_convergence(method: Method) -> None:
-    class Nothing(Quadratic):
-        def value_and_grad(self, x: Tensor) -> tuple[Tensor, Tensor]:
-            return x.new_zeros(x.shape[0]), torch.zeros_like(x)
-
-    y = noise(1, 1, *SHAPE)
-    energy = Energy(OPERATORS["identity"], SquaredError(y), Nothing(), 1.0, HEIGHT * WIDTH)
-    solution = solve(energy, y, method)
-    assert solution.stop == "converged" and torch.equal(solution.x, y)
-    assert solution.history[-1].iteration == 1
-
-
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("max_iter", [0, 1, 7])
-def test_max_iter_counts_steps_and_the_history_begins_at_the_start(method: Method, max_iter: int) -> None:
-    energy = quadratic(OPERATORS["blur"], noise(2, 1, *SHAPE))
-    start = torch.zeros(2, 1, *SHAPE).double()
-    seen: list[Record] = []
-    solution = solve(energy, start, method, max_iter, 0.0, seen.append)
-    assert solution.stop == "max_iter"
-    assert [record.iteration for record in solution.history] == list(range(max_iter + 1))
-    assert seen == solution.history
-    torch.testing.assert_close(solution.history[0].terms.energy, energy.value_and_grad(start)[0].energy)
-    torch.testing.assert_close(solution.history[-1].terms.energy, energy.value_and_grad(solution.x)[0].energy)
-    assert bool((solution.history[0].change == 0).all())
-    assert bool((start == 0).all())  # the caller's start is left alone
-
-
-# --- particulars ---
-
-
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_held_pixels_come_back_bit_for_bit(method: Method, dtype: torch.dtype) -> None:
-    critic = a_critic(width=8, depth=3, dtype=dtype)
-    holes = ~some_pixels(14, 15)
-    y = noise(2, 1, 14, 15, dtype=dtype)
-    problem = problems.inpainting(y, holes, critic.patch, exact=True)
-    regularizer = LocalRegularizer(critic)
-    energy = Energy(problem.operator, SquaredError(problem.y), regularizer, 0.5, problem.pixels, problem.free)
-    solution = solve(energy, problem.start, method, 25)
-    assert torch.equal(problem.crop(solution.x)[..., ~holes], y[..., ~holes])
-    moved = (problem.crop(solution.x) - problem.crop(problem.start))[..., holes]
-    assert bool((moved != 0).all())
-
-
-def test_adam_steps_shrink_exponentially_from_a_tenth_to_a_hundredth() -> None:
-    """On a slope that never changes Adam's step is its step size (sec. 3.3)."""
-    solution = solve(falling("value", -torch.inf), torch.zeros(1, 1, *SHAPE).double(), "adam")
-    sizes = [float(record.change) for record in solution.history[1:]]
-    assert len(sizes) == 50
-    np.testing.assert_allclose(sizes, 0.1 * 0.1 ** (np.arange(50) / 49), rtol=1e-6)
-
-
-MAKERS: dict[str, Callable[[], Energy]] = {
-    "a mask that hides everything": lambda: Energy(
-        Mask(torch.zeros(SHAPE)), SquaredError(torch.zeros(1, 1, *SHAPE)), Quadratic(), 1.0, HEIGHT * WIDTH
-    ),
-    "no regularizer": lambda: quadratic(OPERATORS["blur"], torch.zeros(1, 1, *SHAPE), lam=0.0),
-}
-
-
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("name", MAKERS)
-def test_degenerate_energies_are_minimised_too(name: str, method: Method) -> None:
-    solution = solve(MAKERS[name](), noise(1, 1, *SHAPE, dtype=torch.float32), method, 300)
-    assert solution.stop != "non_finite"
-    first, last = solution.history[0].terms.energy, solution.history[-1].terms.energy
-    assert float(last) < 0.02 * float(first)

@@ -1,0 +1,47 @@
+"""Energies for the tests of the descents: quadratics with a known minimiser, and random critics."""
+
+import torch
+from torch import Tensor
+
+from alr_cli.core import problems
+from alr_cli.core.energy import Energy, SquaredError
+from alr_cli.core.kernels import parse_kernel
+from alr_cli.core.operators import Compose, Convolution, Crop, Downsample, Identity, LinearOperator, Mask
+from alr_cli.core.regularizer import LocalRegularizer
+from tests.core.toys import Quadratic, a_critic, seeded
+
+HEIGHT, WIDTH = 8, 9
+KERNEL = parse_kernel("gaussian:3:1")
+
+
+def noise(*shape: int, dtype: torch.dtype = torch.float64, seed: int = 7) -> Tensor:
+    return torch.rand(*shape, generator=seeded(seed), dtype=dtype)
+
+
+def some_pixels(height: int = HEIGHT, width: int = WIDTH) -> Tensor:
+    return torch.rand(height, width, generator=seeded(8)) < 0.6
+
+
+SHAPE = (HEIGHT, WIDTH)
+OPERATORS: dict[str, LinearOperator] = {
+    "identity": Identity(SHAPE),
+    "blur": Convolution(KERNEL, SHAPE, "circular"),
+    "valid blur": Convolution(KERNEL, SHAPE, "valid"),
+    "mask": Mask(some_pixels()),
+    "downsampling": Downsample(2, KERNEL, SHAPE, "reflect"),
+    "crop": Crop(SHAPE, 2),
+    "blur of a crop": Compose(Convolution(KERNEL, (HEIGHT - 2, WIDTH - 2), "reflect"), Crop(SHAPE, 1)),
+}
+
+
+def quadratic(operator: LinearOperator, y: Tensor, lam: float | Tensor = 0.2, **how: float) -> Energy:
+    pixels = operator.input_shape[0] * operator.input_shape[1]
+    return Energy(operator, SquaredError(y), Quadratic(**how), lam, pixels)
+
+
+def critic_energy(batch: int, activation: str = "relu", lam: float = 0.05) -> tuple[Energy, Tensor]:
+    """Denoising with a random critic: nonconvex, with kinks for "relu"."""
+    critic = a_critic(width=8, depth=3, activation=activation, dtype=torch.float64)  # type: ignore[arg-type]
+    problem = problems.denoising(noise(batch, 1, 14, 15), critic.patch)
+    regularizer = LocalRegularizer(critic)
+    return Energy(problem.operator, SquaredError(problem.y), regularizer, lam, problem.pixels), problem.start
