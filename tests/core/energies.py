@@ -8,7 +8,7 @@ from alr_cli.core.energy import Energy, SquaredError
 from alr_cli.core.kernels import parse_kernel
 from alr_cli.core.operators import Compose, Convolution, Crop, Downsample, Identity, LinearOperator, Mask
 from alr_cli.core.regularizer import LocalRegularizer
-from tests.core.toys import Quadratic, a_critic, seeded
+from tests.core.toys import Quadratic, a_critic, seeded, smoothness_critic
 
 HEIGHT, WIDTH = 8, 9
 KERNEL = parse_kernel("gaussian:3:1")
@@ -45,3 +45,10 @@ def critic_energy(batch: int, activation: str = "relu", lam: float = 0.05) -> tu
     problem = problems.denoising(noise(batch, 1, 14, 15), critic.patch)
     regularizer = LocalRegularizer(critic)
     return Energy(problem.operator, SquaredError(problem.y), regularizer, lam, problem.pixels), problem.start
+
+
+def staircase(batch: int) -> tuple[Energy, Tensor]:
+    """Total variation of noise: its kinks make the extrapolation overshoot."""
+    problem = problems.denoising(noise(batch, 1, 14, 15), 15)
+    regularizer = LocalRegularizer(smoothness_critic().double())
+    return Energy(problem.operator, SquaredError(problem.y), regularizer, 0.3, problem.pixels), problem.start

@@ -97,6 +97,13 @@ def test_missing_pixels_are_filled_between_their_neighbours() -> None:
     assert filled.min() >= 0 and filled.max() <= 1
 
 
+def test_missing_pixels_take_the_mean_of_their_neighbourhood_not_its_extremes() -> None:
+    y = noise(1, 1, 64, 64)
+    known = (torch.rand(64, 64, generator=seeded(6)) < 0.5).double()
+    filled = problems.fill(y * known, known)
+    assert float(filled[..., known == 0].mean()) == pytest.approx(0.5, abs=0.02)
+
+
 @pytest.mark.parametrize("factor", [1, 2, 3])
 @pytest.mark.parametrize(("height", "width"), [(7, 9), (31, 20)])
 def test_downsampling_asks_for_the_fine_picture(height: int, width: int, factor: int) -> None:

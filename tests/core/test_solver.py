@@ -8,13 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from alr_cli.core import problems
-from alr_cli.core.energy import Energy, SquaredError, Terms
+from alr_cli.core.energy import Energy, Terms
 from alr_cli.core.operators import LinearOperator
-from alr_cli.core.regularizer import LocalRegularizer
 from alr_cli.core.solver import Method, solve
-from tests.core.energies import HEIGHT, OPERATORS, SHAPE, WIDTH, critic_energy, noise, quadratic
-from tests.core.toys import Quadratic, smoothness_critic
+from tests.core.energies import HEIGHT, OPERATORS, SHAPE, WIDTH, critic_energy, noise, quadratic, staircase
+from tests.core.toys import Quadratic
 
 METHODS: list[Method] = list(get_args(Method))
 LINE_SEARCHES: list[Method] = ["gd", "nmapg"]
@@ -136,19 +134,12 @@ def is_a_step(begin: Tensor, gradient: Tensor, end: Tensor) -> bool:
     return alpha > 0 and float((step - alpha * gradient).norm()) <= 1e-9 * float(step.norm())
 
 
-def staircase() -> tuple[Energy, Tensor]:
-    """Total variation of noise: its kinks make the extrapolation overshoot."""
-    problem = problems.denoising(noise(1, 1, 14, 15), 15)
-    regularizer = LocalRegularizer(smoothness_critic().double())
-    return Energy(problem.operator, SquaredError(problem.y), regularizer, 0.3, problem.pixels), problem.start
-
-
 DESCENTS: dict[str, Callable[[], tuple[Energy, Tensor]]] = {
     "kinks": lambda: critic_energy(1, "relu", 0.3),
     "strong kinks": lambda: critic_energy(1, "relu", 3.0),
     "nearly flat": lambda: critic_energy(1, "silu", 0.01),
     "smooth": lambda: critic_energy(1, "silu", 0.3),
-    "staircase": staircase,
+    "staircase": lambda: staircase(1),
     "ill-conditioned": lambda: (
         quadratic(OPERATORS["blur"], noise(1, 1, *SHAPE), 0.001),
         torch.zeros(1, 1, *SHAPE).double(),
