@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 DEFAULT_METHOD: Method = "nmapg"
 _SMALLEST_TILE = 32
 
+# Where most pixels are held, the few that move hardly show in a root mean square over all of them.
+TOLERANCE_OF_HELD = 2e-5
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -218,9 +221,12 @@ class Restorer:
         )
         chosen = self.settings.max_iter
         limit = DEFAULT_ITERATIONS[self.method] if chosen is None else chosen
+        tol = self.settings.tol
+        if tol is None and problem.free is not None:
+            tol = TOLERANCE_OF_HELD
 
         def report(record: Record) -> None:
             if callback is not None:
                 callback(Step(record.iteration, limit, float(record.terms.energy.mean())))
 
-        return solve(energy, problem.start, self.method, limit, self.settings.tol, report)
+        return solve(energy, problem.start, self.method, limit, tol, report)

@@ -28,6 +28,12 @@ QUICK = (
 )
 
 
+def quick(folder: Path) -> list[str]:
+    """A short training that fits its lambda on one tiny picture."""
+    write_picture(folder / "val" / "0.png", scene(18, 16, sigma=0.0))
+    return [*QUICK, "--val-dir", str(folder / "val")]
+
+
 @pytest.fixture
 def clean(tmp_path: Path) -> Path:
     """clean/{0..3}.png, without noise."""
@@ -46,7 +52,7 @@ def noisy(tmp_path: Path) -> Path:
 
 def test_two_folders_give_weights_that_denoise(alr: Alr, clean: Path, noisy: Path, tmp_path: Path) -> None:
     out = tmp_path / "mine.safetensors"
-    result = alr("train", "--clean-dir", clean, "--noisy-dir", noisy, "-o", out, *QUICK)
+    result = alr("train", "--clean-dir", clean, "--noisy-dir", noisy, "-o", out, *quick(tmp_path))
     assert result.code == 0, result.stderr
     assert result.stdout == b""
     weights = load_weights(str(out))
@@ -57,12 +63,22 @@ def test_two_folders_give_weights_that_denoise(alr: Alr, clean: Path, noisy: Pat
     assert read_picture(tmp_path / "out.png").shape == (44, 33, 3)
 
 
+@pytest.mark.slow
 def test_without_a_noisy_folder_noise_is_added_and_the_weights_describe_themselves(
     alr: Alr, clean: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "mine.safetensors"
     result = alr(
-        "train", "--clean-dir", clean, "-o", out, "--sigma", "0.05:50/255", "--gray", "--json", *QUICK
+        "train",
+        "--clean-dir",
+        clean,
+        "-o",
+        out,
+        "--sigma",
+        "0.05:50/255",
+        "--gray",
+        "--json",
+        *quick(tmp_path),
     )
     assert result.code == 0, result.stderr
     described = read_metadata(str(out))
@@ -77,11 +93,12 @@ def test_without_a_noisy_folder_noise_is_added_and_the_weights_describe_themselv
     assert events[-1]["sha256"] == described["sha256"]
 
 
+@pytest.mark.slow
 def test_a_run_stopped_by_ctrl_c_and_resumed_equals_one_that_was_not(clean: Path, tmp_path: Path) -> None:
     options = [
         "--clean-dir",
         str(clean),
-        *QUICK[:2],
+        *quick(tmp_path),
         "--iterations",
         "400",
         "--batch-size",
@@ -112,9 +129,10 @@ def test_a_run_stopped_by_ctrl_c_and_resumed_equals_one_that_was_not(clean: Path
     assert read_metadata(str(stopped))["sha256"] == read_metadata(str(whole))["sha256"]
 
 
+@pytest.mark.slow
 def test_resuming_with_other_options_or_data_is_refused(alr: Alr, clean: Path, tmp_path: Path) -> None:
     out = tmp_path / "mine.safetensors"
-    start = ["train", "--clean-dir", clean, "-o", out, *QUICK]
+    start = ["train", "--clean-dir", clean, "-o", out, *quick(tmp_path)]
     assert alr(*start).code == 0
     other = alr(*start, "--mu", "7", "--resume")
     assert other.code == 2
@@ -125,18 +143,20 @@ def test_resuming_with_other_options_or_data_is_refused(alr: Alr, clean: Path, t
     assert "another data" in changed.stderr
 
 
+@pytest.mark.slow
 def test_nothing_is_replaced_unless_asked(alr: Alr, clean: Path, tmp_path: Path) -> None:
     out = tmp_path / "mine.safetensors"
     out.write_bytes(b"mine")
-    refused = alr("train", "--clean-dir", clean, "-o", out, *QUICK)
+    refused = alr("train", "--clean-dir", clean, "-o", out, *quick(tmp_path))
     assert refused.code == 4
     assert out.read_bytes() == b"mine"
-    assert alr("train", "--clean-dir", clean, "-o", out, "--overwrite", *QUICK).code == 0
+    assert alr("train", "--clean-dir", clean, "-o", out, "--overwrite", *quick(tmp_path)).code == 0
 
 
+@pytest.mark.slow
 def test_a_corrupt_file_among_good_ones_is_left_out_and_named(alr: Alr, clean: Path, tmp_path: Path) -> None:
     (clean / "9.png").write_text("not a picture")
-    result = alr("train", "--clean-dir", clean, "-o", tmp_path / "m.safetensors", *QUICK)
+    result = alr("train", "--clean-dir", clean, "-o", tmp_path / "m.safetensors", *quick(tmp_path))
     assert result.code == 0, result.stderr
     assert "9.png" in result.stderr
 
@@ -167,8 +187,9 @@ def test_bad_input_is_one_sentence_and_writes_nothing(
 ) -> None:
     (tmp_path / "empty").mkdir()
     write_picture(tmp_path / "tiny" / "a.png", scene(10, 40, sigma=0.0))
+    options = quick(tmp_path)
     before = sorted(tmp_path.rglob("*"))
-    result = alr("train", *(argument.format(here=tmp_path, clean=clean) for argument in arguments), *QUICK)
+    result = alr("train", *(argument.format(here=tmp_path, clean=clean) for argument in arguments), *options)
     assert result.code == code, result.stderr
     assert said in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
@@ -178,17 +199,20 @@ def test_bad_input_is_one_sentence_and_writes_nothing(
 def test_gray_pictures_do_not_train_a_colour_critic(alr: Alr, tmp_path: Path) -> None:
     for index in range(2):
         write_picture(tmp_path / "gray" / f"{index}.png", scene(40, 36, 1, sigma=0.0))
-    result = alr("train", "--clean-dir", tmp_path / "gray", "-o", tmp_path / "m.safetensors", *QUICK)
+    result = alr(
+        "train", "--clean-dir", tmp_path / "gray", "-o", tmp_path / "m.safetensors", *quick(tmp_path)
+    )
     assert result.code == 3
     assert "--gray" in result.stderr
 
 
+@pytest.mark.slow
 def test_validation_pictures_are_restored_now_and_then(
     alr: Alr, clean: Path, noisy: Path, tmp_path: Path
 ) -> None:
     result = alr(
-        *("train", "--clean-dir", clean, "--val-dir", clean, "-o", tmp_path / "m.safetensors", "--json"),
-        *(*QUICK, "--validate-every", "20"),
+        *("train", "--clean-dir", clean, "-o", tmp_path / "m.safetensors", "--json"),
+        *(*quick(tmp_path), "--validate-every", "20"),
     )
     assert result.code == 0, result.stderr
     values = [event["psnr"] for event in result.lines() if event["event"] == "validation"]
