@@ -10,7 +10,7 @@ from typing import Never
 
 import typer
 
-from alr_cli.cli.streams import StdoutClosed, Streams
+from alr_cli.cli.streams import StdoutClosed, Streams, printable
 from alr_cli.errors import AlrError, DeviceError, OutputError
 
 INTERNAL_ERROR = 1
@@ -55,7 +55,7 @@ def leave(error: BaseException, streams: Streams, *, debug: bool) -> int:
         if debug and not isinstance(error, KeyboardInterrupt | Terminated):
             streams.stderr.write("".join(traceback.format_exception(error)))
         if sentence:
-            streams.stderr.write(f"error: {sentence}\n")
+            streams.stderr.write(printable(f"error: {sentence}") + "\n")
         streams.stderr.flush()
     except OSError:
         pass  # stderr has gone: the code still speaks

@@ -16,6 +16,7 @@ from alr_cli.cli.exits import explain
 from alr_cli.cli.options import ReportOptions
 from alr_cli.cli.progress import Progress, Silent
 from alr_cli.cli.streams import Streams
+from alr_cli.cli.streams import printable as printable  # those who report show names
 from alr_cli.errors import OutputError
 
 if TYPE_CHECKING:
@@ -68,13 +69,6 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def printable(text: str) -> str:
-    """Text as it may go to a terminal: control characters and broken encodings are written out."""
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
-    )
 
 
 class Report:

@@ -77,6 +77,13 @@ def secure_descriptors() -> None:
             os.open(os.devnull, os.O_RDWR)  # the lowest free number: this descriptor
 
 
+def printable(text: str) -> str:
+    """Text as it may go to a terminal: control characters and broken encodings are written out."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
+    )
+
+
 def _kind(stdout: TextIO | None) -> StdoutKind:
     if stdout is None:
         return "closed"

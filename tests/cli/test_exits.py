@@ -1,5 +1,6 @@
 """Every exit code, by a process of its own; and the table behind them."""
 
+import io
 import signal
 import subprocess
 import sys
@@ -8,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from alr_cli import errors
-from alr_cli.cli.exits import Terminated, explain
-from alr_cli.cli.streams import StdoutClosed
+from alr_cli.cli.exits import Terminated, explain, leave
+from alr_cli.cli.streams import StdoutClosed, Streams
 from tests.conftest import FAST, Alr, environment, scene, write_picture
 
 
@@ -36,6 +37,14 @@ def test_every_exception_has_its_code_and_at_most_one_sentence(error: BaseExcept
     assert found == code
     assert "\n" not in sentence
     assert (sentence == "") == isinstance(error, StdoutClosed)
+
+
+def test_names_and_foreign_messages_reach_the_terminal_harmlessly_and_on_one_line() -> None:
+    stderr = io.StringIO()
+    leave(errors.InputError("\x1b[31m\nred.png is gone"), Streams(None, None, stderr), debug=False)
+    leave(RuntimeError("first\nsecond"), Streams(None, None, stderr), debug=False)
+    assert "\x1b" not in stderr.getvalue()
+    assert stderr.getvalue().count("\n") == 2
 
 
 def test_success_is_0(alr_process: Alr, picture: Path) -> None:
