@@ -65,8 +65,14 @@ class LocalRegularizer:
 
     def scores(self, x: Tensor) -> Tensor:
         """The map of r over the picture: (B, C, H, W) -> (B, H - p + 1, W - p + 1)."""
+        halo = self.patch - 1
+        height, width = x.shape[-2] - halo, x.shape[-1] - halo
+        scores = x.new_empty(x.shape[0], height, width)
         with torch.no_grad():
-            return self.critic(x)[:, 0]  # type: ignore[no-any-return]
+            for top, bottom, left, right in blocks(height, width, self.tile or max(height, width)):
+                block = x[..., top : bottom + halo, left : right + halo]
+                scores[:, top:bottom, left:right] = self.critic(block)[:, 0]
+        return scores
 
     def _sum_and_grad(self, block: Tensor) -> tuple[Tensor, Tensor]:
         leaf = block.detach().contiguous(memory_format=torch.channels_last).requires_grad_(True)

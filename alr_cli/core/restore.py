@@ -54,11 +54,17 @@ class Settings:
 
 @dataclass(frozen=True)
 class Step:
-    """What a progress callback gets."""
+    """What a callback gets at the start and after each iteration: energy = data_term + lam * regularizer.
+
+    estimate: x so far, (H, W, C) float32, not clamped; it is made when it is asked for.
+    """
 
     iteration: int
     max_iter: int
     energy: float
+    data_term: float
+    regularizer: float
+    estimate: Callable[[], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -139,6 +145,16 @@ class Restorer:
             restoration.pixels[~mask] = pixels[~mask]
         return restoration
 
+    def scores(self, pixels: np.ndarray) -> np.ndarray:
+        """The map of r: the score of the patch around each pixel, (H, W), the mean over channels where the
+        critic sees one. Beyond the frame the picture (H, W, C) is reflected."""
+        with self._memory_for(pixels):
+            x = problems.extend(self._batch(pixels), self._critic.patch // 2)
+            tile = self.settings.tile
+            side = devices.automatic_tile(self._critic, x, self.device) if tile is None else tile
+            scores = LocalRegularizer(self._critic, side).scores(x)
+            return np.asarray(scores.mean(dim=0).cpu().numpy())
+
     def lam_for(self, sigma: float) -> float:
         """lambda at a noise level: the fitted one times the strength, unless it was set."""
         if self.settings.lam is not None:
@@ -199,9 +215,8 @@ class Restorer:
                 "the numbers went non-finite; lower --strength or --lam, or use --precision float32"
             )
         terms = solution.history[-1].terms
-        pixels = problem.crop(solution.x).detach().cpu().numpy()
         return Restoration(
-            pixels=np.ascontiguousarray(pixels.reshape(-1, *problem.frame).transpose(1, 2, 0)),
+            pixels=_pixels(problem, solution.x),
             stop=solution.stop,
             iterations=solution.history[-1].iteration,
             energy=float(terms.energy.mean()),
@@ -225,8 +240,18 @@ class Restorer:
         if tol is None and problem.free is not None:
             tol = TOLERANCE_OF_HELD
 
-        def report(record: Record) -> None:
+        def report(record: Record, x: Tensor) -> None:
             if callback is not None:
-                callback(Step(record.iteration, limit, float(record.terms.energy.mean())))
+                terms = record.terms
+                energy, data, mean_score = (
+                    float(term.mean()) for term in (terms.energy, terms.data, terms.regularizer)
+                )
+                callback(Step(record.iteration, limit, energy, data, mean_score, lambda: _pixels(problem, x)))
 
         return solve(energy, problem.start, self.method, limit, tol, report)
+
+
+def _pixels(problem: Problem, x: Tensor) -> np.ndarray:
+    """The frame of an extended picture, (H, W, C); a gray critic's batch of channels is one picture again."""
+    planes = problem.crop(x).detach().cpu().numpy().reshape(-1, *problem.frame)
+    return np.ascontiguousarray(planes.transpose(1, 2, 0))

@@ -67,7 +67,7 @@ class Iterate:
     moving: Tensor
 
 
-Callback = Callable[[Record], None]
+Callback = Callable[[Record, Tensor], None]
 Descent = Callable[[Energy, Point, int, float], Iterator[Iterate]]
 
 DEFAULT_ITERATIONS: dict[Method, int] = {"adam": 50, "gd": 300, "nmapg": 150}
@@ -85,7 +85,7 @@ def solve(
     """Descend on `energy` from `start` (B, C, H, W).
 
     max_iter: steps at most.  tol: a picture rests once an update does not exceed it (root mean square, in
-    units of pixel values).  callback: called with the record of the start and of every iteration.
+    units of pixel values).  callback: called with the record and x at the start and after every iteration.
     """
     limit = DEFAULT_ITERATIONS[method] if max_iter is None else max_iter
     tol = DEFAULT_TOLERANCE[method] if tol is None else tol
@@ -97,7 +97,7 @@ def solve(
         x = iterate.point.x
         history.append(Record(iteration, iterate.point.terms, iterate.change))
         if callback is not None:
-            callback(history[-1])
+            callback(history[-1], x)
         if not bool(iterate.moving.any()):
             return Solution(x, "converged", history)
     return Solution(x, "max_iter", history)

@@ -116,6 +116,8 @@ def test_the_score_map_has_the_value_as_its_mean() -> None:
     scores = regularizer.scores(x)
     assert scores.shape == (2, 6, 16) and not scores.requires_grad
     torch.testing.assert_close(scores.mean(dim=(1, 2)), regularizer.value_and_grad(x)[0])
+    tiled = LocalRegularizer(regularizer.critic, tile=5).scores(x)
+    torch.testing.assert_close(tiled, scores, rtol=1e-5, atol=1e-6)
 
 
 def test_a_hand_made_critic_is_a_total_variation() -> None:

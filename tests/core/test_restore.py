@@ -77,7 +77,11 @@ def test_it_tells_how_the_result_was_reached() -> None:
     assert (restoration.device, restoration.precision, restoration.tile) == ("cpu", "float32", 0)
     assert [step.iteration for step in steps] == [0, 1, 2, 3, 4]
     assert {step.max_iter for step in steps} == {4}
-    assert steps[-1].energy == restoration.energy < steps[0].energy
+    last = steps[-1]
+    assert last.energy == restoration.energy < steps[0].energy
+    assert (last.data_term, last.regularizer) == (restoration.data_term, restoration.regularizer)
+    assert np.array_equal(steps[0].estimate(), y)
+    assert np.array_equal(last.estimate(), restoration.pixels)
 
 
 def test_lambda_can_be_set_and_otherwise_follows_the_noise() -> None:
@@ -93,6 +97,17 @@ def test_more_strength_gives_a_smoother_picture() -> None:
         for strength in (0.1, 1.0, 10.0)
     ]
     assert roughness[0] > roughness[1] > roughness[2]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_map_of_scores_has_a_score_for_each_pixel_in_any_tiles(channels: int) -> None:
+    picture = noisy(scene(20, 30, channels), 0.1)
+    whole = restorer(1).scores(picture)
+    assert whole.shape == (20, 30)
+    for tile in (1, 7, 64):
+        assert restorer(1, replace(SETTINGS, tile=tile)).scores(picture) == pytest.approx(whole, abs=1e-6)
+    flat = restorer(1).scores(np.full((20, 30, channels), 0.4, np.float32))
+    assert whole.mean() > flat.mean() and np.ptp(flat) < 1e-6
 
 
 # --- exactness ---

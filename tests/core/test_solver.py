@@ -154,7 +154,7 @@ def test_nmapg_asks_where_algorithm_4_does_and_chooses_as_it_does(name: str) -> 
     plain, start = DESCENTS[name]()
     energy = Recorded(plain)
     boundaries: list[int] = []
-    history = solve(energy, start, "nmapg", 40, 0.0, lambda _: boundaries.append(len(energy.asked))).history
+    history = solve(energy, start, "nmapg", 40, 0.0, lambda *_: boundaries.append(len(energy.asked))).history
     values = [float(record.terms.energy[0]) for record in history]
 
     z = x = x_before = start

@@ -146,7 +146,7 @@ def test_max_iter_counts_steps_and_the_history_begins_at_the_start(method: Metho
     energy = quadratic(OPERATORS["blur"], noise(2, 1, *SHAPE))
     start = torch.zeros(2, 1, *SHAPE).double()
     seen: list[Record] = []
-    solution = solve(energy, start, method, max_iter, 0.0, seen.append)
+    solution = solve(energy, start, method, max_iter, 0.0, lambda record, x: seen.append(record))
     assert solution.stop == "max_iter"
     assert [record.iteration for record in solution.history] == list(range(max_iter + 1))
     assert seen == solution.history
