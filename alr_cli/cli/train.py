@@ -157,10 +157,13 @@ class _Session:
         critic = self.trainer.trained().requires_grad_(False)
         sigmas = calibration_levels(*self.pictures.levels)
         self.report.say(f"fitting lambda at sigma {', '.join(f'{sigma:.3g}' for sigma in sigmas)}")
-        curve = self.pictures.validation.fit(critic, sigmas)
-        scores = {f"{s:.4g}": self.pictures.validation.quality(critic, s, lam) for s, lam in curve.points}
-        for sigma, lam in curve.points:
-            self.report.say(f"sigma {sigma:.3g}: lambda {lam:.4g}, PSNR {scores[f'{sigma:.4g}']:.2f} dB")
+        validation, scores = self.pictures.validation, dict[str, float]()
+
+        def fitted(sigma: float, lam: float) -> None:
+            scores[f"{sigma:.4g}"] = quality = validation.quality(critic, sigma, lam)
+            self.report.say(f"sigma {sigma:.3g}: lambda {lam:.4g}, PSNR {quality:.2f} dB")
+
+        curve = validation.fit(critic, sigmas, fitted)
         metadata = {
             **self.description,
             "sigma_range": list(self.pictures.levels),

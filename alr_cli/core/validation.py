@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,7 +38,7 @@ class Validation:
         pictures: Sequence[np.ndarray],
         count: int = 6,
         side: int = 96,
-        per_picture: int = 3,
+        per_picture: int = 2,
         method: Method = "nmapg",
         precision: torch.dtype = torch.float32,
     ) -> Validation:
@@ -92,12 +92,15 @@ class Validation:
         _, both = self._energy(critic, problem, 1.0).value_and_grad(truth)
         return float(data.norm() / problem.crop(both - data).norm().clamp_min(1e-30))
 
-    def fit(self, critic: Critic, sigmas: Sequence[float]) -> LambdaCurve:
-        """lambda(sigma) of a critic."""
+    def fit(
+        self, critic: Critic, sigmas: Sequence[float], fitted: Callable[[float, float], None] | None = None
+    ) -> LambdaCurve:
+        """lambda(sigma) of a critic.  fitted: told of every (sigma, lambda) once it is found."""
         return calibrate(
             sigmas,
             quality=lambda sigma, lam: self.quality(critic, sigma, lam),
             start=lambda sigma: self.balance(critic, sigma),
+            fitted=fitted,
         )
 
     def _energy(self, critic: Critic, problem: problems.Problem, lam: float) -> Energy:
