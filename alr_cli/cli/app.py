@@ -16,6 +16,7 @@ from alr_cli.cli.info import info
 from alr_cli.cli.inpaint import inpaint
 from alr_cli.cli.streams import Streams, secure_descriptors
 from alr_cli.cli.train import train
+from alr_cli.cli.tune import tune
 from alr_cli.cli.weights import weights
 from alr_cli.errors import OutputError
 
@@ -25,6 +26,7 @@ COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("deblur", deblur),
     ("inpaint", inpaint),
     ("train", train),
+    ("tune", tune),
     ("benchmark", benchmark),
     ("info", info),
     ("weights", weights),

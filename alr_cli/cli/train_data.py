@@ -32,8 +32,11 @@ class TrainingData:
     validation: Validation
 
 
-def load(data: DataOptions, critic: CriticOptions, report: Report) -> TrainingData:
-    """Decode every folder. Raises InputError; says which files were left out."""
+def load(
+    data: DataOptions, critic: CriticOptions, report: Report, levels: tuple[float, float] | None = None
+) -> TrainingData:
+    """Decode every folder. levels: of the added noise, those of `data` if None. Raises InputError; says which
+    files were left out."""
     channels = 1 if critic.gray else 3
     patch = Architecture().patch
     clean = load_folder(Path(data.clean_dir), channels, patch, data.exclude or ())
@@ -42,7 +45,7 @@ def load(data: DataOptions, critic: CriticOptions, report: Report) -> TrainingDa
     for folder in (clean, noisy, val if val is not clean else None):
         for sentence in folder.skipped if folder is not None else ():
             report.warn(f"left out: {sentence}")
-    levels = data.levels if noisy is None else _estimated_levels(noisy, data, report)
+    levels = (levels or data.levels) if noisy is None else _estimated_levels(noisy, data, report)
     device = devices.choose("cpu")
     validation = Validation.from_pictures(
         [as_float(picture) for picture in val.pictures],
@@ -77,16 +80,21 @@ def prepare(
     description = {
         "architecture": architecture.as_dict(),
         "recipe": recipe.as_dict(),
-        "data": {
-            "clean": Path(data.clean_dir).resolve().name,
-            "clean_pictures": len(pictures.clean),
-            "clean_digest": pictures.clean.digest,
-            "noisy": None if data.noisy_dir is None else Path(data.noisy_dir).resolve().name,
-            "noisy_pictures": 0 if pictures.noisy is None else len(pictures.noisy),
-            "noisy_digest": None if pictures.noisy is None else pictures.noisy.digest,
-        },
+        "data": describe(pictures, data),
     }
     return Trainer(architecture, recipe, _source(pictures, architecture.patch, recipe), device), description
+
+
+def describe(pictures: TrainingData, data: DataOptions) -> dict[str, Any]:
+    """What a weights file says of its pictures."""
+    return {
+        "clean": Path(data.clean_dir).resolve().name,
+        "clean_pictures": len(pictures.clean),
+        "clean_digest": pictures.clean.digest,
+        "noisy": None if data.noisy_dir is None else Path(data.noisy_dir).resolve().name,
+        "noisy_pictures": 0 if pictures.noisy is None else len(pictures.noisy),
+        "noisy_digest": None if pictures.noisy is None else pictures.noisy.digest,
+    }
 
 
 def calibration_levels(low: float, high: float) -> list[float]:

@@ -13,6 +13,15 @@ if TYPE_CHECKING:
     from alr_cli.core.training import Progress
 
 
+LABELS = {
+    "objective": "D",
+    "wasserstein": "Wasserstein",
+    "gradient_norm": "gradient norm",
+    "gain": "gain in dB",
+    "curvature": "curvature",
+}
+
+
 class TrainingBar:
     """Drawn on stderr where that is a terminal, silent elsewhere. The numbers are smoothed for the eye."""
 
@@ -50,14 +59,11 @@ class TrainingBar:
         self._drawing.__exit__(kind, error, trace)
 
     def step(self, progress: Progress) -> None:
-        for name in ("objective", "wasserstein", "gradient_norm"):
-            value = getattr(progress, name)
+        for name, value in progress.measures.items():
             self._smooth[name] = 0.99 * self._smooth.get(name, value) + 0.01 * value
         if self._bars is not None:
-            numbers = (
-                f"D {self._smooth['objective']:.3f}  W {self._smooth['wasserstein']:.3f}  "
-                f"|grad| {self._smooth['gradient_norm']:.3f}{self._psnr}"
-            )
+            numbers = "  ".join(f"{LABELS[name]} {value:.3f}" for name, value in self._smooth.items())
+            numbers += self._psnr
             self._bars.update(self._task, completed=progress.step, numbers=numbers)
 
     def validated(self, psnr: float) -> None:

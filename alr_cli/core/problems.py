@@ -106,5 +106,12 @@ def fill(y: Tensor, known: Tensor) -> Tensor:
     return y * weight + guess * (1 - weight)
 
 
+def noise_gain(kernel: Tensor) -> float:
+    """||k||_2 = sqrt(E ||A* e||^2 / E ||e||^2) of a blur: how much of white noise reaches the gradient of the
+    data term. lambda(sigma) is fitted to denoising; for the gradients to balance (Lunz, Oktem and
+    Schoenlieb 2018, sec. 4), a blur scales it by this."""
+    return float(kernel.square().sum().sqrt())
+
+
 def _shape(x: Tensor) -> tuple[int, int]:
     return x.shape[-2], x.shape[-1]

@@ -110,13 +110,11 @@ class SyntheticNoise:
 
 @dataclass(frozen=True)
 class Progress:
-    """What one step measured."""
+    """What one step measured, by name: of Trainer objective, wasserstein, gradient_norm (see criteria.py)."""
 
     step: int
-    objective: float
-    wasserstein: float
-    gradient_norm: float
     lr: float
+    measures: dict[str, float]
 
 
 class Trainer:
@@ -142,8 +140,12 @@ class Trainer:
         self.step_count = 0
 
     @property
+    def iterations(self) -> int:
+        return self.recipe.iterations
+
+    @property
     def done(self) -> bool:
-        return self.step_count >= self.recipe.iterations
+        return self.step_count >= self.iterations
 
     def step(self) -> Progress:
         """One iteration of Algorithm 1."""
@@ -168,7 +170,8 @@ class Trainer:
         self._update_average()
         self.step_count += 1
         values = torch.stack([criterion.objective, criterion.wasserstein, criterion.gradient_norm]).tolist()
-        return Progress(self.step_count, values[0], values[1], values[2], lr)
+        measures = dict(zip(("objective", "wasserstein", "gradient_norm"), values, strict=True))
+        return Progress(self.step_count, lr, measures)
 
     def _score(self, patches: Tensor) -> Tensor:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.bfloat16):
@@ -192,8 +195,7 @@ class Trainer:
         """Everything that `restore_state` needs, as named tensors on the CPU."""
         state = {f"critic.{k}": v for k, v in self.critic.state_dict().items()}
         state |= {f"average.{k}": v for k, v in self.average.items()}
-        for index, moments in self.optimiser.state_dict()["state"].items():
-            state |= {f"adam.{index}.{k}": torch.as_tensor(v) for k, v in moments.items()}
+        state |= adam_state(self.optimiser)
         state["generator"] = self.generator.get_state()
         state["step"] = torch.tensor(self.step_count)
         return {name: value.detach().cpu().clone().contiguous() for name, value in state.items()}
@@ -201,30 +203,44 @@ class Trainer:
     def restore_state(self, state: dict[str, Tensor]) -> None:
         """Continue exactly where `state` was taken. Raises KeyError, ValueError or RuntimeError if it does
         not fit; the trainer is then unusable."""
-        self.critic.load_state_dict(_prefixed(state, "critic."))
-        parameters = dict(enumerate(self.critic.parameters()))
-        average = _prefixed(state, "average.")
+        self.critic.load_state_dict(prefixed(state, "critic."))
+        average = prefixed(state, "average.")
         if average.keys() != self.average.keys():
             raise ValueError("the moving averages are not those of this recipe")
         for name, value in average.items():
             self.average[name].copy_(value)
-        optimiser = self.optimiser.state_dict()
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, value in _prefixed(state, "adam.").items():
-            index, key = name.split(".")
-            # In the layout of its parameter: another order of the same sums would round differently.
-            like = parameters[int(index)] if value.dim() else value
-            moments.setdefault(int(index), {})[key] = torch.empty_like(like).copy_(_same_shape(value, like))
-        self.optimiser.load_state_dict({"state": moments, "param_groups": optimiser["param_groups"]})
+        restore_adam(self.optimiser, state)
         self.generator.set_state(state["generator"].byte())
         self.step_count = int(state["step"])
 
 
-def _same_shape(value: Tensor, like: Tensor) -> Tensor:
+def adam_state(optimiser: torch.optim.Adam) -> dict[str, Tensor]:
+    """Its moments and counts as named tensors."""
+    return {
+        f"adam.{index}.{name}": torch.as_tensor(value)
+        for index, moments in optimiser.state_dict()["state"].items()
+        for name, value in moments.items()
+    }
+
+
+def restore_adam(optimiser: torch.optim.Adam, state: dict[str, Tensor]) -> None:
+    """The inverse of `adam_state`. Raises KeyError, ValueError or RuntimeError if it does not fit."""
+    parameters = dict(enumerate(p for group in optimiser.param_groups for p in group["params"]))
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, value in prefixed(state, "adam.").items():
+        index, key = name.split(".")
+        # In the layout of its parameter: another order of the same sums would round differently.
+        like = parameters[int(index)].detach() if value.dim() else value
+        moments.setdefault(int(index), {})[key] = torch.empty_like(like).copy_(same_shape(value, like))
+    groups = optimiser.state_dict()["param_groups"]
+    optimiser.load_state_dict({"state": moments, "param_groups": groups})
+
+
+def same_shape(value: Tensor, like: Tensor) -> Tensor:
     if value.shape != like.shape:
         raise ValueError(f"{tuple(value.shape)} where {tuple(like.shape)} belongs")
     return value
 
 
-def _prefixed(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def prefixed(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}

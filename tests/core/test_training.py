@@ -194,8 +194,8 @@ def test_training_tells_noisy_patches_from_clean_ones() -> None:
     source = PatchSource(smooth, 15)
     trainer = Trainer(Architecture(1, 8), recipe, SyntheticNoise(source, source, recipe))
     progress = steps(trainer, 200)
-    assert np.mean([step.wasserstein for step in progress[-20:]]) > 1.0
-    assert 0.8 < np.mean([step.gradient_norm for step in progress[-20:]]) < 1.5
+    assert np.mean([step.measures["wasserstein"] for step in progress[-20:]]) > 1.0
+    assert 0.8 < np.mean([step.measures["gradient_norm"] for step in progress[-20:]]) < 1.5
     batch = trainer.source.batch(200, seeded(8))
     critic = trainer.trained()
     with torch.no_grad():

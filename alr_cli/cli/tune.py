@@ -1,0 +1,105 @@
+"""`alr tune`: bilevel training for noise of a known kind, with checkpoints that continue exactly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from alr_cli.cli.options import ReportOptions, expand_options
+from alr_cli.cli.report import Report
+from alr_cli.cli.train_options import CriticOptions, DataOptions, RunOptions, parse_sigma_range
+from alr_cli.cli.train_progress import TrainingBar
+from alr_cli.cli.train_session import Session, check_outputs, checkpoint_of, resume
+from alr_cli.cli.tune_options import TuningOptions
+from alr_cli.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from alr_cli.cli.train_data import TrainingData
+    from alr_cli.core.bilevel import Tuner
+    from alr_cli.files.weights import Weights
+
+LEVELS = "0.02:0.22"
+
+
+@expand_options
+def tune(
+    ctx: typer.Context,
+    *,
+    data: DataOptions,
+    tuning: TuningOptions,
+    run: RunOptions,
+    reports: ReportOptions,
+) -> None:
+    """Tune a trained critic until what minimises its energy is the best picture.
+
+    `alr train` needs no pairs; this needs clean pictures and noise of a known kind, white and Gaussian.
+
+    Examples:
+
+      alr tune -w mine.safetensors --clean-dir clean/ -o tuned.safetensors
+      alr tune -w mine.safetensors --clean-dir clean/ --sigma 0.02:0.22 -o tuned.safetensors --resume
+
+    Minimises the logarithm of the mean squared error of x* = arg min E over the critic and lambda(sigma),
+    then fits lambda(sigma) on the validation pictures. A ReLU critic becomes a SiLU critic first.
+    Ctrl-C leaves a checkpoint, and --resume continues from it exactly.
+    """
+    output = Path(run.output)
+    check_outputs(output, run)
+    if data.noisy_dir is not None:
+        raise UsageError("--noisy-dir has no place here: tuning adds noise itself; see alr train")
+    from alr_cli.cli import train_data
+    from alr_cli.files.weights import load_weights
+
+    start = load_weights(tuning.weights)
+    levels = parse_sigma_range(data.sigma or LEVELS)
+    with Report(ctx.obj, reports) as report:
+        pictures = train_data.load(data, CriticOptions(gray=start.channels == 1), report, levels)
+        tuner, description = prepare(start, pictures, data, tuning, run)
+        if run.resume:
+            resume(tuner, description, checkpoint_of(output), report)
+        session = Session(tuner, description, pictures, checkpoint_of(output), run, report)
+        with TrainingBar(report, tuner.iterations) as bar:
+            session.train(bar)
+        session.finish(output)
+
+
+def prepare(
+    start: Weights, pictures: TrainingData, data: DataOptions, options: TuningOptions, run: RunOptions
+) -> tuple[Tuner, dict[str, Any]]:
+    """The tuner at step 0, and what its checkpoint and weights will say of themselves."""
+    from alr_cli.cli.train_data import describe
+    from alr_cli.core import devices
+    from alr_cli.core.bilevel import Tuner, TuningRecipe, smoothed
+    from alr_cli.core.patches import PatchSource
+
+    device = devices.choose(run.device)
+    if run.threads is not None:
+        devices.set_threads(run.threads)
+    smallest = min(min(picture.shape[:2]) for picture in pictures.clean.pictures)
+    if smallest < options.crop:
+        raise InputError(
+            f"{data.clean_dir} holds pictures of only {smallest} pixels: give --crop {smallest} or less, "
+            "or leave them out with --exclude"
+        )
+    recipe = TuningRecipe(
+        iterations=options.iterations,
+        batch_size=options.batch_size,
+        side=options.crop,
+        lr=options.lr,
+        lr_final=options.lr / 10,
+        sigma_low=pictures.levels[0],
+        sigma_high=pictures.levels[1],
+        blurs=options.blurs,
+        bfloat16=devices.precision_name(devices.choose_precision(run.precision, device)) == "bfloat16",
+        seed=options.seed,
+    )
+    critic = smoothed(start.critic)
+    description = {
+        "architecture": critic.architecture.as_dict(),
+        "recipe": {"start": start.name, "start_sha256": start.sha256, **recipe.as_dict()},
+        "data": describe(pictures, data),
+    }
+    source = PatchSource(pictures.clean.pictures, recipe.side)
+    return Tuner(critic, start.lam, recipe, source, device), description

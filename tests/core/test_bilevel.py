@@ -1,0 +1,156 @@
+"""Bilevel tuning: its gradient, its minimisers, its exact resume, its kernels."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from alr_cli.core import bilevel, problems
+from alr_cli.core.bilevel import Tuner, TuningRecipe, random_kernel, smoothed
+from alr_cli.core.critic import Architecture, Critic
+from alr_cli.core.patches import PatchSource
+
+RECIPE = TuningRecipe(iterations=60, batch_size=2, side=20, sigma_low=0.05, sigma_high=0.2, lr=1e-2, ema=0.9)
+
+
+def a_critic(channels: int = 1, activation: str = "silu") -> Critic:
+    architecture = Architecture(channels, width=4, depth=3, activation=activation)  # type: ignore[arg-type]
+    return Critic(architecture, torch.Generator().manual_seed(3))
+
+
+def stripes(channels: int = 1) -> PatchSource:
+    rows = np.arange(64)[:, None, None] // 8 % 2 * np.ones((1, 64, channels))
+    return PatchSource([(0.25 + 0.5 * rows).astype(np.float32)], RECIPE.side)
+
+
+def a_tuner(recipe: TuningRecipe = RECIPE, channels: int = 1) -> Tuner:
+    return Tuner(a_critic(channels), lambda sigma: 0.1 * sigma, recipe, stripes(channels))
+
+
+def gains(tuner: Tuner, steps: int) -> list[float]:
+    return [tuner.step().measures["gain"] for _ in range(steps)]
+
+
+def same(one: dict[str, Tensor], two: dict[str, Tensor]) -> bool:
+    return one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_tuning_makes_the_minimisers_better_pictures(channels: int) -> None:
+    tuner = a_tuner(replace(RECIPE, iterations=160, blurs=0.0, lr=3e-2), channels)
+    measured = gains(tuner, 160)
+    assert np.mean(measured[-32:]) > np.mean(measured[:32]) + 0.5
+
+
+@pytest.mark.parametrize("blurs", [0.0, 0.9])
+@pytest.mark.parametrize("at", [1, 11, 23])
+def test_a_resumed_tuning_is_the_same_bit_for_bit(at: int, blurs: float) -> None:
+    recipe = replace(RECIPE, blurs=blurs, visits=2)
+    whole, first, second = a_tuner(recipe), a_tuner(recipe), a_tuner(recipe)
+    gains(whole, 30)
+    gains(first, at)
+    second.restore_state(first.state())
+    gains(second, 30 - at)
+    assert same(whole.state(), second.state())
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda state: state.pop("step"),
+        lambda state: state.pop("pool.0.x"),
+        lambda state: state.update({"learned.log_lam": torch.zeros(2)}),
+        lambda state: state.update({"average.layers.0.weight": torch.zeros(1)}),
+    ],
+)
+def test_a_state_that_does_not_fit_is_refused(damage: object) -> None:
+    tuner = a_tuner()
+    gains(tuner, 2)
+    state = tuner.state()
+    damage(state)  # type: ignore[operator]
+    with pytest.raises((KeyError, ValueError, RuntimeError)):
+        a_tuner().restore_state(state)
+
+
+def test_the_sensitivity_is_the_directional_derivative_of_the_gradient() -> None:
+    """d/d theta of s^T grad_x R by two values of R, against the second derivative itself."""
+    tuner = a_tuner(replace(RECIPE, blurs=0.0))
+    gains(tuner, 1)
+    case = tuner.pool[0]
+    middle = problems.denoising(case.y, tuner.critic.patch)
+    error = middle.crop(case.x) - case.clean
+    mse = error.square().mean((1, 2, 3))
+    factor = tuner._factor(case).detach()
+    quick = torch.autograd.grad(
+        tuner._sensitivity(case, factor, error, mse), list(tuner.critic.parameters()), allow_unused=True
+    )
+    weight = (0.01 * factor / (mse + bilevel._FLOOR * case.sigma.square())).reshape(-1, 1, 1, 1)
+    gradient = tuner._gradient(case.x.detach().requires_grad_(True), torch.ones(2), create_graph=True)
+    whole = -(weight * error * middle.crop(gradient)).sum() / case.clean.numel()
+    exact = torch.autograd.grad(whole, list(tuner.critic.parameters()), allow_unused=True)
+    for one, two in zip(quick[:-1], exact[:-1], strict=True):  # R's last bias moves no gradient
+        assert one is not None
+        assert two is not None
+        assert float(torch.nn.functional.cosine_similarity(one.flatten(), two.flatten(), dim=0)) > 0.99
+
+
+def test_cases_end_near_the_minimiser_of_their_energy() -> None:
+    tuner = a_tuner(replace(RECIPE, blurs=0.0, visits=40, lr=1e-9))
+    gains(tuner, 60)
+    case = max(tuner.pool, key=lambda each: -int(each.visits))
+    gradient = tuner._gradient(case.x.detach().requires_grad_(True), tuner._factor(case).detach())
+    inner = problems.denoising(case.y, tuner.critic.patch).crop(gradient)
+    data = problems.denoising(case.y, tuner.critic.patch).crop(case.x) - case.y
+    assert float((inner + data).norm() / data.norm()) < 0.05
+
+
+def test_curvature_above_the_ceiling_is_penalised_and_below_it_is_not() -> None:
+    tuner = a_tuner()
+    gains(tuner, 1)
+    case = tuner.pool[0]
+    factor = tuner._factor(case).detach()
+    tuner._measure_curvature(case, 20)
+    measured = tuner.steepness
+    assert measured > 0
+    for ceiling, punished in ((2 * measured, False), (0.5 * measured, True)):
+        tuner.recipe = replace(tuner.recipe, curvature=ceiling)
+        assert (float(tuner._curvature_penalty(case, factor).detach()) > 0) == punished
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_kernels_are_odd_and_sum_to_one(seed: int) -> None:
+    kernel = random_kernel(torch.Generator().manual_seed(seed))
+    assert all(side % 2 == 1 for side in kernel.shape)
+    assert float(kernel.sum()) == pytest.approx(1, abs=1e-5)
+    assert 1 < max(kernel.shape) <= 19
+
+
+def test_the_blurred_crop_is_what_the_deblurring_problem_observes() -> None:
+    kernel = random_kernel(torch.Generator().manual_seed(1))
+    clean = stripes().sample(2, torch.Generator().manual_seed(0))
+    y, inner = bilevel._blur(clean, kernel)
+    problem = problems.deblurring(y, kernel.double().numpy(), 3)
+    x = torch.nn.functional.pad(clean, (2, 2, 2, 2))
+    assert torch.allclose(problem.operator.forward(x), y, atol=1e-5)
+    assert torch.equal(problem.crop(x), inner)
+
+
+@pytest.mark.parametrize("sharpness", [5.0, 20.0, 80.0])
+def test_smoothing_rounds_the_corners_of_a_relu_critic(sharpness: float) -> None:
+    critic = a_critic(3, "relu")
+    x = torch.rand(2, 3, 9, 9, generator=torch.Generator().manual_seed(0))
+    rounded = smoothed(critic, sharpness)
+    assert rounded.architecture.activation == "silu"
+    assert float((rounded(x) - critic(x)).detach().abs().max()) < 3 / sharpness
+    assert smoothed(rounded) is rounded
+
+
+def test_the_learned_lambda_starts_as_that_of_the_critic() -> None:
+    tuner = a_tuner()
+    for sigma in (0.05, 0.08, 0.2):
+        assert tuner.curve(sigma) == pytest.approx(0.1 * sigma, rel=1e-4)
+    tuner = a_tuner(replace(RECIPE, sigma_high=RECIPE.sigma_low))
+    assert math.isfinite(gains(tuner, 2)[-1])
