@@ -9,8 +9,7 @@ from alr_cli.cli.options import FileOptions
 from alr_cli.cli.sources import Source, find_sources, kind_of
 from alr_cli.cli.streams import Streams
 from alr_cli.errors import AlrError, InputError, OutputError, UsageError
-from alr_cli.files.picture import Format
-from alr_cli.files.sniff import HEAD, format_of_name, sniff
+from alr_cli.files.sniff import HEAD, Format, format_of_name, sniff
 
 SUFFIXES: dict[Format, str] = {
     "png": ".png",

@@ -6,8 +6,9 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from alr_cli.files.sniff import Format
+
 Depth = Literal["uint8", "uint16", "float32"]
-Format = Literal["png", "jpeg", "tiff", "webp", "bmp", "pnm"]
 
 FULL: dict[Depth, float] = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
 """The stored number that means 1.0."""
@@ -83,4 +84,5 @@ def to_samples(picture: Picture, depth: Depth) -> NDArray[Any]:
     planes = [picture.pixels] if picture.alpha is None else [picture.pixels, picture.alpha[..., None]]
     if depth != "float32":
         planes = [np.rint(np.clip(plane, 0, 1) * np.float32(FULL[depth])) for plane in planes]
-    return np.concatenate([plane.astype(depth) for plane in planes], axis=-1)
+    joined = np.concatenate([plane.astype(depth) for plane in planes], axis=-1)
+    return np.ascontiguousarray(joined)  # a transposed array stays transposed; encoders need rows

@@ -17,9 +17,9 @@ from alr_cli.errors import InputError, OutputError
 from alr_cli.files import encodable, everyday, png, pnm, tiff
 from alr_cli.files.atomic import read_bytes, shown, write_atomic
 from alr_cli.files.limits import MAX_PIXELS
-from alr_cli.files.picture import Depth, Format, Picture, to_samples
+from alr_cli.files.picture import Depth, Picture, to_samples
 from alr_cli.files.quiet import quiet
-from alr_cli.files.sniff import EXTENSIONS, FORMATS, format_of_name, sniff
+from alr_cli.files.sniff import EXTENSIONS, FORMATS, Format, format_of_name, sniff
 
 __all__ = [
     "EXTENSIONS",

@@ -1,9 +1,11 @@
 """Which format the bytes are, decided by the bytes; whatever is not supported is refused by its name."""
 
 from pathlib import PurePath
+from typing import Literal
 
 from alr_cli.errors import InputError
-from alr_cli.files.picture import Format
+
+Format = Literal["png", "jpeg", "tiff", "webp", "bmp", "pnm"]
 
 EXTENSIONS: dict[str, Format] = {
     ".png": "png",

@@ -261,6 +261,20 @@ def test_restored_pixels_take_the_place_of_the_old_ones() -> None:
         picture.with_pixels(picture.pixels[:-1])
 
 
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("alpha", [False, True])
+def test_arrays_of_any_memory_layout_are_written(format: Format, alpha: bool) -> None:
+    pixels = np.random.default_rng(0).random((12, 20, 3), np.float32)
+    mask = pixels[..., 0].copy() if alpha else None
+    expected = encode(Picture(pixels, "uint8", format, alpha=mask), format, drop_alpha=True)
+    planes = np.ascontiguousarray(pixels.transpose(2, 0, 1)).transpose(1, 2, 0)  # as torch has it
+    every_second = np.repeat(pixels, 2, axis=1)[:, ::2]
+    for layout in (planes, np.asfortranarray(pixels), every_second, pixels[::-1].copy()[::-1]):
+        assert not layout.flags.c_contiguous
+        picture = Picture(layout, "uint8", format, alpha=None if mask is None else np.asfortranarray(mask))
+        assert encode(picture, format, drop_alpha=True) == expected
+
+
 def test_pixels_that_are_not_finite_are_only_written_to_floats() -> None:
     picture = Picture(np.full((2, 2, 1), np.nan, np.float32), "uint8", "png")
     with pytest.raises(OutputError, match="not finite"):
