@@ -34,6 +34,7 @@ def build_restorer(name: str, model: ModelOptions, compute: ComputeOptions) -> "
         tile=compute.tile,
         precision=compute.precision,
         device=compute.device,
+        clip_aware=model.clip_aware,
     )
     return Restorer(load_weights(name), settings)
 

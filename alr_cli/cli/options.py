@@ -215,6 +215,14 @@ class ModelOptions:
             help="Stop when an iteration changes the pixels by less (root mean square).",
         ),
     ] = None
+    clip_aware: Annotated[
+        bool,
+        typer.Option(
+            "--clip-aware/--no-clip-aware",
+            rich_help_panel=RESTORATION,
+            help="Take a pixel at black or white as cut off there: it says only 'at most' or 'at least'.",
+        ),
+    ] = True
 
     def __post_init__(self) -> None:
         if self.lam is not None and self.strength is not None:

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from alr_cli.core import devices, problems
-from alr_cli.core.energy import Energy, SquaredError
+from alr_cli.core.clipping import ClippedGaussian, is_clipped
+from alr_cli.core.energy import DataTerm, Energy, SquaredError
 from alr_cli.core.operators import Boundary
 from alr_cli.core.problems import Problem
 from alr_cli.core.regularizer import LocalRegularizer
@@ -37,6 +38,7 @@ METHOD_OF_HELD: Method = "adam"
 class Settings:
     """How an energy is minimised, and on what.
 
+    clip_aware: take pixels at 0 and 1 as cut off there, where nothing lies beyond (see clipping.py).
     strength: multiplies the fitted lambda.  lam: replaces it.  solver: adam, gd, nmapg or default.
     max_iter, tol: None for the solver's own.  tile: side of the blocks the critic scores at once in pixels,
     None for automatic, 0 for the whole picture.  precision: auto, float32 or bfloat16.  device: auto, cpu,
@@ -51,6 +53,7 @@ class Settings:
     tile: int | None = None
     precision: str = "auto"
     device: str = "auto"
+    clip_aware: bool = True
 
 
 @dataclass(frozen=True)
@@ -205,7 +208,7 @@ class Restorer:
         side = devices.automatic_tile(self._critic, problem.start, self.device) if tile is None else tile
         while True:
             try:
-                solution = self._solve(problem, lam, side, callback)
+                solution = self._solve(problem, sigma, lam, side, callback)
                 break
             except (MemoryError, RuntimeError) as error:
                 smaller = (side or max(problem.start.shape[-2:])) // 2
@@ -231,15 +234,22 @@ class Restorer:
             tile=side,
         )
 
+    def _data(self, y: Tensor, sigma: float) -> DataTerm:
+        if self.settings.clip_aware and sigma > 0 and is_clipped(y):
+            return ClippedGaussian(y, sigma)
+        return SquaredError(y)
+
     def _method(self, problem: Problem) -> Method:
         if self.settings.solver != "default":
             return cast(Method, self.settings.solver)
         return DEFAULT_METHOD if problem.free is None else METHOD_OF_HELD
 
-    def _solve(self, problem: Problem, lam: float, side: int, callback: Callback | None) -> Solution:
+    def _solve(
+        self, problem: Problem, sigma: float, lam: float, side: int, callback: Callback | None
+    ) -> Solution:
         regularizer = LocalRegularizer(self._critic, side, self.precision)
         energy = Energy(
-            problem.operator, SquaredError(problem.y), regularizer, lam, problem.pixels, problem.free
+            problem.operator, self._data(problem.y, sigma), regularizer, lam, problem.pixels, problem.free
         )
         method, chosen = self._method(problem), self.settings.max_iter
         limit = DEFAULT_ITERATIONS[method] if chosen is None else chosen
