@@ -42,13 +42,20 @@ class PatchSource:
         """How many patches there are."""
         return int(self.ends[-1])
 
+    @property
+    def channels(self) -> int:
+        return self.table.shape[1]
+
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
-        """(count, C, p, p) float32, on the pictures' scale, drawn with replacement."""
+        """(count, C, p, p) float32 on [0,1], drawn with replacement."""
         number = torch.randint(len(self), (count,), generator=generator)
         picture = torch.searchsorted(self.ends, number, right=True)
         number = number - torch.where(picture > 0, self.ends[picture - 1], 0)
         columns = self.columns[picture]
-        row, column = number // columns, number % columns
+        return self.take(picture, number // columns, number % columns)
+
+    def take(self, picture: Tensor, row: Tensor, column: Tensor) -> Tensor:
+        """The patches whose first pixels are these, (n,) each -> (n, C, p, p) float32 on [0,1]."""
         rows = (row[:, None] + self.offset) * self.widths[picture][:, None]
         index = (self.starts[picture] + column)[:, None, None] + rows[:, :, None] + self.offset
         patches = self.table[index].permute(0, 3, 1, 2)

@@ -1,0 +1,100 @@
+"""n_c(i) = sigma_c(x_c(i)) g_c(i), g Gaussian with E g_a(i) g_b(i + d) = rho_ab(d): noise as cameras make it
+
+sigma_c depends on the brightness (the photons' noise, bent by the tone curve), and g is correlated between
+neighbours (demosaicking, in-camera filtering, JPEG) and between channels (colour matrices). White noise of
+one level is the special case of constant sigma and rho = 1 at lag 0 alone.
+
+Everything is an array of NumPy; `noise_estimation` finds a model in pictures, `noise_field` draws from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+KNOTS = 17  # brightnesses at which sigma_c is known: 0, 1/16, ... 1
+LAGS = 8  # rho_ab is known for 0 to 7 pixels in each direction
+
+
+@dataclass(frozen=True)
+class NoiseModel:
+    """sigma: (C, K) >= 0 at K brightnesses evenly from 0 to 1.  correlation: (C, C, L, L), rho_ab(dy, dx)
+    for lags from 0, the same for negative ones; rho_aa(0, 0) = 1.  Raises ValueError for anything else."""
+
+    sigma: Floats
+    correlation: Floats
+
+    def __post_init__(self) -> None:
+        channels, knots = self.sigma.shape
+        lags = self.correlation.shape[-1]
+        if knots < 2 or not 1 <= lags <= 64 or self.correlation.shape != (channels, channels, lags, lags):
+            raise ValueError("a noise model needs sigma (C, K) and a correlation (C, C, L, L)")
+        if not (np.isfinite(self.sigma).all() and (self.sigma >= 0).all()):
+            raise ValueError("the noise levels must be finite and not negative")
+        if not (np.abs(self.correlation) <= 1 + 1e-6).all():
+            raise ValueError("the correlations must be finite and at most 1")
+        if not np.allclose(self.correlation[..., 0, 0].diagonal(), 1, atol=1e-6):
+            raise ValueError("the correlation of a channel with itself must be 1")
+
+    @property
+    def channels(self) -> int:
+        return len(self.sigma)
+
+    @property
+    def brightness(self) -> Floats:
+        """(K,), where sigma is known."""
+        return np.linspace(0.0, 1.0, self.sigma.shape[1])
+
+    def sigma_at(self, pixels: NDArray[np.floating]) -> Floats:
+        """sigma_c of each pixel (H, W, C) of a picture without noise, or smoothed."""
+        planes = [
+            np.interp(pixels[..., channel], self.brightness, levels)
+            for channel, levels in enumerate(self.sigma)
+        ]
+        return np.stack(planes, axis=-1)
+
+    def level(self, pixels: NDArray[np.floating]) -> float:
+        """The root mean square of sigma over the pixels and channels of a picture (H, W, C)."""
+        return float(np.sqrt(np.mean(self.sigma_at(pixels) ** 2)))
+
+    @property
+    def nominal(self) -> float:
+        """Its strength in one number: the root mean square of sigma over middle brightnesses and channels."""
+        middle = (self.brightness >= 0.1) & (self.brightness <= 0.9)
+        return float(np.sqrt(np.mean(self.sigma[:, middle] ** 2)))
+
+    def scaled(self, factor: float) -> NoiseModel:
+        """The same noise, `factor` times as strong."""
+        return NoiseModel(self.sigma * factor, self.correlation)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able, in four digits."""
+        return {
+            "sigma": [[float(f"{value:.4g}") for value in levels] for levels in self.sigma],
+            "correlation": np.round(self.correlation, 4).tolist(),
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> NoiseModel:
+        """The inverse of `as_dict`. Raises KeyError, TypeError or ValueError."""
+        return cls(np.array(values["sigma"], np.float64), np.array(values["correlation"], np.float64))
+
+    @classmethod
+    def white(cls, sigma: float, channels: int) -> NoiseModel:
+        """Noise of one level, without any correlation."""
+        correlation = np.zeros((channels, channels, LAGS, LAGS))
+        correlation[..., 0, 0] = np.eye(channels)
+        return cls(np.full((channels, KNOTS), float(sigma)), correlation)
+
+
+def pooled(models: Sequence[NoiseModel]) -> NoiseModel:
+    """What several pictures of the same kind have in common: the mean of variances and correlations."""
+    variance = np.mean([model.sigma**2 for model in models], axis=0)
+    correlation = np.mean([model.correlation for model in models], axis=0)
+    return NoiseModel(np.sqrt(variance), correlation)
