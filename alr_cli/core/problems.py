@@ -23,6 +23,7 @@ class Problem:
 
     operator: A, from the extended unknown to y.  y: (B, C, H', W').  start: the extended unknown to begin
     with.  frame: (H, W) of the picture asked for.  free: 1 where the unknown may move, None for everywhere.
+    blurred: A hides what only many steps bring back.
     """
 
     operator: LinearOperator
@@ -30,6 +31,7 @@ class Problem:
     start: Tensor
     frame: tuple[int, int]
     free: Tensor | None = None
+    blurred: bool = False
 
     @property
     def pixels(self) -> int:
@@ -57,7 +59,7 @@ def deblurring(y: Tensor, kernel: np.ndarray, patch: int, boundary: Boundary = "
     else:
         start, shape = extend(y, patch - 1), _shape(y)
     operator = Compose(Convolution(kernel, shape, boundary), Crop(_shape(start), patch - 1))
-    return Problem(operator, y, start, _shape(y))
+    return Problem(operator, y, start, _shape(y), blurred=True)
 
 
 def inpainting(y: Tensor, missing: Tensor, patch: int, exact: bool = False) -> Problem:

@@ -1,0 +1,52 @@
+"""The symmetries of the square, and a regularizer seen from all of them."""
+
+import pytest
+import torch
+
+from alr_cli.core.regularizer import LocalRegularizer
+from alr_cli.core.symmetry import Turning, turned, turned_back
+from tests.core.toys import a_critic, seeded
+
+SIDES = range(8)
+
+
+def picture(height: int = 9, width: int = 12) -> torch.Tensor:
+    return torch.rand(2, 1, height, width, generator=seeded(3), dtype=torch.float64)
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_turning_back_undoes_turning(side: int) -> None:
+    x = picture()
+    assert torch.equal(turned_back(turned(x, side), side), x)
+
+
+def test_the_eight_sides_are_all_different() -> None:
+    x = picture(7, 7)
+    sides = [turned(x, side) for side in SIDES]
+    assert all(not torch.equal(sides[i], sides[j]) for i in SIDES for j in range(i))
+
+
+def test_eight_evaluations_see_every_side_once_and_average_to_the_symmetric_mean() -> None:
+    regularizer = LocalRegularizer(a_critic(1).double())
+    x = picture(20, 23)
+    turning = Turning(regularizer)
+    seen = [turning.value_and_grad(x) for _ in SIDES]
+    expected = [regularizer.value_and_grad(turned(x, side)) for side in SIDES]
+    assert torch.allclose(sum(v for v, _ in seen), sum(v for v, _ in expected))  # type: ignore[arg-type]
+    mean = sum(turned_back(g, side) for side, (_, g) in zip(SIDES, expected, strict=True))
+    assert torch.allclose(sum(g for _, g in seen), mean)  # type: ignore[arg-type]
+
+
+def test_the_gradient_is_that_of_the_side_seen() -> None:
+    turning = Turning(LocalRegularizer(a_critic(1).double()))
+    x, step = picture(20, 23), 1e-6
+    direction = torch.randn(x.shape, generator=seeded(5), dtype=torch.float64)
+    for _ in SIDES:
+        start = turning._evaluations
+        _, gradient = turning.value_and_grad(x)
+        values = []
+        for sign in (1, -1):
+            turning._evaluations = start
+            values.append(turning.value_and_grad(x + sign * step * direction)[0])
+        slope = (values[0] - values[1]) / (2 * step)
+        assert torch.allclose(slope, (gradient * direction).sum(dim=(1, 2, 3)), rtol=1e-4, atol=1e-9)
