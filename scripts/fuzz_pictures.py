@@ -3,11 +3,13 @@
     python scripts/fuzz_pictures.py --count 5000 --seed 0
 
 Valid files of every format are made in memory, then cut, flipped, spliced, given absurd headers and (PNG)
-right checksums again. Workers decode them and encode what decoded. Reported is every mutant that ends in
-another error, a crash, words on stderr, more than 2 s or more than 1 GB. `--only N` repeats mutant N.
+right checksums again. Workers decode them and encode what decoded; with --command they take them through
+all of `alr denoise`. Reported is every mutant that ends in another error, another exit code than 0 or 3, a
+crash, words on stderr, more than 2 s or more than 1 GB. `--only N` repeats mutant N.
 """
 
 import argparse
+import io
 import json
 import os
 import signal
@@ -18,6 +20,7 @@ import tempfile
 import time
 import zlib
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +28,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from alr_cli.cli.app import run as alr
+from alr_cli.cli.streams import Streams
 from alr_cli.errors import InputError, OutputError
 from alr_cli.files.pictures import decode, encode
 from tests.files.seeds import seed_files
@@ -147,19 +152,31 @@ def outcome(data: bytes, number: int) -> str:
     return "decoded"
 
 
-def work(seed: int, numbers: range) -> None:
+def outcome_of_command(data: bytes, number: int) -> str:
+    """The same of `alr denoise`, from stdin to a TIFF, which holds all that can be read: exit code 0 or 3."""
+    stderr = io.StringIO()
+    streams = Streams(io.BytesIO(data), io.BytesIO(), stderr)
+    page = [] if number % 5 else ["--page", "2"]
+    code = alr(["denoise", "-", "-o", "-", "-f", "tiff", "--sigma", "0", "-q", *page], streams)
+    said = stderr.getvalue()
+    if code not in (0, 3) or said.count("\n") != (code == 3) or "Traceback" in said:
+        return f"exit {code}: {said[:300]}"
+    return "InputError" if code else "decoded"
+
+
+def work(seed: int, numbers: range, examine: Callable[[bytes, int], str]) -> None:
     """In a worker process: one JSON line before and one after each mutant."""
     import resource
 
     files = seed_files()
-    decode(files["png-rgb"])  # loads the codecs before memory is counted
+    examine(files["png-rgb"], 1)  # loads the codecs before memory is counted
     resource.setrlimit(resource.RLIMIT_AS, (4 * BYTES, 4 * BYTES))
     for number in numbers:
         how, data = mutant(seed, number, files)
         _say({"number": number, "how": how})
         said, counted, start = os.fstat(2).st_size, _reset_peak(), time.perf_counter()
         signal.alarm(PATIENCE)  # its default action ends the process, also inside a decoder
-        result = outcome(data, number)
+        result = examine(data, number)
         signal.alarm(0)
         seconds = time.perf_counter() - start
         if os.fstat(2).st_size != said:
@@ -211,16 +228,20 @@ class Report:
                 self.failed.append(number)
 
 
-def run(seed: int, numbers: range) -> Report:
-    """All mutants in worker processes; one that crashes or hangs costs its mutant, and the next goes on."""
+def run(seed: int, numbers: range, *, command: bool = False) -> Report:
+    """All mutants in worker processes; one that crashes or hangs costs its mutant, and the next goes on.
+
+    command: through `alr denoise`, not the codecs alone.
+    """
     report = Report()
     env = os.environ | {"MALLOC_PERTURB_": "165"}  # memory that was never written reads as garbage, not zeros
     while numbers:
         which = ["--worker", f"{numbers.start}:{numbers.stop}", "--seed", str(seed)]
+        which += ["--command"] * command
         with tempfile.TemporaryFile("w+") as errors:
-            command = [sys.executable, __file__, *which]
+            worker = [sys.executable, __file__, *which]
             done = subprocess.run(
-                command, stdout=subprocess.PIPE, stderr=errors, text=True, env=env, check=False
+                worker, stdout=subprocess.PIPE, stderr=errors, text=True, env=env, check=False
             )
             errors.seek(0)
             said = errors.read()[-300:]
@@ -242,19 +263,21 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=5000, help="how many mutants")
     parser.add_argument("--seed", type=int, default=0, help="which mutants")
     parser.add_argument("--only", type=int, help="number of a single mutant to repeat")
+    parser.add_argument("--command", action="store_true", help="through alr denoise, not the codecs alone")
     parser.add_argument("--save", type=Path, help="folder for the bytes of the failures")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    examine = outcome_of_command if options.command else outcome
     if options.worker:
-        work(options.seed, range(*(int(each) for each in options.worker.split(":"))))
+        work(options.seed, range(*(int(each) for each in options.worker.split(":"))), examine)
         return 0
     files = seed_files()
     if options.only is not None:
         how, data = mutant(options.seed, options.only, files)
-        sys.stdout.write(f"{how}, {len(data)} bytes: {outcome(data, options.only)}\n")
+        sys.stdout.write(f"{how}, {len(data)} bytes: {examine(data, options.only)}\n")
         return 0
     start = time.perf_counter()
-    report = run(options.seed, range(options.count))
+    report = run(options.seed, range(options.count), command=options.command)
     for number in report.failed if options.save else ():
         options.save.mkdir(parents=True, exist_ok=True)
         (options.save / f"{options.seed}-{number}").write_bytes(mutant(options.seed, number, files)[1])

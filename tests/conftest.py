@@ -77,6 +77,30 @@ def alr_process(gray_critic: Path) -> Alr:
     return run_there
 
 
+Shell = Callable[..., "subprocess.CompletedProcess[bytes]"]
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`alr` as an executable file: the package of this checkout."""
+    path = tmp_path_factory.mktemp("bin") / "alr"
+    path.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m alr_cli "$@"\n')
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def shell(gray_critic: Path, program: Path) -> Shell:
+    """Run a script in bash, `alr` on the PATH, with tiny weights: shell("alr ... | ...", folder, TERM="")."""
+
+    def run_in_bash(script: str, folder: Path, **env: str) -> "subprocess.CompletedProcess[bytes]":
+        variables = environment(gray_critic) | {"PATH": f"{program.parent}:{os.environ['PATH']}"} | env
+        command = ["bash", "-c", f"set -o pipefail; {script}"]
+        return subprocess.run(command, cwd=folder, env=variables, capture_output=True, timeout=60)
+
+    return run_in_bash
+
+
 def environment(weights: Path) -> dict[str, str]:
     """For processes: one thread each, tiny weights, the package of this checkout."""
     root = str(Path(__file__).parent.parent)
@@ -142,3 +166,12 @@ def write_picture(path: Path, pixels: np.ndarray, depth: str = "uint8", **carrie
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(encode(Picture(pixels, depth, kind, **carried), kind))  # type: ignore[arg-type]
     return path
+
+
+@pytest.fixture
+def benchmark_alone(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache folder of the test's own, and no LPIPS, whatever is installed."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("ALR_CACHE", str(folder))
+    monkeypatch.setattr("alr_cli.bench.lpips.available", lambda: False)
+    return folder

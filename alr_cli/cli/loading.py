@@ -60,7 +60,9 @@ class Loader:
         estimate = _estimate(prepared)
         sigma = estimate if self.sigma is None else self.sigma
         if sigma is None:
-            raise UsageError(f"the noise of {job.source} cannot be estimated: give --sigma")
+            raise UsageError(
+                f"the noise of {job.source} cannot be estimated from so few pixels: give --sigma"
+            )
         notes = (*prepared.picture.notes, *losses, *prepared.notes)
         if self.sigma is None:
             notes += (f"sigma {sigma:.3g} (estimated)",)

@@ -2,9 +2,11 @@
 
 import inspect
 import re
+import shlex
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -99,6 +101,31 @@ def test_every_option_of_every_command_is_described_and_shown(name: str, command
             assert described.help.split()[0] in shown
             for flag in getattr(described, "param_decls", None) or ():
                 assert flag in shown
+
+
+def examples() -> list[list[str]]:
+    """The commands on pictures that help and README show, as words."""
+    readme = (Path(__file__).parent.parent.parent / "README.md").read_text()
+    texts = [readme, *(inspect.getdoc(command) or "" for _, command in COMMANDS)]
+    lines = [line for text in texts for line in text.splitlines()]
+    stages = [
+        shlex.split(stage.partition(" > ")[0], comments=True)
+        for line in lines
+        for stage in line.split(" | ")
+        if re.match(rf" *alr ({'|'.join((*RESTORING, 'info', 'weights'))})\b", stage)
+    ]
+    return [words[1:] for words in stages]
+
+
+def test_every_example_is_understood(alr: Alr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In an empty folder: what is said to be wrong is the file that is missing, not the command."""
+    monkeypatch.chdir(tmp_path)
+    found = examples()
+    assert len(found) > 15
+    for words in found:
+        result = alr(*words)
+        assert result.code in (0, 3), (words, result.stderr)
+        assert (result.code == 0) == (words[0] == "weights" or words[:2] == ["info", "color-paper"]), words
 
 
 def test_environment_variables_are_named_in_the_help(help_of) -> None:  # type: ignore[no-untyped-def]

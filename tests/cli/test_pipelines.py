@@ -1,83 +1,79 @@
-"""The ways `alr` is put together with other tools in a shell."""
+"""The ways `alr` is put together with other tools in a shell; the commands are those of the README."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from alr_cli.files.pictures import read_picture
-from tests.cli.test_streams import CHEAP, shell
-from tests.conftest import scene, write_picture
+from tests.conftest import Shell, scene, write_picture
 
-
-def test_a_picture_through_stdin_and_stdout_keeps_format_and_depth(picture: Path, gray_critic: Path) -> None:
-    done = shell(f"cat a.png | alr denoise - --sigma 0.1 {CHEAP} > out.png", picture.parent, gray_critic)
-    assert done.returncode == 0
-    out = read_picture(picture.with_name("out.png"))
-    assert (out.format, out.depth, out.shape) == ("png", "uint8", (24, 32, 3))
-
-
-def test_two_stages_lose_nothing_between_them(picture: Path, gray_critic: Path) -> None:
-    script = f"""
-        alr denoise a.png --sigma 25/255 {CHEAP} | tee between.png |
-        alr deblur - --kernel gaussian:7:3 -o out.tif {CHEAP}
-    """
-    done = shell(script, picture.parent, gray_critic)
-    assert done.returncode == 0, done.stderr
-    between, out = (read_picture(picture.with_name(name)) for name in ("between.png", "out.tif"))
-    assert (between.format, between.depth) == ("png", "uint16")
-    assert (out.format, out.depth, out.shape) == ("tiff", "uint16", (24, 32, 3))
-
-
-def test_a_failing_stage_makes_the_next_one_fail_and_write_nothing(picture: Path, gray_critic: Path) -> None:
-    script = "alr denoise gone.png | alr deblur - --kernel box:3 -o out.png"
-    done = shell(script, picture.parent, gray_critic)
-    assert done.returncode == 3
-    assert done.stderr.count(b"error: ") == 2
-    assert not picture.with_name("out.png").exists()
+AWKWARD = ("a b", "c'd", "e\nf")
 
 
 @pytest.fixture
-def frames(tmp_path: Path) -> Path:
-    for name in ("a b", "c'd", "e\nf"):
-        write_picture(tmp_path / f"frames/{name}.png", scene(16, 16))
+def place(tmp_path: Path) -> Path:
+    """in.png, and frames/ with names that trouble shells."""
+    write_picture(tmp_path / "in.png", scene(12, 16))
+    for name in AWKWARD:
+        write_picture(tmp_path / f"frames/{name}.png", scene(12, 16))
     return tmp_path
 
 
-def test_find_and_xargs(frames: Path, gray_critic: Path) -> None:
-    script = f"""
-        cd frames
-        find . -name '*.png' -print0 | xargs -0 bash -c 'alr denoise -o clean/ --sigma 0.1 {CHEAP} "$@"' alr
-    """
-    assert shell(script, frames, gray_critic).returncode == 0
-    assert len(list((frames / "frames/clean").glob("*.png"))) == 3
+def test_a_picture_through_stdin_and_stdout_keeps_format_and_depth(place: Path, shell: Shell) -> None:
+    done = shell("cat in.png | alr denoise - --sigma 0.1 > out.png", place)
+    assert done.returncode == 0, done.stderr
+    out = read_picture(place / "out.png")
+    assert (out.format, out.depth, out.shape) == ("png", "uint8", (12, 16, 3))
+    assert not np.array_equal(out.pixels, read_picture(place / "in.png").pixels)
 
 
-def test_a_loop_over_names_does_not_swallow_the_list(frames: Path, gray_critic: Path) -> None:
-    script = f"""
-        printf '%s\\n' "frames/a b.png" "frames/c'd.png" > list
-        while read f; do alr denoise "$f" -o out/ --sigma 0.1 {CHEAP}; done < list
-    """
-    assert shell(script, frames, gray_critic).returncode == 0
-    assert sorted(path.name for path in (frames / "out").iterdir()) == ["a b.png", "c'd.png"]
+def test_two_stages_lose_nothing_between_them(place: Path, shell: Shell) -> None:
+    done = shell(
+        "alr denoise in.png --sigma 25/255 | tee between.png | alr deblur - --kernel gaussian:7:3 -o out.tif",
+        place,
+    )
+    assert done.returncode == 0, done.stderr
+    between, out = (read_picture(place / name) for name in ("between.png", "out.tif"))
+    assert (between.format, between.depth) == ("png", "uint16")
+    assert (out.format, out.depth, out.shape) == ("tiff", "uint16", (12, 16, 3))
+    assert not np.array_equal(out.pixels, between.pixels)
 
 
-def test_json_lines_are_read_by_another_program(frames: Path, gray_critic: Path) -> None:
-    script = f"""
-        alr denoise frames/ -o out/ --sigma 0.1 --json --reference frames {CHEAP} |
-        python3 -c 'import json, sys; print(json.dumps([json.loads(line)["psnr"] for line in sys.stdin]))'
-    """
-    done = shell(script, frames, gray_critic)
-    assert done.returncode == 0
+def test_a_failing_stage_makes_the_next_one_fail_and_write_nothing(place: Path, shell: Shell) -> None:
+    done = shell("alr denoise gone.png | alr deblur - --kernel box:3 -o out.png", place)
+    assert done.returncode == 3
+    assert done.stderr.count(b"error: ") == 2
+    assert not (place / "out.png").exists()
+
+
+def test_find_and_xargs(place: Path, shell: Shell) -> None:
+    script = "find . -name '*.png' -print0 | xargs -0 alr denoise -o clean/ --sigma 0.1"
+    done = shell(script, place / "frames")
+    assert done.returncode == 0, done.stderr
+    assert {path.stem for path in (place / "frames/clean").iterdir()} == set(AWKWARD)
+
+
+def test_a_loop_over_names_does_not_swallow_the_list(place: Path, shell: Shell) -> None:
+    (place / "list").write_text("frames/a b.png\nframes/c'd.png\n")
+    done = shell('while read f; do alr denoise "$f" -o out/; done < list', place)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in (place / "out").iterdir()) == ["a b.png", "c'd.png"]
+
+
+def test_json_lines_are_read_by_another_program(place: Path, shell: Shell) -> None:
+    read = "import json, sys; print([json.loads(line)['psnr'] for line in sys.stdin])"
+    script = f'alr denoise frames/ -o out/ --json --reference frames | "{sys.executable}" -c "{read}"'
+    done = shell(script, place)
+    assert done.returncode == 0, done.stderr
     psnr = json.loads(done.stdout)
     assert len(psnr) == 3
     assert np.isfinite(psnr).all()
 
 
-def test_process_substitution_and_devices_are_read_and_written_directly(
-    picture: Path, gray_critic: Path
-) -> None:
-    done = shell(f"alr denoise <(cat a.png) -o /dev/null {CHEAP}", picture.parent, gray_critic)
-    assert (done.returncode, done.stdout) == (0, b"")
+def test_process_substitution_and_devices_are_read_and_written_directly(place: Path, shell: Shell) -> None:
+    done = shell("alr denoise <(cat in.png) -o /dev/null", place)
+    assert (done.returncode, done.stdout) == (0, b""), done.stderr
     assert Path("/dev/null").is_char_device()

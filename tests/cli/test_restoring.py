@@ -123,7 +123,7 @@ def test_gray_pictures_take_gray_weights_and_colour_pictures_colour_weights(
     gray, colour = (write_picture(tmp_path / f"{c}.png", scene(16, 16, c)) for c in (1, 3))
     result = alr("denoise", gray, colour, "-o", f"{tmp_path}/out/", "--json", *FAST)
     assert [line["shape"] for line in result.lines()] == [[16, 16, 1], [16, 16, 3]]
-    assert loads == ["gray-paper", "color-paper"]
+    assert loads == ["gray-paper", "color-unpaired"]
 
 
 def test_colour_weights_are_refused_for_a_gray_picture_alone(
@@ -209,6 +209,22 @@ def test_flags_win_over_the_environment_and_the_environment_over_defaults(
     monkeypatch.setenv("ALR_WEIGHTS", "no-such-weights")
     assert alr(*command, "--device", "cpu").code == 5
     assert alr(*command, "--device", "cpu", "-w", tiny_weights).code == 0
+
+
+def test_threads_come_from_the_flag_or_the_environment(
+    alr: Alr, picture: Path, tiny_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from alr_cli.core import devices
+
+    asked: list[int] = []
+    monkeypatch.setattr(devices, "set_threads", asked.append)
+    for environment, flags in ((None, ()), ("2", ()), ("2", ("--threads", "1"))):
+        if environment is not None:
+            monkeypatch.setenv("ALR_THREADS", environment)
+        assert alr("denoise", picture, *flags, *FAST).code == 0
+    assert asked == [2, 1]
+    monkeypatch.setenv("ALR_THREADS", "none")
+    assert alr("denoise", picture).code == 2
 
 
 def test_sigma_is_estimated_unless_given_and_that_is_said(

@@ -36,6 +36,13 @@ def test_damaged_files_end_in_a_picture_or_a_sentence() -> None:
     assert sum(report.outcomes.values()) == 150
 
 
+def test_damaged_files_end_the_command_with_0_or_3() -> None:
+    report = run(seed=1, numbers=range(60), command=True)
+    assert report.failures == []
+    assert report.outcomes["decoded"] > 5
+    assert report.outcomes["decoded"] + report.outcomes["InputError"] == 60
+
+
 def test_a_mutant_is_known_by_its_seed_and_number() -> None:
     files = seed_files()
     assert mutant(0, 7, files) == mutant(0, 7, files)
