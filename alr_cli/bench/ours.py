@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
 
 from alr_cli.bench.degradations import Observation, Pixels
-from alr_cli.core.restore import Restorer, Step
+from alr_cli.core.restore import Restorer
 
 
-def restore(
-    restorer: Restorer, observation: Observation, callback: Callable[[Step], None] | None = None
-) -> Pixels:
+def restore(restorer: Restorer, observation: Observation) -> Pixels:
     """(H, W, C), not clamped; the restorer knows A and sigma, as every method does."""
     y, sigma = observation.pixels, observation.sigma
     if observation.kernel is not None:
         boundary = observation.setting.boundary
         assert boundary is not None
-        return restorer.deblur(y, observation.kernel, sigma, boundary, callback).pixels
+        return restorer.deblur(y, observation.kernel, sigma, boundary).pixels
     if observation.missing is not None:
-        return restorer.inpaint(y, observation.missing, sigma, callback).pixels
-    return restorer.denoise(y, sigma, callback).pixels
+        return restorer.inpaint(y, observation.missing, sigma).pixels
+    return restorer.denoise(y, sigma).pixels
+
+
+def dependencies(restorer: Restorer) -> list[Any]:
+    """What the result depends on beside the code: tensors, lambda(sigma), settings, arithmetic. Tiles change
+    nothing but rounding."""
+    weights, settings = restorer.weights, asdict(restorer.settings)
+    for free in ("tile", "device", "precision"):
+        del settings[free]
+    curve = {key: weights.metadata.get(key) for key in ("lam", "sigma_range", "architecture")}
+    return [weights.sha256, curve, settings, str(restorer.precision), restorer.device.type]

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
+
+import numpy as np
 
 from alr_cli.bench.baselines import Restore
-from alr_cli.bench.degradations import Pixels, observe
-from alr_cli.bench.scores import Score, judge
+from alr_cli.bench.cache import Cache
+from alr_cli.bench.degradations import Observation, Pixels, observe
+from alr_cli.bench.scores import Distance, Metrics, Score, judge
 from alr_cli.bench.settings import OBSERVED, Setting
+from alr_cli.bench.versions import key_of
+from alr_cli.files.pictures import Picture, decode, encode
 
 
 @dataclass(frozen=True)
@@ -20,12 +25,23 @@ class Clean:
 
 
 @dataclass(frozen=True)
+class Contender:
+    """A method ready to be timed, its weights loaded. restore: None leaves the observation as it is.
+    identity: everything that what it gives depends on but the observation, see versions.py."""
+
+    restore: Restore | None
+    identity: str
+
+
+@dataclass(frozen=True)
 class Done:
-    """One restoration and its score; clean and estimate (H, W, C), the estimate not clamped."""
+    """One restoration and its score. clean: (H, W, C).  estimate: like it, not clamped, in 8 bits where it
+    was kept from before, None where nobody asked for it.  cached: nothing was computed."""
 
     score: Score
     clean: Pixels
-    estimate: Pixels
+    estimate: Pixels | None
+    cached: bool
 
 
 @dataclass(frozen=True)
@@ -41,12 +57,15 @@ class Failure:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What to do. methods: names, for each setting.  method_for: (name, channels) -> the method, ready to be
-    timed: weights are loaded by then."""
+    """What to do. methods: names, for each setting.  contender: (name, channels) -> who it is.  cache: what
+    was done before.  pictures_wanted: the estimates, not their scores alone.  perceptual: LPIPS, or None."""
 
     pictures: Sequence[Clean]
     methods: dict[Setting, tuple[str, ...]]
-    method_for: Callable[[str, int], Restore]
+    contender: Callable[[str, int], Contender]
+    cache: Cache
+    pictures_wanted: bool = False
+    perceptual: Distance | None = None
 
     @property
     def results(self) -> int:
@@ -74,9 +93,37 @@ class Benchmark:
             return
         for method in (OBSERVED, *methods):
             try:
-                restore = None if method == OBSERVED else self.method_for(method, clean.shape[2])
-                score, estimate = judge(name, observation, method, restore)
+                metrics, estimate, cached = self._result(method, observation)
             except Exception as error:  # noqa: BLE001 - nor does one method stop the others
                 yield Failure(name, setting, method, error, 1)
             else:
-                yield Done(score, observation.clean, estimate)
+                yield Done(Score(name, setting, method, metrics), observation.clean, estimate, cached)
+
+    def _result(self, method: str, observation: Observation) -> tuple[Metrics, Pixels | None, bool]:
+        channels = observation.clean.shape[2]
+        who = Contender(None, OBSERVED) if method == OBSERVED else self.contender(method, channels)
+        key = key_of(observation, who.identity, self.perceptual is not None)
+        metrics = self._remembered(key)
+        if metrics is not None:
+            if method == OBSERVED or not self.pictures_wanted:
+                return metrics, observation.pixels if method == OBSERVED else None, True
+            stored = self.cache.picture(key)
+            if stored is not None:
+                return metrics, decode(stored, key).pixels, True
+        metrics, estimate = judge(observation, who.restore, self.perceptual)
+        wanted = self.pictures_wanted and method != OBSERVED
+        self.cache.keep(key, asdict(metrics), encoded(estimate) if wanted else None)
+        return metrics, estimate, False
+
+    def _remembered(self, key: str) -> Metrics | None:
+        """What is in the cache, if it is what this version writes."""
+        stored = self.cache.scores(key)
+        if stored is None or set(stored) != {field.name for field in fields(Metrics)}:
+            return None
+        return Metrics(**stored)
+
+
+def encoded(pixels: Pixels) -> bytes:
+    """(H, W, C) -> an 8-bit PNG; what is outside [0,1] is clamped."""
+    picture = Picture(np.ascontiguousarray(np.clip(pixels, 0, 1), np.float32), "uint8", "png")
+    return encode(picture, "png")

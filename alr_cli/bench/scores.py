@@ -1,39 +1,43 @@
-"""One restoration judged, and the means of many: PSNR, SSIM and seconds of (picture, setting, method)"""
+"""One restoration judged, and the means of many: PSNR, SSIM, LPIPS, seconds of (picture, setting, method)"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from alr_cli.bench.degradations import Observation, Pixels
 from alr_cli.bench.metrics import psnr, ssim
 from alr_cli.bench.settings import Setting
 
+Distance = Callable[[Pixels, Pixels], float | None]
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """psnr: dB, None if the estimate is the truth.  ssim: None for tiny pictures.  lpips: None for tiny
+    pictures, and where its package is missing.  seconds: None where nothing was computed."""
+
+    psnr: float | None
+    ssim: float | None
+    lpips: float | None
+    seconds: float | None
+
 
 @dataclass(frozen=True)
 class Score:
-    """psnr: dB, None if the estimate is the truth.  ssim: None for tiny pictures.  seconds: None where
-    nothing was computed."""
+    """What became of one picture. method: the name it goes by in tables."""
 
     picture: str
     setting: Setting
     method: str
-    psnr: float | None
-    ssim: float | None
-    seconds: float | None
+    metrics: Metrics
 
     def as_dict(self) -> dict[str, Any]:
         """Flat, for a line of JSON."""
-        return {
-            "picture": self.picture,
-            **self.setting.as_dict(),
-            "method": self.method,
-            "psnr": self.psnr,
-            "ssim": self.ssim,
-            "seconds": self.seconds,
-        }
+        named = {"picture": self.picture, **self.setting.as_dict(), "method": self.method}
+        return named | asdict(self.metrics)
 
 
 @dataclass(frozen=True)
@@ -42,54 +46,48 @@ class Mean:
 
     setting: Setting
     method: str
-    psnr: float | None
-    ssim: float | None
-    seconds: float | None
+    metrics: Metrics
     pictures: int
 
     def as_dict(self) -> dict[str, Any]:
         """Flat, for a line of JSON or CSV."""
-        return {
-            **self.setting.as_dict(),
-            "method": self.method,
-            "psnr": self.psnr,
-            "ssim": self.ssim,
-            "seconds": self.seconds,
-            "pictures": self.pictures,
-        }
+        named = {**self.setting.as_dict(), "method": self.method}
+        return named | asdict(self.metrics) | {"pictures": self.pictures}
 
 
 def judge(
-    picture: str, observation: Observation, method: str, restore: Callable[[Observation], Pixels] | None
-) -> tuple[Score, Pixels]:
-    """Restore, time and score; returns the estimate, too. restore: None judges the observation itself."""
+    observation: Observation,
+    restore: Callable[[Observation], Pixels] | None,
+    perceptual: Distance | None = None,
+) -> tuple[Metrics, Pixels]:
+    """Restore, time and measure; returns the estimate, too. restore: None judges the observation itself.
+    perceptual: LPIPS, where there is one."""
     estimate, seconds = observation.pixels, None
     if restore is not None:
         started = time.perf_counter()
         estimate = restore(observation)
         seconds = time.perf_counter() - started
     clean = observation.clean
-    score = Score(picture, observation.setting, method, psnr(clean, estimate), ssim(clean, estimate), seconds)
-    return score, estimate
+    distance = None if perceptual is None else perceptual(clean, estimate)
+    return Metrics(psnr(clean, estimate), ssim(clean, estimate), distance, seconds), estimate
 
 
 def means(scores: Iterable[Score]) -> list[Mean]:
     """One for each setting and method, settings and methods in the order in which they first came."""
-    groups: dict[Setting, dict[str, list[Score]]] = {}
+    groups: dict[Setting, dict[str, list[Metrics]]] = {}
     for score in scores:
-        groups.setdefault(score.setting, {}).setdefault(score.method, []).append(score)
+        groups.setdefault(score.setting, {}).setdefault(score.method, []).append(score.metrics)
     return [
-        Mean(
-            setting,
-            method,
-            _mean([score.psnr for score in group]),
-            _mean([score.ssim for score in group]),
-            _mean([score.seconds for score in group]),
-            len(group),
-        )
+        Mean(setting, method, mean_of(group), len(group))
         for setting, methods in groups.items()
         for method, group in methods.items()
     ]
+
+
+def mean_of(group: Sequence[Metrics]) -> Metrics:
+    """Of each metric, over those that have it."""
+    columns = zip(*((each.psnr, each.ssim, each.lpips, each.seconds) for each in group), strict=True)
+    return Metrics(*map(_mean, columns))
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -4,18 +4,66 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
-from alr_cli.bench.scores import Mean
-
-HEADINGS = ("setting", "method", "PSNR [dB]", "SSIM", "seconds", "pictures")
+from alr_cli.bench.scores import Mean, mean_of
 
 
-def markdown(means: Sequence[Mean], title: str) -> str:
+@dataclass(frozen=True)
+class Table:
+    """words: so many columns at the left are text; where the first repeats, it stands once when drawn."""
+
+    title: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    words: int = 1
+
+
+Layout = Callable[[Sequence[Mean], str], Table]
+
+
+def by_setting(means: Sequence[Mean], title: str) -> Table:
+    """A row for each setting and method."""
+    with_lpips = any(mean.metrics.lpips is not None for mean in means)
+    headings = ("setting", "method", *_METRICS[: 3 if with_lpips else 2], "seconds", "pictures")
+    rows = tuple(
+        (
+            str(mean.setting),
+            mean.method,
+            *_metrics(mean)[: 3 if with_lpips else 2],
+            shown(mean.metrics.seconds, ".2f"),
+            str(mean.pictures),
+        )
+        for mean in means
+    )
+    return Table(title, headings, rows, words=2)
+
+
+def by_level(means: Sequence[Mean], title: str) -> Table:
+    """A row for each method, a column for each noise level: PSNR / SSIM, averaged over the other settings,
+    such as the kernels of a protocol."""
+    levels = list(dict.fromkeys(mean.setting.sigma for mean in means))
+    rows = []
+    for method in dict.fromkeys(mean.method for mean in means):
+        cells = []
+        for level in levels:
+            group = [m.metrics for m in means if m.method == method and m.setting.sigma == level]
+            metrics = mean_of(group) if group else None
+            cells.append(
+                f"{shown(metrics.psnr, '.2f')} / {shown(metrics.ssim, '.3f')}" if metrics is not None else "-"
+            )
+        rows.append((method, *cells))
+    headings = ("PSNR [dB] / SSIM", *(f"sigma {255 * level:.4g}/255" for level in levels))
+    return Table(title, headings, tuple(rows))
+
+
+def markdown(table: Table) -> str:
     """A pipe table under its title."""
-    lines = [title, "", _row(HEADINGS), _row(["---", "---", *["---:"] * 4])]
-    lines += [_row([str(mean.setting), *_cells(mean)]) for mean in means]
+    numbers = len(table.headings) - table.words
+    rules = ["---"] * table.words + ["---:"] * numbers
+    lines = [table.title, "", _row(table.headings), _row(rules), *map(_row, table.rows)]
     return "\n".join(lines) + "\n"
 
 
@@ -29,29 +77,45 @@ def comma_separated(means: Sequence[Mean]) -> str:
     return text.getvalue()
 
 
-def drawn(means: Sequence[Mean], title: str) -> str:
-    """For a terminal, with its escapes, as wide as it is; the setting stands once, above its methods."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title=Text(title), title_justify="left")
-    for heading in HEADINGS:
-        words = heading in HEADINGS[:2]
-        table.add_column(heading, justify="left" if words else "right", no_wrap=heading != "setting")
-    for setting, group in groupby(means, lambda mean: mean.setting):
-        for number, mean in enumerate(group):
-            table.add_row("" if number else str(setting), *_cells(mean))
-        table.add_section()
+def cells(table: Table) -> str:
+    """A table as CSV, as it is shown."""
     text = io.StringIO()
-    Console(file=text, force_terminal=True).print(table)
+    csv.writer(text, lineterminator="\n").writerows([table.headings, *table.rows])
     return text.getvalue()
 
 
-def _cells(mean: Mean) -> list[str]:
-    numbers = ((mean.psnr, ".2f"), (mean.ssim, ".3f"), (mean.seconds, ".2f"))
-    shown = ["-" if value is None else format(value, form) for value, form in numbers]
-    return [mean.method, *shown, str(mean.pictures)]
+def drawn(table: Table) -> str:
+    """For a terminal, with its escapes, as wide as it is."""
+    from rich.console import Console
+    from rich.table import Table as Drawing
+    from rich.text import Text
+
+    drawing = Drawing(title=Text(table.title), title_justify="left")
+    for number, heading in enumerate(table.headings):
+        words = number < table.words
+        drawing.add_column(heading, justify="left" if words else "right", no_wrap=number > 0)
+    grouped = [(first, list(rows)) for first, rows in groupby(table.rows, lambda row: row[0])]
+    for first, rows in grouped:
+        for number, row in enumerate(rows):
+            drawing.add_row(Text("" if number else first), *map(Text, row[1:]))
+        if any(len(each) > 1 for _, each in grouped):
+            drawing.add_section()
+    text = io.StringIO()
+    Console(file=text, force_terminal=True).print(drawing)
+    return text.getvalue()
+
+
+def shown(value: float | None, form: str) -> str:
+    """A number, or - where there is none."""
+    return "-" if value is None else format(value, form)
+
+
+_METRICS = ("PSNR [dB]", "SSIM", "LPIPS")
+
+
+def _metrics(mean: Mean) -> tuple[str, str, str]:
+    metrics = mean.metrics
+    return shown(metrics.psnr, ".2f"), shown(metrics.ssim, ".3f"), shown(metrics.lpips, ".3f")
 
 
 def _row(cells: Sequence[str]) -> str:

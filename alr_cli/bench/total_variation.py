@@ -13,8 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from alr_cli.bench import tuned
 from alr_cli.bench.degradations import Observation, Pixels
 from alr_cli.core import problems
+from alr_cli.core.clipping import ClippedGaussian, is_clipped
 from alr_cli.core.energy import Energy, SquaredError
 from alr_cli.core.problems import Problem
 from alr_cli.core.solver import solve
@@ -59,10 +61,17 @@ def problem_of(observation: Observation) -> Problem:
     return problems.denoising(y, PATCH)
 
 
+def tv(observation: Observation) -> Pixels:
+    """In the same energy and solver as ours (Rudin, Osher and Fatemi 1992), with the tuned weight."""
+    return restore(observation, tuned.value("tv", observation))
+
+
 def restore(observation: Observation, lam: float) -> Pixels:
     """arg min of mean((A x - y)^2) + lam TV(x) in the frame, (H, W, C), not clamped."""
     problem = problem_of(observation)
     regularizer = TotalVariation(channels=problem.y.shape[1])
-    energy = Energy(problem.operator, SquaredError(problem.y), regularizer, lam, problem.pixels, problem.free)
+    clipped = observation.sigma > 0 and is_clipped(problem.y)  # as ours knows it, too
+    data = ClippedGaussian(problem.y, observation.sigma) if clipped else SquaredError(problem.y)
+    energy = Energy(problem.operator, data, regularizer, lam, problem.pixels, problem.free)
     x = problem.crop(solve(energy, problem.start, "nmapg", MAX_ITER, TOLERANCE).x)[0]
     return np.ascontiguousarray(x.numpy().transpose(1, 2, 0))

@@ -1,20 +1,23 @@
 """lam(sigma) = arg max_lam PSNR(x*(lam), x) on validation pictures, for the baselines as for the critic
 
-    python -m alr_cli.bench.tuning FOLDER      prints the curves of tuned.py and the PSNR each point reached
+    python -m alr_cli.bench.tuning FOLDER [METHOD]    prints the curves of tuned.py and the PSNR of each point
 
 The middles, 160 x 160, of four pictures spread over the folder, in colour and as luma; noise unclipped,
-seed 0; deblurring with gaussian:7:3, inpainting with half of the pixels missing.
+seed 0. Deblurring: gaussian:7:3, and for circular blurs a box, a Gaussian and a motion like those of the
+published protocol, together, on two middles, 96 x 96; inpainting with half of the pixels missing.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from alr_cli.bench import baselines, total_variation
+from alr_cli.bench import classical, deconvolution, total_variation
+from alr_cli.bench.blurs import GS_PNP_SIGMAS
 from alr_cli.bench.bundled import middle
 from alr_cli.bench.degradations import Observation, Pixels, observe
 from alr_cli.bench.metrics import psnr
@@ -24,17 +27,48 @@ from alr_cli.core.calibration import maximise_in_log
 from alr_cli.files.pictures import read_picture
 
 COUNT, SIDE = 4, 160
-DENOISE = tuple(Setting("denoise", sigma) for sigma in (0.05, 0.1, 0.2, 0.4))
-DEBLUR = tuple(Setting("deblur", s, kernel="gaussian:7:3", boundary="valid") for s in (0.01, 0.03, 0.1))
-INPAINT = tuple(Setting("inpaint", sigma, missing=0.5) for sigma in (0.01, 0.05, 0.2))
+FEW = (2, 96)  # count and side where there are three blurs
 
 Restore = Callable[[Observation, float], Pixels]
-TUNED: tuple[tuple[str, Restore, tuple[Setting, ...], float], ...] = (
-    ("tv", total_variation.restore, DENOISE, 0.04),
-    ("tv", total_variation.restore, DEBLUR, 0.001),
-    ("tv", total_variation.restore, INPAINT, 0.004),
-    ("chambolle", baselines.chambolle_with, DENOISE, 0.05),
-    ("wiener", baselines.wiener_with, DEBLUR, 0.01),
+Group = tuple[Setting, ...]  # of one noise level, tuned together
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A method with a number to choose. groups: one point of its curve each.  start: a guess at the first.
+    count, side: of the crops."""
+
+    method: str
+    restore: Restore
+    groups: tuple[Group, ...]
+    start: float
+    count: int = COUNT
+    side: int = SIDE
+
+
+DENOISE = tuple((Setting("denoise", sigma),) for sigma in (0.05, 0.1, 0.2, 0.4))
+DEBLUR = tuple((Setting("deblur", s, kernel="gaussian:7:3", boundary="valid"),) for s in (0.01, 0.03, 0.1))
+CIRCULAR = tuple(
+    tuple(
+        Setting("deblur", sigma, kernel=kernel, boundary="circular")
+        for kernel in ("box:9", "gaussian:25:1.6", "motion:17:30")
+    )
+    for sigma in GS_PNP_SIGMAS
+)
+INPAINT = tuple((Setting("inpaint", sigma, missing=0.5),) for sigma in (0.01, 0.05, 0.2))
+
+TUNED: tuple[Tuned, ...] = (
+    Tuned("tv", total_variation.restore, DENOISE, 0.04),
+    Tuned("tv", total_variation.restore, DEBLUR, 0.001),
+    Tuned("tv", total_variation.restore, CIRCULAR, 0.0005, *FEW),
+    Tuned("tv", total_variation.restore, INPAINT, 0.004),
+    Tuned("chambolle", classical.chambolle_with, DENOISE, 0.05),
+    Tuned("nlm", classical.nlm_with, DENOISE, 0.03),
+    Tuned("wavelets", classical.wavelets_with, DENOISE, 0.05),
+    Tuned("wiener", deconvolution.wiener_with, DEBLUR, 0.01),
+    Tuned("wiener", deconvolution.wiener_with, CIRCULAR, 0.01, *FEW),
+    Tuned("richardson-lucy", deconvolution.richardson_lucy_with, DEBLUR, 20),
+    Tuned("richardson-lucy", deconvolution.richardson_lucy_with, CIRCULAR, 20, *FEW),
 )
 
 
@@ -50,10 +84,10 @@ def gray(pixels: Pixels) -> Pixels:
 
 
 def tune(
-    restore: Restore, setting: Setting, pictures: list[tuple[str, Pixels]], start: float
+    restore: Restore, settings: Group, pictures: list[tuple[str, Pixels]], start: float
 ) -> tuple[float, float]:
-    """The parameter of the highest mean PSNR over the pictures, and that PSNR; start: a guess."""
-    observations = [observe(clean, name, setting) for name, clean in pictures]
+    """The parameter of the highest mean PSNR over settings and pictures, and that PSNR; start: a guess."""
+    observations = [observe(clean, name, setting) for setting in settings for name, clean in pictures]
 
     tried: dict[float, float] = {}
 
@@ -68,22 +102,26 @@ def tune(
     return best, tried[best]
 
 
-def main(folder: str) -> None:
-    """Print the body of tuned.CURVES."""
-    colour = crops(sorted(Path(folder).glob("*.png")))
-    for pictures in (colour, [(name, gray(pixels)) for name, pixels in colour]):
-        for method, restore, settings, start in TUNED:
-            points, reached = [], []
-            for setting in settings:
-                start, score = tune(restore, setting, pictures, start)
-                points.append(f"({setting.sigma:g}, {start:.3g})")
+def main(folder: str, only: str | None = None) -> None:
+    """Print the body of tuned.CURVES, or the curves of one method."""
+    paths = sorted(Path(folder).glob("*.png"))
+    for in_colour in (True, False):
+        for each in TUNED:
+            if only not in (None, each.method):
+                continue
+            pictures = crops(paths, each.count, each.side)
+            if not in_colour:
+                pictures = [(name, gray(pixels)) for name, pixels in pictures]
+            points, reached, start = [], [], each.start
+            for settings in each.groups:
+                start, score = tune(each.restore, settings, pictures, start)
+                points.append(f"({settings[0].sigma:.4g}, {start:.3g})")
                 reached.append(f"{score:.2f}")
-            name = kind(method, settings[0].task, pictures[0][1].shape[2])
-            sys.stdout.write(
-                f'    "{name}": LambdaCurve(({", ".join(points)})),  # {", ".join(reached)} dB\n'
-            )
+            name = kind(each.method, each.groups[0][0], pictures[0][1].shape[2])
+            curve = f"LambdaCurve(({', '.join(points)}))"
+            sys.stdout.write(f'    "{name}": {curve},  # {", ".join(reached)} dB\n')
             sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:3])

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from alr_cli.bench import tuned
-from alr_cli.bench.baselines import BASELINES, wiener_with
+from alr_cli.bench.baselines import BASELINES
+from alr_cli.bench.deconvolution import richardson_lucy_with, wiener_with
 from alr_cli.bench.degradations import observe
 from alr_cli.bench.metrics import psnr
 from alr_cli.bench.settings import METHODS, Setting
@@ -18,7 +19,7 @@ CASES = [
     (method.name, SETTINGS[task])
     for method in METHODS
     for task in method.tasks
-    if method.package is None and method.name != "ours"
+    if method.package != "bm3d" and method.name not in ("ours", "epll")  # it needs a mixture: test_epll.py
 ]
 
 
@@ -52,10 +53,24 @@ def test_a_weight_is_never_zero_however_small_the_noise(sigma: float) -> None:
     assert tuned.value("tv", observation) == tuned.CURVES["tv deblur color"](tuned.LEAST_SIGMA) > 0
 
 
+def test_richardson_lucy_needs_no_more_than_the_noise_allows() -> None:
+    observation = observe(cartoon(), "a", replace(DEBLUR, sigma=0.05))
+    scores = [psnr(observation.clean, richardson_lucy_with(observation, n)) for n in (1, 6, 200)]
+    assert all(score is not None for score in scores)
+    assert scores[1] > max(scores[0], scores[2])  # type: ignore[type-var, operator]
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 3), (5, 4, 1), (40, 9, 3)])
+@pytest.mark.parametrize("method", ["nlm", "wavelets", "chambolle", "tv"])
+def test_pictures_of_any_size_are_denoised(method: str, shape: tuple[int, int, int]) -> None:
+    observation = observe(cartoon(*shape), "a", DENOISE)
+    assert BASELINES[method](observation).shape == shape
+
+
 @pytest.mark.parametrize("name", tuned.CURVES)
-def test_tuned_weights_rise_with_the_noise(name: str) -> None:
+def test_tuned_weights_rise_with_the_noise_and_iterations_fall(name: str) -> None:
     weights = [weight for _, weight in tuned.CURVES[name].points]
-    assert weights == sorted(weights)
+    assert weights == sorted(weights, reverse=name.startswith("richardson-lucy"))
 
 
 @pytest.mark.parametrize(("channels", "calls"), [(1, ["plane"]), (3, ["colour"])])

@@ -1,27 +1,29 @@
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from alr_cli.bench import tables
+from alr_cli.bench.cache import Cache
 from alr_cli.bench.degradations import observe
-from alr_cli.bench.runs import Benchmark, Clean, Done, Failure
-from alr_cli.bench.scores import Mean, Score, judge, means
+from alr_cli.bench.runs import Benchmark, Clean, Contender, Done, Failure
+from alr_cli.bench.scores import Mean, Metrics, Score, judge, means
 from alr_cli.errors import InputError
 from tests.bench.scenes import DEBLUR, DENOISE, INPAINT, cartoon
 
 SCORES = [
-    Score("a", DENOISE, "tv", 30.0, 0.9, 1.0),
-    Score("a", DENOISE, "observed", 20.0, None, None),
-    Score("a", DEBLUR, "tv", 24.0, 0.7, 2.0),
-    Score("b", DENOISE, "tv", 28.0, 0.8, 3.0),
-    Score("b", DENOISE, "observed", 21.0, None, None),
+    Score("a", DENOISE, "tv", Metrics(30.0, 0.9, 0.2, 1.0)),
+    Score("a", DENOISE, "observed", Metrics(20.0, None, None, None)),
+    Score("a", DEBLUR, "tv", Metrics(24.0, 0.7, None, 2.0)),
+    Score("b", DENOISE, "tv", Metrics(28.0, 0.8, 0.4, 3.0)),
+    Score("b", DENOISE, "observed", Metrics(21.0, None, None, None)),
 ]
 MEANS = [
-    Mean(DENOISE, "tv", 29.0, pytest.approx(0.85), 2.0, 2),
-    Mean(DENOISE, "observed", 20.5, None, None, 2),
-    Mean(DEBLUR, "tv", 24.0, 0.7, 2.0, 1),
+    Mean(DENOISE, "tv", Metrics(29.0, pytest.approx(0.85), pytest.approx(0.3), 2.0), 2),
+    Mean(DENOISE, "observed", Metrics(20.5, None, None, None), 2),
+    Mean(DEBLUR, "tv", Metrics(24.0, 0.7, None, 2.0), 1),
 ]
 
 
@@ -31,28 +33,30 @@ def test_means_are_taken_within_a_setting_and_a_method_in_their_order() -> None:
 
 def test_judging_times_and_measures_the_estimate() -> None:
     observation = observe(cartoon(), "a", DENOISE)
-    score, estimate = judge("a", observation, "oracle", lambda each: each.clean + np.float32(0.1))
-    assert score.psnr == pytest.approx(20, abs=1e-3)
-    assert score.seconds is not None and 0 <= score.seconds < 1
+    metrics, estimate = judge(observation, lambda each: each.clean + np.float32(0.1), lambda x, z: 0.3)
+    assert metrics.psnr == pytest.approx(20, abs=1e-3) and metrics.lpips == 0.3
+    assert metrics.seconds is not None and 0 <= metrics.seconds < 1
     assert estimate.shape == observation.clean.shape
-    untouched, _ = judge("a", observation, "observed", None)
-    assert untouched.seconds is None and untouched.psnr == pytest.approx(20, abs=0.5)
+    untouched, _ = judge(observation, None)
+    assert untouched.seconds is None and untouched.lpips is None
+    assert untouched.psnr == pytest.approx(20, abs=0.5)
 
 
 def test_a_failure_loses_only_what_depends_on_it() -> None:
     def unreadable() -> np.ndarray:
         raise InputError("no picture")
 
-    def method_for(name: str, channels: int):  # type: ignore[no-untyped-def]
+    def contender(name: str, channels: int) -> Contender:
         def fails(observation: object) -> np.ndarray:
             raise MemoryError
 
-        return fails if name == "big" else lambda observation: observation.pixels
+        return Contender(fails if name == "big" else lambda observation: observation.pixels, name)
 
     work = Benchmark(
         [Clean("bad", unreadable), Clean("tiny", lambda: cartoon(4, 4)), Clean("good", cartoon)],
         {DENOISE: ("same", "big"), DEBLUR: ("same",), INPAINT: ()},
-        method_for,
+        contender,
+        Cache(None),
     )
     results = list(work.run())
     done = [(r.score.picture, r.score.setting.task, r.score.method) for r in results if isinstance(r, Done)]
@@ -77,13 +81,29 @@ def test_a_failure_loses_only_what_depends_on_it() -> None:
 
 
 def test_markdown_has_a_row_for_each_mean() -> None:
-    lines = tables.markdown(means(SCORES), "two pictures").splitlines()
+    lines = tables.markdown(tables.by_setting(means(SCORES), "two pictures")).splitlines()
     assert lines[0] == "two pictures"
-    assert lines[4:] == [
-        "| denoise, sigma 0.1, unclipped | tv | 29.00 | 0.850 | 2.00 | 2 |",
-        "| denoise, sigma 0.1, unclipped | observed | 20.50 | - | - | 2 |",
-        "| deblur gaussian:5:1.5 valid, sigma 0.01, unclipped | tv | 24.00 | 0.700 | 2.00 | 1 |",
+    assert lines[2:] == [
+        "| setting | method | PSNR [dB] | SSIM | LPIPS | seconds | pictures |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
+        "| denoise, sigma 0.1, unclipped | tv | 29.00 | 0.850 | 0.300 | 2.00 | 2 |",
+        "| denoise, sigma 0.1, unclipped | observed | 20.50 | - | - | - | 2 |",
+        "| deblur gaussian:5:1.5 valid, sigma 0.01, unclipped | tv | 24.00 | 0.700 | - | 2.00 | 1 |",
     ]
+
+
+def test_lpips_has_no_column_where_nobody_measured_it() -> None:
+    table = tables.by_setting(means(SCORES)[1:], "")
+    assert "LPIPS" not in table.headings
+    assert all(len(row) == len(table.headings) for row in table.rows)
+
+
+def test_levels_are_columns_and_other_settings_are_averaged() -> None:
+    others = [replace(DEBLUR, kernel="box:3"), replace(DEBLUR, sigma=0.05)]
+    found = means([*SCORES, *(Score("a", each, "tv", Metrics(22.0, 0.5, None, 1.0)) for each in others)])
+    table = tables.by_level([mean for mean in found if mean.setting.task == "deblur"], "blurs")
+    assert table.headings == ("PSNR [dB] / SSIM", "sigma 2.55/255", "sigma 12.75/255")
+    assert table.rows == (("tv", "23.00 / 0.600", "22.00 / 0.500"),)
 
 
 def test_csv_reads_back() -> None:
@@ -96,6 +116,11 @@ def test_csv_reads_back() -> None:
     assert rows[1]["ssim"] == "" and rows[2]["kernel"] == "gaussian:5:1.5"
 
 
+def test_a_table_is_csv_too() -> None:
+    table = tables.Table("t", ("a", "b"), (("x, y", "1"),))
+    assert list(csv.reader(io.StringIO(tables.cells(table)))) == [["a", "b"], ["x, y", "1"]]
+
+
 def test_a_terminal_sees_each_setting_once() -> None:
-    text = tables.drawn(means(SCORES), "two pictures")
+    text = tables.drawn(tables.by_setting(means(SCORES), "two pictures"))
     assert text.count("denoise, sigma") == 1 and text.count("tv") == 2

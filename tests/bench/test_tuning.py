@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from alr_cli.bench import bundled, tuning
+from alr_cli.bench import bundled, tuned, tuning
 from alr_cli.bench.degradations import Observation
 from tests.bench.scenes import DENOISE, cartoon
 
@@ -11,7 +13,7 @@ def test_tuning_finds_the_best_share_of_the_truth_from_any_start(start: float) -
     def restore(observation: Observation, value: float) -> np.ndarray:
         return observation.clean + np.float32(0.1 * np.log(value / 0.2) + 0.01)
 
-    best, score = tuning.tune(restore, DENOISE, [("a", cartoon())], start)
+    best, score = tuning.tune(restore, (DENOISE,), [("a", cartoon())], start)
     assert best == pytest.approx(0.2 * np.exp(-0.1), rel=0.1)
     assert score > 35
 
@@ -24,7 +26,7 @@ def test_tuning_never_ends_below_the_best_it_has_seen() -> None:
         seen[value] = -error
         return observation.clean - np.float32(error)
 
-    best, _ = tuning.tune(rough, DENOISE, [("a", cartoon())], 0.3)
+    best, _ = tuning.tune(rough, (DENOISE,), [("a", cartoon())], 0.3)
     assert best == max(seen, key=lambda value: seen[value])
 
 
@@ -45,3 +47,21 @@ def test_the_bundled_pictures_are_there_without_a_download(name: str) -> None:
 
 def test_gray_is_luma() -> None:
     assert tuning.gray(np.ones((2, 2, 3), np.float32)) == pytest.approx(1)
+
+
+def test_settings_of_a_group_are_tuned_together() -> None:
+    def restore(observation: Observation, value: float) -> np.ndarray:
+        best = 0.1 if observation.setting.sigma == 0.1 else 0.4
+        return observation.clean - np.float32(min(0.2, 0.01 * np.exp(np.log(value / best) ** 2)))
+
+    best, _ = tuning.tune(restore, (DENOISE, replace(DENOISE, sigma=0.2)), [("a", cartoon())], 0.3)
+    assert best == pytest.approx(0.2, rel=0.1)  # their geometric mean: both PSNR are parabolas
+
+
+def test_every_tuned_method_has_its_curves() -> None:
+    for each in tuning.TUNED:
+        for channels in (1, 3):
+            curve = tuned.CURVES[tuned.kind(each.method, each.groups[0][0], channels)]
+            assert [sigma for sigma, _ in curve.points] == pytest.approx(
+                [group[0].sigma for group in each.groups], rel=1e-3
+            )

@@ -12,6 +12,8 @@ import pytest
 from tests.bench.scenes import cartoon
 from tests.conftest import FAST, Alr, write_picture
 
+pytestmark = pytest.mark.usefixtures("benchmark_alone")
+
 CHEAP = ("--methods", "chambolle,wiener,biharmonic")
 
 
@@ -29,23 +31,24 @@ def test_json_has_a_line_for_each_result_and_then_each_mean(
     result = alr("benchmark", "denoise", "--data", folder, "--json", "-w", colour_critic, *FAST)
     assert result.code == 0, result.stderr
     lines = result.lines()
-    methods = ["observed", "ours", "tv", "chambolle"]
-    assert [line["kind"] for line in lines] == ["result"] * 24 + ["mean"] * 8
-    assert [(line["picture"], line["sigma"], line["method"]) for line in lines[:24]] == [
+    methods = ["observed", "ours", "tv", "chambolle", "nlm"]
+    assert [line["kind"] for line in lines] == ["result"] * 30 + ["mean"] * 10
+    assert [(line["picture"], line["sigma"], line["method"]) for line in lines[:30]] == [
         (picture, sigma, method)
         for picture in ("a.png", "b.tif", "c.png")
         for sigma in (0.1, 0.2)
         for method in methods
     ]
-    for mean in lines[24:]:
+    for mean in lines[30:]:
         scores = [
             line["psnr"]
-            for line in lines[:24]
+            for line in lines[:30]
             if (line["sigma"], line["method"]) == (mean["sigma"], mean["method"])
         ]
         assert mean["pictures"] == 3 and mean["psnr"] == pytest.approx(np.mean(scores))
-    assert all((line["weights_sha256"] is not None) == (line["method"] == "ours") for line in lines[:24])
+    assert all((line["weights_sha256"] is not None) == (line["method"] == "ours") for line in lines[:30])
     assert not any(line["clip"] for line in lines)
+    assert not any(line["cached"] for line in lines[:30])
 
 
 def test_without_a_task_all_three_are_run(alr: Alr, folder: Path, colour_critic: Path) -> None:
@@ -56,9 +59,9 @@ def test_without_a_task_all_three_are_run(alr: Alr, folder: Path, colour_critic:
         *(
             ("denoise", sigma, name)
             for sigma in ("0.1", "0.2")
-            for name in ("observed", "ours", "tv", "chambolle")
+            for name in ("observed", "ours", "tv", "chambolle", "nlm")
         ),
-        *(("deblur", "0.03", name) for name in ("observed", "ours", "tv", "wiener")),
+        *(("deblur", "0.03", name) for name in ("observed", "ours", "tv", "wiener", "richardson-lucy")),
         *(("inpaint", "0.0", name) for name in ("observed", "ours", "tv", "biharmonic")),
     ]
 
@@ -201,6 +204,7 @@ def test_a_critic_that_does_not_fit_is_reported_and_the_baselines_computed(
         "observed",
         "tv",
         "chambolle",
+        "nlm",
     ]
 
 
@@ -213,6 +217,18 @@ def test_a_critic_that_does_not_fit_is_reported_and_the_baselines_computed(
         (("--sigmas", ""), 2, "0.1"),
         (("denoise", "--sigmas", "0"), 2, "nothing to denoise"),
         (("--methods", "magic"), 2, "'magic' is not a method, choose from ours, tv"),
+        (("denoise", "--missing", "0.5"), 2, "belongs to alr benchmark inpaint"),
+        (("deblur", "--kernels", "nowhere.npz"), 3, "nowhere.npz does not exist"),
+        (("deblur", "--kernels", "a.npz", "--kernel", "box:3"), 2, "give one of them"),
+        (("table1", "--methods", "tv"), 2, "belongs to alr benchmark denoise, deblur"),
+        (("fig1", "--data", "photos"), 2, "--data belongs to alr benchmark"),
+        (("fig3",), 2, "fig3 is a picture: name a folder for it with -o"),
+        (("speed", "-o", "out"), 2, "saves no pictures"),
+        (("inpaint", "--missing", "0.5,words"), 2, "--missing words"),
+        (("--cache", "a", "--no-cache"), 2, "give one of them"),
+        (("-w", "nothing,color-paper"), 5, "no weights 'nothing'"),
+        (("-w", "a/x.safetensors,b/x.safetensors"), 2, "two weights x"),
+        (("denoise", "--methods", "epll"), 2, "make epll-mixture DATA=FOLDER"),
         (("denoise", "--methods", "wiener"), 2, "wiener cannot denoise, only deblur"),
         (("denoise", "--kernel", "box:3"), 2, "belongs to alr benchmark deblur"),
         (("denoise", "--boundary", "circular"), 2, "belongs to alr benchmark deblur"),
@@ -269,7 +285,7 @@ def test_a_missing_extra_names_what_to_install(
     alr: Alr, folder: Path, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "alr_cli.cli.benchmark_options.find_spec", lambda name: None if name == "bm3d" else find_spec(name)
+        "alr_cli.bench.targets.find_spec", lambda name: None if name == "bm3d" else find_spec(name)
     )
     result = alr("benchmark", "denoise", "--data", folder, "--methods", method)
     assert result.code == 2 and "pip install 'alr-cli[bench]'" in result.stderr

@@ -1,0 +1,70 @@
+"""What was computed once: one small file for each result, so that a stopped benchmark goes on where it was
+
+A key says everything a result depends on: what the method was given (every pixel of it), the truth it is
+measured against, the code of method and metrics, and the weights. So nothing stored is ever out of date.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alr_cli.errors import AlrError
+from alr_cli.files.atomic import read_bytes, write_atomic
+
+
+def default_folder() -> Path:
+    """ALR_CACHE, else alr in the user's cache folder."""
+    named = os.environ.get("ALR_CACHE")
+    if named:
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "alr"
+
+
+def mixture_path() -> Path:
+    """Where the mixture of patches is kept that `epll` needs."""
+    return default_folder() / "epll-mixture.npz"
+
+
+@dataclass(frozen=True)
+class Cache:
+    """Results by key. folder: None keeps nothing."""
+
+    folder: Path | None
+
+    def scores(self, key: str) -> dict[str, Any] | None:
+        """What was stored, or None; a file that cannot be read, or holds something else, counts as none."""
+        data = self._read(key, ".json")
+        try:
+            stored = json.loads(data) if data is not None else None
+        except ValueError:
+            return None
+        return stored if isinstance(stored, dict) else None
+
+    def picture(self, key: str) -> bytes | None:
+        """The stored picture, encoded as it was."""
+        return self._read(key, ".png")
+
+    def keep(self, key: str, scores: dict[str, Any], picture: bytes | None) -> None:
+        """Store a result, and its picture if there is one. Raises OutputError where it cannot be written."""
+        if self.folder is None:
+            return
+        self._path(key, "").parent.mkdir(parents=True, exist_ok=True)
+        if picture is not None:
+            write_atomic(self._path(key, ".png"), picture)
+        write_atomic(self._path(key, ".json"), json.dumps(scores, allow_nan=False).encode())
+
+    def _read(self, key: str, suffix: str) -> bytes | None:
+        if self.folder is None:
+            return None
+        try:
+            return read_bytes(self._path(key, suffix))
+        except AlrError:
+            return None
+
+    def _path(self, key: str, suffix: str) -> Path:
+        assert self.folder is not None
+        return self.folder / "results" / key[:2] / f"{key[2:]}{suffix}"
