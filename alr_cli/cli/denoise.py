@@ -16,6 +16,7 @@ from alr_cli.cli.options import (
     expand_options,
 )
 from alr_cli.cli.task import Prepared
+from alr_cli.cli.viewer import Viewer, ViewerOptions
 
 if TYPE_CHECKING:
     from alr_cli.cli.sources import Source
@@ -49,6 +50,7 @@ def denoise(
     model: ModelOptions,
     compute: ComputeOptions,
     reports: ReportOptions,
+    viewer: ViewerOptions,
 ) -> None:
     """Remove noise from pictures.
 
@@ -57,6 +59,7 @@ def denoise(
       alr denoise noisy.png -o clean.png
       alr denoise frames/ -o clean/ --sigma 25/255 --skip-existing
       cat noisy.png | alr denoise - --sigma 0.1 > clean.png
+      alr denoise noisy.png -o clean.png --plot energy.png --heatmap scores.png
 
     Solves, for the observed picture y,
 
@@ -67,4 +70,4 @@ def denoise(
     """
     from alr_cli.cli.restoring import restore_all
 
-    restore_all(Denoise(), inputs, sigma, ctx.obj, files, model, compute, reports)
+    restore_all(Denoise(), inputs, sigma, ctx.obj, files, model, compute, reports, viewer=Viewer(viewer))

@@ -15,6 +15,7 @@ from alr_cli.cli.progress import Progress, Silent
 from alr_cli.cli.report import Record, Report, Status, printable
 from alr_cli.cli.streams import StdoutClosed, Streams
 from alr_cli.cli.task import Task, size
+from alr_cli.cli.viewer import Viewer, ViewerOptions
 from alr_cli.errors import PartialFailure
 
 if TYPE_CHECKING:
@@ -53,11 +54,14 @@ def restore_all(
     reports: ReportOptions,
     *,
     reads: tuple[str | None, ...] = (),
+    viewer: Viewer | None = None,
 ) -> None:
     """Restore `inputs` and report on each. Raises the error of a single input, PartialFailure of several.
 
     sigma: None estimates it for each picture. reads: the task's own files, which no output may replace.
+    viewer: looks on, where there is a single picture.
     """
+    viewer = viewer or Viewer(ViewerOptions())
     models = Models(model, compute)
     models.check()
     jobs = plan(
@@ -69,9 +73,11 @@ def restore_all(
         reads=(files.reference, model.weights, *reads),
         report=reports.report,
     )
+    taken = [name for job in jobs for name in (str(job.source), job.output)]
+    viewer.check(len(jobs), (*taken, files.reference, model.weights, reports.report), files.overwrite)
     loader = Loader(task, sigma, files, streams)
     with Report(streams, reports) as report, report.progress(len(jobs)) as progress:
-        _Batch(jobs, loader, models, report, progress).run()
+        _Batch(jobs, loader, models, report, progress, viewer).run()
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,7 @@ class _Batch:
     models: Models
     report: Report
     progress: Progress | Silent
+    viewer: Viewer
 
     def run(self) -> None:
         """Do the jobs, reading and writing beside restoring, and report on them in their order."""
@@ -124,8 +131,10 @@ class _Batch:
         self.progress.picture(printable(loaded.job.source.relative.name))
         restorer = self.models.restorer(picture.channels)
         started = time.perf_counter()
-        restoration = self.loader.task.restore(restorer, loaded.prepared, loaded.sigma, self.progress.step)
+        callback = self.viewer.watch(self.progress.step, loaded.reference)
+        restoration = self.loader.task.restore(restorer, loaded.prepared, loaded.sigma, callback)
         seconds = time.perf_counter() - started
+        self.viewer.look(restorer, picture.pixels, restoration.pixels)
         restored = picture.with_pixels(restoration.pixels)
         return Restored(loaded, restored, restoration, seconds, restorer.weights.sha256)
 
@@ -136,6 +145,8 @@ class _Batch:
         if len(self.jobs) > 1:  # together with its result, as the next picture is being restored already
             self._announce(loaded)
         depth = destination.write(picture, job, self.loader.files, self.loader.streams)
+        for path in self.viewer.write():
+            self.report.say(f"{path} written")
         psnr, ssim, gain = _scores(loaded, picture)
         record = Record(
             input=str(job.source),
@@ -187,7 +198,7 @@ def _details(restoration: "Restoration", picture: "Picture", depth: str) -> str:
 def _scores(loaded: Loaded, restored: "Picture") -> tuple[float | None, float | None, str]:
     if loaded.reference is None:
         return None, None, ""
-    from alr_cli.cli.measure import psnr, ssim
+    from alr_cli.bench.metrics import psnr, ssim
 
     before = psnr(loaded.reference, loaded.prepared.picture.pixels)
     after, similarity = psnr(loaded.reference, restored.pixels), ssim(loaded.reference, restored.pixels)
