@@ -23,7 +23,7 @@ class Problem:
 
     operator: A, from the extended unknown to y.  y: (B, C, H', W').  start: the extended unknown to begin
     with.  frame: (H, W) of the picture asked for.  free: 1 where the unknown may move, None for everywhere.
-    blurred: A hides what only many steps bring back.
+    blurred: A hides what only many steps bring back.  near: the solution lies within the noise of the start.
     """
 
     operator: LinearOperator
@@ -32,6 +32,7 @@ class Problem:
     frame: tuple[int, int]
     free: Tensor | None = None
     blurred: bool = False
+    near: bool = False
 
     @property
     def pixels(self) -> int:
@@ -47,7 +48,7 @@ class Problem:
 def denoising(y: Tensor, patch: int) -> Problem:
     """A = identity."""
     start = extend(y, patch - 1)
-    return Problem(Crop(_shape(start), patch - 1), y, start, _shape(y))
+    return Problem(Crop(_shape(start), patch - 1), y, start, _shape(y), near=True)
 
 
 def deblurring(y: Tensor, kernel: np.ndarray, patch: int, boundary: Boundary = "valid") -> Problem:

@@ -266,7 +266,9 @@ class Restorer:
                 )
                 callback(Step(record.iteration, limit, energy, data, mean_score, lambda: _pixels(problem, x)))
 
-        return solve(energy, problem.start, self.method, limit, self.settings.tol, report)
+        # Steps of the paper's size at its sigma of 0.1; less noise is a shorter way.
+        scale = min(1.0, sigma / 0.1) if problem.near else 1.0
+        return solve(energy, problem.start, self.method, limit, self.settings.tol, report, scale)
 
 
 def _pixels(problem: Problem, x: Tensor) -> np.ndarray:

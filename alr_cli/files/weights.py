@@ -22,7 +22,7 @@ from alr_cli.errors import WeightsError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from alr_cli.core.critic import Critic
+    from alr_cli.core.critic import Architecture, Critic
 
 FORMAT = "alr-critic-1"
 CHECKPOINT = "alr-checkpoint-1"
@@ -60,7 +60,7 @@ def shipped_names() -> list[str]:
 
 def default_name(channels: int) -> str:
     """The shipped critic for pictures of 1 or 3 channels."""
-    return "gray-paper" if channels == 1 else "color-paper"
+    return "gray-paper" if channels == 1 else "color-unpaired"
 
 
 def locate(name_or_path: str) -> Path:
@@ -92,14 +92,13 @@ def load_weights(name_or_path: str) -> Weights:
     import torch
 
     from alr_cli.core.calibration import LambdaCurve
-    from alr_cli.core.critic import Architecture, Critic
+    from alr_cli.core.critic import Architecture
 
     path = locate(name_or_path)
     tensors, metadata = read_tensors(path, FORMAT)
     try:
         architecture = Architecture(**metadata["architecture"])
-        with torch.device("meta"):
-            critic = Critic(architecture)  # no memory yet: the numbers may be anyone's
+        critic = _without_numbers(architecture)
         if any(value.dtype != torch.float32 for value in tensors.values()):
             raise ValueError("the tensors are not all float32")
         critic.load_state_dict(tensors, strict=True, assign=True)
@@ -126,6 +125,24 @@ def read_metadata(name_or_path: str) -> dict[str, Any]:
             return _metadata(file, FORMAT)
     except _UNREADABLE as error:
         raise _unreadable(path, error) from error
+
+
+def _without_numbers(architecture: Architecture) -> Critic:
+    """A critic of shapes alone: it takes no memory, whatever a description claims.
+
+    Its random start is left out: to draw numbers that are not there, torch loads its compiler (0.8 s).
+    """
+    import torch
+    from torch.overrides import TorchFunctionMode
+
+    from alr_cli.core.critic import Critic
+
+    class WithoutDraws(TorchFunctionMode):
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            return args[0] if func is torch.Tensor.normal_ else func(*args, **(kwargs or {}))
+
+    with torch.device("meta"), WithoutDraws():
+        return Critic(architecture)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any], kind: str) -> str:
