@@ -47,7 +47,7 @@ def train(
 
     with Report(ctx.obj, reports) as report:
         pictures = train_data.load(data, critic, report)
-        trainer, description = train_data.prepare(pictures, data, critic, recipe, run)
+        trainer, description = train_data.prepare(pictures, data, critic, recipe, run, report)
         if run.resume:
             resume(trainer, description, checkpoint_of(output), report)
         session = Session(trainer, description, pictures, checkpoint_of(output), run, report)

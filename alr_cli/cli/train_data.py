@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alr_cli.cli import train_noise
 from alr_cli.core import devices
 from alr_cli.core.critic import Architecture
-from alr_cli.core.noise import estimate_sigma
+from alr_cli.core.matching import BLOCK, MatchedPatches, content_bias, survey
+from alr_cli.core.noise_field import NoiseField
+from alr_cli.core.noise_model import NoiseModel, pooled
 from alr_cli.core.patches import PatchSource, as_float
-from alr_cli.core.training import BatchSource, Recipe, SyntheticNoise, Trainer, Unpaired
+from alr_cli.core.training import BatchSource, Recipe, SyntheticNoise, Trainer
 from alr_cli.core.validation import Validation
 from alr_cli.errors import InputError
 from alr_cli.files.folders import PictureFolder, load_folder
@@ -19,43 +22,70 @@ if TYPE_CHECKING:
     from alr_cli.cli.report import Report
     from alr_cli.cli.train_options import CriticOptions, DataOptions, RecipeOptions, RunOptions
 
-LEAST_NOISE = 1.0 / 255.0  # a "noisy" folder below one level of 8-bit noise is a mistake
+FEWEST_PICTURES = 2  # of either side, where noise is to be told from content
+MARGIN = (1.5, 2.0)  # how far below and above the noisy folder's levels modelled noise reaches
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The pictures of a training. levels: the noise range, given or estimated. noisy: None to add noise."""
+    """The pictures of a training. levels: the noise range, given or estimated.
+
+    noisy: None to add noise.  noise: of each noisy picture, of none where noise is white.
+    """
 
     clean: PictureFolder
     noisy: PictureFolder | None
     levels: tuple[float, float]
     validation: Validation
+    noise: tuple[NoiseModel, ...] = ()
+    shrunk: int = 1
+
+    @property
+    def field(self) -> NoiseField | None:
+        return NoiseField(self.noise) if self.noise else None
 
 
 def load(
     data: DataOptions, critic: CriticOptions, report: Report, levels: tuple[float, float] | None = None
 ) -> TrainingData:
-    """Decode every folder. levels: of the added noise, those of `data` if None. Raises InputError; says which
-    files were left out."""
+    """Decode every folder, and learn what they say of their noise. levels: of the added noise, those of
+    `data` if None. Raises InputError; says which files were left out."""
     channels = 1 if critic.gray else 3
-    patch = Architecture().patch
-    clean = load_folder(Path(data.clean_dir), channels, patch, data.exclude or ())
-    noisy = load_folder(Path(data.noisy_dir), channels, patch) if data.noisy_dir is not None else None
-    val = load_folder(Path(data.val_dir), channels, patch) if data.val_dir is not None else clean
-    for folder in (clean, noisy, val if val is not clean else None):
+    least = Architecture().patch if data.noisy_dir is None else BLOCK
+    clean = load_folder(Path(data.clean_dir), channels, least, data.exclude or ())
+    noisy = load_folder(Path(data.noisy_dir), channels, least) if data.noisy_dir is not None else None
+    val = load_folder(Path(data.val_dir), channels, least) if data.val_dir is not None else None
+    for folder in (clean, noisy, val):
         for sentence in folder.skipped if folder is not None else ():
             report.warn(f"left out: {sentence}")
-    levels = (levels or data.levels) if noisy is None else _estimated_levels(noisy, data, report)
-    device = devices.choose("cpu")
-    validation = Validation.from_pictures(
-        [as_float(picture) for picture in val.pictures],
-        precision=devices.choose_precision("auto", device),
-    )
-    return TrainingData(clean, noisy, levels, validation)
+    noise: tuple[NoiseModel, ...] = ()
+    shrink = data.shrink or 1
+    if noisy is not None and data.noisy_dir is not None:
+        for folder, name in ((clean, data.clean_dir), (noisy, data.noisy_dir)):
+            if len(folder) < FEWEST_PICTURES:
+                raise InputError(f"{name} holds only one usable picture: give at least {FEWEST_PICTURES}")
+        noise = tuple(train_noise.noise_of(noisy.pictures, data.noisy_dir, report))
+        train_noise.check_sides(noise, clean.pictures, data.clean_dir, report)
+        shrink = data.shrink or train_noise.shrink_factor(clean.pictures, data.clean_dir, report)
+        pictures = train_noise.shrink(clean.pictures, shrink)
+        sides = train_noise.same_depth(pictures, noisy.pictures, report)
+        clean, noisy = (
+            replace(folder, pictures=side) for folder, side in zip((clean, noisy), sides, strict=True)
+        )
+        levels = _levels_of(noise, data)
+    else:
+        clean = replace(clean, pictures=train_noise.shrink(clean.pictures, shrink))
+    validation = _validation(val or clean, noise)
+    return TrainingData(clean, noisy, levels or data.levels, validation, noise, shrink)
 
 
 def prepare(
-    pictures: TrainingData, data: DataOptions, critic: CriticOptions, options: RecipeOptions, run: RunOptions
+    pictures: TrainingData,
+    data: DataOptions,
+    critic: CriticOptions,
+    options: RecipeOptions,
+    run: RunOptions,
+    report: Report,
 ) -> tuple[Trainer, dict[str, Any]]:
     """The trainer at step 0, and what its checkpoint and weights will say of themselves."""
     device = devices.choose(run.device)
@@ -81,8 +111,10 @@ def prepare(
         "architecture": architecture.as_dict(),
         "recipe": recipe.as_dict(),
         "data": describe(pictures, data),
+        "noise": noise_metadata(pictures),
     }
-    return Trainer(architecture, recipe, _source(pictures, architecture.patch, recipe), device), description
+    source = _source(pictures, data, architecture.patch, recipe, report)
+    return Trainer(architecture, recipe, source, device), description
 
 
 def describe(pictures: TrainingData, data: DataOptions) -> dict[str, Any]:
@@ -91,10 +123,17 @@ def describe(pictures: TrainingData, data: DataOptions) -> dict[str, Any]:
         "clean": Path(data.clean_dir).resolve().name,
         "clean_pictures": len(pictures.clean),
         "clean_digest": pictures.clean.digest,
+        "clean_shrunk": pictures.shrunk if pictures.shrunk > 1 else None,
         "noisy": None if data.noisy_dir is None else Path(data.noisy_dir).resolve().name,
         "noisy_pictures": 0 if pictures.noisy is None else len(pictures.noisy),
         "noisy_digest": None if pictures.noisy is None else pictures.noisy.digest,
+        "noise_model": data.noise_model,
     }
+
+
+def noise_metadata(pictures: TrainingData) -> dict[str, Any] | None:
+    """What the noisy pictures' noise has in common, for the weights file; None for white noise."""
+    return pooled(pictures.noise).as_dict() if pictures.noise else None
 
 
 def calibration_levels(low: float, high: float) -> list[float]:
@@ -105,22 +144,34 @@ def calibration_levels(low: float, high: float) -> list[float]:
     return levels
 
 
-def _source(pictures: TrainingData, patch: int, recipe: Recipe) -> BatchSource:
-    if pictures.noisy is not None:
-        return Unpaired(
-            PatchSource(pictures.clean.pictures, patch), PatchSource(pictures.noisy.pictures, patch)
+def _levels_of(noise: tuple[NoiseModel, ...], data: DataOptions) -> tuple[float, float]:
+    """The range of the noisy pictures' levels; wider, or as given, where noise is made from their model."""
+    found = [model.nominal for model in noise]
+    if data.noise_model is None:
+        return min(found), max(found)
+    return data.levels if data.sigma is not None else (min(found) / MARGIN[0], max(found) * MARGIN[1])
+
+
+def _validation(folder: PictureFolder, noise: tuple[NoiseModel, ...]) -> Validation:
+    """Crops with white noise, or with such as the noisy pictures have."""
+    precision = devices.choose_precision("auto", devices.choose("cpu"))
+    validation = Validation.from_pictures([as_float(p) for p in folder.pictures], precision=precision)
+    return validation.with_noise_of(NoiseField(noise)) if noise else validation
+
+
+def _source(
+    pictures: TrainingData, data: DataOptions, patch: int, recipe: Recipe, report: Report
+) -> BatchSource:
+    clean = PatchSource(pictures.clean.pictures, patch)
+    if pictures.noisy is not None and data.noise_model is None:
+        places = survey(pictures.clean.pictures), survey(pictures.noisy.pictures, pictures.noise)
+        source = MatchedPatches(clean, PatchSource(pictures.noisy.pictures, patch), *places)
+        before, after = content_bias(source.matching, *places)
+        report.say(
+            f"content alone tells the folders apart in {before:.0%} of pairs, "
+            f"after matching in {after:.0%} (50% is best)"
         )
+        return source
     # Both sides are drawn from all pictures: the patches are unpaired all the same, and with a few hundred
     # pictures two halves differ enough for the critic to learn their content (it cost 0.3 dB).
-    source = PatchSource(pictures.clean.pictures, patch)
-    return SyntheticNoise(source, source, recipe)
-
-
-def _estimated_levels(noisy: PictureFolder, data: DataOptions, report: Report) -> tuple[float, float]:
-    estimates = [estimate_sigma(as_float(picture)) for picture in noisy.pictures]
-    known = sorted(value for value in estimates if value == value)
-    if not known or known[-1] < LEAST_NOISE:
-        raise InputError(f"{data.noisy_dir} holds hardly any noise: are the folders the right way round?")
-    low, high = max(known[0], LEAST_NOISE), known[-1]
-    report.say(f"noise of {data.noisy_dir}: sigma {low:.3g} to {high:.3g}, estimated")
-    return low, high
+    return SyntheticNoise(clean, clean, recipe, pictures.field)

@@ -49,6 +49,26 @@ class DataOptions:
             help="Noise levels of the added noise, pixels being 0 to 1: one, or a range.",
         ),
     ] = None
+    noise_model: Annotated[
+        Literal["from-noisy-dir"] | None,
+        typer.Option(
+            "--noise-model",
+            rich_help_panel=DATA,
+            help="from-noisy-dir: estimate the noise of the noisy folder (level by brightness, correlations) "
+            "and add such noise to clean patches, instead of taking noisy patches as they are.",
+        ),
+    ] = None
+    shrink: Annotated[
+        int | None,
+        typer.Option(
+            "--shrink",
+            metavar="N",
+            parser=values.whole("--shrink", least=1),
+            show_default="2 where JPEG blocks show, else 1",
+            rich_help_panel=DATA,
+            help="Average N x N pixels of the clean pictures, against their own noise and JPEG blocks.",
+        ),
+    ] = None
     log_sigma: Annotated[
         bool,
         typer.Option(
@@ -78,7 +98,10 @@ class DataOptions:
     ] = None
 
     def __post_init__(self) -> None:
-        if self.noisy_dir is not None and (self.sigma is not None or self.log_sigma):
+        if self.noise_model is not None and self.noisy_dir is None:
+            raise UsageError("--noise-model from-noisy-dir needs a --noisy-dir to estimate the noise of")
+        added = self.noisy_dir is None or self.noise_model is not None
+        if not added and (self.sigma is not None or self.log_sigma):
             raise UsageError("--sigma adds noise and --noisy-dir brings its own: give one of them")
         self.levels  # noqa: B018 - parsed here, so that a mistake is found before anything is read
 

@@ -34,7 +34,8 @@ def tune(
 ) -> None:
     """Tune a trained critic until what minimises its energy is the best picture.
 
-    `alr train` needs no pairs; this needs clean pictures and noise of a known kind, white and Gaussian.
+    `alr train` needs no pairs; this needs clean pictures and noise of a known kind: white and Gaussian,
+    or, with --noise-model, as it is estimated in a noisy folder.
 
     Examples:
 
@@ -47,13 +48,13 @@ def tune(
     """
     output = Path(run.output)
     check_outputs(output, run)
-    if data.noisy_dir is not None:
-        raise UsageError("--noisy-dir has no place here: tuning adds noise itself; see alr train")
+    if data.noisy_dir is not None and data.noise_model is None:
+        raise UsageError("tuning adds noise itself: give --noise-model from-noisy-dir too, or no --noisy-dir")
     from alr_cli.cli import train_data
     from alr_cli.files.weights import load_weights
 
     start = load_weights(tuning.weights)
-    levels = parse_sigma_range(data.sigma or LEVELS)
+    levels = parse_sigma_range(data.sigma or LEVELS) if data.noisy_dir is None else None
     with Report(ctx.obj, reports) as report:
         pictures = train_data.load(data, CriticOptions(gray=start.channels == 1), report, levels)
         tuner, description = prepare(start, pictures, data, tuning, run)
@@ -69,7 +70,7 @@ def prepare(
     start: Weights, pictures: TrainingData, data: DataOptions, options: TuningOptions, run: RunOptions
 ) -> tuple[Tuner, dict[str, Any]]:
     """The tuner at step 0, and what its checkpoint and weights will say of themselves."""
-    from alr_cli.cli.train_data import describe
+    from alr_cli.cli.train_data import describe, noise_metadata
     from alr_cli.core import devices
     from alr_cli.core.bilevel import Tuner, TuningRecipe, smoothed
     from alr_cli.core.patches import PatchSource
@@ -100,6 +101,7 @@ def prepare(
         "architecture": critic.architecture.as_dict(),
         "recipe": {"start": start.name, "start_sha256": start.sha256, **recipe.as_dict()},
         "data": describe(pictures, data),
+        "noise": noise_metadata(pictures),
     }
     source = PatchSource(pictures.clean.pictures, recipe.side)
-    return Tuner(critic, start.lam, recipe, source, device), description
+    return Tuner(critic, start.lam, recipe, source, device, pictures.field), description

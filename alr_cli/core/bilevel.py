@@ -27,6 +27,7 @@ from alr_cli.core import problems
 from alr_cli.core.calibration import LambdaCurve
 from alr_cli.core.critic import Critic
 from alr_cli.core.kernels import parse_kernel
+from alr_cli.core.noise_field import NoiseField
 from alr_cli.core.patches import PatchSource
 from alr_cli.core.problems import Problem
 from alr_cli.core.training import Progress, adam_state, prefixed, restore_adam, same_shape
@@ -109,10 +110,13 @@ class Tuner:
         recipe: TuningRecipe,
         source: PatchSource,
         device: str | torch.device = "cpu",
+        field: NoiseField | None = None,
     ) -> None:
-        """start: a trained critic, of a smooth activation (see `smoothed`).  lam: its lambda(sigma)."""
+        """start: a trained critic, of a smooth activation (see `smoothed`).  lam: its lambda(sigma).
+        field: how the noise is made; None for white noise."""
         self.recipe = recipe
         self.source = source
+        self.field = field
         self.device = torch.device(device)
         self.generator = torch.Generator().manual_seed(recipe.seed)
         self.critic = Critic(start.architecture).to(self.device)
@@ -248,7 +252,10 @@ class Tuner:
             kernel, (low, high) = random_kernel(self.generator), _BLUR_SIGMAS
         sigma = low * (high / low) ** u
         y, clean = _blur(clean, kernel)
-        y = y + sigma.reshape(-1, 1, 1, 1) * torch.randn(y.shape, generator=self.generator)
+        if self.field is None:
+            y = y + sigma.reshape(-1, 1, 1, 1) * torch.randn(y.shape, generator=self.generator)
+        else:
+            y, _ = self.field.add(y, sigma, self.generator)
         margin = self.critic.patch - 1
         x = problems.extend(y, kernel.shape[0] // 2 + margin, kernel.shape[1] // 2 + margin)
         steepest = torch.randn(x.shape, generator=self.generator)

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from alr_cli.core.noise_model import NoiseModel
 from alr_cli.core.patches import PatchSource, as_float
+from alr_cli.core.training import Batch
 
 Floats = NDArray[np.float64]
 
@@ -29,6 +30,7 @@ BRIGHTNESSES, ACTIVITIES = 10, 6
 LEAST_ACTIVITY = 0.012  # standard deviation of the coarse picture; each class of activity is twice as wide
 TINTS = (-0.1, -0.03, 0.03, 0.1)  # bounds between classes of a colour difference
 FEWEST = 20  # places a cell must have on both sides
+_PAIRS = 40_000  # to measure what matching leaves
 LEAST_SHARE = 0.3  # of either side that must find its like, or the cells are too fine
 EXPOSURE, TINT = 0.25, 0.05  # half the range of the logarithm of the gain, of all channels and of each
 
@@ -55,11 +57,12 @@ class Places:
         return number
 
 
-def survey(pictures: Sequence[np.ndarray], noise: Sequence[NoiseModel | None]) -> Places:
+def survey(pictures: Sequence[np.ndarray], noise: Sequence[NoiseModel] = ()) -> Places:
     """Places on a grid over all pictures (H, W, C), uint8 or float.  noise: of each, what to subtract from
-    its activity."""
+    its activity; nothing for pictures without noise."""
     found: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], Floats]] = []
-    for number, (picture, model) in enumerate(zip(pictures, noise, strict=True)):
+    models: Sequence[NoiseModel | None] = noise or [None] * len(pictures)
+    for number, (picture, model) in enumerate(zip(pictures, models, strict=True)):
         height, width = (side // COARSE for side in picture.shape[:2])
         cropped = as_float(picture[: height * COARSE, : width * COARSE])
         coarse = cropped.reshape(height, COARSE, width, COARSE, -1).mean(axis=(1, 3)).astype(np.float64)
@@ -140,14 +143,20 @@ class MatchedPatches:
             for places in (clean_places, noisy_places)
         ]
 
-    def sample(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def batch(self, count: int, generator: torch.Generator) -> Batch:
         """Clean and noisy patches, (count, C, p, p) each."""
         chosen = self.matching.pairs(count, generator)
         clean, noisy = (
             varied(source.take(*(part[index] for part in places)), generator)
             for source, places, index in zip((self.clean, self.noisy), self._places, chosen, strict=True)
         )
-        return clean, noisy
+        return Batch(noisy, clean, None)
+
+
+def content_bias(matching: Matching, clean: Places, noisy: Places) -> tuple[float, float]:
+    """The separability of the two sides as they are, and as `matching` pairs them."""
+    a, b = (index.numpy() for index in matching.pairs(_PAIRS, torch.Generator().manual_seed(0)))
+    return separability(clean.content, noisy.content), separability(clean.content[a], noisy.content[b])
 
 
 def varied(patches: Tensor, generator: torch.Generator) -> Tensor:

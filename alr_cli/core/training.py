@@ -15,6 +15,7 @@ from torch import Tensor
 
 from alr_cli.core.criteria import wgan_gp
 from alr_cli.core.critic import Architecture, Critic
+from alr_cli.core.noise_field import NoiseField
 from alr_cli.core.patches import PatchSource
 
 
@@ -70,29 +71,22 @@ class Batch:
 
 
 class BatchSource(Protocol):
-    """Where minibatches come from."""
+    """Where minibatches come from: synthetic noise, or two sets of pictures (matching.py)."""
 
     def batch(self, count: int, generator: torch.Generator) -> Batch: ...
 
 
 @dataclass(frozen=True)
-class Unpaired:
-    """Clean and noisy patches from two sets of pictures (Algorithm 1 as it stands)."""
-
-    clean: PatchSource
-    noisy: PatchSource
-
-    def batch(self, count: int, generator: torch.Generator) -> Batch:
-        return Batch(self.noisy.sample(count, generator), self.clean.sample(count, generator), None)
-
-
-@dataclass(frozen=True)
 class SyntheticNoise:
-    """Clean patches; and others, from the same or another set, with noise of a random level (sec. 4.2)."""
+    """Clean patches; and others, from the same or another set, with noise of a random level (sec. 4.2).
+
+    field: how the noise is made; None for white noise.
+    """
 
     clean: PatchSource
     other: PatchSource
     recipe: Recipe
+    field: NoiseField | None = None
 
     def batch(self, count: int, generator: torch.Generator) -> Batch:
         clean, noisy = self.clean.sample(count, generator), self.other.sample(count, generator)
@@ -103,6 +97,9 @@ class SyntheticNoise:
             if self.recipe.log_sigma
             else low + u * (high - low)
         )
+        if self.field is not None:
+            noisy, level = self.field.add(noisy, sigma, generator)
+            return Batch(noisy, clean, level.flatten(1).norm(dim=1))
         noise = torch.randn(noisy.shape, generator=generator)
         length = sigma * math.sqrt(noisy[0].numel())
         return Batch(noisy + sigma.reshape(-1, 1, 1, 1) * noise, clean, length)

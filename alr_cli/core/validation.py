@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from alr_cli.core import problems
 from alr_cli.core.calibration import LambdaCurve, calibrate, psnr
 from alr_cli.core.critic import Critic
 from alr_cli.core.energy import Energy, SquaredError
+from alr_cli.core.noise_field import NoiseField
 from alr_cli.core.regularizer import LocalRegularizer
 from alr_cli.core.solver import Method, solve
 
@@ -60,6 +61,11 @@ class Validation:
         clean = torch.from_numpy(np.stack(crops).astype(np.float32))
         noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
         return cls(clean, noise, method, precision, per_picture)
+
+    def with_noise_of(self, field: NoiseField) -> Validation:
+        """The same crops with noise as `field` makes it, in units of its nominal level."""
+        noisy, _ = field.add(self.clean, 1.0, torch.Generator().manual_seed(0))
+        return replace(self, noise=noisy - self.clean)
 
     def to(self, device: torch.device) -> Validation:
         clean, noise = self.clean.to(device), self.noise.to(device)

@@ -172,6 +172,26 @@ def test_a_corrupt_file_among_good_ones_is_left_out_and_named(alr: Alr, clean: P
             3,
             "hardly any noise",
         ),
+        (
+            ["--clean-dir", "{clean}", "--noisy-dir", "{here}/one", "-o", "{here}/m.safetensors"],
+            3,
+            "only one usable picture",
+        ),
+        (
+            ["--clean-dir", "{here}/one", "--noisy-dir", "{clean}", "-o", "{here}/m.safetensors"],
+            3,
+            "only one usable picture",
+        ),
+        (
+            ["--clean-dir", "{clean}", "--noisy-dir", "{here}/empty", "-o", "{here}/m.safetensors"],
+            3,
+            "holds no usable picture",
+        ),
+        (
+            ["--clean-dir", "{clean}", "--noise-model", "from-noisy-dir", "-o", "{here}/m.safetensors"],
+            2,
+            "needs a --noisy-dir",
+        ),
         (["--clean-dir", "{clean}", "-o", "{here}/m.pt"], 2, ".safetensors"),
         (["--clean-dir", "{clean}", "-o", "{here}/no/m.safetensors"], 4, "does not exist"),
         (["--clean-dir", "{clean}", "-o", "{here}/m.safetensors", "--resume"], 5, "no checkpoint"),
@@ -187,6 +207,7 @@ def test_bad_input_is_one_sentence_and_writes_nothing(
 ) -> None:
     (tmp_path / "empty").mkdir()
     write_picture(tmp_path / "tiny" / "a.png", scene(10, 40, sigma=0.0))
+    write_picture(tmp_path / "one" / "a.png", scene(40, 40, sigma=0.1))
     options = quick(tmp_path)
     before = sorted(tmp_path.rglob("*"))
     result = alr("train", *(argument.format(here=tmp_path, clean=clean) for argument in arguments), *options)

@@ -20,7 +20,7 @@ def surface(brightness: float, activity: float, seed: int, tint: float = 0.0) ->
 
 
 def quiet(pictures: list[np.ndarray]) -> Places:
-    return survey(pictures, [None] * len(pictures))
+    return survey(pictures)
 
 
 @pytest.fixture(scope="module")
@@ -85,14 +85,15 @@ def test_noise_changes_neither_brightness_nor_activity() -> None:
 def test_patches_come_from_where_their_places_are(sides: tuple[list[np.ndarray], list[np.ndarray]]) -> None:
     clean, noisy = sides
     source = MatchedPatches(PatchSource(clean, 15), PatchSource(noisy, 15), quiet(clean), quiet(noisy))
-    a, b = source.sample(500, seeded(5))
+    batch = source.batch(500, seeded(5))
+    a, b = batch.clean, batch.noisy
     assert a.shape == b.shape == (500, 3, 15, 15)
     luma = [side.mean(dim=(1, 2, 3)) for side in (a, b)]
     assert float(luma[0].mean()) == pytest.approx(float(luma[1].mean()), abs=0.03)
     plain = PatchSource(noisy, 15).sample(500, seeded(6)).mean()
     assert abs(float(luma[1].mean() - plain)) > 0.05  # matching did move it
-    again = source.sample(500, seeded(5))
-    assert torch.equal(a, again[0]) and torch.equal(b, again[1])
+    again = source.batch(500, seeded(5))
+    assert torch.equal(a, again.clean) and torch.equal(b, again.noisy)
 
 
 @pytest.mark.parametrize("shape", [(15, 15, 3), (10, 200, 1)])
@@ -133,7 +134,7 @@ def test_variations_turn_and_mirror_and_expose_each_patch() -> None:
 def test_white_noise_is_subtracted_as_it_should_be() -> None:
     model = NoiseModel.white(0.08, 1)
     noisy = np.random.default_rng(1).normal(0.5, 0.08, (400, 400, 1)).astype(np.float32)
-    variance = np.square(survey([noisy], [None]).content[:, 1]).mean()
+    variance = np.square(survey([noisy]).content[:, 1]).mean()
     assert variance == pytest.approx(0.08**2 / 16, rel=0.05)
     rest = survey([noisy], [model]).content[:, 1]
     assert float(np.mean(rest == 0)) > 0.4

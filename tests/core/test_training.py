@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from alr_cli.core.critic import Architecture
+from alr_cli.core.noise_field import NoiseField
+from alr_cli.core.noise_model import NoiseModel
 from alr_cli.core.patches import PatchSource
-from alr_cli.core.training import Progress, Recipe, SyntheticNoise, Trainer, Unpaired
+from alr_cli.core.training import Progress, Recipe, SyntheticNoise, Trainer
 from alr_cli.files.weights import CHECKPOINT, read_tensors, write_tensors
 from tests.core.toys import seeded
 
@@ -173,11 +175,18 @@ def test_one_level_of_noise_is_a_range_too() -> None:
     torch.testing.assert_close(length, torch.full((5,), 0.1 * 15))
 
 
-def test_unpaired_batches_come_from_their_own_pictures() -> None:
-    dark, bright = (PatchSource([np.full((20, 20, 1), value, np.float32)], 15) for value in (0.1, 0.9))
-    batch = Unpaired(clean=dark, noisy=bright).batch(7, seeded(7))
-    assert bool((batch.clean == 0.1).all()) and bool((batch.noisy == 0.9).all()) and batch.length is None
-    assert batch.clean.shape == batch.noisy.shape == (7, 1, 15, 15)
+def test_noise_can_be_made_as_a_model_says() -> None:
+    rising = NoiseModel(np.linspace(0, 1, 5)[None], NoiseModel.white(1, 1).correlation)
+    recipe = Recipe(sigma_low=0.1, sigma_high=0.1)
+    dark, bright = (PatchSource([np.full((20, 20, 1), value, np.float32)], 15) for value in (0.25, 0.75))
+    deviations = []
+    for other in (dark, bright):
+        batch = SyntheticNoise(dark, other, recipe, NoiseField([rising])).batch(600, seeded(7))
+        assert bool((batch.clean == 0.25).all())
+        deviations.append(float(batch.noisy.std()))
+        assert batch.length is not None
+        torch.testing.assert_close(batch.length, torch.full((600,), 15 * deviations[-1]), rtol=0.01, atol=0)
+    assert deviations[1] == pytest.approx(3 * deviations[0], rel=0.02)
 
 
 def test_the_seed_decides_everything() -> None:
