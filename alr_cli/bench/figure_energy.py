@@ -67,5 +67,5 @@ def draw_scores(observed: Floats, restored: Floats, before: Floats, after: Float
         axis.set_title(f"r, mean {scores.mean():.3g}")
     for axis in grid.ravel():
         axis.set_axis_off()
-    figure.colorbar(drawn, ax=grid[1], label="r of the patch around a pixel")
+    figure.colorbar(drawn, ax=grid[1], label="r around a pixel")
     return drawing.png(figure)

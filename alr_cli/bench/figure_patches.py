@@ -94,7 +94,7 @@ def table(scored: Sequence[Scored], title: str) -> Table:
 def draw_patches(rows: Sequence[Scored]) -> bytes:
     """A PNG, fig. 2: a row of patches for each noise level, sorted by their scores."""
     count = len(rows[0].scores)
-    figure = drawing.new(6.4, 1.0 * len(rows) + 0.3)
+    figure = drawing.new(6.4, 1.05 * len(rows))
     grid = np.atleast_2d(figure.subplots(len(rows), count))
     for axes, scored in zip(grid, rows, strict=True):
         for axis, patch, score in zip(axes, scored.patches, scored.scores, strict=True):

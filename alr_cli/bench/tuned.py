@@ -53,8 +53,8 @@ CURVES: dict[str, LambdaCurve] = {
     "tv deblur gray": LambdaCurve(  # 24.63, 23.21, 21.71 dB
         ((0.01, 0.000914), (0.03, 0.0049), (0.1, 0.0391))
     ),
-    "tv deblur circular gray": LambdaCurve(  # 24.20, 22.23, 21.37 dB
-        ((0.01, 0.000427), (0.03, 0.0024), (0.05, 0.0052))
+    "tv deblur circular gray": LambdaCurve(  # 23.87, 21.88, 21.00 dB
+        ((0.01, 0.000937), (0.03, 0.0053), (0.05, 0.0119))
     ),
     "tv inpaint gray": LambdaCurve(  # 26.55, 25.09, 21.52 dB
         ((0.01, 0.000759), (0.05, 0.0343), (0.2, 0.243))
@@ -62,8 +62,8 @@ CURVES: dict[str, LambdaCurve] = {
     "chambolle denoise gray": LambdaCurve(  # 29.51, 25.85, 23.01, 20.80 dB
         ((0.05, 0.025), (0.1, 0.0643), (0.2, 0.161), (0.4, 0.384))
     ),
-    "nlm denoise gray": LambdaCurve(  # 29.51, 25.85, 23.01, 20.80 dB
-        ((0.05, 0.03), (0.1, 0.0487), (0.2, 0.0819), (0.4, 0.166))
+    "nlm denoise gray": LambdaCurve(  # 29.80, 26.14, 23.11, 20.22 dB
+        ((0.05, 0.03), (0.1, 0.0518), (0.2, 0.105), (0.4, 0.252))
     ),
     "wavelets denoise gray": LambdaCurve(  # 29.62, 25.83, 22.71, 20.39 dB
         ((0.05, 0.0517), (0.1, 0.0992), (0.2, 0.198), (0.4, 0.397))

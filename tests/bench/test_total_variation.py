@@ -81,3 +81,12 @@ def test_observed_pixels_without_noise_are_kept() -> None:
     restored = total_variation.restore(observation, 0.01)
     known = ~observation.missing
     assert np.array_equal(restored[known], observation.pixels[known])
+
+
+def test_it_knows_that_clipped_pixels_were_cut_off_as_ours_does() -> None:
+    """White and black keep their contrast, which the squared error would pull to gray."""
+    clean = np.where(cartoon(channels=1) > 0.3, np.float32(1), np.float32(0))
+    observation = observe(clean, "a", replace(DENOISE, sigma=0.3, clip=True))
+    restored = total_variation.tv(observation)
+    assert restored[clean == 1].mean() > 0.97 > observation.pixels[clean == 1].mean()
+    assert restored[clean == 0].mean() < 0.03 < observation.pixels[clean == 0].mean()
