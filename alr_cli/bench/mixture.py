@@ -24,7 +24,7 @@ SIDE = 8
 COMPONENTS = 200
 PATCHES = 100_000
 ITERATIONS = 30
-AT_ONCE = 3  # iterations between two savings
+AT_ONCE = 5  # iterations between two savings
 FLOOR = 1e-6  # added to every variance, a quarter of a grey level: no component shrinks to a point
 
 Floats = NDArray[np.float32]
