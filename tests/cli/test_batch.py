@@ -158,6 +158,31 @@ def test_outputs_that_cannot_be_are_refused_before_any_work(
     assert not (tree / "out").exists()
 
 
+def test_a_folder_without_permission_is_refused_before_any_work(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)  # who runs the tests may be allowed everything
+    with pytest.raises(OutputError, match="no permission"):
+        planned("in/b.png", output="x.png")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "https://example.org/a.png",
+        "file:///a.png",
+        "imageio:chelsea.png",
+        "<screen>",
+        "<video0>",
+        "a.zip/a.png",
+    ],
+)
+def test_what_imageio_would_open_is_only_the_name_of_a_file(tree: Path, name: str) -> None:
+    [job] = planned(name, output="x.png")
+    assert isinstance(job.problem, InputError)
+    assert "does not exist" in str(job.problem) or "cannot be opened" in str(job.problem)
+
+
 def test_links_do_not_hide_that_an_output_is_an_input(tree: Path) -> None:
     (tree / "link.png").symlink_to("in/b.png")
     (tree / "door").symlink_to("in")

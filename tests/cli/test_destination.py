@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import ImageCms
 
 from alr_cli.cli.streams import StdoutKind
 from alr_cli.files.pictures import decode, read_picture
@@ -76,8 +77,6 @@ CARRIED: list[tuple[str, str, int, dict[str, Any]]] = [
 def test_depth_alpha_profile_and_resolution_come_back_as_they_were(
     alr: Alr, tmp_path: Path, name: str, depth: str, channels: int, carried: dict[str, Any]
 ) -> None:
-    from PIL import ImageCms
-
     given = dict(carried)
     if "alpha" in given:
         given["alpha"] = np.linspace(0, 1, 256, dtype=np.float32).reshape(16, 16)
@@ -108,7 +107,9 @@ def test_what_a_format_cannot_hold_is_refused_before_the_restoration(
     alpha = np.full((16, 16), 0.5, np.float32)
     path = write_picture(tmp_path / "a.png", scene(16, 16), alpha=alpha)
     deep = write_picture(tmp_path / "b.tif", scene(16, 16), "float32")
-    for source, target in ((path, "x.jpg"), (path, "x.bmp"), (deep, "x.png"), (deep, "x.jpg")):
+    refused = [(path, f"x.{suffix}") for suffix in ("jpg", "bmp", "ppm")]
+    refused += [(deep, f"x.{suffix}") for suffix in ("png", "jpg", "webp", "bmp", "ppm")]
+    for source, target in refused:
         result = alr("denoise", source, "-o", tmp_path / target)
         assert result.code == 4
         assert not (tmp_path / target).exists()
@@ -116,13 +117,28 @@ def test_what_a_format_cannot_hold_is_refused_before_the_restoration(
 
 def test_dropping_alpha_and_stripping_are_done_when_asked_for(alr: Alr, tmp_path: Path) -> None:
     exif = b"II*\0\x08\0\0\0\x01\0\x0e\x01\x02\0\x04\0\0\0abc\0\0\0\0\0"  # ImageDescription = "abc"
+    icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     alpha = np.full((16, 16), 0.5, np.float32)
-    path = write_picture(tmp_path / "a.png", scene(16, 16), alpha=alpha, exif=exif)
+    path = write_picture(tmp_path / "a.png", scene(16, 16), alpha=alpha, exif=exif, icc=icc)
     assert alr("denoise", path, "-o", tmp_path / "b.jpg", "--drop-alpha", *FAST).code == 0
     assert read_picture(tmp_path / "b.jpg").alpha is None
     assert read_picture(path).exif is not None
     assert alr("denoise", path, "-o", tmp_path / "c.png", "--strip", *FAST).code == 0
-    assert read_picture(tmp_path / "c.png").exif is None
+    stripped = read_picture(tmp_path / "c.png")
+    assert (stripped.exif, stripped.icc) == (None, icc)
+
+
+def test_floats_outside_0_1_are_kept_and_said_and_nan_is_refused(alr: Alr, tmp_path: Path) -> None:
+    pixels = scene(16, 16)
+    pixels[3, 4], pixels[5, 6] = -0.25, 1.5
+    path = write_picture(tmp_path / "a.tif", pixels, "float32")
+    result = alr("denoise", path, "-o", tmp_path / "x.tif", "--sigma", "0")
+    assert "values outside [0,1]: min -0.25, max 1.5" in result.stderr
+    assert np.array_equal(read_picture(tmp_path / "x.tif").pixels, pixels)
+    pixels[0, 0] = np.nan
+    result = alr("denoise", write_picture(path, pixels, "float32"), "-o", tmp_path / "y.tif")
+    assert result.code == 3
+    assert "NaN; fill them with alr inpaint" in result.stderr
 
 
 def test_max_pixels_and_page_reach_the_reader(alr: Alr, picture: Path) -> None:

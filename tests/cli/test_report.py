@@ -5,6 +5,7 @@ import json
 import math
 import os
 import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -70,6 +71,7 @@ def test_a_terminal_sees_progress_of_iterations_and_files(alr: Alr, batch: list[
     seen = alr(*batch, stderr_is_terminal=True).stderr
     assert "\x1b[" in seen
     assert "energy" in seen
+    assert re.search(r"(\d|-):(\d\d|--):(\d\d|--)", seen)  # the time left
     assert "3/3" in seen
     assert "2/2" in seen
 
