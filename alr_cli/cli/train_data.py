@@ -15,7 +15,7 @@ from alr_cli.core.noise_model import NoiseModel, pooled
 from alr_cli.core.patches import PatchSource, as_float
 from alr_cli.core.training import BatchSource, Recipe, SyntheticNoise, Trainer
 from alr_cli.core.validation import Validation
-from alr_cli.errors import InputError
+from alr_cli.errors import InputError, UsageError
 from alr_cli.files.folders import PictureFolder, load_folder
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ def load(
     """Decode every folder, and learn what they say of their noise. levels: of the added noise, those of
     `data` if None. Raises InputError; says which files were left out."""
     channels = 1 if critic.gray else 3
-    least = Architecture().patch if data.noisy_dir is None else BLOCK
+    patch = architecture_of(critic).patch
+    least = patch if data.noisy_dir is None else max(patch, BLOCK)
     clean = load_folder(Path(data.clean_dir), channels, least, data.exclude or ())
     noisy = load_folder(Path(data.noisy_dir), channels, least) if data.noisy_dir is not None else None
     val = load_folder(Path(data.val_dir), channels, least) if data.val_dir is not None else None
@@ -79,6 +80,16 @@ def load(
     return TrainingData(clean, noisy, levels or data.levels, validation, noise, shrink)
 
 
+def architecture_of(critic: CriticOptions) -> Architecture:
+    """Raises UsageError for a network that cannot be."""
+    try:
+        return Architecture(
+            1 if critic.gray else 3, critic.width, critic.depth, critic.activation, critic.stride
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
 def prepare(
     pictures: TrainingData,
     data: DataOptions,
@@ -91,7 +102,7 @@ def prepare(
     device = devices.choose(run.device)
     if run.threads is not None:
         devices.set_threads(run.threads)
-    architecture = Architecture(1 if critic.gray else 3, critic.width, activation=critic.activation)
+    architecture = architecture_of(critic)
     recipe = Recipe(
         iterations=options.iterations,
         batch_size=options.batch_size,

@@ -130,6 +130,27 @@ class CriticOptions:
             help="Feature channels.",
         ),
     ] = 32
+    depth: Annotated[
+        int,
+        typer.Option(
+            "--depth",
+            metavar="N",
+            parser=values.whole("--depth", least=2),
+            rich_help_panel=CRITIC,
+            help="Convolutions: seven of stride 1 see 15 x 15 pixels.",
+        ),
+    ] = 7
+    stride: Annotated[
+        int,
+        typer.Option(
+            "--stride",
+            metavar="N",
+            parser=values.whole("--stride", least=1),
+            rich_help_panel=CRITIC,
+            help="Of the first convolution: 2 halves the resolution, sees twice as far (depth 6: 24 x 24 "
+            "pixels) and costs a quarter per feature.",
+        ),
+    ] = 1
     activation: Annotated[
         Literal["relu", "leaky_relu", "silu", "softplus"],
         typer.Option("--activation", rich_help_panel=CRITIC, help="Between the convolutions."),

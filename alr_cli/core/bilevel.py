@@ -26,21 +26,27 @@ from torch import Tensor, nn
 from alr_cli.core import problems
 from alr_cli.core.calibration import LambdaCurve
 from alr_cli.core.critic import Critic
+from alr_cli.core.energy import Energy, SquaredError
 from alr_cli.core.kernels import parse_kernel
 from alr_cli.core.noise_field import NoiseField
 from alr_cli.core.patches import PatchSource
 from alr_cli.core.problems import Problem
+from alr_cli.core.regularizer import LocalRegularizer
+from alr_cli.core.symmetry import Glimpse, Turning
 from alr_cli.core.training import Progress, adam_state, prefixed, restore_adam, same_shape
 
 _KNOTS = 4  # of log lambda, straight in log sigma between them
 _FLOOR = 0.03  # c: errors below this share of the noise's variance count no further
 _LEAST_DIFFERENCE = 0.02  # h s is at least this long (root mean square): bfloat16 sees no less
 _POOL = 8
-_PENALTY_EVERY = 9  # steps; no multiple of the pool, so that every case has its turn
-_FIRST_STEPS, _STEPS = 25, 5  # of descent on a new case, and on each later visit
+_FIRST_STEPS, _STEPS = 30, 5  # on a new case, as `alr denoise` takes them; on each later visit
 _BLUR_STEPS = 2  # times as many for a blurred case: its data term is flat in many directions
 _BLUR_SIGMAS = (0.005, 0.05)
+_FOLLOWING = 0.003  # step size with which x* follows the network; the first steps end at 0.01
+_PENALTY_EVERY = 9  # steps; no multiple of the pool, so that every case has its turn
+_POWER_STEPS = 3
 _BETAS = (0.9, 0.99)
+_INNER_BETAS = (0.9, 0.999)  # those of the solver
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,8 @@ class Case:
 
     clean: (B, C, s, s).  y: the observation.  kernel: (h, w), of a single 1 where nothing is blurred.
     sigma: (B,).  x: the extended unknown.  steepest: the direction in which R curves most, like x.
-    visits: how often it is still to be used, ().  settled: whether it has been descended on, ().
+    mean, square: Adam's moments, like x.  steps: of descent so far, ().  visits: how often it is still to be
+    used, ().
     """
 
     clean: Tensor
@@ -92,8 +99,10 @@ class Case:
     sigma: Tensor
     x: Tensor
     steepest: Tensor
+    mean: Tensor
+    square: Tensor
+    steps: Tensor
     visits: Tensor
-    settled: Tensor
 
     @property
     def blurred(self) -> bool:
@@ -132,6 +141,7 @@ class Tuner:
         self.average = {k: v.detach().clone() for k, v in self._learned().items()}
         self.pool: list[Case] = []
         self.steepness = 0.0
+        self.glimpses = 0
         self.step_count = 0
 
     @property
@@ -151,9 +161,10 @@ class Tuner:
     def step(self) -> Progress:
         """Bring one case up to date, and move theta and lambda by its gradient."""
         case = self._next_case()
-        factor = self._factor(case)
+        lam = self._lam(case)
+        factor = _factor(case, lam)
         self.critic.requires_grad_(False)
-        self._descend(case, factor.detach())
+        self._descend(case, lam.detach())
         self.critic.requires_grad_(True)
         error = _frame(case.x, case.clean) - case.clean
         mse = error.square().mean((1, 2, 3))
@@ -182,32 +193,46 @@ class Tuner:
         return -(weight * factor * slope).sum() / case.clean.numel()
 
     def _curvature_penalty(self, case: Case, factor: Tensor) -> Tensor:
-        """One step of the power iteration for the largest curvature of lambda R, and its excess squared."""
-        direction = case.steepest / _norm(case.steepest).reshape(-1, 1, 1, 1)
-        x = case.x.detach().requires_grad_(True)
-        gradient = self._gradient(x, factor, create_graph=True)
-        (curved,) = torch.autograd.grad(gradient, x, direction, create_graph=True)
+        """The largest curvature of lambda R by the power iteration, and its excess squared, for one crop."""
+        number = self.step_count // _PENALTY_EVERY % len(case.sigma)
+        crop = slice(number, number + 1)
+        x = case.x[crop].detach().requires_grad_(True)
+        gradient = self._gradient(x, factor[crop], create_graph=True)
+        curved = case.steepest[crop]
+        for left in reversed(range(_POWER_STEPS)):
+            direction = (curved / _norm(curved).clamp_min(1e-12).reshape(-1, 1, 1, 1)).detach()
+            (curved,) = torch.autograd.grad(
+                gradient, x, direction, create_graph=not left, retain_graph=bool(left) or None
+            )
+        case.steepest[crop] = curved.detach()
         curvature = _norm(curved)
-        case.steepest = curved.detach()
-        self.steepness = max(0.97 * self.steepness, float(curvature.detach().max()))
-        return 0.03 * _PENALTY_EVERY * (curvature / self.recipe.curvature - 1).clamp_min(0).square().mean()
+        self.steepness += 0.1 * (float(curvature.detach()) - self.steepness)
+        excess = curvature / self.recipe.curvature - 1
+        if not float(excess.detach()) > 0:  # nor has a length of zero a gradient
+            return curvature.new_zeros(())
+        return 0.03 * _PENALTY_EVERY * excess.square().sum()
 
-    def _descend(self, case: Case, factor: Tensor) -> None:
-        """Nesterov's method on E, for the strong convexity of the identity's data term."""
+    def _descend(self, case: Case, lam: Tensor) -> None:
+        """Bring x* up to date by Adam's steps, which do not care how sharp the energy has become: a new case
+        as `alr denoise` would (solver.py), and from then on at the last step size."""
         problem = _problem(case, self.critic.patch)
-        steps = (_STEPS if case.settled else _FIRST_STEPS) * (_BLUR_STEPS if case.blurred else 1)
-        step = 0.9 / (1.0 + self.steepness)
-        convexity = 0.1 if case.blurred else 1.0
-        momentum = (1 - math.sqrt(step * convexity)) / (1 + math.sqrt(step * convexity))
-        x, ahead = case.x, case.x
-        for _ in range(steps):
-            gradient = self._gradient(ahead.requires_grad_(True), factor)
-            ahead = ahead.detach()
-            gradient += problem.operator.adjoint(problem.operator.forward(ahead) - case.y)
-            after = ahead - step * gradient
-            ahead = after + momentum * (after - x)
-            x = after
-        case.x, case.settled = x, torch.tensor(True)
+        precision = torch.bfloat16 if self.recipe.bfloat16 else torch.float32
+        regularizer = Turning(LocalRegularizer(self.critic, precision=precision), self.glimpses)
+        energy = Energy(problem.operator, SquaredError(case.y), regularizer, lam, problem.pixels)
+        scale = problem.step_scale(case.sigma).reshape(-1, 1, 1, 1)
+        times = _BLUR_STEPS if case.blurred else 1
+        first = _FIRST_STEPS * times
+        for _ in range(_STEPS * times if int(case.steps) else first):
+            _, gradient = energy.value_and_grad(case.x)
+            gradient *= problem.pixels
+            case.steps += 1
+            case.mean.lerp_(gradient, 1 - _INNER_BETAS[0])
+            case.square.mul_(_INNER_BETAS[1]).addcmul_(gradient, gradient, value=1 - _INNER_BETAS[1])
+            size = _FOLLOWING if case.steps > first else 0.1 * 0.1 ** ((int(case.steps) - 1) / (first - 1))
+            bias = [1 - beta ** int(case.steps) for beta in _INNER_BETAS]
+            update = (case.mean / bias[0]) / ((case.square / bias[1]).sqrt() + 1e-8)
+            case.x -= size * scale * update
+        self.glimpses = regularizer.evaluations
 
     def _gradient(self, x: Tensor, factor: Tensor, create_graph: bool = False) -> Tensor:
         """Of the regularizer, where the data term is || x - y ||^2 / 2."""
@@ -215,28 +240,31 @@ class Tuner:
         (gradient,) = torch.autograd.grad(scores, x, factor, create_graph=create_graph)
         return gradient
 
-    def _factor(self, case: Case) -> Tensor:
-        """lambda C / 2 (B,): E times N C / 2 is ||A x - y||^2 / 2 + factor sum r."""
+    def _lam(self, case: Case) -> Tensor:
+        """lambda of each crop, (B,)."""
         if len(self.knots) == 1:
             logs = self.log_lam.expand(len(case.sigma))
         else:
             at = (case.sigma.log().cpu() - self.knots[0]) / (self.knots[1] - self.knots[0])
             index = at.floor().clamp(0, _KNOTS - 2).long()
             logs = self.log_lam[index] + (at - index) * (self.log_lam[index + 1] - self.log_lam[index])
-        scale = 0.5 * case.clean.shape[1] * problems.noise_gain(case.kernel)
-        return (logs.exp() * scale).to(self.device)
+        return (logs.exp() * problems.noise_gain(case.kernel)).to(self.device)
 
     def _total_score(self, x: Tensor) -> Tensor:
+        """sum_i r(x_i), (B,), as it looks at a glimpse."""
+        glimpse = Glimpse.number(self.glimpses, self.critic.stride)
+        self.glimpses += 1
+        seen = glimpse.of(x).contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.bfloat16):
-            scores: Tensor = self.critic(x.contiguous(memory_format=torch.channels_last))
-        total: Tensor = scores.float().sum((1, 2, 3))
+            scores: Tensor = self.critic(seen)
+        patches = math.prod(size - self.critic.patch + 1 for size in x.shape[-2:])
+        total: Tensor = scores.float().mean((1, 2, 3)) * patches
         return total
 
     def _next_case(self) -> Case:
         index = self.step_count % _POOL
         if index == len(self.pool):  # the first cases retire one after the other
             self.pool.append(self._new_case(max(1, self.recipe.visits * (index + 1) // _POOL)))
-            self._measure_curvature(self.pool[index], 6 if index == 0 else 2)
         elif not self.pool[index].visits:
             self.pool[index] = self._new_case(self.recipe.visits)
         self.pool[index].visits -= 1
@@ -258,16 +286,10 @@ class Tuner:
             y, _ = self.field.add(y, sigma, self.generator)
         margin = self.critic.patch - 1
         x = problems.extend(y, kernel.shape[0] // 2 + margin, kernel.shape[1] // 2 + margin)
-        steepest = torch.randn(x.shape, generator=self.generator)
-        clean, y, kernel, sigma, x, steepest = (
-            tensor.to(self.device) for tensor in (clean, y, kernel, sigma, x, steepest)
-        )
-        return Case(clean, y, kernel, sigma, x, steepest, torch.tensor(visits), torch.tensor(False))
-
-    def _measure_curvature(self, case: Case, times: int) -> None:
-        """So many steps of the power iteration, to begin with a safe step size."""
-        for _ in range(times):
-            self._curvature_penalty(case, self._factor(case).detach())
+        clean, y, kernel, sigma, x = (tensor.to(self.device) for tensor in (clean, y, kernel, sigma, x))
+        mean, square = torch.zeros_like(x), torch.zeros_like(x)
+        steepest = torch.randn(x.shape, generator=self.generator).to(self.device)
+        return Case(clean, y, kernel, sigma, x, steepest, mean, square, torch.tensor(0), torch.tensor(visits))
 
     def _update(self, loss: Tensor) -> float:
         rate = self.recipe.lr_at(self.step_count)
@@ -297,6 +319,7 @@ class Tuner:
         state["generator"] = self.generator.get_state()
         state["step"] = torch.tensor(self.step_count)
         state["steepness"] = torch.tensor(self.steepness, dtype=torch.float64)
+        state["glimpses"] = torch.tensor(self.glimpses)
         return {name: value.detach().cpu().clone().contiguous() for name, value in state.items()}
 
     def restore_state(self, state: dict[str, Tensor]) -> None:
@@ -317,6 +340,7 @@ class Tuner:
         ]
         self.generator.set_state(state["generator"].byte())
         self.step_count = int(state["step"])
+        self.glimpses = int(state["glimpses"])
         self.steepness = float(state["steepness"])
 
 
@@ -329,6 +353,11 @@ def random_kernel(generator: torch.Generator) -> Tensor:
         f"disk:{1 + 3 * size}",
     )[int(3 * kind)]
     return torch.from_numpy(parse_kernel(spec).copy()).float()
+
+
+def _factor(case: Case, lam: Tensor) -> Tensor:
+    """lambda C / 2 (B,): E times N C / 2 is ||A x - y||^2 / 2 + factor sum r."""
+    return 0.5 * case.clean.shape[1] * lam
 
 
 def _problem(case: Case, patch: int) -> Problem:

@@ -2,6 +2,9 @@
 
 The paper says "six layers of 3x3" and "15 x 15"; six give 13 x 13, so there are seven, without padding.
 On a picture (B, C, H, W) the same network scores every patch at once: (B, 1, H - p + 1, W - p + 1).
+
+With a stride s of 2 the first layer (4x4) halves the resolution, as FFDNet does (Zhang et al. 2018): seven
+layers then see 28 x 28 pixels at a quarter of the cost a feature, and the patches lie s pixels apart.
 """
 
 from __future__ import annotations
@@ -40,34 +43,38 @@ _ACTIVATIONS: dict[str, tuple[type[nn.Module], float]] = {
 class Architecture:
     """A critic as data: this is what a weights file carries.
 
-    channels: of the pictures, 1 or 3.  width: feature channels.  depth: 3x3 convolutions.
-    activation: between them.
+    channels: of the pictures, 1 or 3.  width: feature channels.  depth: convolutions.  activation: between
+    them.  stride: s of the first convolution, which is (s + 2) x (s + 2); the others are 3x3.
     """
 
     channels: int = 3
     width: int = 32
     depth: int = 7
     activation: Activation = "relu"
+    stride: int = 1
 
     def __post_init__(self) -> None:
         if self.channels not in (1, 3):
             raise ValueError(f"a critic sees 1 or 3 channels, not {self.channels}")
         if not (1 <= self.width <= 4096 and 2 <= self.depth <= 64):
             raise ValueError(f"unusable critic of width {self.width} and depth {self.depth}")
+        if not 1 <= self.stride <= 8:
+            raise ValueError(f"unusable critic of stride {self.stride}")
         if self.activation not in _ACTIVATIONS:
             raise ValueError(f"unknown activation {self.activation!r}, use one of {', '.join(_ACTIVATIONS)}")
 
     @property
     def patch(self) -> int:
         """p, the side of the receptive field in pixels."""
-        return 2 * self.depth + 1
+        return self.stride + 2 + 2 * self.stride * (self.depth - 1)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
 class Critic(nn.Module):
-    """r_theta(x): (B, C, H, W) in [0,1] -> scores (B, 1, H - p + 1, W - p + 1), large where noisy."""
+    """r_theta(x): (B, C, H, W) in [0,1] -> scores (B, 1, (H - p) // s + 1, (W - p) // s + 1), large where
+    noisy."""
 
     def __init__(self, architecture: Architecture, generator: torch.Generator | None = None) -> None:
         super().__init__()
@@ -76,9 +83,11 @@ class Critic(nn.Module):
         activation, gain = _ACTIVATIONS[architecture.activation]
         layers: list[nn.Module] = []
         for n, (fan_in, fan_out) in enumerate(pairwise(widths)):
-            convolution = nn.Conv2d(fan_in, fan_out, 3)
+            stride = architecture.stride if n == 0 else 1
+            side = stride + 2
+            convolution = nn.Conv2d(fan_in, fan_out, side, stride)
             last = n == architecture.depth - 1
-            std = (1.0 if last else gain) / (9 * fan_in) ** 0.5
+            std = (1.0 if last else gain) / (side**2 * fan_in) ** 0.5
             with torch.no_grad():
                 convolution.weight.normal_(0.0, std, generator=generator)
                 nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
@@ -88,6 +97,10 @@ class Critic(nn.Module):
     @property
     def patch(self) -> int:
         return self.architecture.patch
+
+    @property
+    def stride(self) -> int:
+        return self.architecture.stride
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x)  # type: ignore[no-any-return]

@@ -68,7 +68,8 @@ def automatic_tile(critic: Critic, x: Tensor, device: torch.device) -> int:
     """The side in pixels of the largest square block whose feature maps fit the memory budget; 0 if the
     whole picture x (B, C, H, W) does."""
     architecture = critic.architecture
-    per_pixel = 4 * x.shape[0] * architecture.depth * architecture.width * _MAPS_PER_LAYER
+    maps = architecture.depth * architecture.width * _MAPS_PER_LAYER
+    per_pixel = 4 * x.shape[0] * maps / architecture.stride**2
     if device.type == "cuda":
         budget = torch.cuda.mem_get_info(device)[0] // 3
     else:  # a share of all memory, not of what is free just now: the same command gives the same bits

@@ -38,6 +38,10 @@ class Problem:
     def pixels(self) -> int:
         return self.frame[0] * self.frame[1]
 
+    def step_scale(self, sigma: Tensor) -> Tensor:
+        """Of adam's steps: the paper's at its sigma of 0.1, and less noise is a shorter way."""
+        return (sigma / 0.1).clamp_max(1.0) if self.near else torch.ones_like(sigma)
+
     def crop(self, x: Tensor) -> Tensor:
         """The frame of an extended picture."""
         top = (x.shape[-2] - self.frame[0]) // 2

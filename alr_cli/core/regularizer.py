@@ -2,11 +2,14 @@
 
 R is a sum over patches, so its gradient can be gathered tile by tile: a block of patches touches only the
 block and a halo of p - 1 pixels, and the blocks' gradients add up. Tiling bounds memory; it is exact.
+A critic of stride s scores every s-th patch; there are s^2 such grids, and R is the mean over all of them.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from itertools import product
 from typing import Protocol
 
 import torch
@@ -30,9 +33,9 @@ class Regularizer(Protocol):
 class LocalRegularizer:
     """The mean of a critic over all patches (eq. 3), with its gradient.
 
-    tile: side in patches of the blocks that are scored at once, 0 for the whole picture. It never changes
-    the result beyond rounding.  precision: bfloat16 runs the convolutions in bfloat16 where the processor
-    has it; sums stay in float32.
+    tile: side in pixels of the blocks whose patches are scored at once, 0 for the whole picture. It never
+    changes the result beyond rounding.  precision: bfloat16 runs the convolutions in bfloat16 where the
+    processor has it; sums stay in float32.
     """
 
     def __init__(self, critic: Critic, tile: int = 0, precision: torch.dtype = torch.float32) -> None:
@@ -41,38 +44,68 @@ class LocalRegularizer:
         self.critic = critic.eval().requires_grad_(False)
         self.channels = critic.architecture.channels
         self.patch = critic.patch
+        self.stride = critic.stride
         self.tile = tile
         self.precision = precision
 
     def value_and_grad(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """x: (B, C, H, W), H and W at least p -> (R (B,), dR/dx like x)."""
-        height, width = x.shape[-2] - self.patch + 1, x.shape[-1] - self.patch + 1
-        if height < 1 or width < 1:
-            raise ValueError(
-                f"a picture of {x.shape[-2]} x {x.shape[-1]} holds no {self.patch} x {self.patch} patch"
-            )
-        side = self.tile or max(height, width)
-        halo = self.patch - 1
         value = x.new_zeros(x.shape[0])
         gradient = torch.zeros_like(x)
-        for top, bottom, left, right in blocks(height, width, side):
-            block = x[..., top : bottom + halo, left : right + halo]
-            block_value, block_gradient = self._sum_and_grad(block)
-            value += block_value
-            gradient[..., top : bottom + halo, left : right + halo] += block_gradient
-        count = height * width
+        for row, column in self._grids(x):
+            value += self._add_grid(x[..., row:, column:], gradient[..., row:, column:])
+        count = (x.shape[-2] - self.patch + 1) * (x.shape[-1] - self.patch + 1)
+        return value / count, gradient.div_(count)
+
+    def on_grid(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The mean over every s-th patch only, from the first one on: an s^2-th of the work."""
+        gradient = torch.zeros_like(x)
+        value = self._add_grid(x, gradient)
+        count = math.prod(self._patches(x))
         return value / count, gradient.div_(count)
 
     def scores(self, x: Tensor) -> Tensor:
         """The map of r over the picture: (B, C, H, W) -> (B, H - p + 1, W - p + 1)."""
-        halo = self.patch - 1
-        height, width = x.shape[-2] - halo, x.shape[-1] - halo
-        scores = x.new_empty(x.shape[0], height, width)
+        scores = x.new_empty(x.shape[0], x.shape[-2] - self.patch + 1, x.shape[-1] - self.patch + 1)
         with torch.no_grad():
-            for top, bottom, left, right in blocks(height, width, self.tile or max(height, width)):
-                block = x[..., top : bottom + halo, left : right + halo]
-                scores[:, top:bottom, left:right] = self.critic(block)[:, 0]
+            for row, column in self._grids(x):
+                part = scores[:, row :: self.stride, column :: self.stride]
+                for (top, bottom, left, right), block in self._blocks(x[..., row:, column:]):
+                    part[:, top:bottom, left:right] = self.critic(block)[:, 0]
         return scores
+
+    def _grids(self, x: Tensor) -> Iterator[tuple[int, int]]:
+        """The first pixels of the s^2 grids of patches that x holds."""
+        height, width = (max(1, size - self.patch + 1) for size in x.shape[-2:])
+        yield from product(range(min(self.stride, height)), range(min(self.stride, width)))
+
+    def _patches(self, x: Tensor) -> tuple[int, int]:
+        """Rows and columns of one grid of patches. Raises ValueError where there is none."""
+        if min(x.shape[-2:]) < self.patch:
+            raise ValueError(
+                f"a picture of {x.shape[-2]} x {x.shape[-1]} holds no {self.patch} x {self.patch} patch"
+            )
+        rows, columns = ((size - self.patch) // self.stride + 1 for size in x.shape[-2:])
+        return rows, columns
+
+    def _blocks(self, x: Tensor) -> Iterator[tuple[tuple[int, int, int, int], Tensor]]:
+        """One grid's patches in blocks, and the pixels of each."""
+        rows, columns = self._patches(x)
+        side = max(1, self.tile // self.stride) if self.tile else max(rows, columns)
+        s, halo = self.stride, self.patch - self.stride
+        for top, bottom, left, right in blocks(rows, columns, side):
+            pixels = x[..., s * top : s * bottom + halo, s * left : s * right + halo]
+            yield (top, bottom, left, right), pixels
+
+    def _add_grid(self, x: Tensor, gradient: Tensor) -> Tensor:
+        """The sum over one grid (B,); its gradient is added to `gradient`, like x."""
+        value = x.new_zeros(x.shape[0])
+        s, halo = self.stride, self.patch - self.stride
+        for (top, bottom, left, right), block in self._blocks(x):
+            block_value, block_gradient = self._sum_and_grad(block)
+            value += block_value
+            gradient[..., s * top : s * bottom + halo, s * left : s * right + halo] += block_gradient
+        return value
 
     def _sum_and_grad(self, block: Tensor) -> tuple[Tensor, Tensor]:
         leaf = block.detach().contiguous(memory_format=torch.channels_last).requires_grad_(True)

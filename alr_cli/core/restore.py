@@ -250,9 +250,9 @@ class Restorer:
     def _solve(
         self, problem: Problem, sigma: float, lam: float, side: int, callback: Callback | None
     ) -> Solution:
-        regularizer: Regularizer = LocalRegularizer(self._critic, side, self.precision)
-        if self.method == "adam":  # the others compare energies, which must not turn under their feet
-            regularizer = Turning(regularizer)
+        local = LocalRegularizer(self._critic, side, self.precision)
+        # The others compare energies, which must not turn under their feet.
+        regularizer: Regularizer = Turning(local) if self.method == "adam" else local
         energy = Energy(
             problem.operator, self._data(problem.y, sigma), regularizer, lam, problem.pixels, problem.free
         )
@@ -266,8 +266,7 @@ class Restorer:
                 )
                 callback(Step(record.iteration, limit, energy, data, mean_score, lambda: _pixels(problem, x)))
 
-        # Steps of the paper's size at its sigma of 0.1; less noise is a shorter way.
-        scale = min(1.0, sigma / 0.1) if problem.near else 1.0
+        scale = problem.step_scale(torch.tensor(sigma)).to(problem.y)
         return solve(energy, problem.start, self.method, limit, self.settings.tol, report, scale)
 
 

@@ -68,7 +68,7 @@ class Iterate:
 
 
 Callback = Callable[[Record, Tensor], None]
-Descent = Callable[[Energy, Point, int, float, float], Iterator[Iterate]]
+Descent = Callable[[Energy, Point, int, float, float | Tensor], Iterator[Iterate]]
 
 DEFAULT_ITERATIONS: dict[Method, int] = {"adam": 50, "gd": 300, "nmapg": 150}
 DEFAULT_TOLERANCE: dict[Method, float] = {"adam": 0.0, "gd": 1e-4, "nmapg": 1e-3}
@@ -81,13 +81,14 @@ def solve(
     max_iter: int | None = None,
     tol: float | None = None,
     callback: Callback | None = None,
-    scale: float = 1.0,
+    scale: float | Tensor = 1.0,
 ) -> Solution:
     """Descend on `energy` from `start` (B, C, H, W).
 
     max_iter: steps at most.  tol: a picture rests once an update does not exceed it (root mean square, in
     units of pixel values).  callback: called with the record and x at the start and after every iteration.
-    scale: of adam's steps, which know no other measure of how far the solution is; the others find theirs.
+    scale: of adam's steps, a number or (B,), for they know no other measure of how far the solution is; the
+    others find theirs.
     """
     limit = DEFAULT_ITERATIONS[method] if max_iter is None else max_iter
     tol = DEFAULT_TOLERANCE[method] if tol is None else tol
@@ -106,7 +107,7 @@ def solve(
 
 
 def _descend(
-    descent: Descent, energy: Energy, start: Tensor, limit: int, tol: float, scale: float
+    descent: Descent, energy: Energy, start: Tensor, limit: int, tol: float, scale: float | Tensor
 ) -> Iterator[Iterate]:
     point = _at(energy, start)
     nothing = torch.zeros_like(point.terms.energy)
@@ -114,9 +115,9 @@ def _descend(
     yield from descent(energy, point, limit, tol, scale)
 
 
-def _adam(energy: Energy, point: Point, limit: int, tol: float, scale: float) -> Iterator[Iterate]:
+def _adam(energy: Energy, point: Point, limit: int, tol: float, scale: float | Tensor) -> Iterator[Iterate]:
     """Adam (Kingma and Ba 2015) with beta = (0.9, 0.999), step size 0.1 -> 0.01 (sec. 3.3)."""
-    beta1, beta2, eps, first_step, last_step = 0.9, 0.999, 1e-8, 0.1 * scale, 0.01 * scale
+    beta1, beta2, eps, first_step, last_step = 0.9, 0.999, 1e-8, 0.1, 0.01
     mean, square = torch.zeros_like(point.x), torch.zeros_like(point.x)
     moving = torch.ones_like(point.terms.energy, dtype=torch.bool)
     for step in range(1, limit + 1):
@@ -126,14 +127,14 @@ def _adam(energy: Energy, point: Point, limit: int, tol: float, scale: float) ->
         square.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
         size = first_step * (last_step / first_step) ** ((step - 1) / max(1, limit - 1))
         denominator = (square / (1 - beta2**step)).sqrt_().add_(eps)
-        update = (mean / (1 - beta1**step)).div_(denominator).mul_(size * _per_picture(moving))
+        update = (mean / (1 - beta1**step)).div_(denominator).mul_(size * _per_picture(moving * scale))
         point = _at(energy, point.x - update)
         change = rms(update)
         moving = moving & (change > tol)
         yield Iterate(point, change, moving)
 
 
-def _gd(energy: Energy, point: Point, limit: int, tol: float, scale: float) -> Iterator[Iterate]:
+def _gd(energy: Energy, point: Point, limit: int, tol: float, scale: float | Tensor) -> Iterator[Iterate]:
     """Eq. 5. Each step begins with the length of Barzilai and Borwein and is halved until E falls."""
     moving = torch.ones_like(point.terms.energy, dtype=torch.bool)
     eta = torch.full_like(point.terms.energy, energy.natural_step)
@@ -146,7 +147,7 @@ def _gd(energy: Energy, point: Point, limit: int, tol: float, scale: float) -> I
         yield Iterate(point, change, moving)
 
 
-def _nmapg(energy: Energy, point: Point, limit: int, tol: float, scale: float) -> Iterator[Iterate]:
+def _nmapg(energy: Energy, point: Point, limit: int, tol: float, scale: float | Tensor) -> Iterator[Iterate]:
     """Algorithm 4 of Li and Lin (2015), with their names: a step from the extrapolated y to z is kept where
     it ends below c, a running mean of the energies so far; elsewhere a step from x to v competes with it.
 

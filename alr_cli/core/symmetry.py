@@ -1,34 +1,66 @@
 """R(x) = 1/8 sum_g R_theta(g x), g the turns and flips of the square: content knows no orientation
 
 A trained critic does: its R_theta differs a little between a picture and the same picture turned. One g per
-evaluation, round and round, costs nothing, and a descent of small steps cannot tell it from the mean.
+evaluation, round and round, costs nothing, and a descent of small steps cannot tell it from the mean. In the
+same way a critic of stride s is shown one of its s^2 grids of patches at a time.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
-from alr_cli.core.regularizer import Regularizer
+from alr_cli.core.regularizer import LocalRegularizer
 
 _ORDER = (0, 3, 6, 1, 4, 7, 2, 5)  # neighbours in time differ much in orientation
 
 
-class Turning:
-    """A regularizer seen from another side at every evaluation; the value is that of the side seen."""
+@dataclass(frozen=True)
+class Glimpse:
+    """One way of looking at a picture: without its first rows and columns, and from one of eight sides."""
 
-    def __init__(self, regularizer: Regularizer) -> None:
+    side: int
+    row: int
+    column: int
+
+    @classmethod
+    def number(cls, count: int, stride: int = 1) -> Glimpse:
+        """The 8 s^2 glimpses in turn, as `count` goes up from 0."""
+        side, grid = count % 8, (count % 8 + count // 8) % stride**2
+        return cls(_ORDER[side], *divmod(grid, stride))
+
+    def of(self, x: Tensor) -> Tensor:
+        """x: (..., H, W) as it is seen; differentiable."""
+        return turned(x[..., self.row :, self.column :], self.side)
+
+    def back(self, seen: Tensor, like: Tensor) -> Tensor:
+        """The adjoint of `of`, for x like `like`."""
+        seen = turned_back(seen, self.side)
+        if not (self.row or self.column):
+            return seen
+        result = torch.zeros_like(like)
+        result[..., self.row :, self.column :] = seen
+        return result
+
+
+class Turning:
+    """A regularizer at which every evaluation takes another glimpse; the value is that of what it saw."""
+
+    def __init__(self, regularizer: LocalRegularizer, evaluations: int = 0) -> None:
+        """evaluations: how many to count as done."""
         self._regularizer = regularizer
-        self._evaluations = 0
+        self.evaluations = evaluations
         self.channels = regularizer.channels
         self.patch = regularizer.patch
 
     def value_and_grad(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """x: (B, C, H, W) -> (R (B,), dR/dx like x)."""
-        side = _ORDER[self._evaluations % len(_ORDER)]
-        self._evaluations += 1
-        value, gradient = self._regularizer.value_and_grad(turned(x, side))
-        return value, turned_back(gradient, side)
+        glimpse = Glimpse.number(self.evaluations, self._regularizer.stride)
+        self.evaluations += 1
+        value, gradient = self._regularizer.on_grid(glimpse.of(x))
+        return value, glimpse.back(gradient, x)
 
 
 def turned(x: Tensor, side: int) -> Tensor:

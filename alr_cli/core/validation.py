@@ -17,6 +17,7 @@ from alr_cli.core.energy import Energy, SquaredError
 from alr_cli.core.noise_field import NoiseField
 from alr_cli.core.regularizer import LocalRegularizer
 from alr_cli.core.solver import Method, solve
+from alr_cli.core.symmetry import Turning
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Validation:
 
     clean: Tensor
     noise: Tensor
-    method: Method = "nmapg"
+    method: Method = "adam"
     precision: torch.dtype = torch.float32
     per_picture: int = 1
 
@@ -40,7 +41,7 @@ class Validation:
         count: int = 6,
         side: int = 96,
         per_picture: int = 2,
-        method: Method = "nmapg",
+        method: Method = "adam",
         precision: torch.dtype = torch.float32,
     ) -> Validation:
         """`per_picture` crops of each of `count` pictures (H, W, C) float32 on [0,1], spread over both.
@@ -74,7 +75,8 @@ class Validation:
     def restore(self, critic: Critic, sigma: float, lam: float) -> Tensor | None:
         """x*(lam) at noise level sigma, (B, C, H, W); None if the descent blew up."""
         problem = problems.denoising(self.clean + sigma * self.noise, critic.patch)
-        solution = solve(self._energy(critic, problem, lam), problem.start, self.method)
+        energy = self._energy(critic, problem, lam, turning=self.method == "adam")
+        solution = solve(energy, problem.start, self.method, scale=problem.step_scale(torch.tensor(sigma)))
         return None if solution.stop == "non_finite" else problem.crop(solution.x)
 
     def quality(self, critic: Critic, sigma: float, lam: float) -> float:
@@ -109,6 +111,7 @@ class Validation:
             fitted=fitted,
         )
 
-    def _energy(self, critic: Critic, problem: problems.Problem, lam: float) -> Energy:
-        regularizer = LocalRegularizer(critic, precision=self.precision)
+    def _energy(self, critic: Critic, problem: problems.Problem, lam: float, turning: bool = False) -> Energy:
+        local = LocalRegularizer(critic, precision=self.precision)
+        regularizer = Turning(local) if turning else local
         return Energy(problem.operator, SquaredError(problem.y), regularizer, lam, problem.pixels)

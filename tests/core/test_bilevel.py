@@ -75,6 +75,10 @@ def test_a_state_that_does_not_fit_is_refused(damage: object) -> None:
         a_tuner().restore_state(state)
 
 
+def factor_of(tuner: Tuner, case: bilevel.Case) -> torch.Tensor:
+    return bilevel._factor(case, tuner._lam(case)).detach()
+
+
 def test_the_sensitivity_is_the_directional_derivative_of_the_gradient() -> None:
     """d/d theta of s^T grad_x R by two values of R, against the second derivative itself."""
     tuner = a_tuner(replace(RECIPE, blurs=0.0))
@@ -83,10 +87,12 @@ def test_the_sensitivity_is_the_directional_derivative_of_the_gradient() -> None
     middle = problems.denoising(case.y, tuner.critic.patch)
     error = middle.crop(case.x) - case.clean
     mse = error.square().mean((1, 2, 3))
-    factor = tuner._factor(case).detach()
+    factor = factor_of(tuner, case)
+    looks = tuner.glimpses
     quick = torch.autograd.grad(
         tuner._sensitivity(case, factor, error, mse), list(tuner.critic.parameters()), allow_unused=True
     )
+    tuner.glimpses = looks  # both look from the same side
     weight = (0.01 * factor / (mse + bilevel._FLOOR * case.sigma.square())).reshape(-1, 1, 1, 1)
     gradient = tuner._gradient(case.x.detach().requires_grad_(True), torch.ones(2), create_graph=True)
     whole = -(weight * error * middle.crop(gradient)).sum() / case.clean.numel()
@@ -98,26 +104,15 @@ def test_the_sensitivity_is_the_directional_derivative_of_the_gradient() -> None
 
 
 def test_cases_end_near_the_minimiser_of_their_energy() -> None:
-    tuner = a_tuner(replace(RECIPE, blurs=0.0, visits=40, lr=1e-9))
-    gains(tuner, 60)
+    tuner = a_tuner(replace(RECIPE, blurs=0.0, visits=40, lr=1e-9, lr_final=1e-9))
+    gains(tuner, 120)
     case = max(tuner.pool, key=lambda each: -int(each.visits))
-    gradient = tuner._gradient(case.x.detach().requires_grad_(True), tuner._factor(case).detach())
+    factor = factor_of(tuner, case)
+    sides = [tuner._gradient(case.x.detach().requires_grad_(True), factor) for _ in range(8)]
+    gradient = torch.stack(sides).mean(0)
     inner = problems.denoising(case.y, tuner.critic.patch).crop(gradient)
     data = problems.denoising(case.y, tuner.critic.patch).crop(case.x) - case.y
     assert float((inner + data).norm() / data.norm()) < 0.05
-
-
-def test_curvature_above_the_ceiling_is_penalised_and_below_it_is_not() -> None:
-    tuner = a_tuner()
-    gains(tuner, 1)
-    case = tuner.pool[0]
-    factor = tuner._factor(case).detach()
-    tuner._measure_curvature(case, 20)
-    measured = tuner.steepness
-    assert measured > 0
-    for ceiling, punished in ((2 * measured, False), (0.5 * measured, True)):
-        tuner.recipe = replace(tuner.recipe, curvature=ceiling)
-        assert (float(tuner._curvature_penalty(case, factor).detach()) > 0) == punished
 
 
 @pytest.mark.parametrize("seed", range(12))

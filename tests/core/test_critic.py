@@ -32,6 +32,18 @@ def test_the_patch_grows_by_two_pixels_a_layer(depth: int, patch: int) -> None:
     assert critic(torch.zeros(1, 1, patch, patch)).shape == (1, 1, 1, 1)
 
 
+@pytest.mark.parametrize(("stride", "depth", "patch"), [(2, 2, 8), (2, 6, 24), (2, 7, 28), (3, 4, 23)])
+def test_a_stride_widens_the_patch(stride: int, depth: int, patch: int) -> None:
+    critic = a_critic(depth=depth, stride=stride, dtype=torch.float64)
+    assert critic.patch == patch
+    x = torch.rand(1, 1, patch + stride, patch + stride, generator=seeded(3), dtype=torch.float64)
+    scores = critic(x.requires_grad_(True))
+    assert scores.shape == (1, 1, 2, 2)
+    (gradient,) = torch.autograd.grad(scores[0, 0, 1, 0], x)
+    seen = gradient[0, 0] != 0
+    assert bool(seen[stride:, :patch].all()) and int(seen.sum()) == patch**2
+
+
 @pytest.mark.parametrize(("height", "width"), [(15, 15), (15, 40), (16, 15), (33, 20)])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_every_patch_gets_its_own_score(channels: int, height: int, width: int) -> None:

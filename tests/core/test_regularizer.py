@@ -55,6 +55,33 @@ def test_the_value_is_the_mean_over_all_patches(channels: int) -> None:
     torch.testing.assert_close(value, expected, rtol=1e-12, atol=0)
 
 
+@pytest.mark.parametrize("stride", [2, 3])
+def test_with_a_stride_it_is_still_the_mean_over_all_patches(stride: int) -> None:
+    critic = a_critic(1, depth=3, stride=stride, dtype=torch.float64)
+    p = critic.patch
+    x = noise(2, 1, p + 5, p + 2, dtype=torch.float64).requires_grad_(True)
+    patches = x.unfold(2, p, 1).unfold(3, p, 1).permute(0, 2, 3, 1, 4, 5)
+    expected = critic(patches.reshape(-1, 1, p, p)).reshape(2, -1).mean(dim=1)
+    (slope,) = torch.autograd.grad(expected.sum(), x)
+    for tile in (0, 4):
+        value, gradient = LocalRegularizer(critic, tile).value_and_grad(x.detach())
+        torch.testing.assert_close(value, expected, rtol=1e-12, atol=0)
+        torch.testing.assert_close(gradient, slope, rtol=1e-10, atol=1e-15)
+
+
+@pytest.mark.parametrize(("height", "width"), [(20, 21), (23, 22)])
+def test_the_map_of_scores_has_no_gaps_with_a_stride(height: int, width: int) -> None:
+    critic = a_critic(1, depth=3, stride=2)
+    p = critic.patch
+    x = noise(1, 1, height, width)
+    for tile in (0, 6):
+        scores = LocalRegularizer(critic, tile).scores(x)
+        assert scores.shape == (1, height - p + 1, width - p + 1)
+        for row, column in ((0, 0), (1, 2), (height - p, width - p)):
+            alone = critic(x[:, :, row : row + p, column : column + p])
+            torch.testing.assert_close(alone[0, 0, 0, 0], scores[0, row, column], rtol=1e-4, atol=1e-6)
+
+
 @pytest.mark.parametrize("tile", [1, 7, 16, 33, 1000])
 @pytest.mark.parametrize(
     ("batch", "channels", "height", "width"),

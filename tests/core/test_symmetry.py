@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from alr_cli.core.regularizer import LocalRegularizer
-from alr_cli.core.symmetry import Turning, turned, turned_back
+from alr_cli.core.symmetry import Glimpse, Turning, turned, turned_back
 from tests.core.toys import a_critic, seeded
 
 SIDES = range(8)
@@ -37,16 +37,32 @@ def test_eight_evaluations_see_every_side_once_and_average_to_the_symmetric_mean
     assert torch.allclose(sum(g for _, g in seen), mean)  # type: ignore[arg-type]
 
 
-def test_the_gradient_is_that_of_the_side_seen() -> None:
-    turning = Turning(LocalRegularizer(a_critic(1).double()))
+@pytest.mark.parametrize("stride", [2, 3])
+def test_every_side_and_grid_is_seen_once_in_turn(stride: int) -> None:
+    glimpses = [Glimpse.number(count, stride) for count in range(8 * stride**2)]
+    assert len(set(glimpses)) == 8 * stride**2
+
+
+@pytest.mark.parametrize("count", range(32))
+def test_looking_back_is_the_adjoint_of_looking(count: int) -> None:
+    glimpse = Glimpse.number(count, 2)
+    x = picture()
+    seen = torch.rand(glimpse.of(x).shape, generator=seeded(4), dtype=torch.float64)
+    there, back = (glimpse.of(x) * seen).sum(), (x * glimpse.back(seen, x)).sum()
+    assert float(there) == pytest.approx(float(back))
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_the_gradient_is_that_of_the_side_seen(stride: int) -> None:
+    turning = Turning(LocalRegularizer(a_critic(1, depth=4, stride=stride).double()))
     x, step = picture(20, 23), 1e-6
     direction = torch.randn(x.shape, generator=seeded(5), dtype=torch.float64)
-    for _ in SIDES:
-        start = turning._evaluations
+    for _ in range(8 * stride**2):
+        start = turning.evaluations
         _, gradient = turning.value_and_grad(x)
         values = []
         for sign in (1, -1):
-            turning._evaluations = start
+            turning.evaluations = start
             values.append(turning.value_and_grad(x + sign * step * direction)[0])
         slope = (values[0] - values[1]) / (2 * step)
         assert torch.allclose(slope, (gradient * direction).sum(dim=(1, 2, 3)), rtol=1e-4, atol=1e-9)

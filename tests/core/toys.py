@@ -18,9 +18,10 @@ def a_critic(
     activation: Activation = "silu",
     dtype: torch.dtype = torch.float32,
     seed: int = 0,
+    stride: int = 1,
 ) -> Critic:
     """A random critic, frozen, with biases that matter."""
-    critic = Critic(Architecture(channels, width, depth, activation), seeded(seed))
+    critic = Critic(Architecture(channels, width, depth, activation, stride), seeded(seed))
     generator = seeded(seed + 1)
     for name, value in critic.named_parameters():
         if name.endswith("bias"):
