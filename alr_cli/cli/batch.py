@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from alr_cli.cli.options import FileOptions
+from alr_cli.cli.ranks import Rank
 from alr_cli.cli.sources import Source, find_sources, kind_of
 from alr_cli.cli.streams import Streams
 from alr_cli.errors import AlrError, InputError, OutputError, UsageError
@@ -45,8 +46,11 @@ def plan(
     json_on_stdout: bool = False,
     reads: Iterable[str | None] = (),
     report: str | None = None,
+    rank: Rank = Rank(),  # noqa: B008 - immutable
 ) -> list[Job]:
     """The jobs meant by the command line, in order. Raises UsageError or OutputError for what cannot be.
+
+    rank: of several processes that share the jobs; only its own are returned.
 
     reads: other files the command reads. report: a file it appends to. No output may replace any of them, and
     nothing that is read may be appended to.
@@ -70,6 +74,8 @@ def plan(
     if report is not None:
         sacred[_identity(Path(report))] = report
     _check_targets(jobs, options, sacred)
+    jobs = rank.share(jobs)  # what another process has written meanwhile is none of its business
+    _check_existing(jobs, options)
     return [_skip_existing(job, options) for job in jobs]
 
 
@@ -169,7 +175,6 @@ def _read_files(sources: list[Source], reads: Iterable[str | None]) -> dict[obje
 def _check_targets(jobs: list[Job], options: FileOptions, sacred: dict[object, str]) -> None:
     """Two inputs to one name, an output that is also read, a place that cannot be written."""
     taken: dict[object, Job] = {}
-    existing: list[Job] = []
     for job in jobs:
         target = job.target
         if target is None or kind_of(target) == "special":
@@ -187,8 +192,10 @@ def _check_targets(jobs: list[Job], options: FileOptions, sacred: dict[object, s
             )
         taken[identity] = job
         _check_place(target, into_folder=_output_folder(options.output) is not None)
-        if kind_of(target) == "file":
-            existing.append(job)
+
+
+def _check_existing(jobs: list[Job], options: FileOptions) -> None:
+    existing = [job for job in jobs if job.target is not None and kind_of(job.target) == "file"]
     if existing and not (options.overwrite or options.skip_existing):
         more = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
         raise OutputError(

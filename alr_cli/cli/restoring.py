@@ -12,6 +12,7 @@ from alr_cli.cli.models import ModelFailure, Models
 from alr_cli.cli.options import ComputeOptions, FileOptions, ModelOptions, ReportOptions
 from alr_cli.cli.pipeline import overlap
 from alr_cli.cli.progress import Progress, Silent
+from alr_cli.cli.ranks import this_rank
 from alr_cli.cli.report import Record, Report, Status, printable
 from alr_cli.cli.streams import StdoutClosed, Streams
 from alr_cli.cli.task import Task, size
@@ -72,6 +73,7 @@ def restore_all(
         json_on_stdout=reports.json,
         reads=(files.reference, model.weights, *reads),
         report=reports.report,
+        rank=this_rank(),
     )
     taken = [name for job in jobs for name in (str(job.source), job.output)]
     viewer.check(len(jobs), (*taken, files.reference, model.weights, reports.report), files.overwrite)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import typer
 
 from alr_cli.cli.options import ReportOptions, expand_options
+from alr_cli.cli.ranks import this_rank
 from alr_cli.cli.report import Report
 from alr_cli.cli.train_options import CriticOptions, DataOptions, RecipeOptions, RunOptions
 from alr_cli.cli.train_progress import TrainingBar
@@ -40,17 +43,24 @@ def train(
     then fits lambda(sigma) on the validation pictures and writes both.
     Ctrl-C leaves a checkpoint, and --resume continues from it exactly.
     Use the result with -w mine.safetensors.
+
+    Several processes, each with minibatches of its own (docs/performance.md):
+
+      torchrun --nproc-per-node 4 -m alr_cli train --clean-dir clean/ -o mine.safetensors
     """
     output = Path(run.output)
     check_outputs(output, run)
     from alr_cli.cli import train_data
 
+    if not this_rank().first:
+        reports = replace(reports, quiet=True, verbose=False, json=False, report=None)
     with Report(ctx.obj, reports) as report:
         pictures = train_data.load(data, critic, report)
         trainer, description = train_data.prepare(pictures, data, critic, recipe, run, report)
         if run.resume:
             resume(trainer, description, checkpoint_of(output), report)
-        session = Session(trainer, description, pictures, checkpoint_of(output), run, report)
-        with TrainingBar(report, trainer.iterations) as bar:
+        workers = trainer.workers
+        session = Session(trainer, description, pictures, checkpoint_of(output), run, report, workers)
+        with closing(workers), TrainingBar(report, trainer.iterations) as bar:
             session.train(bar)
         session.finish(output)

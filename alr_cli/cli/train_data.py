@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alr_cli.cli import train_noise
+from alr_cli.cli.ranks import this_rank
 from alr_cli.core import devices
 from alr_cli.core.critic import Architecture
 from alr_cli.core.matching import BLOCK, MatchedPatches, content_bias, survey
@@ -15,6 +16,7 @@ from alr_cli.core.noise_model import NoiseModel, pooled
 from alr_cli.core.patches import PatchSource, as_float
 from alr_cli.core.training import BatchSource, Recipe, SyntheticNoise, Trainer
 from alr_cli.core.validation import Validation
+from alr_cli.core.workers import Group
 from alr_cli.errors import InputError, UsageError
 from alr_cli.files.folders import PictureFolder, load_folder
 
@@ -125,7 +127,8 @@ def prepare(
         "noise": noise_metadata(pictures),
     }
     source = _source(pictures, data, architecture.patch, recipe, report)
-    return Trainer(architecture, recipe, source, device), description
+    workers = Group(device) if this_rank().size > 1 else None
+    return Trainer(architecture, recipe, source, device, workers), description
 
 
 def describe(pictures: TrainingData, data: DataOptions) -> dict[str, Any]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from alr_cli.cli.train_data import TrainingData
     from alr_cli.core.critic import Critic
     from alr_cli.core.training import Progress
+    from alr_cli.core.workers import Workers
 
 
 class Trains(Protocol):
@@ -50,7 +51,11 @@ class Session:
         checkpoint: Path,
         run: RunOptions,
         report: Report,
+        workers: Workers | None = None,
     ) -> None:
+        """workers: the processes that train together; the first writes and speaks for all."""
+        self.workers = workers
+        self.first = workers is None or workers.rank == 0
         self.trainer = trainer
         self.description = description
         self.pictures = pictures
@@ -72,7 +77,7 @@ class Session:
                         f"the training diverged at step {progress.step}; lower --lr, "
                         f"or resume from {self.checkpoint}"
                     )
-                stop = asked_to_stop()
+                stop = self._agreed(asked_to_stop())
                 at_mark = progress.step % self.run.checkpoint_every == 0 or self.trainer.done
                 if at_mark or stop is not None:
                     self.save_checkpoint()
@@ -84,13 +89,21 @@ class Session:
                         f"stopped at step {progress.step}: continue with --resume ({self.checkpoint})"
                     )
                     raise stop
-                if progress.step % self.run.validate_every == 0 and not self.trainer.done:
+                if progress.step % self.run.validate_every == 0 and not self.trainer.done and self.first:
                     self.validate(bar)
 
     def save_checkpoint(self) -> None:
         from alr_cli.files.weights import CHECKPOINT, write_tensors
 
-        write_tensors(self.checkpoint, self.trainer.state(), self.description, CHECKPOINT)
+        state = self.trainer.state()
+        if self.first:
+            write_tensors(self.checkpoint, state, self.description, CHECKPOINT)
+
+    def _agreed(self, stop: BaseException | None) -> BaseException | None:
+        """What any of the workers was asked: all stop after the same step, or none."""
+        if self.workers is None or not self.workers.any(stop is not None):
+            return stop
+        return stop or Terminated(signal.SIGTERM)
 
     def log(self, recent: list[Progress], rate: float) -> None:
         """A line of means since the last one, and the same as JSON where that was asked for."""
@@ -120,6 +133,8 @@ class Session:
 
     def finish(self, output: Path) -> None:
         """Fit lambda(sigma), write the weights."""
+        if not self.first:
+            return
         from alr_cli.cli.train_data import calibration_levels
         from alr_cli.files.weights import save_weights
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from alr_cli.cli.options import ReportOptions, expand_options
+from alr_cli.cli.ranks import this_rank
 from alr_cli.cli.report import Report
 from alr_cli.cli.train_options import CriticOptions, DataOptions, RunOptions, parse_sigma_range
 from alr_cli.cli.train_progress import TrainingBar
@@ -48,6 +49,8 @@ def tune(
     """
     output = Path(run.output)
     check_outputs(output, run)
+    if this_rank().size > 1:
+        raise UsageError("alr tune runs in one process: start it without torchrun")
     if data.noisy_dir is not None and data.noise_model is None:
         raise UsageError("tuning adds noise itself: give --noise-model from-noisy-dir too, or no --noisy-dir")
     from alr_cli.cli import train_data

@@ -1,16 +1,16 @@
-"""min_theta E log( ||x*(theta) - x||^2 / N + c sigma^2 )  where  x*(theta) = arg min_x E(x)    (eq. 4, tuned)
+"""min_theta E log( ||x*(theta) - x||^2 / N + m(sigma) )  where  x*(theta) = arg min_x E(x)    (eq. 4, tuned)
 
 Eq. 7 asks the critic to tell noisy from clean; here the same energy is tuned until its minimiser is the best
-picture (bilevel learning; Kunisch and Pock 2013). With s the sensitivity of the loss to x*, the implicit
-function theorem gives  d loss / d theta = - s^T H^-1 d grad_x E / d theta,  H being the Hessian of E.  H^-1
-is taken as a constant ("Jacobian-free backpropagation", Fung et al. 2022): for denoising it is that of the
-data term, and for a blur the direction is still one of descent, that in which x* should be less probable
-than the truth. What remains is a directional derivative of R, and a central difference gives it:
+picture (bilevel learning; Kunisch and Pock 2013). With s the sensitivity of the loss to x*, and H the Hessian
+of E, the implicit function theorem gives
 
-    s^T grad R(x*)  ~  ( R(x* + h s) - R(x* - h s) ) / 2h
+    d loss / d theta = - v^T d grad_x R / d theta,   H v = s.
 
-so that only first derivatives of the network are ever needed. Each case of a pool keeps its x* between
-visits: the network changes slowly, and a few steps of descent bring it up to date.
+Conjugate gradients solve for v. Taking v = s instead ("Jacobian-free") is cheaper and wrong here: where R is
+sharp x* hardly moves, and without H^-1 those directions drive the energy to smooth far too much. All
+products with the Hessian, and v^T grad R itself, are central differences, so that only first derivatives of
+the network are ever needed. Each case of a pool keeps its x* and its v between visits: the network changes
+slowly, and a few steps bring both up to date.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from alr_cli.core import problems
+from alr_cli.core import devices, problems
 from alr_cli.core.calibration import LambdaCurve
 from alr_cli.core.critic import Critic
 from alr_cli.core.energy import Energy, SquaredError
@@ -36,15 +36,15 @@ from alr_cli.core.symmetry import Glimpse, Turning
 from alr_cli.core.training import Progress, adam_state, prefixed, restore_adam, same_shape
 
 _KNOTS = 4  # of log lambda, straight in log sigma between them
-_FLOOR = 0.03  # c: errors below this share of the noise's variance count no further
-_LEAST_DIFFERENCE = 0.02  # h s is at least this long (root mean square): bfloat16 sees no less
+_USUAL = 0.035, 1.4  # m(sigma) = 0.035 sigma^1.4, the mean squared error that a picture usually ends with
+_DIFFERENCE = 0.01  # root mean square of the steps of finite differences: bfloat16 sees no less
 _POOL = 8
 _FIRST_STEPS, _STEPS = 30, 5  # on a new case, as `alr denoise` takes them; on each later visit
+_DAMPING = 0.03
 _BLUR_STEPS = 2  # times as many for a blurred case: its data term is flat in many directions
 _BLUR_SIGMAS = (0.005, 0.05)
 _FOLLOWING = 0.003  # step size with which x* follows the network; the first steps end at 0.01
-_PENALTY_EVERY = 9  # steps; no multiple of the pool, so that every case has its turn
-_POWER_STEPS = 3
+_FIRST_SOLVES, _SOLVES = 6, 2  # steps of conjugate gradients on a new case, and on each later visit
 _BETAS = (0.9, 0.99)
 _INNER_BETAS = (0.9, 0.999)  # those of the solver
 
@@ -55,8 +55,7 @@ class TuningRecipe:
 
     iterations: Adam steps.  batch_size: crops in a step.  side: of the crops, in pixels.  lr, lr_final: step
     size relative to each tensor's root mean square, decaying exponentially.  sigma_low, sigma_high: noise
-    levels on [0,1], drawn log-uniformly.  curvature: what the largest curvature of E, in units of the data
-    term's, may reach before it is penalised.  visits: of a case before it is replaced.  blurs: share of the
+    levels on [0,1], drawn log-uniformly.  visits: of a case before it is replaced.  blurs: share of the
     cases that are blurred too, by kernels of many kinds, with less noise.  ema: decay of the moving average
     that is kept.  bfloat16: run the convolutions in bfloat16.
     """
@@ -68,7 +67,6 @@ class TuningRecipe:
     lr_final: float = 2e-4
     sigma_low: float = 0.02
     sigma_high: float = 0.22
-    curvature: float = 30.0
     visits: int = 16
     blurs: float = 0.25
     ema: float = 0.998
@@ -88,7 +86,7 @@ class Case:
     """A batch of crops on its way to the minimisers.
 
     clean: (B, C, s, s).  y: the observation.  kernel: (h, w), of a single 1 where nothing is blurred.
-    sigma: (B,).  x: the extended unknown.  steepest: the direction in which R curves most, like x.
+    sigma: (B,).  x: the extended unknown.  adjoint: H^-1 s (see above), like x.
     mean, square: Adam's moments, like x.  steps: of descent so far, ().  visits: how often it is still to be
     used, ().
     """
@@ -98,7 +96,7 @@ class Case:
     kernel: Tensor
     sigma: Tensor
     x: Tensor
-    steepest: Tensor
+    adjoint: Tensor
     mean: Tensor
     square: Tensor
     steps: Tensor
@@ -123,6 +121,7 @@ class Tuner:
     ) -> None:
         """start: a trained critic, of a smooth activation (see `smoothed`).  lam: its lambda(sigma).
         field: how the noise is made; None for white noise."""
+        devices.flush_denormals()
         self.recipe = recipe
         self.source = source
         self.field = field
@@ -140,7 +139,6 @@ class Tuner:
         self.optimiser = torch.optim.Adam(groups, lr=recipe.lr, betas=_BETAS)
         self.average = {k: v.detach().clone() for k, v in self._learned().items()}
         self.pool: list[Case] = []
-        self.steepness = 0.0
         self.glimpses = 0
         self.step_count = 0
 
@@ -165,16 +163,18 @@ class Tuner:
         factor = _factor(case, lam)
         self.critic.requires_grad_(False)
         self._descend(case, lam.detach())
-        self.critic.requires_grad_(True)
         error = _frame(case.x, case.clean) - case.clean
         mse = error.square().mean((1, 2, 3))
-        loss = self._sensitivity(case, factor, error, mse)
-        if self.step_count % _PENALTY_EVERY == 0:
-            loss = loss + self._curvature_penalty(case, factor)
+        s = torch.zeros_like(case.x)
+        _frame(s, error).copy_(error / (mse + usual_error(case.sigma)).reshape(-1, 1, 1, 1))
+        s *= 2 / error[0].numel()
+        self._solve_adjoint(case, factor.detach(), s)
+        self.critic.requires_grad_(True)
+        loss = self._sensitivity(case, factor)
         rate = self._update(loss)
         before = (case.y - case.clean).square().mean((1, 2, 3))
         gain = float((10 * torch.log10(before / mse)).mean())
-        return Progress(self.step_count, rate, {"gain": gain, "curvature": self.steepness})
+        return Progress(self.step_count, rate, {"gain": gain})
 
     def trained(self) -> Critic:
         """A copy of the critic as it would be shipped now."""
@@ -182,35 +182,43 @@ class Tuner:
         critic.load_state_dict({k: v for k, v in self.average.items() if k != "log_lam"})
         return critic.to(self.device).eval()
 
-    def _sensitivity(self, case: Case, factor: Tensor, error: Tensor, mse: Tensor) -> Tensor:
-        """A scalar whose gradient in theta and lambda is that of the loss, H^-1 left out (see above)."""
-        weight = 0.01 / (mse + _FLOOR * case.sigma.square())  # d log(mse + ...) / d mse, tamed for Adam's eps
-        stretch = (_LEAST_DIFFERENCE / mse.sqrt()).clamp(1.0, 4.0)
-        direction = torch.zeros_like(case.x)
-        _frame(direction, error).copy_(error * stretch.reshape(-1, 1, 1, 1))
-        ahead, behind = self._total_score(torch.cat([case.x + direction, case.x - direction])).chunk(2)
-        slope = (ahead - behind) / (2 * stretch)
-        return -(weight * factor * slope).sum() / case.clean.numel()
+    def _sensitivity(self, case: Case, factor: Tensor) -> Tensor:
+        """A scalar whose gradient in theta and lambda is that of the loss: - v^T grad R, v = H^-1 s."""
+        v = case.adjoint
+        length = _rms(v).clamp_min(1e-30)
+        step = v * (_DIFFERENCE / length)
+        ahead, behind = self._score(torch.cat([case.x + step, case.x - step]), self.glimpses).chunk(2)
+        self.glimpses += 1
+        return -(factor * length.flatten() * (ahead - behind) / (2 * _DIFFERENCE)).mean()
 
-    def _curvature_penalty(self, case: Case, factor: Tensor) -> Tensor:
-        """The largest curvature of lambda R by the power iteration, and its excess squared, for one crop."""
-        number = self.step_count // _PENALTY_EVERY % len(case.sigma)
-        crop = slice(number, number + 1)
-        x = case.x[crop].detach().requires_grad_(True)
-        gradient = self._gradient(x, factor[crop], create_graph=True)
-        curved = case.steepest[crop]
-        for left in reversed(range(_POWER_STEPS)):
-            direction = (curved / _norm(curved).clamp_min(1e-12).reshape(-1, 1, 1, 1)).detach()
-            (curved,) = torch.autograd.grad(
-                gradient, x, direction, create_graph=not left, retain_graph=bool(left) or None
-            )
-        case.steepest[crop] = curved.detach()
-        curvature = _norm(curved)
-        self.steepness += 0.1 * (float(curvature.detach()) - self.steepness)
-        excess = curvature / self.recipe.curvature - 1
-        if not float(excess.detach()) > 0:  # nor has a length of zero a gradient
-            return curvature.new_zeros(())
-        return 0.03 * _PENALTY_EVERY * excess.square().sum()
+    def _solve_adjoint(self, case: Case, factor: Tensor, s: Tensor) -> None:
+        """Bring v = H^-1 s up to date by conjugate gradients from the v of the last visit."""
+        steps = _SOLVES if bool(case.adjoint.any()) else _FIRST_SOLVES
+        problem = _problem(case, self.critic.patch)
+        glimpse, self.glimpses = self.glimpses, self.glimpses + 1
+        v = case.adjoint
+        residual = s - self._hessian(case, problem, factor, v, glimpse) if bool(v.any()) else s.clone()
+        direction, square = residual.clone(), _dot(residual, residual)
+        for _ in range(steps):
+            curved = self._hessian(case, problem, factor, direction, glimpse)
+            slope = _dot(direction, curved)
+            length = torch.where(slope > 0, square / slope, 0.0)  # E is not convex everywhere
+            v = v + length * direction
+            residual = residual - length * curved
+            before, square = square, _dot(residual, residual)
+            direction = residual + square / before.clamp_min(1e-30) * direction
+        case.adjoint = v
+
+    def _hessian(self, case: Case, problem: Problem, factor: Tensor, v: Tensor, number: int) -> Tensor:
+        """(H + c) v at one glimpse, where the data term is || A x - y ||^2 / 2; a central difference of the
+        gradient of R. c is for pixels beyond the frame, which some glimpses do not see."""
+        length = _rms(v).clamp_min(1e-30)
+        step = v * (_DIFFERENCE / length)
+        both = torch.cat([case.x + step, case.x - step]).requires_grad_(True)
+        (gradient,) = torch.autograd.grad(self._score(both, number), both, torch.cat([factor, factor]))
+        ahead, behind = gradient.chunk(2)
+        curved = (ahead - behind) * (length / (2 * _DIFFERENCE))
+        return curved + problem.operator.adjoint(problem.operator.forward(v)) + _DAMPING * v
 
     def _descend(self, case: Case, lam: Tensor) -> None:
         """Bring x* up to date by Adam's steps, which do not care how sharp the energy has become: a new case
@@ -234,12 +242,6 @@ class Tuner:
             case.x -= size * scale * update
         self.glimpses = regularizer.evaluations
 
-    def _gradient(self, x: Tensor, factor: Tensor, create_graph: bool = False) -> Tensor:
-        """Of the regularizer, where the data term is || x - y ||^2 / 2."""
-        scores = self._total_score(x)
-        (gradient,) = torch.autograd.grad(scores, x, factor, create_graph=create_graph)
-        return gradient
-
     def _lam(self, case: Case) -> Tensor:
         """lambda of each crop, (B,)."""
         if len(self.knots) == 1:
@@ -250,11 +252,9 @@ class Tuner:
             logs = self.log_lam[index] + (at - index) * (self.log_lam[index + 1] - self.log_lam[index])
         return (logs.exp() * problems.noise_gain(case.kernel)).to(self.device)
 
-    def _total_score(self, x: Tensor) -> Tensor:
-        """sum_i r(x_i), (B,), as it looks at a glimpse."""
-        glimpse = Glimpse.number(self.glimpses, self.critic.stride)
-        self.glimpses += 1
-        seen = glimpse.of(x).contiguous(memory_format=torch.channels_last)
+    def _score(self, x: Tensor, number: int) -> Tensor:
+        """sum_i r(x_i), (B,), as one glimpse shows it."""
+        seen = Glimpse.number(number, self.critic.stride).of(x).contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.bfloat16):
             scores: Tensor = self.critic(seen)
         patches = math.prod(size - self.critic.patch + 1 for size in x.shape[-2:])
@@ -288,8 +288,18 @@ class Tuner:
         x = problems.extend(y, kernel.shape[0] // 2 + margin, kernel.shape[1] // 2 + margin)
         clean, y, kernel, sigma, x = (tensor.to(self.device) for tensor in (clean, y, kernel, sigma, x))
         mean, square = torch.zeros_like(x), torch.zeros_like(x)
-        steepest = torch.randn(x.shape, generator=self.generator).to(self.device)
-        return Case(clean, y, kernel, sigma, x, steepest, mean, square, torch.tensor(0), torch.tensor(visits))
+        return Case(
+            clean,
+            y,
+            kernel,
+            sigma,
+            x,
+            torch.zeros_like(x),
+            mean,
+            square,
+            torch.tensor(0),
+            torch.tensor(visits),
+        )
 
     def _update(self, loss: Tensor) -> float:
         rate = self.recipe.lr_at(self.step_count)
@@ -318,7 +328,6 @@ class Tuner:
             state |= {f"pool.{index}.{field.name}": getattr(case, field.name) for field in fields(case)}
         state["generator"] = self.generator.get_state()
         state["step"] = torch.tensor(self.step_count)
-        state["steepness"] = torch.tensor(self.steepness, dtype=torch.float64)
         state["glimpses"] = torch.tensor(self.glimpses)
         return {name: value.detach().cpu().clone().contiguous() for name, value in state.items()}
 
@@ -341,7 +350,11 @@ class Tuner:
         self.generator.set_state(state["generator"].byte())
         self.step_count = int(state["step"])
         self.glimpses = int(state["glimpses"])
-        self.steepness = float(state["steepness"])
+
+
+def usual_error(sigma: Tensor) -> Tensor:
+    """m(sigma). Without it in the loss, smooth crops would count for more than their share of a picture."""
+    return _USUAL[0] * sigma ** _USUAL[1]
 
 
 def random_kernel(generator: torch.Generator) -> Tensor:
@@ -408,5 +421,9 @@ def _size(parameter: Tensor) -> float:
     return size if size > 1e-3 else 0.05
 
 
-def _norm(x: Tensor) -> Tensor:
-    return x.flatten(1).square().sum(1).sqrt()
+def _rms(x: Tensor) -> Tensor:
+    return x.square().mean((1, 2, 3), keepdim=True).sqrt()
+
+
+def _dot(a: Tensor, b: Tensor) -> Tensor:
+    return (a * b).sum((1, 2, 3), keepdim=True)

@@ -98,6 +98,7 @@ class Restorer:
     """
 
     def __init__(self, weights: Weights, settings: Settings) -> None:
+        devices.flush_denormals()
         self.device = devices.choose(settings.device)
         self.precision = devices.choose_precision(settings.precision, self.device)
         self.weights = weights

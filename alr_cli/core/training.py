@@ -17,6 +17,7 @@ from alr_cli.core.criteria import wgan_gp
 from alr_cli.core.critic import Architecture, Critic
 from alr_cli.core.noise_field import NoiseField
 from alr_cli.core.patches import PatchSource
+from alr_cli.core.workers import Workers
 
 
 @dataclass(frozen=True)
@@ -123,12 +124,17 @@ class Trainer:
         recipe: Recipe,
         source: BatchSource,
         device: str | torch.device = "cpu",
+        workers: Workers | None = None,
     ) -> None:
+        """workers: the processes that train together, each with minibatches of its own of `batch_size`."""
         self.recipe = recipe
         self.source = source
+        self.workers = workers or Workers()
         self.device = torch.device(device)
         self.generator = torch.Generator().manual_seed(recipe.seed)
         critic = Critic(architecture, self.generator).to(self.device)
+        if self.workers.rank > 0:  # the same critic everywhere, but other patches
+            self.generator.manual_seed(recipe.seed + (self.workers.rank << 32))
         self.critic = critic.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = (
             {k: v.detach().clone() for k, v in self.critic.state_dict().items()} if recipe.ema else {}
@@ -163,6 +169,7 @@ class Trainer:
         )
         self.optimiser.zero_grad(set_to_none=True)
         (-criterion.objective).backward()  # type: ignore[no-untyped-call]
+        self.workers.average(self.critic.parameters())
         self.optimiser.step()
         self._update_average()
         self.step_count += 1
@@ -189,11 +196,12 @@ class Trainer:
                 self.average[name].lerp_(value, 1 - decay)
 
     def state(self) -> dict[str, Tensor]:
-        """Everything that `restore_state` needs, as named tensors on the CPU."""
+        """Everything that `restore_state` needs, as named tensors on the CPU. All workers ask together."""
         state = {f"critic.{k}": v for k, v in self.critic.state_dict().items()}
         state |= {f"average.{k}": v for k, v in self.average.items()}
         state |= adam_state(self.optimiser)
-        state["generator"] = self.generator.get_state()
+        for rank, generator in enumerate(self.workers.gather(self.generator.get_state())):
+            state[_generator_of(rank)] = generator
         state["step"] = torch.tensor(self.step_count)
         return {name: value.detach().cpu().clone().contiguous() for name, value in state.items()}
 
@@ -207,8 +215,15 @@ class Trainer:
         for name, value in average.items():
             self.average[name].copy_(value)
         restore_adam(self.optimiser, state)
-        self.generator.set_state(state["generator"].byte())
+        count = sum(name.startswith("generator") for name in state)
+        if count != self.workers.size:
+            raise ValueError(f"{count} processes trained together, and now there are {self.workers.size}")
+        self.generator.set_state(state[_generator_of(self.workers.rank)].byte())
         self.step_count = int(state["step"])
+
+
+def _generator_of(rank: int) -> str:
+    return f"generator.{rank}" if rank else "generator"
 
 
 def adam_state(optimiser: torch.optim.Adam) -> dict[str, Tensor]:
