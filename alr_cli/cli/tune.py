@@ -77,6 +77,7 @@ def prepare(
     from alr_cli.core import devices
     from alr_cli.core.bilevel import Tuner, TuningRecipe, smoothed
     from alr_cli.core.patches import PatchSource
+    from alr_cli.core.training import Recipe, SyntheticNoise
 
     device = devices.choose(run.device)
     if run.threads is not None:
@@ -96,6 +97,7 @@ def prepare(
         sigma_low=pictures.levels[0],
         sigma_high=pictures.levels[1],
         blurs=options.blurs,
+        anchor=options.anchor,
         bfloat16=devices.precision_name(devices.choose_precision(run.precision, device)) == "bfloat16",
         seed=options.seed,
     )
@@ -107,4 +109,8 @@ def prepare(
         "noise": noise_metadata(pictures),
     }
     source = PatchSource(pictures.clean.pictures, recipe.side)
-    return Tuner(critic, start.lam, recipe, source, device, pictures.field), description
+    small = PatchSource(pictures.clean.pictures, critic.patch)
+    low, high = recipe.sigma_low / 2, min(1.0, 1.5 * recipe.sigma_high)
+    levels = Recipe(sigma_low=low, sigma_high=high, log_sigma=True)
+    patches = SyntheticNoise(small, small, levels, pictures.field)
+    return Tuner(critic, start.lam, recipe, source, device, pictures.field, patches), description

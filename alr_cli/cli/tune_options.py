@@ -63,7 +63,7 @@ class TuningOptions:
             rich_help_panel=RECIPE,
             help="Step size at the start, relative to the size of the weights; it decays to a tenth.",
         ),
-    ] = 2e-3
+    ] = 2e-4
     blurs: Annotated[
         float,
         typer.Option(
@@ -74,6 +74,16 @@ class TuningOptions:
             help="Share of the crops that are blurred as well.",
         ),
     ] = 0.25
+    anchor: Annotated[
+        float,
+        typer.Option(
+            "--anchor",
+            metavar="X",
+            parser=values.number("--anchor", least=0),
+            rich_help_panel=RECIPE,
+            help="Weight of the critic's own training, which keeps its energy free of holes.",
+        ),
+    ] = 0.05
     seed: Annotated[
         int,
         typer.Option(

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from alr_cli.core import devices, problems
 from alr_cli.core.calibration import LambdaCurve
+from alr_cli.core.criteria import wgan_gp
 from alr_cli.core.critic import Critic
 from alr_cli.core.energy import Energy, SquaredError
 from alr_cli.core.kernels import parse_kernel
@@ -33,7 +34,15 @@ from alr_cli.core.patches import PatchSource
 from alr_cli.core.problems import Problem
 from alr_cli.core.regularizer import LocalRegularizer
 from alr_cli.core.symmetry import Glimpse, Turning
-from alr_cli.core.training import Progress, adam_state, prefixed, restore_adam, same_shape
+from alr_cli.core.training import (
+    BatchSource,
+    Progress,
+    Recipe,
+    adam_state,
+    prefixed,
+    restore_adam,
+    same_shape,
+)
 
 _KNOTS = 4  # of log lambda, straight in log sigma between them
 _USUAL = 0.035, 1.4  # m(sigma) = 0.035 sigma^1.4, the mean squared error that a picture usually ends with
@@ -41,6 +50,7 @@ _DIFFERENCE = 0.01  # root mean square of the steps of finite differences: bfloa
 _POOL = 8
 _FIRST_STEPS, _STEPS = 30, 5  # on a new case, as `alr denoise` takes them; on each later visit
 _DAMPING = 0.03
+_ANCHOR_BATCH = 32
 _BLUR_STEPS = 2  # times as many for a blurred case: its data term is flat in many directions
 _BLUR_SIGMAS = (0.005, 0.05)
 _FOLLOWING = 0.003  # step size with which x* follows the network; the first steps end at 0.01
@@ -56,19 +66,21 @@ class TuningRecipe:
     iterations: Adam steps.  batch_size: crops in a step.  side: of the crops, in pixels.  lr, lr_final: step
     size relative to each tensor's root mean square, decaying exponentially.  sigma_low, sigma_high: noise
     levels on [0,1], drawn log-uniformly.  visits: of a case before it is replaced.  blurs: share of the
-    cases that are blurred too, by kernels of many kinds, with less noise.  ema: decay of the moving average
-    that is kept.  bfloat16: run the convolutions in bfloat16.
+    cases that are blurred too, by kernels of many kinds, with less noise.  anchor: weight of eq. 7, which
+    keeps the critic a distance.  ema: decay of the moving average that is kept.  bfloat16: run the
+    convolutions in bfloat16.
     """
 
     iterations: int = 8000
     batch_size: int = 3
     side: int = 112
-    lr: float = 2e-3
-    lr_final: float = 2e-4
+    lr: float = 2e-4
+    lr_final: float = 2e-5
     sigma_low: float = 0.02
     sigma_high: float = 0.22
     visits: int = 16
     blurs: float = 0.25
+    anchor: float = 0.05
     ema: float = 0.998
     bfloat16: bool = False
     seed: int = 0
@@ -118,13 +130,14 @@ class Tuner:
         source: PatchSource,
         device: str | torch.device = "cpu",
         field: NoiseField | None = None,
+        patches: BatchSource | None = None,
     ) -> None:
         """start: a trained critic, of a smooth activation (see `smoothed`).  lam: its lambda(sigma).
-        field: how the noise is made; None for white noise."""
-        devices.flush_denormals()
+        field: how the noise is made; None for white noise.  patches: noisy and clean ones for the anchor."""
         self.recipe = recipe
         self.source = source
         self.field = field
+        self.patches = patches
         self.device = torch.device(device)
         self.generator = torch.Generator().manual_seed(recipe.seed)
         self.critic = Critic(start.architecture).to(self.device)
@@ -158,6 +171,10 @@ class Tuner:
 
     def step(self) -> Progress:
         """Bring one case up to date, and move theta and lambda by its gradient."""
+        with devices.flushed_denormals():
+            return self._step()
+
+    def _step(self) -> Progress:
         case = self._next_case()
         lam = self._lam(case)
         factor = _factor(case, lam)
@@ -170,8 +187,7 @@ class Tuner:
         s *= 2 / error[0].numel()
         self._solve_adjoint(case, factor.detach(), s)
         self.critic.requires_grad_(True)
-        loss = self._sensitivity(case, factor)
-        rate = self._update(loss)
+        rate = self._update(self._sensitivity(case, factor) + self._anchor())
         before = (case.y - case.clean).square().mean((1, 2, 3))
         gain = float((10 * torch.log10(before / mse)).mean())
         return Progress(self.step_count, rate, {"gain": gain})
@@ -190,6 +206,22 @@ class Tuner:
         ahead, behind = self._score(torch.cat([case.x + step, case.x - step]), self.glimpses).chunk(2)
         self.glimpses += 1
         return -(factor * length.flatten() * (ahead - behind) / (2 * _DIFFERENCE)).mean()
+
+    def _anchor(self) -> Tensor:
+        """- eq. 7. Tuning alone digs holes, far from the cases it sees, into which longer descents fall."""
+        if self.patches is None or not self.recipe.anchor:
+            return torch.zeros((), device=self.device)
+        batch = self.patches.batch(_ANCHOR_BATCH, self.generator)
+        alpha = torch.rand(_ANCHOR_BATCH, generator=self.generator).to(self.device)
+        length = None if batch.length is None else batch.length.to(self.device)
+        noisy, clean = batch.noisy.to(self.device), batch.clean.to(self.device)
+        criterion = wgan_gp(self._patch_score, noisy, clean, alpha, Recipe.mu, scale=length)
+        return -self.recipe.anchor * criterion.objective
+
+    def _patch_score(self, patches: Tensor) -> Tensor:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.bfloat16):
+            scores: Tensor = self.critic(patches.contiguous(memory_format=torch.channels_last))
+        return scores.float()
 
     def _solve_adjoint(self, case: Case, factor: Tensor, s: Tensor) -> None:
         """Bring v = H^-1 s up to date by conjugate gradients from the v of the last visit."""
@@ -395,7 +427,7 @@ def _frame(x: Tensor, like: Tensor) -> Tensor:
     return x[..., top : top + like.shape[-2], left : left + like.shape[-1]]
 
 
-def smoothed(critic: Critic, sharpness: float = 10.0) -> Critic:
+def smoothed(critic: Critic, sharpness: float = 60.0) -> Critic:
     """A ReLU critic with each corner rounded: t sigmoid(sharpness t) in place of max(t, 0).
 
     The factor moves into the weights, so that what comes out is a plain SiLU critic: its activations are

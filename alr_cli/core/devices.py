@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -49,10 +51,15 @@ def set_threads(count: int) -> None:
     torch.set_num_threads(count)
 
 
-def flush_denormals() -> None:
-    """Take numbers below 1e-38 as 0, in this thread and those it will start: the tails of SiLU are full of
-    them, and the processor is ten times slower at them than at others."""
+@contextmanager
+def flushed_denormals() -> Iterator[None]:
+    """Take numbers below 1e-38 as 0, in this thread and those it starts meanwhile: the tails of SiLU are
+    full of them, and the processor is ten times slower at them than at others."""
     torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:

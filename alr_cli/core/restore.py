@@ -98,7 +98,6 @@ class Restorer:
     """
 
     def __init__(self, weights: Weights, settings: Settings) -> None:
-        devices.flush_denormals()
         self.device = devices.choose(settings.device)
         self.precision = devices.choose_precision(settings.precision, self.device)
         self.weights = weights
@@ -210,7 +209,8 @@ class Restorer:
         side = devices.automatic_tile(self._critic, problem.start, self.device) if tile is None else tile
         while True:
             try:
-                solution = self._solve(problem, sigma, lam, side, callback)
+                with devices.flushed_denormals():
+                    solution = self._solve(problem, sigma, lam, side, callback)
                 break
             except (MemoryError, RuntimeError) as error:
                 smaller = (side or max(problem.start.shape[-2:])) // 2

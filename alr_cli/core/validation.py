@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alr_cli.core import problems
+from alr_cli.core import devices, problems
 from alr_cli.core.calibration import LambdaCurve, calibrate, psnr
 from alr_cli.core.critic import Critic
 from alr_cli.core.energy import Energy, SquaredError
@@ -76,7 +76,10 @@ class Validation:
         """x*(lam) at noise level sigma, (B, C, H, W); None if the descent blew up."""
         problem = problems.denoising(self.clean + sigma * self.noise, critic.patch)
         energy = self._energy(critic, problem, lam, turning=self.method == "adam")
-        solution = solve(energy, problem.start, self.method, scale=problem.step_scale(torch.tensor(sigma)))
+        with devices.flushed_denormals():
+            solution = solve(
+                energy, problem.start, self.method, scale=problem.step_scale(torch.tensor(sigma))
+            )
         return None if solution.stop == "non_finite" else problem.crop(solution.x)
 
     def quality(self, critic: Critic, sigma: float, lam: float) -> float:

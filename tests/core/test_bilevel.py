@@ -10,11 +10,13 @@ from torch import Tensor
 
 from alr_cli.core import bilevel, problems
 from alr_cli.core.bilevel import Tuner, TuningRecipe, random_kernel, smoothed
+from alr_cli.core.criteria import wgan_gp
 from alr_cli.core.critic import Architecture, Critic
 from alr_cli.core.energy import Energy, SquaredError
 from alr_cli.core.patches import PatchSource
 from alr_cli.core.regularizer import LocalRegularizer
 from alr_cli.core.solver import solve
+from alr_cli.core.training import Recipe, SyntheticNoise
 
 RECIPE = TuningRecipe(iterations=60, batch_size=2, side=20, sigma_low=0.05, sigma_high=0.2, lr=1e-2, ema=0.9)
 
@@ -183,6 +185,24 @@ def test_cases_end_near_the_minimiser_of_their_energy() -> None:
     inner = problems.denoising(case.y, tuner.critic.patch).crop(gradient)
     data = problems.denoising(case.y, tuner.critic.patch).crop(case.x) - case.y
     assert float((inner + data).norm() / data.norm()) < 0.05
+
+
+def test_the_anchor_is_eq_7() -> None:
+    """Its gradient in theta is that of the adversarial objective, times its weight."""
+    levels = Recipe(sigma_low=0.1, sigma_high=0.1)
+    small = PatchSource([stripes().table.reshape(64, 64, 1).numpy()], 7)
+    patches = SyntheticNoise(small, small, levels)
+    tuner = Tuner(a_critic(), lambda sigma: 0.1, replace(RECIPE, anchor=0.5), stripes(), patches=patches)
+    state = tuner.generator.get_state()
+    found = torch.autograd.grad(tuner._anchor(), list(tuner.critic.parameters()), allow_unused=True)
+    generator = torch.Generator()
+    generator.set_state(state)
+    batch = patches.batch(32, generator)
+    alpha = torch.rand(32, generator=generator)
+    objective = wgan_gp(tuner.critic, batch.noisy, batch.clean, alpha, 5.0, scale=batch.length).objective
+    expected = torch.autograd.grad(-0.5 * objective, list(tuner.critic.parameters()), allow_unused=True)
+    for one, two in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, two)
 
 
 @pytest.mark.parametrize("seed", range(12))

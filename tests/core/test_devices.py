@@ -94,3 +94,11 @@ def test_what_torch_raises_for_too_large_an_array_is_recognised() -> None:
     with pytest.raises((RuntimeError, MemoryError)) as caught:
         torch.empty(2**60, dtype=torch.uint8)
     assert devices.is_out_of_memory(caught.value)
+
+
+def test_denormals_are_flushed_only_meanwhile() -> None:
+    tiny = torch.tensor(1e-40)
+    assert float(tiny * 1.0) > 0
+    with devices.flushed_denormals():
+        assert float(tiny * 1.0) == 0
+    assert float(tiny * 1.0) > 0
