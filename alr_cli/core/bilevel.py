@@ -26,13 +26,14 @@ from torch import Tensor, nn
 from alr_cli.core import devices, problems
 from alr_cli.core.calibration import LambdaCurve
 from alr_cli.core.criteria import wgan_gp
-from alr_cli.core.critic import Critic
+from alr_cli.core.critic import Critic, scored
 from alr_cli.core.energy import Energy, SquaredError
 from alr_cli.core.kernels import parse_kernel
 from alr_cli.core.noise_field import NoiseField
 from alr_cli.core.patches import PatchSource
 from alr_cli.core.problems import Problem
 from alr_cli.core.regularizer import LocalRegularizer
+from alr_cli.core.solver import adam_direction, adam_size
 from alr_cli.core.symmetry import Glimpse, Turning
 from alr_cli.core.training import (
     BatchSource,
@@ -56,7 +57,6 @@ _BLUR_SIGMAS = (0.005, 0.05)
 _FOLLOWING = 0.003  # step size with which x* follows the network; the first steps end at 0.01
 _FIRST_SOLVES, _SOLVES = 6, 2  # steps of conjugate gradients on a new case, and on each later visit
 _BETAS = (0.9, 0.99)
-_INNER_BETAS = (0.9, 0.999)  # those of the solver
 
 
 @dataclass(frozen=True)
@@ -179,13 +179,14 @@ class Tuner:
         lam = self._lam(case)
         factor = _factor(case, lam)
         self.critic.requires_grad_(False)
-        self._descend(case, lam.detach())
-        error = _frame(case.x, case.clean) - case.clean
+        problem = _problem(case, self.critic.patch)
+        self._descend(case, problem, lam.detach())
+        error = problem.crop(case.x) - case.clean
         mse = error.square().mean((1, 2, 3))
         s = torch.zeros_like(case.x)
-        _frame(s, error).copy_(error / (mse + usual_error(case.sigma)).reshape(-1, 1, 1, 1))
+        problem.crop(s).copy_(error / (mse + usual_error(case.sigma)).reshape(-1, 1, 1, 1))
         s *= 2 / error[0].numel()
-        self._solve_adjoint(case, factor.detach(), s)
+        self._solve_adjoint(case, problem, factor.detach(), s)
         self.critic.requires_grad_(True)
         rate = self._update(self._sensitivity(case, factor) + self._anchor())
         before = (case.y - case.clean).square().mean((1, 2, 3))
@@ -219,19 +220,16 @@ class Tuner:
         return -self.recipe.anchor * criterion.objective
 
     def _patch_score(self, patches: Tensor) -> Tensor:
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.bfloat16):
-            scores: Tensor = self.critic(patches.contiguous(memory_format=torch.channels_last))
-        return scores.float()
+        return scored(self.critic, patches, self.recipe.bfloat16)
 
-    def _solve_adjoint(self, case: Case, factor: Tensor, s: Tensor) -> None:
+    def _solve_adjoint(self, case: Case, problem: Problem, factor: Tensor, s: Tensor) -> None:
         """Bring v = H^-1 s up to date by conjugate gradients from the v of the last visit."""
-        steps = _SOLVES if bool(case.adjoint.any()) else _FIRST_SOLVES
-        problem = _problem(case, self.critic.patch)
+        warm = bool(case.adjoint.any())
         glimpse, self.glimpses = self.glimpses, self.glimpses + 1
         v = case.adjoint
-        residual = s - self._hessian(case, problem, factor, v, glimpse) if bool(v.any()) else s.clone()
+        residual = s - self._hessian(case, problem, factor, v, glimpse) if warm else s.clone()
         direction, square = residual.clone(), _dot(residual, residual)
-        for _ in range(steps):
+        for _ in range(_SOLVES if warm else _FIRST_SOLVES):
             curved = self._hessian(case, problem, factor, direction, glimpse)
             slope = _dot(direction, curved)
             length = torch.where(slope > 0, square / slope, 0.0)  # E is not convex everywhere
@@ -252,10 +250,9 @@ class Tuner:
         curved = (ahead - behind) * (length / (2 * _DIFFERENCE))
         return curved + problem.operator.adjoint(problem.operator.forward(v)) + _DAMPING * v
 
-    def _descend(self, case: Case, lam: Tensor) -> None:
+    def _descend(self, case: Case, problem: Problem, lam: Tensor) -> None:
         """Bring x* up to date by Adam's steps, which do not care how sharp the energy has become: a new case
         as `alr denoise` would (solver.py), and from then on at the last step size."""
-        problem = _problem(case, self.critic.patch)
         precision = torch.bfloat16 if self.recipe.bfloat16 else torch.float32
         regularizer = Turning(LocalRegularizer(self.critic, precision=precision), self.glimpses)
         energy = Energy(problem.operator, SquaredError(case.y), regularizer, lam, problem.pixels)
@@ -264,14 +261,11 @@ class Tuner:
         first = _FIRST_STEPS * times
         for _ in range(_STEPS * times if int(case.steps) else first):
             _, gradient = energy.value_and_grad(case.x)
-            gradient *= problem.pixels
             case.steps += 1
-            case.mean.lerp_(gradient, 1 - _INNER_BETAS[0])
-            case.square.mul_(_INNER_BETAS[1]).addcmul_(gradient, gradient, value=1 - _INNER_BETAS[1])
-            size = _FOLLOWING if case.steps > first else 0.1 * 0.1 ** ((int(case.steps) - 1) / (first - 1))
-            bias = [1 - beta ** int(case.steps) for beta in _INNER_BETAS]
-            update = (case.mean / bias[0]) / ((case.square / bias[1]).sqrt() + 1e-8)
-            case.x -= size * scale * update
+            step = int(case.steps)
+            size = adam_size(step, first) if step <= first else _FOLLOWING
+            direction = adam_direction(case.mean, case.square, gradient * problem.pixels, step)
+            case.x -= size * scale * direction
         self.glimpses = regularizer.evaluations
 
     def _lam(self, case: Case) -> Tensor:
@@ -286,12 +280,9 @@ class Tuner:
 
     def _score(self, x: Tensor, number: int) -> Tensor:
         """sum_i r(x_i), (B,), as one glimpse shows it."""
-        seen = Glimpse.number(number, self.critic.stride).of(x).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.bfloat16):
-            scores: Tensor = self.critic(seen)
+        seen = Glimpse.number(number, self.critic.stride).of(x)
         patches = math.prod(size - self.critic.patch + 1 for size in x.shape[-2:])
-        total: Tensor = scores.float().mean((1, 2, 3)) * patches
-        return total
+        return scored(self.critic, seen, self.recipe.bfloat16).mean((1, 2, 3)) * patches
 
     def _next_case(self) -> Case:
         index = self.step_count % _POOL
@@ -419,12 +410,6 @@ def _blur(clean: Tensor, kernel: Tensor) -> tuple[Tensor, Tensor]:
     height, width = clean.shape[-2:]
     inner = clean[..., rows : height - rows, columns : width - columns]
     return blurred.reshape(inner.shape), inner.contiguous()
-
-
-def _frame(x: Tensor, like: Tensor) -> Tensor:
-    """The middle of x, of the size of `like`."""
-    top, left = ((x.shape[axis] - like.shape[axis]) // 2 for axis in (-2, -1))
-    return x[..., top : top + like.shape[-2], left : left + like.shape[-1]]
 
 
 def smoothed(critic: Critic, sharpness: float = 60.0) -> Critic:

@@ -9,6 +9,7 @@ layers then see 28 x 28 pixels at a quarter of the cost a feature, and the patch
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any, Literal
@@ -104,3 +105,9 @@ class Critic(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x)  # type: ignore[no-any-return]
+
+
+def scored(critic: Callable[[Tensor], Tensor], x: Tensor, bfloat16: bool) -> Tensor:
+    """critic(x) in float32, its convolutions in bfloat16 where that is asked for; differentiable."""
+    with torch.autocast(x.device.type, torch.bfloat16, enabled=bfloat16):
+        return critic(x.contiguous(memory_format=torch.channels_last)).float()

@@ -117,21 +117,32 @@ def _descend(
 
 def _adam(energy: Energy, point: Point, limit: int, tol: float, scale: float | Tensor) -> Iterator[Iterate]:
     """Adam (Kingma and Ba 2015) with beta = (0.9, 0.999), step size 0.1 -> 0.01 (sec. 3.3)."""
-    beta1, beta2, eps, first_step, last_step = 0.9, 0.999, 1e-8, 0.1, 0.01
     mean, square = torch.zeros_like(point.x), torch.zeros_like(point.x)
     moving = torch.ones_like(point.terms.energy, dtype=torch.bool)
     for step in range(1, limit + 1):
         # Adam does not care about the scale of the energy except through eps: undo the division by N.
-        gradient = point.gradient * energy.pixels
-        mean.lerp_(gradient, 1 - beta1)
-        square.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
-        size = first_step * (last_step / first_step) ** ((step - 1) / max(1, limit - 1))
-        denominator = (square / (1 - beta2**step)).sqrt_().add_(eps)
-        update = (mean / (1 - beta1**step)).div_(denominator).mul_(size * _per_picture(moving * scale))
+        direction = adam_direction(mean, square, point.gradient * energy.pixels, step)
+        update = direction.mul_(adam_size(step, limit) * _per_picture(moving * scale))
         point = _at(energy, point.x - update)
         change = rms(update)
         moving = moving & (change > tol)
         yield Iterate(point, change, moving)
+
+
+def adam_direction(mean: Tensor, square: Tensor, gradient: Tensor, step: int) -> Tensor:
+    """What step number `step` (from 1 on) of Adam goes along, downhill being minus it; beta = (0.9, 0.999).
+    The moments of the gradient, `mean` and `square`, are brought up to date in place."""
+    beta1, beta2, eps = 0.9, 0.999, 1e-8
+    mean.lerp_(gradient, 1 - beta1)
+    square.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
+    denominator = (square / (1 - beta2**step)).sqrt_().add_(eps)
+    return (mean / (1 - beta1**step)).div_(denominator)
+
+
+def adam_size(step: int, limit: int) -> float:
+    """The size of step 1 ... limit: 0.1 -> 0.01, exponentially (sec. 3.3)."""
+    first, last = 0.1, 0.01
+    return float(first * (last / first) ** ((step - 1) / max(1, limit - 1)))
 
 
 def _gd(energy: Energy, point: Point, limit: int, tol: float, scale: float | Tensor) -> Iterator[Iterate]:

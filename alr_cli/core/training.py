@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from alr_cli.core.criteria import wgan_gp
-from alr_cli.core.critic import Architecture, Critic
+from alr_cli.core.critic import Architecture, Critic, scored
 from alr_cli.core.noise_field import NoiseField
 from alr_cli.core.patches import PatchSource
 from alr_cli.core.workers import Workers
@@ -178,9 +178,7 @@ class Trainer:
         return Progress(self.step_count, lr, measures)
 
     def _score(self, patches: Tensor) -> Tensor:
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.bfloat16):
-            scores: Tensor = self.critic(patches.contiguous(memory_format=torch.channels_last))
-        return scores.float()
+        return scored(self.critic, patches, self.recipe.bfloat16)
 
     def trained(self) -> Critic:
         """A copy of the critic as it would be shipped now: the moving average if one is kept."""

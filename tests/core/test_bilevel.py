@@ -144,7 +144,7 @@ def test_the_adjoint_solves_its_equation(visits: int) -> None:
     s = torch.randn(case.x.shape, generator=torch.Generator().manual_seed(1)) * 1e-3
     s = problem.operator.adjoint(problem.crop(s))
     for _ in range(visits):
-        tuner._solve_adjoint(case, factor, s)
+        tuner._solve_adjoint(case, problem, factor, s)
     residual = s - tuner._hessian(case, problem, factor, case.adjoint, 0)
     assert float(residual.norm() / s.norm()) < (0.1 if visits == 1 else 0.05)
 
