@@ -59,8 +59,7 @@ def train(
         trainer, description = train_data.prepare(pictures, data, critic, recipe, run, report)
         if run.resume:
             resume(trainer, description, checkpoint_of(output), report)
-        workers = trainer.workers
-        session = Session(trainer, description, pictures, checkpoint_of(output), run, report, workers)
-        with closing(workers), TrainingBar(report, trainer.iterations) as bar:
+        session = Session(trainer, description, pictures, checkpoint_of(output), run, report)
+        with closing(trainer.workers), TrainingBar(report, trainer.iterations) as bar:
             session.train(bar)
         session.finish(output)

@@ -29,6 +29,7 @@ class Trains(Protocol):
     """What `Trainer` and `Tuner` share."""
 
     step_count: int
+    workers: Workers
 
     @property
     def done(self) -> bool: ...
@@ -51,12 +52,9 @@ class Session:
         checkpoint: Path,
         run: RunOptions,
         report: Report,
-        workers: Workers | None = None,
     ) -> None:
-        """workers: the processes that train together; the first writes and speaks for all."""
-        self.workers = workers
-        self.first = workers is None or workers.rank == 0
         self.trainer = trainer
+        self.first = trainer.workers.rank == 0  # it writes and speaks for all
         self.description = description
         self.pictures = pictures
         self.checkpoint = checkpoint
@@ -101,8 +99,8 @@ class Session:
 
     def _agreed(self, stop: BaseException | None) -> BaseException | None:
         """What any of the workers was asked: all stop after the same step, or none."""
-        if self.workers is None or not self.workers.any(stop is not None):
-            return stop
+        if not self.trainer.workers.any(stop is not None):
+            return None
         return stop or Terminated(signal.SIGTERM)
 
     def log(self, recent: list[Progress], rate: float) -> None:

@@ -44,6 +44,7 @@ from alr_cli.core.training import (
     restore_adam,
     same_shape,
 )
+from alr_cli.core.workers import Workers
 
 _KNOTS = 4  # of log lambda, straight in log sigma between them
 _USUAL = 0.035, 1.4  # m(sigma) = 0.035 sigma^1.4, the mean squared error that a picture usually ends with
@@ -138,6 +139,7 @@ class Tuner:
         self.source = source
         self.field = field
         self.patches = patches
+        self.workers = Workers()  # alone: the pools of several would not fit a checkpoint
         self.device = torch.device(device)
         self.generator = torch.Generator().manual_seed(recipe.seed)
         self.critic = Critic(start.architecture).to(self.device)

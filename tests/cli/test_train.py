@@ -82,7 +82,13 @@ def test_without_a_noisy_folder_noise_is_added_and_the_weights_describe_themselv
     )
     assert result.code == 0, result.stderr
     described = read_metadata(str(out))
-    assert described["architecture"] == {"channels": 1, "width": 4, "depth": 7, "activation": "relu"}
+    assert described["architecture"] == {
+        "channels": 1,
+        "width": 4,
+        "depth": 7,
+        "activation": "relu",
+        "stride": 1,
+    }
     assert described["sigma_range"] == [0.05, 50 / 255]
     assert [sigma for sigma, _ in described["lam"]] == [0.025, 0.05, 0.1, 0.2]
     assert all(lam > 0 for _, lam in described["lam"])
