@@ -102,8 +102,7 @@ def prepare(
 ) -> tuple[Trainer, dict[str, Any]]:
     """The trainer at step 0, and what its checkpoint and weights will say of themselves."""
     device = devices.choose(run.device)
-    if run.threads is not None:
-        devices.set_threads(run.threads)
+    devices.set_threads(run.threads)
     architecture = architecture_of(critic)
     recipe = Recipe(
         iterations=options.iterations,

@@ -80,8 +80,7 @@ def prepare(
     from alr_cli.core.training import Recipe, SyntheticNoise
 
     device = devices.choose(run.device)
-    if run.threads is not None:
-        devices.set_threads(run.threads)
+    devices.set_threads(run.threads)
     smallest = min(min(picture.shape[:2]) for picture in pictures.clean.pictures)
     if smallest < options.crop:
         raise InputError(

@@ -33,7 +33,7 @@ from alr_cli.core.noise_field import NoiseField
 from alr_cli.core.patches import PatchSource
 from alr_cli.core.problems import Problem
 from alr_cli.core.regularizer import LocalRegularizer
-from alr_cli.core.solver import adam_direction, adam_size
+from alr_cli.core.solver import adam_moments, adam_size, adam_step
 from alr_cli.core.symmetry import Glimpse, Turning
 from alr_cli.core.training import (
     BatchSource,
@@ -266,8 +266,8 @@ class Tuner:
             case.steps += 1
             step = int(case.steps)
             size = adam_size(step, first) if step <= first else _FOLLOWING
-            direction = adam_direction(case.mean, case.square, gradient * problem.pixels, step)
-            case.x -= size * scale * direction
+            adam_moments(case.mean, case.square, gradient, problem.pixels)
+            adam_step(case.x, case.mean, case.square, step, size * scale)
         self.glimpses = regularizer.evaluations
 
     def _lam(self, case: Case) -> Tensor:

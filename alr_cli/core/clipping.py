@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from alr_cli.core.pieces import WHOLE, Piece, bands
 from alr_cli.core.sums import total
 
 
@@ -26,12 +27,21 @@ class ClippedGaussian:
     y: Tensor
     sigma: float
 
-    def value_and_grad(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """z: (B, C, H, W) -> (sum over pixels and channels (B,), gradient like z)."""
-        difference = z - self.y
+    def value_and_grad(self, z: Tensor, piece: Piece = WHOLE) -> tuple[Tensor, Tensor]:
+        """z: that piece of (B, C, H, W) -> (sum over its pixels and channels, of each picture; gradient like
+        z)."""
+        y = self.y[piece]
+        value, gradient = z.new_zeros(z.shape[0]), torch.empty_like(z)
+        for band in bands(z):
+            part, gradient[band] = self._of_band(z[band], y[band])
+            value += part
+        return value, gradient
+
+    def _of_band(self, z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        difference = z - y
         value, gradient = difference.square(), 2.0 * difference
         for end, sign in ((1.0, 1.0), (0.0, -1.0)):
-            at_end = self.y == end
+            at_end = y == end
             if not bool(at_end.any()):
                 continue
             u = sign * difference[at_end] / self.sigma  # how far z lies on the far side of the end

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor
 
 from alr_cli.core.critic import Critic
 from alr_cli.errors import DeviceError, UsageError
 
 # Feature maps a layer keeps for the gradient: its output, its activation and the gradient of both.
 _MAPS_PER_LAYER = 4
-_TILE_BYTES = 600_000_000
+_CACHED_BYTES = 6_000_000  # of one feature map; see docs/performance.md
 
 
 def choose(name: str) -> torch.device:
@@ -46,15 +45,19 @@ def precision_name(precision: torch.dtype) -> str:
     return str(precision).removeprefix("torch.")
 
 
-def set_threads(count: int) -> None:
-    """CPU threads for the arithmetic of this process."""
-    torch.set_num_threads(count)
+def set_threads(count: int | None) -> None:
+    """CPU threads for the arithmetic of this process, None for one a core. Called before any arithmetic, it
+    also makes all of them take denormal numbers as 0 (see `flushed_denormals`): threads inherit that from
+    the one that starts them."""
+    torch.set_flush_denormal(True)
+    if count is not None:
+        torch.set_num_threads(count)
 
 
 @contextmanager
 def flushed_denormals() -> Iterator[None]:
-    """Take numbers below 1e-38 as 0, in this thread and those it starts meanwhile: the tails of SiLU are
-    full of them, and the processor is ten times slower at them than at others."""
+    """Take denormal numbers, those below 1e-38, as 0 in this thread and those it starts meanwhile: the tails
+    of SiLU are full of them, and the processor is ten times slower at them than at others."""
     torch.set_flush_denormal(True)
     try:
         yield
@@ -79,23 +82,23 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(text in str(error) for text in words)
 
 
-def automatic_tile(critic: Critic, x: Tensor, device: torch.device) -> int:
-    """The side in pixels of the largest square block whose feature maps fit the memory budget; 0 if the
-    whole picture x (B, C, H, W) does."""
+def automatic_tile(
+    critic: Critic, shape: tuple[int, ...], device: torch.device, precision: torch.dtype
+) -> int:
+    """The side in pixels of the blocks in which a picture of `shape` (B, C, H, W) is best scored; 0 for all
+    at once.
+
+    On the CPU one feature map of a block should stay in the cache from one layer to the next; on a GPU all
+    of them must fit its memory.
+    """
     architecture = critic.architecture
-    maps = architecture.depth * architecture.width * _MAPS_PER_LAYER
-    per_pixel = 4 * x.shape[0] * maps / architecture.stride**2
+    per_pixel = precision.itemsize * shape[0] * architecture.width / architecture.stride**2
     if device.type == "cuda":
+        per_pixel *= architecture.depth * _MAPS_PER_LAYER
         budget = torch.cuda.mem_get_info(device)[0] // 3
-    else:  # a share of all memory, not of what is free just now: the same command gives the same bits
-        budget = min(_TILE_BYTES, _memory_bytes() // 4)
-    if x.shape[-2] * x.shape[-1] * per_pixel <= budget:
+    else:  # not of what is free just now: the same command gives the same bits
+        budget = _CACHED_BYTES
+    if shape[-2] * shape[-1] * per_pixel <= budget:
         return 0
-    side = int((budget / per_pixel) ** 0.5) - (architecture.patch - 1)
+    side = int((budget / per_pixel) ** 0.5)
     return max(64, side - side % 32)
-
-
-def _memory_bytes() -> int:
-    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return 4 * _TILE_BYTES

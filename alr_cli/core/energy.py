@@ -15,15 +15,17 @@ import torch
 from torch import Tensor
 
 from alr_cli.core.operators import LinearOperator
+from alr_cli.core.pieces import WHOLE, Piece, planes
 from alr_cli.core.regularizer import Regularizer
-from alr_cli.core.sums import total
+from alr_cli.core.sums import squared_norm
 
 
 class DataTerm(Protocol):
     """A negative log-likelihood, up to scale, of the observation given z = A x."""
 
-    def value_and_grad(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """z: (B, C, H, W) -> (sum over pixels and channels (B,), gradient like z)."""
+    def value_and_grad(self, z: Tensor, piece: Piece = WHOLE) -> tuple[Tensor, Tensor]:
+        """z: that piece of (B, C, H, W) -> (sum over its pixels and channels, of each picture; gradient like
+        z)."""
         ...
 
 
@@ -33,9 +35,9 @@ class SquaredError:
 
     y: Tensor
 
-    def value_and_grad(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        difference = z - self.y
-        return total(difference.square()), 2.0 * difference
+    def value_and_grad(self, z: Tensor, piece: Piece = WHOLE) -> tuple[Tensor, Tensor]:
+        difference = z - self.y[piece]
+        return squared_norm(difference), difference.mul_(2.0)
 
 
 @dataclass(frozen=True)
@@ -83,14 +85,22 @@ class Energy:
     def value_and_grad(self, x: Tensor) -> tuple[Terms, Tensor]:
         """x: (B, C, H, W) -> (terms, dE/dx like x)."""
         lam = self.lam.to(x.dtype).to(x.device)  # in this order: not every device has float64
-        misfit, misfit_gradient = self.data.value_and_grad(self.operator.forward(x))
         mean_score, gradient = self.regularizer.value_and_grad(x)
         halo = self.regularizer.patch - 1
         patches_per_pixel = (x.shape[-2] - halo) * (x.shape[-1] - halo) / self.pixels
-        data = misfit / (self.pixels * self.regularizer.channels)
         regularizer = mean_score * patches_per_pixel
-        gradient = gradient * (lam * patches_per_pixel).reshape(-1, 1, 1, 1)
-        gradient += self.operator.adjoint(misfit_gradient) / (self.pixels * self.regularizer.channels)
+        gradient *= (lam * patches_per_pixel).reshape(-1, 1, 1, 1)
+        data = self._add_data(x, gradient)
         if self.free is not None:
-            gradient = gradient * self.free
+            gradient *= self.free
         return Terms(data + lam * regularizer, data, regularizer), gradient
+
+    def _add_data(self, x: Tensor, gradient: Tensor) -> Tensor:
+        """The data term (B,); its gradient is added to `gradient`."""
+        share = 1.0 / (self.pixels * self.regularizer.channels)
+        data = x.new_zeros(x.shape[0])
+        for piece in planes(x):
+            misfit, slope = self.data.value_and_grad(self.operator.forward(x[piece]), piece)
+            data[piece[0]] += misfit * share
+            gradient[piece].add_(self.operator.adjoint(slope), alpha=share)
+        return data

@@ -53,7 +53,7 @@ class Identity:
 
 
 class Mask:
-    """A x = m * x, with m (H, W) or (C, H, W), 1 where a pixel is observed and 0 where it is missing."""
+    """A x = m * x, with m (H, W), 1 where a pixel is observed and 0 where it is missing."""
 
     def __init__(self, mask: Tensor | NDArray[np.generic]) -> None:
         self._mask = torch.as_tensor(mask)

@@ -8,6 +8,7 @@ reflection instead would count border pixels twice: its energy is another one, a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,18 +22,24 @@ from alr_cli.core.operators import Boundary, Compose, Convolution, Crop, Downsam
 class Problem:
     """An observation and how it came about.
 
-    operator: A, from the extended unknown to y.  y: (B, C, H', W').  start: the extended unknown to begin
-    with.  frame: (H, W) of the picture asked for.  free: 1 where the unknown may move, None for everywhere.
-    blurred: A hides what only many steps bring back.  near: the solution lies within the noise of the start.
+    operator: A, from the extended unknown to y.  y: (B, C, H', W').  begin: makes the extended unknown to
+    begin with, which is as large as all else.  frame: (H, W) of the picture asked for.  free: 1 where the
+    unknown may move, None for everywhere.  blurred: A hides what only many steps bring back.  near: the
+    solution lies within the noise of the start.
     """
 
     operator: LinearOperator
     y: Tensor
-    start: Tensor
+    begin: Callable[[], Tensor]
     frame: tuple[int, int]
     free: Tensor | None = None
     blurred: bool = False
     near: bool = False
+
+    @property
+    def start(self) -> Tensor:
+        """The extended unknown (B, C, H, W) to begin with, made anew."""
+        return self.begin()
 
     @property
     def pixels(self) -> int:
@@ -51,38 +58,36 @@ class Problem:
 
 def denoising(y: Tensor, patch: int) -> Problem:
     """A = identity."""
-    start = extend(y, patch - 1)
-    return Problem(Crop(_shape(start), patch - 1), y, start, _shape(y), near=True)
+    margin = patch - 1
+    return Problem(_beyond(_shape(y), margin), y, lambda: extend(y, margin), _shape(y), near=True)
 
 
 def deblurring(y: Tensor, kernel: np.ndarray, patch: int, boundary: Boundary = "valid") -> Problem:
     """A = true convolution with `kernel`; "valid" leaves the blurred-in pixels beyond the frame unknown."""
-    rows, columns = (side // 2 for side in kernel.shape)
-    if boundary == "valid":
-        start = extend(extend(y, rows, columns), patch - 1)
-        shape = (y.shape[-2] + 2 * rows, y.shape[-1] + 2 * columns)
-    else:
-        start, shape = extend(y, patch - 1), _shape(y)
-    operator = Compose(Convolution(kernel, shape, boundary), Crop(_shape(start), patch - 1))
-    return Problem(operator, y, start, _shape(y), blurred=True)
+    rows, columns = (side // 2 for side in kernel.shape) if boundary == "valid" else (0, 0)
+    shape = (y.shape[-2] + 2 * rows, y.shape[-1] + 2 * columns)
+    operator = Compose(Convolution(kernel, shape, boundary), _beyond(shape, patch - 1))
+    return Problem(operator, y, lambda: extend(extend(y, rows, columns), patch - 1), _shape(y), blurred=True)
 
 
 def inpainting(y: Tensor, missing: Tensor, patch: int, exact: bool = False) -> Problem:
     """A = mask. missing: (H, W) bool.  exact: hold the known pixels instead of fitting them (sigma = 0)."""
     known = (~missing).to(y)
-    start = extend(fill(y, known), patch - 1)
-    crop = Crop(_shape(start), patch - 1)
-    operator = Compose(Mask(known), crop)
+    crop = _beyond(_shape(y), patch - 1)
     free = 1.0 - crop.adjoint(known[None, None]) if exact else None
-    return Problem(operator, y * known, start, _shape(y), free)
+    y = y * known
+    return Problem(Compose(Mask(known), crop), y, lambda: extend(fill(y, known), patch - 1), _shape(y), free)
 
 
 def downsampling(y: Tensor, factor: int, kernel: np.ndarray, shape: tuple[int, int], patch: int) -> Problem:
     """A = blur and keep every factor-th pixel of a picture of `shape`, reflected at its borders."""
-    coarse = torch.nn.functional.interpolate(y, size=shape, mode="bilinear", align_corners=False)
-    start = extend(coarse, patch - 1)
-    operator = Compose(Downsample(factor, kernel, shape, "reflect"), Crop(_shape(start), patch - 1))
-    return Problem(operator, y, start, shape)
+
+    def begin() -> Tensor:
+        coarse = torch.nn.functional.interpolate(y, size=shape, mode="bilinear", align_corners=False)
+        return extend(coarse, patch - 1)
+
+    operator = Compose(Downsample(factor, kernel, shape, "reflect"), _beyond(shape, patch - 1))
+    return Problem(operator, y, begin, shape)
 
 
 def extend(x: Tensor, rows: int, columns: int | None = None) -> Tensor:
@@ -118,6 +123,11 @@ def noise_gain(kernel: Tensor) -> float:
     data term. lambda(sigma) is fitted to denoising; for the gradients to balance (Lunz, Oktem and
     Schoenlieb 2018, sec. 4), a blur scales it by this."""
     return float(kernel.square().sum().sqrt())
+
+
+def _beyond(shape: tuple[int, int], margin: int) -> Crop:
+    """From an unknown that reaches `margin` pixels beyond all four sides of `shape` to that shape."""
+    return Crop((shape[0] + 2 * margin, shape[1] + 2 * margin), margin)
 
 
 def _shape(x: Tensor) -> tuple[int, int]:

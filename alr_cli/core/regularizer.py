@@ -57,12 +57,17 @@ class LocalRegularizer:
         count = (x.shape[-2] - self.patch + 1) * (x.shape[-1] - self.patch + 1)
         return value / count, gradient.div_(count)
 
-    def on_grid(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The mean over every s-th patch only, from the first one on: an s^2-th of the work."""
+    def on_grid(self, x: Tensor, row: int = 0, column: int = 0) -> tuple[Tensor, Tensor]:
+        """The mean over every s-th patch only, from that at (row, column) on: an s^2-th of the work."""
         gradient = torch.zeros_like(x)
-        value = self._add_grid(x, gradient)
-        count = math.prod(self._patches(x))
+        part = x[..., row:, column:]
+        value = self._add_grid(part, gradient[..., row:, column:])
+        count = math.prod(self._patches(part))
         return value / count, gradient.div_(count)
+
+    def of(self, critic: Critic) -> LocalRegularizer:
+        """The same of another critic."""
+        return LocalRegularizer(critic, self.tile, self.precision)
 
     def scores(self, x: Tensor) -> Tensor:
         """The map of r over the picture: (B, C, H, W) -> (B, H - p + 1, W - p + 1)."""
@@ -118,7 +123,14 @@ class LocalRegularizer:
 
 
 def blocks(height: int, width: int, side: int) -> Iterator[tuple[int, int, int, int]]:
-    """Cover a height x width grid with blocks (top, bottom, left, right) of at most side x side."""
-    for top in range(0, height, side):
-        for left in range(0, width, side):
-            yield top, min(top + side, height), left, min(left + side, width)
+    """Cover a height x width grid with blocks (top, bottom, left, right) of at most side x side, none of them
+    a sliver: all are of the same size up to one."""
+    rows, columns = -(-height // side), -(-width // side)
+    for row in range(rows):
+        for column in range(columns):
+            yield (
+                row * height // rows,
+                (row + 1) * height // rows,
+                column * width // columns,
+                (column + 1) * width // columns,
+            )

@@ -154,8 +154,9 @@ class Restorer:
         with self._memory_for(pixels):
             x = problems.extend(self._batch(pixels), self._critic.patch // 2)
             tile = self.settings.tile
-            side = devices.automatic_tile(self._critic, x, self.device) if tile is None else tile
-            scores = LocalRegularizer(self._critic, side).scores(x)
+            if tile is None:
+                tile = devices.automatic_tile(self._critic, tuple(x.shape), self.device, torch.float32)
+            scores = LocalRegularizer(self._critic, tile).scores(x)
             return np.asarray(scores.mean(dim=0).cpu().numpy())
 
     def lam_for(self, sigma: float, gain: float = 1.0) -> float:
@@ -169,9 +170,10 @@ class Restorer:
     def _batch(self, pixels: np.ndarray) -> Tensor:
         """(H, W, C) -> (B, C', H, W): a gray critic sees the channels of a colour picture one by one."""
         channels = pixels.shape[2]
-        x = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32)).to(
-            self.device
-        )
+        pixels = np.require(
+            pixels, np.float32, ["C", "W"]
+        )  # seen as it lies: a copy of a large picture is large
+        x = torch.from_numpy(pixels).permute(2, 0, 1).to(self.device)
         if channels == self.channels:
             return x[None]
         if self.channels == 1:
@@ -205,15 +207,17 @@ class Restorer:
         self, problem: Problem, sigma: float, callback: Callback | None, gain: float = 1.0
     ) -> Restoration:
         lam = self.lam_for(sigma, gain)
-        tile = self.settings.tile
-        side = devices.automatic_tile(self._critic, problem.start, self.device) if tile is None else tile
+        shape = (*problem.y.shape[:2], *problem.operator.input_shape)
+        side = self.settings.tile
+        if side is None:
+            side = devices.automatic_tile(self._critic, shape, self.device, self.precision)
         while True:
             try:
                 with devices.flushed_denormals():
                     solution = self._solve(problem, sigma, lam, side, callback)
                 break
             except (MemoryError, RuntimeError) as error:
-                smaller = (side or max(problem.start.shape[-2:])) // 2
+                smaller = (side or max(shape)) // 2
                 if smaller < _SMALLEST_TILE or not devices.is_out_of_memory(error):
                     raise
                 side = smaller

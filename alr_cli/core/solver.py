@@ -19,11 +19,13 @@ import torch
 from torch import Tensor
 
 from alr_cli.core.energy import Energy, Terms
-from alr_cli.core.sums import total
+from alr_cli.core.pieces import bands
+from alr_cli.core.sums import rms, squared_norm, total
 
 Stop = Literal["converged", "max_iter", "non_finite"]
 Method = Literal["adam", "gd", "nmapg"]
 
+_BETA1, _BETA2 = 0.9, 0.999
 _SUFFICIENT = 1e-4  # delta: the share of the decrease promised by the slope that a step must achieve
 
 
@@ -41,7 +43,7 @@ class Solution:
     """The minimiser found, why the descent ended, and a record per iteration (the first is the start).
 
     stop: converged (every picture's last update was at most tol, or no step lowers its energy measurably),
-    max_iter, or non_finite (then x is the last point with a finite energy and gradient).
+    max_iter, or non_finite (then x is the last point with a finite energy and gradient, up to rounding).
     """
 
     x: Tensor
@@ -60,15 +62,18 @@ class Point:
 
 @dataclass(frozen=True)
 class Iterate:
-    """Where a descent has got to, the root mean square of its last step (B,), and who still moves (B,)."""
+    """Where a descent has got to, the terms there, the root mean square of its last step (B,), and who still
+    moves (B,). finite: whether the energy and its gradient are; if not, x is where they last were."""
 
-    point: Point
+    x: Tensor
+    terms: Terms
     change: Tensor
     moving: Tensor
+    finite: bool
 
 
 Callback = Callable[[Record, Tensor], None]
-Descent = Callable[[Energy, Point, int, float, float | Tensor], Iterator[Iterate]]
+Descent = Callable[[Energy, Tensor, int, float, float | Tensor], Iterator[Iterate]]
 
 DEFAULT_ITERATIONS: dict[Method, int] = {"adam": 50, "gd": 300, "nmapg": 150}
 DEFAULT_TOLERANCE: dict[Method, float] = {"adam": 0.0, "gd": 1e-4, "nmapg": 1e-3}
@@ -89,16 +94,20 @@ def solve(
     units of pixel values).  callback: called with the record and x at the start and after every iteration.
     scale: of adam's steps, a number or (B,), for they know no other measure of how far the solution is; the
     others find theirs.
+
+    adam works in place, so that five copies of the picture are all it needs: x, y, the gradient and its two
+    moments. What a callback wants to keep of x it must copy.
     """
     limit = DEFAULT_ITERATIONS[method] if max_iter is None else max_iter
     tol = DEFAULT_TOLERANCE[method] if tol is None else tol
     history: list[Record] = []
-    x = start
-    for iteration, iterate in enumerate(_descend(_DESCENTS[method], energy, start, limit, tol, scale)):
-        if not _is_finite(iterate.point):
+    x = start.clone()
+    del start
+    for iteration, iterate in enumerate(_DESCENTS[method](energy, x, limit, tol, scale)):
+        x = iterate.x
+        if not iterate.finite:
             return Solution(x, "non_finite", history)
-        x = iterate.point.x
-        history.append(Record(iteration, iterate.point.terms, iterate.change))
+        history.append(Record(iteration, iterate.terms, iterate.change))
         if callback is not None:
             callback(history[-1], x)
         if not bool(iterate.moving.any()):
@@ -106,37 +115,46 @@ def solve(
     return Solution(x, "max_iter", history)
 
 
-def _descend(
-    descent: Descent, energy: Energy, start: Tensor, limit: int, tol: float, scale: float | Tensor
-) -> Iterator[Iterate]:
-    point = _at(energy, start)
-    nothing = torch.zeros_like(point.terms.energy)
-    yield Iterate(point, nothing, torch.ones_like(nothing, dtype=torch.bool))
-    yield from descent(energy, point, limit, tol, scale)
-
-
-def _adam(energy: Energy, point: Point, limit: int, tol: float, scale: float | Tensor) -> Iterator[Iterate]:
-    """Adam (Kingma and Ba 2015) with beta = (0.9, 0.999), step size 0.1 -> 0.01 (sec. 3.3)."""
-    mean, square = torch.zeros_like(point.x), torch.zeros_like(point.x)
-    moving = torch.ones_like(point.terms.energy, dtype=torch.bool)
+def _adam(energy: Energy, x: Tensor, limit: int, tol: float, scale: float | Tensor) -> Iterator[Iterate]:
+    """Adam (Kingma and Ba 2015) with beta = (0.9, 0.999), step size 0.1 -> 0.01 (sec. 3.3), on x itself."""
+    terms, gradient = energy.value_and_grad(x)
+    nothing = torch.zeros_like(terms.energy)
+    moving = torch.ones_like(nothing, dtype=torch.bool)
+    yield Iterate(x, terms, nothing, moving, _finite(terms, gradient))
+    mean, square = torch.zeros_like(x), torch.zeros_like(x)
     for step in range(1, limit + 1):
         # Adam does not care about the scale of the energy except through eps: undo the division by N.
-        direction = adam_direction(mean, square, point.gradient * energy.pixels, step)
-        update = direction.mul_(adam_size(step, limit) * _per_picture(moving * scale))
-        point = _at(energy, point.x - update)
-        change = rms(update)
+        adam_moments(mean, square, gradient, energy.pixels)
+        del gradient  # the next one takes its place in memory
+        size = adam_size(step, limit) * _per_picture(moving * scale)
+        change = adam_step(x, mean, square, step, size)
+        terms, gradient = energy.value_and_grad(x)
         moving = moving & (change > tol)
-        yield Iterate(point, change, moving)
+        finite = _finite(terms, gradient)
+        if not finite:
+            adam_step(x, mean, square, step, -size)
+        yield Iterate(x, terms, change, moving, finite)
 
 
-def adam_direction(mean: Tensor, square: Tensor, gradient: Tensor, step: int) -> Tensor:
-    """What step number `step` (from 1 on) of Adam goes along, downhill being minus it; beta = (0.9, 0.999).
-    The moments of the gradient, `mean` and `square`, are brought up to date in place."""
-    beta1, beta2, eps = 0.9, 0.999, 1e-8
-    mean.lerp_(gradient, 1 - beta1)
-    square.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
-    denominator = (square / (1 - beta2**step)).sqrt_().add_(eps)
-    return (mean / (1 - beta1**step)).div_(denominator)
+def adam_moments(mean: Tensor, square: Tensor, gradient: Tensor, factor: float) -> None:
+    """Bring Adam's moments up to date, in place, with factor times a gradient."""
+    for band in bands(mean):
+        slope = gradient[band] * factor
+        mean[band].lerp_(slope, 1 - _BETA1)
+        square[band].mul_(_BETA2).addcmul_(slope, slope, value=1 - _BETA2)
+
+
+def adam_step(x: Tensor, mean: Tensor, square: Tensor, step: int, size: float | Tensor) -> Tensor:
+    """Move x, in place, by step number `step` (from 1 on) of Adam, a number or (B, 1, 1, 1) long; returns
+    the root mean square of the update (B,)."""
+    moved = torch.zeros(x.shape[0], dtype=x.dtype, device=x.device)
+    for band in bands(x):
+        update = mean[band] / (1 - _BETA1**step)
+        update /= (square[band] / (1 - _BETA2**step)).sqrt_().add_(1e-8)
+        update *= size
+        x[band].sub_(update)
+        moved += squared_norm(update)
+    return (moved / x[0].numel()).sqrt()
 
 
 def adam_size(step: int, limit: int) -> float:
@@ -145,34 +163,37 @@ def adam_size(step: int, limit: int) -> float:
     return float(first * (last / first) ** ((step - 1) / max(1, limit - 1)))
 
 
-def _gd(energy: Energy, point: Point, limit: int, tol: float, scale: float | Tensor) -> Iterator[Iterate]:
+def _gd(energy: Energy, x: Tensor, limit: int, tol: float, scale: float | Tensor) -> Iterator[Iterate]:
     """Eq. 5. Each step begins with the length of Barzilai and Borwein and is halved until E falls."""
+    point = _at(energy, x)
     moving = torch.ones_like(point.terms.energy, dtype=torch.bool)
+    yield _iterate(point, point, moving)
     eta = torch.full_like(point.terms.energy, energy.natural_step)
     for _ in range(limit):
         found = _line_search(energy, point, point.terms.energy, eta, moving)
-        change = rms(found.point.x - point.x)
-        eta = _next_step(found, point)
-        point = found.point
-        moving = found.accepted & (change > tol)
-        yield Iterate(point, change, moving)
+        before, point = point, found.point
+        eta = _next_step(found, before)
+        moving = found.accepted & (rms(point.x - before.x) > tol)
+        yield _iterate(point, before, moving)
 
 
-def _nmapg(energy: Energy, point: Point, limit: int, tol: float, scale: float | Tensor) -> Iterator[Iterate]:
+def _nmapg(energy: Energy, x: Tensor, limit: int, tol: float, scale: float | Tensor) -> Iterator[Iterate]:
     """Algorithm 4 of Li and Lin (2015), with their names: a step from the extrapolated y to z is kept where
     it ends below c, a running mean of the energies so far; elsewhere a step from x to v competes with it.
 
     Their delta is absolute; here it is in units of 1 / (2 eta), so that the scale of E does not matter.
     """
     memory = 0.8  # their eta
-    x_before = z = point.x
+    before = point = _at(energy, x)
+    z = x
     t_before, t = 0.0, 1.0
     c, q = point.terms.energy, 1.0
     moving = torch.ones_like(c, dtype=torch.bool)
     eta_y = eta_x = torch.full_like(c, energy.natural_step)
+    yield _iterate(point, point, moving)
     for iteration in range(limit):
         x = point.x
-        y = x + (t_before / t) * (z - x) + ((t_before - 1.0) / t) * (x - x_before)
+        y = x + (t_before / t) * (z - x) + ((t_before - 1.0) / t) * (x - before.x)
         from_y = _at(energy, y) if iteration else point
         fast = _line_search(energy, from_y, torch.fmax(from_y.terms.energy, c), eta_y, moving)
         promise = fast.eta * squared_norm(from_y.gradient)  # ||z - y||^2 / eta
@@ -187,12 +208,11 @@ def _nmapg(energy: Energy, point: Point, limit: int, tol: float, scale: float | 
             eta_x = _next_step(plain, point)
         eta_y = _next_step(fast, from_y)
         z = torch.where(_per_picture(fast.accepted), fast.point.x, chosen.x)
-        change = rms(chosen.x - x)
-        x_before, point = x, chosen
-        moving = advanced & (change > tol)
+        before, point = point, chosen
+        moving = advanced & (rms(point.x - x) > tol)
         t_before, t = t, (1.0 + (4.0 * t * t + 1.0) ** 0.5) / 2.0
         c, q = (memory * q * c + point.terms.energy) / (memory * q + 1.0), memory * q + 1.0
-        yield Iterate(point, change, moving)
+        yield _iterate(point, before, moving)
 
 
 _DESCENTS: dict[Method, Descent] = {"adam": _adam, "gd": _gd, "nmapg": _nmapg}
@@ -239,8 +259,13 @@ def _at(energy: Energy, x: Tensor) -> Point:
     return Point(x, *energy.value_and_grad(x))
 
 
-def _is_finite(point: Point) -> bool:
-    return bool(torch.isfinite(point.terms.energy + squared_norm(point.gradient)).all())
+def _iterate(point: Point, before: Point, moving: Tensor) -> Iterate:
+    finite = _finite(point.terms, point.gradient)
+    return Iterate(point.x if finite else before.x, point.terms, rms(point.x - before.x), moving, finite)
+
+
+def _finite(terms: Terms, gradient: Tensor) -> bool:
+    return bool(torch.isfinite(terms.energy + squared_norm(gradient)).all())
 
 
 def _select(condition: Tensor, yes: Point, no: Point) -> Point:
@@ -261,13 +286,3 @@ def _select(condition: Tensor, yes: Point, no: Point) -> Point:
 
 def _per_picture(values: Tensor) -> Tensor:
     return values.reshape(-1, 1, 1, 1)
-
-
-def squared_norm(x: Tensor) -> Tensor:
-    """||x||^2 of each picture of a batch, (B, C, H, W) -> (B,)."""
-    return total(x.square())
-
-
-def rms(x: Tensor) -> Tensor:
-    """Root mean square of each picture of a batch, (B, C, H, W) -> (B,)."""
-    return (squared_norm(x) / x[0].numel()).sqrt()

@@ -7,11 +7,13 @@ same way a critic of stride s is shown one of its s^2 grids of patches at a time
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from alr_cli.core.critic import Critic
 from alr_cli.core.regularizer import LocalRegularizer
 
 _ORDER = (0, 3, 6, 1, 4, 7, 2, 5)  # neighbours in time differ much in orientation
@@ -35,15 +37,6 @@ class Glimpse:
         """x: (..., H, W) as it is seen; differentiable."""
         return turned(x[..., self.row :, self.column :], self.side)
 
-    def back(self, seen: Tensor, like: Tensor) -> Tensor:
-        """The adjoint of `of`, for x like `like`."""
-        seen = turned_back(seen, self.side)
-        if not (self.row or self.column):
-            return seen
-        result = torch.zeros_like(like)
-        result[..., self.row :, self.column :] = seen
-        return result
-
 
 class Turning:
     """A regularizer at which every evaluation takes another glimpse; the value is that of what it saw."""
@@ -51,6 +44,7 @@ class Turning:
     def __init__(self, regularizer: LocalRegularizer, evaluations: int = 0) -> None:
         """evaluations: how many to count as done."""
         self._regularizer = regularizer
+        self._sides: dict[int, LocalRegularizer] = {}
         self.evaluations = evaluations
         self.channels = regularizer.channels
         self.patch = regularizer.patch
@@ -59,8 +53,21 @@ class Turning:
         """x: (B, C, H, W) -> (R (B,), dR/dx like x)."""
         glimpse = Glimpse.number(self.evaluations, self._regularizer.stride)
         self.evaluations += 1
-        value, gradient = self._regularizer.on_grid(glimpse.of(x))
-        return value, glimpse.back(gradient, x)
+        if glimpse.side not in self._sides:
+            critic = turned_critic(self._regularizer.critic, glimpse.side)
+            self._sides[glimpse.side] = self._regularizer.of(critic)
+        return self._sides[glimpse.side].on_grid(x, glimpse.row, glimpse.column)
+
+
+def turned_critic(critic: Critic, side: int) -> Critic:
+    """What gives a picture the scores that `critic` gives its turned self: the kernels are turned back. They
+    are small, and a picture need not be."""
+    result = copy.deepcopy(critic)
+    with torch.no_grad():
+        for layer in result.layers:
+            if isinstance(layer, nn.Conv2d):
+                layer.weight.copy_(turned_back(layer.weight, side))
+    return result
 
 
 def turned(x: Tensor, side: int) -> Tensor:

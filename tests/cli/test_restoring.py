@@ -216,13 +216,13 @@ def test_threads_come_from_the_flag_or_the_environment(
 ) -> None:
     from alr_cli.core import devices
 
-    asked: list[int] = []
+    asked: list[int | None] = []
     monkeypatch.setattr(devices, "set_threads", asked.append)
     for environment, flags in ((None, ()), ("2", ()), ("2", ("--threads", "1"))):
         if environment is not None:
             monkeypatch.setenv("ALR_THREADS", environment)
         assert alr("denoise", picture, *flags, *FAST).code == 0
-    assert asked == [2, 1]
+    assert asked == [None, 2, 1]
     monkeypatch.setenv("ALR_THREADS", "none")
     assert alr("denoise", picture).code == 2
 

@@ -85,6 +85,7 @@ class Differences(torch.nn.Module):
 
     architecture = Architecture(1, width=1, depth=2)
     patch, stride = 3, 1
+    layers = ()  # nothing to turn: summed over a picture, the squares look the same from all sides
 
     def __init__(self) -> None:
         super().__init__()

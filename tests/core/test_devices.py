@@ -58,16 +58,19 @@ def test_precisions_have_names() -> None:
 
 @pytest.mark.parametrize("batch", [1, 3])
 @pytest.mark.parametrize("width", [4, 64, 1024])
-def test_a_tile_with_its_halo_fits_the_budget(width: int, batch: int) -> None:
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_a_feature_map_of_a_tile_fits_the_cache(
+    precision: torch.dtype, stride: int, width: int, batch: int
+) -> None:
     with torch.device("meta"):
-        critic = Critic(Architecture(3, width))
-        picture = torch.empty(batch, 3, 5000, 4000)
-        small = torch.empty(batch, 3, 40, 50)
-    side = devices.automatic_tile(critic, picture, CPU)
-    maps = 4 * batch * 7 * width * 4  # bytes of one pixel's feature maps
+        critic = Critic(Architecture(3, width, stride=stride))
+    side = devices.automatic_tile(critic, (batch, 3, 5000, 4000), CPU, precision)
+    per_pixel = batch * width * precision.itemsize / stride**2
     assert side % 32 == 0 and side >= 64
-    assert side == 64 or (side + 14) ** 2 * maps <= 600_000_000
-    assert devices.automatic_tile(critic, small, CPU) == 0 or 40 * 50 * maps > 300_000_000
+    assert side == 64 or side**2 * per_pixel <= 6_000_000 < (side + 32) ** 2 * per_pixel
+    small = devices.automatic_tile(critic, (batch, 3, 40, 50), CPU, precision)
+    assert (small == 0) == (40 * 50 * per_pixel <= 6_000_000)
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def test_other_errors_are_not_taken_for_exhausted_memory(monkeypatch: pytest.Mon
 
 
 def test_a_large_picture_is_tiled_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices, "_TILE_BYTES", 4_000_000)
+    monkeypatch.setattr(devices, "_CACHED_BYTES", 300_000)
     y = noisy(scene(120, 100), 0.1)
     wide = a_critic(width=16, activation="relu")
     found = Restorer(weights(wide), FEW).denoise(y, 0.1)

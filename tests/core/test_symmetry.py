@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from alr_cli.core.regularizer import LocalRegularizer
-from alr_cli.core.symmetry import Glimpse, Turning, turned, turned_back
+from alr_cli.core.symmetry import Glimpse, Turning, turned, turned_back, turned_critic
 from tests.core.toys import a_critic, seeded
 
 SIDES = range(8)
@@ -43,13 +43,21 @@ def test_every_side_and_grid_is_seen_once_in_turn(stride: int) -> None:
     assert len(set(glimpses)) == 8 * stride**2
 
 
-@pytest.mark.parametrize("count", range(32))
-def test_looking_back_is_the_adjoint_of_looking(count: int) -> None:
-    glimpse = Glimpse.number(count, 2)
-    x = picture()
-    seen = torch.rand(glimpse.of(x).shape, generator=seeded(4), dtype=torch.float64)
-    there, back = (glimpse.of(x) * seen).sum(), (x * glimpse.back(seen, x)).sum()
-    assert float(there) == pytest.approx(float(back))
+@pytest.mark.parametrize("side", SIDES)
+def test_a_turned_critic_sees_what_the_critic_sees_of_the_turned_picture(side: int) -> None:
+    critic = a_critic(1, depth=4).double()
+    x = picture(20, 23)
+    expected = turned_back(critic(turned(x, side)), side)
+    torch.testing.assert_close(turned_critic(critic, side)(x), expected)
+
+
+def test_all_glimpses_together_see_what_all_turned_pictures_show_on_all_grids() -> None:
+    regularizer = LocalRegularizer(a_critic(1, depth=4, stride=2).double())
+    x = picture(21, 25)  # 6 x 10 patches of 16 x 16 pixels: as many on each grid
+    turning = Turning(regularizer)
+    seen = sum(turning.value_and_grad(x)[1] for _ in range(32)) / 32
+    sides = [turned_back(regularizer.value_and_grad(turned(x, side))[1], side) for side in SIDES]
+    torch.testing.assert_close(seen, sum(sides) / 8)
 
 
 @pytest.mark.parametrize("stride", [1, 2])

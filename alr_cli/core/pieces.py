@@ -1,0 +1,34 @@
+"""(B, C, H, W) piece by piece: arithmetic on a large picture must not cost copies of it
+
+A picture of 24 megapixels is 288 MB in float32, and every intermediate result of its size is as much again.
+Small pictures are one piece, large ones several: planes for operators, which treat each plane alike, bands
+of rows for arithmetic on single pixels.
+"""
+
+from collections.abc import Iterator
+
+from torch import Tensor
+
+Piece = tuple[slice, ...]
+
+WHOLE: Piece = (slice(None),)
+
+_AT_ONCE = 4_000_000  # numbers
+
+
+def planes(x: Tensor) -> Iterator[Piece]:
+    """The slices of (B, C, H, W) to take one after the other: all of a small batch, else (1, 1, H, W)."""
+    if x.numel() <= _AT_ONCE:
+        yield WHOLE
+        return
+    for picture in range(x.shape[0]):
+        for channel in range(x.shape[1]):
+            yield slice(picture, picture + 1), slice(channel, channel + 1)
+
+
+def bands(x: Tensor) -> Iterator[Piece]:
+    """Slices of whole rows of (B, C, H, W)."""
+    height = x.shape[-2]
+    rows = height if x.numel() <= _AT_ONCE else max(1, _AT_ONCE * height // x.numel())
+    for top in range(0, height, rows):
+        yield slice(None), slice(None), slice(top, top + rows)
