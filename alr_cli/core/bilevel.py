@@ -48,15 +48,15 @@ from alr_cli.core.workers import Workers
 
 _KNOTS = 4  # of log lambda, straight in log sigma between them
 _USUAL = 0.035, 1.4  # m(sigma) = 0.035 sigma^1.4, the mean squared error that a picture usually ends with
-_DIFFERENCE = 0.01  # root mean square of the steps of finite differences: bfloat16 sees no less
+_DIFFERENCE = 0.006  # root mean square of the steps of finite differences: bfloat16 sees no less
 _POOL = 8
-_FIRST_STEPS, _STEPS = 30, 5  # on a new case, as `alr denoise` takes them; on each later visit
+_FIRST_STEPS, _STEPS = 60, 5  # on a new case, and on each later visit
 _DAMPING = 0.03
 _ANCHOR_BATCH = 32
 _BLUR_STEPS = 2  # times as many for a blurred case: its data term is flat in many directions
 _BLUR_SIGMAS = (0.005, 0.05)
 _FOLLOWING = 0.003  # step size with which x* follows the network; the first steps end at 0.01
-_FIRST_SOLVES, _SOLVES = 6, 2  # steps of conjugate gradients on a new case, and on each later visit
+_FIRST_SOLVES, _SOLVES = 12, 2  # steps of conjugate gradients on a new case, and on each later visit
 _BETAS = (0.9, 0.99)
 
 
@@ -79,7 +79,7 @@ class TuningRecipe:
     lr_final: float = 2e-5
     sigma_low: float = 0.02
     sigma_high: float = 0.22
-    visits: int = 16
+    visits: int = 24
     blurs: float = 0.25
     anchor: float = 0.05
     ema: float = 0.998
