@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from alr_cli.bench.baselines import Restore
-from alr_cli.bench.degradations import Pixels, observe
+from alr_cli.bench.degradations import Observation, Pixels, observe
+from alr_cli.bench.memory import PeakMemory
+from alr_cli.bench.metrics import psnr
 from alr_cli.bench.settings import Setting
 from alr_cli.bench.tables import Table
 
@@ -21,24 +23,21 @@ SETTING = Setting("denoise", 0.1)
 
 @dataclass(frozen=True)
 class Timing:
-    """seconds: of the fastest run on a picture of side x side pixels."""
+    """seconds: of the fastest run on a picture of side x side pixels.  psnr: of its result.  memory: in
+    bytes, what a run adds to the process at most; None where the system does not tell."""
 
     method: str
     side: int
     seconds: float
+    psnr: float | None
+    memory: int | None
 
     @property
     def megapixels_per_second(self) -> float:
         return self.side**2 / self.seconds / 1e6
 
     def as_dict(self) -> dict[str, Any]:
-        rate = self.megapixels_per_second
-        return {
-            "method": self.method,
-            "side": self.side,
-            "seconds": self.seconds,
-            "megapixels_per_second": rate,
-        }
+        return {**asdict(self), "megapixels_per_second": self.megapixels_per_second}
 
 
 def resized(clean: Pixels, side: int) -> Pixels:
@@ -59,12 +58,18 @@ def measure(
     clock: Callable[[], float] = time.perf_counter,
 ) -> Timing:
     """Time a method on noise of sigma 0.1."""
-    observation = observe(resized(clean, side), "speed", SETTING)
-    return Timing(name, side, min(_runs(restore, observation, repeats, clock)))
+    clean = resized(clean, side)
+    observation = observe(clean, "speed", SETTING)
+    with PeakMemory() as peak:
+        restored = restore(observation)
+    return Timing(
+        name, side, min(_runs(restore, observation, repeats, clock)), psnr(clean, restored), peak.added
+    )
 
 
-def _runs(restore: Restore, observation: Any, repeats: int, clock: Callable[[], float]) -> Iterator[float]:
-    restore(observation)
+def _runs(
+    restore: Restore, observation: Observation, repeats: int, clock: Callable[[], float]
+) -> Iterator[float]:
     for _ in range(repeats):
         started = clock()
         restore(observation)
@@ -72,16 +77,17 @@ def _runs(restore: Restore, observation: Any, repeats: int, clock: Callable[[], 
 
 
 def table(timings: list[Timing], title: str) -> Table:
-    """A row for each method, a column for each size."""
-    sides = list(dict.fromkeys(each.side for each in timings))
-    found = {(each.method, each.side): each for each in timings}
-    rows = []
-    for method in dict.fromkeys(each.method for each in timings):
-        cells = []
-        for side in sides:
-            timing = found.get((method, side))
-            cells.append(
-                "-" if timing is None else f"{timing.seconds:.3g} s, {timing.megapixels_per_second:.3g} Mpx/s"
-            )
-        rows.append((method, *cells))
-    return Table(title, ("method", *(f"{side} x {side}" for side in sides)), tuple(rows))
+    """A row for each method and size."""
+    headings = ("method", "pixels", "seconds", "Mpx/s", "PSNR", "MB")
+    rows = [
+        (
+            each.method,
+            f"{each.side} x {each.side}",
+            f"{each.seconds:.3g}",
+            f"{each.megapixels_per_second:.3g}",
+            "-" if each.psnr is None else f"{each.psnr:.2f}",
+            "-" if each.memory is None else f"{each.memory / 1e6:.0f}",
+        )
+        for each in timings
+    ]
+    return Table(title, headings, tuple(rows), words=2)

@@ -62,7 +62,7 @@ PLANS: dict[Target | None, Plan] = {
     "fig3": Plan((), _DATA, limit=16),
     "fig4": Plan(("denoise",), _RUN, (0.1,), (True,), ("bm3d", "epll", OURS), limit=2),
     "fig5": Plan(("deblur",), _RUN | _BLUR, (0.03,), (False,), ("tv", OURS), limit=2),
-    "speed": Plan(("denoise",), frozenset({"--data", "--methods"})),
+    "speed": Plan(("denoise",), frozenset({"--data", "--methods", "--sides"})),
 }
 
 

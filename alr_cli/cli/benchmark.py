@@ -13,7 +13,7 @@ from alr_cli.bench.targets import FIGURES, PLANS, Target, undrawable
 from alr_cli.cli import benchmark_figures as figures
 from alr_cli.cli import benchmark_files as files
 from alr_cli.cli.benchmark_contenders import Contenders
-from alr_cli.cli.benchmark_options import ProtocolOptions, TableOptions, methods_of, settings_of
+from alr_cli.cli.benchmark_options import ProtocolOptions, TableOptions, methods_of, settings_of, sides_of
 from alr_cli.cli.benchmark_run import Run, prepare, show
 from alr_cli.cli.options import ComputeOptions, ModelOptions, ReportOptions, expand_options
 from alr_cli.cli.report import Report, printable
@@ -64,7 +64,7 @@ def benchmark(
     """
     if reports.json + table.csv + table.markdown > 1:
         raise UsageError("--json, --csv and --markdown contradict each other: give one of them")
-    settings = settings_of(target, protocol)
+    settings, sides = settings_of(target, protocol), sides_of(protocol)
     note = _check_kernels(settings)
     able, problems = methods_of(target, protocol.methods)
     contenders = Contenders(model, compute)
@@ -85,7 +85,7 @@ def benchmark(
         run = Run(contenders, report, problems)
         means: list[Mean] | None = None
         if target == "speed":
-            shown = figures.speed(run, pictures[0], contenders.labels(able["denoise"]))
+            shown = figures.speed(run, pictures[0], contenders.labels(able["denoise"]), sides)
         elif place is not None and target == "fig1":
             shown = figures.circle(run, place, protocol.seed)
         elif place is not None and (target == "fig2" or target == "fig3"):

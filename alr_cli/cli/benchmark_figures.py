@@ -73,17 +73,20 @@ def side_by_side(
     return _keep(run, path, figure_pictures.draw(figure_pictures.rows_of(done)), shown), means
 
 
-def speed(run: Run, picture: tuple[str, Read], labels: tuple[str, ...]) -> Table:
-    """Seconds of each method on the first picture, at several sizes."""
+def speed(
+    run: Run, picture: tuple[str, Read], labels: tuple[str, ...], sides: tuple[int, ...] | None
+) -> Table:
+    """Each method on the first picture, at several sizes; of ours, what share of the machine it uses."""
     from alr_cli.bench import speed as speeds
 
     name, read = picture
     clean = read()
     timings: list[Timing] = []
-    run.asked = len(labels) * len(speeds.SIDES)
+    sides = speeds.SIDES if sides is None else sides
+    run.asked = len(labels) * len(sides)
     with bar(run.report, run.asked) as advance:
         for label in labels:
-            for side in speeds.SIDES:
+            for side in sides:
                 try:
                     restore = run.contenders.contender(label, clean.shape[2]).restore
                     assert restore is not None
@@ -96,7 +99,23 @@ def speed(run: Run, picture: tuple[str, Read], labels: tuple[str, ...]) -> Table
                 else:
                     run.report.event({"kind": "speed", "picture": name, **timings[-1].as_dict()})
                 advance(f"{label} {side}", 1)
+    _rates(run, labels, clean.shape[2])
     return speeds.table(timings, f"denoising at sigma 0.1, {name}: the fastest of {speeds.REPEATS} runs")
+
+
+def _rates(run: Run, labels: tuple[str, ...], channels: int) -> None:
+    from alr_cli.bench import machine
+
+    for label in labels:
+        restorer = run.contenders.restorer(label, channels)
+        if restorer is None:
+            continue
+        rate = machine.rate(restorer)
+        run.report.event({"kind": "rate", "method": label, **rate.as_dict()})
+        run.report.say(
+            f"{label}: the gradient reaches {rate.gradient / 1e9:.0f} of {rate.product / 1e9:.0f} GFlop/s, "
+            f"{100 * rate.share:.0f} % of a large {rate.precision} matrix product ({rate.threads} threads)"
+        )
 
 
 def _read_all(run: Run, pictures: list[tuple[str, Read]]) -> list[tuple[str, Pixels]]:

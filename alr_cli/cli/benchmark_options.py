@@ -112,6 +112,16 @@ class ProtocolOptions:
             f"writing: 0.5,0.8,0.9,text; {DEFAULT_MISSING} by default.",
         ),
     ] = None
+    sides: Annotated[
+        str | None,
+        typer.Option(
+            "--sides",
+            metavar="N,N",
+            rich_help_panel=PROTOCOL,
+            help="Sizes of speed: so many pixels on a side, cut out of the picture or continued by "
+            "reflection; 128,256,512 by default.",
+        ),
+    ] = None
     seed: Annotated[
         int,
         typer.Option(
@@ -191,6 +201,13 @@ def settings_of(target: Target | None, protocol: ProtocolOptions) -> list[Settin
     ]
 
 
+def sides_of(protocol: ProtocolOptions) -> tuple[int, ...] | None:
+    """--sides as numbers. Raises UsageError."""
+    if protocol.sides is None:
+        return None
+    return tuple(values.whole("--sides", least=1)(side.strip()) for side in protocol.sides.split(","))
+
+
 def _check_options(plan: Plan, protocol: ProtocolOptions) -> None:
     given = {
         "--data": protocol.data,
@@ -201,6 +218,7 @@ def _check_options(plan: Plan, protocol: ProtocolOptions) -> None:
         "--kernels": protocol.kernels,
         "--boundary": protocol.boundary,
         "--missing": protocol.missing,
+        "--sides": protocol.sides,
         "--clip": protocol.clip,
     }
     for option, value in given.items():

@@ -13,7 +13,7 @@ from alr_cli.errors import DeviceError, UsageError
 
 # Feature maps a layer keeps for the gradient: its output, its activation and the gradient of both.
 _MAPS_PER_LAYER = 4
-_CACHED_BYTES = 6_000_000  # of one feature map; see docs/performance.md
+_CACHED_BYTES = 5_000_000  # of one feature map; see docs/performance.md
 
 
 def choose(name: str) -> torch.device:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from alr_cli.bench import figure_circle, figure_energy, figure_patches, figure_pictures, speed
+from alr_cli.bench import figure_circle, figure_energy, figure_patches, figure_pictures
 from alr_cli.bench.figure_energy import Moment
 from alr_cli.bench.runs import Done
 from alr_cli.bench.scores import Metrics, Score
@@ -115,23 +115,3 @@ def test_maps_of_scores_can_be_drawn(shape: tuple[int, int], channels: int) -> N
 def test_figures_are_the_same_bytes_each_time() -> None:
     moments = [Moment(n, 1.0 - n / 9, 0.5, 0.1, None) for n in range(3)]
     assert figure_energy.draw_trace(moments) == figure_energy.draw_trace(moments)
-
-
-@pytest.mark.parametrize("shape", [(40, 30, 3), (10, 60, 1), (16, 16, 3), (5, 7, 1)])
-def test_a_picture_of_any_size_is_cut_or_continued(shape: tuple[int, int, int]) -> None:
-    assert speed.resized(cartoon(*shape), 16).shape == (16, 16, shape[2])
-
-
-def test_timing_takes_the_fastest_run_and_leaves_out_the_first() -> None:
-    times = iter([0.0, 3.0, 3.0, 5.0])
-    calls: list[int] = []
-
-    def restore(observation: object) -> np.ndarray:
-        calls.append(1)
-        return np.zeros((1, 1, 1), np.float32)
-
-    timing = speed.measure("m", restore, cartoon(), 8, repeats=2, clock=lambda: next(times))
-    assert timing.seconds == 2.0 and len(calls) == 3
-    assert timing.megapixels_per_second == pytest.approx(64 / 2 / 1e6)
-    table = speed.table([timing], "t")
-    assert table.headings == ("method", "8 x 8") and table.rows[0][1].startswith("2 s")

@@ -112,14 +112,19 @@ def test_a_figure_without_matplotlib_names_what_to_install(
     assert "pip install 'alr-cli[bench]'" in result.stderr and not (tmp_path / "out").exists()
 
 
-def test_speed_has_a_column_for_each_size(alr: Alr, folder: Path, colour_critic: Path) -> None:
+def test_speed_has_a_row_for_each_method_and_size(alr: Alr, folder: Path, colour_critic: Path) -> None:
     options = ("benchmark", "speed", "--data", folder, "-w", colour_critic, "--methods", "ours,nlm", *FAST)
     result = alr(*options)
     assert result.code == 0, result.stderr
     lines = result.stdout.decode().splitlines()
-    assert lines[2] == "| method | 16 x 16 | 24 x 24 |"
-    assert [line.split(" | ")[0] for line in lines[4:]] == ["| ours", "| nlm"]
-    assert [line["side"] for line in alr(*options, "--json").lines()] == [16, 24, 16, 24]
+    assert lines[2] == "| method | pixels | seconds | Mpx/s | PSNR | MB |"
+    assert [line.split(" | ")[:2] for line in lines[4:]] == [
+        [method, size] for method in ("| ours", "| nlm") for size in ("16 x 16", "24 x 24")
+    ]
+    assert "ours: the gradient reaches" in result.stderr
+    *timings, rate = alr(*options, "--sides", "20", "--json").lines()
+    assert [line["side"] for line in timings] == [20, 20] and 0 < rate["share"] < 2
+    assert alr(*options, "--sides", "20,x").code == 2
 
 
 def test_a_method_that_cannot_be_timed_stops_no_other(
