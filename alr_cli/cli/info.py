@@ -10,9 +10,11 @@ from alr_cli.cli.options import Debug, Json, ReportOptions
 from alr_cli.cli.report import Report, json_line, printable
 from alr_cli.cli.streams import Streams
 from alr_cli.cli.values import whole
-from alr_cli.errors import PartialFailure
+from alr_cli.cli.viewer import check_plot
+from alr_cli.errors import PartialFailure, UsageError
 
 if TYPE_CHECKING:
+    from alr_cli.core.noise_model import NoiseModel
     from alr_cli.files.pictures import Picture
 
 Facts = dict[str, Any]
@@ -36,6 +38,16 @@ def info(
             help="Which picture of a file that holds several, counted from 1.",
         ),
     ] = None,
+    plot: Annotated[
+        str | None,
+        typer.Option(
+            "--plot",
+            metavar="FILE.png",
+            help="Draw the noise of one picture against its brightness, and its correlation (needs "
+            "matplotlib).",
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the plot if it exists.")] = False,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -43,16 +55,18 @@ def info(
 
     Examples:
 
-      alr info photo.jpg
+      alr info photo.jpg --plot noise.png
       alr info color-paper
       alr info frames/*.png --json | jq .sigma_estimated
     """
     streams: Streams = ctx.obj
+    drawing = _Drawing(plot)
+    drawing.check(names, overwrite)
     report = Report(streams, ReportOptions(debug=debug))
     failed = 0
     for name in names:
         try:
-            facts = _facts(name, streams, page)
+            facts = _facts(name, streams, page, drawing)
         except Exception as error:  # one bad file does not stop the others
             if len(names) == 1:
                 raise
@@ -61,23 +75,71 @@ def info(
             continue
         text = json_line(facts) if json else _table(facts)
         streams.write_stdout(f"{text}\n".encode())
+    if drawing.write():
+        report.say(f"{plot} written")
     if failed:
         raise PartialFailure(f"{failed} of {len(names)} files failed: see above")
 
 
-def _facts(name: str, streams: Streams, page: int | None) -> Facts:
+class _Drawing:
+    """The file that --plot asks for."""
+
+    def __init__(self, path: str | None) -> None:
+        self._path = path
+        self._data: bytes | None = None
+
+    def check(self, names: list[str], overwrite: bool) -> None:
+        """Refuse before any work. Raises UsageError, OutputError."""
+        if self._path is not None:
+            if len(names) != 1:
+                raise UsageError(f"--plot shows one picture and there are {len(names)}: name one")
+            check_plot("--plot", self._path, overwrite)
+
+    def show(self, model: "NoiseModel | None", name: str) -> None:
+        """Raises UsageError where there is nothing to draw."""
+        if self._path is None:
+            return
+        if model is None:
+            raise UsageError(f"the noise of {name} cannot be drawn: it is too small a picture, or none")
+        from alr_cli.bench.figure_noise import draw
+
+        self._data = draw(model)
+
+    def write(self) -> bool:
+        """Whether there was something to write. Raises OutputError."""
+        if self._path is None or self._data is None:
+            return False
+        from alr_cli.files.atomic import write_atomic
+
+        write_atomic(Path(self._path), self._data)
+        return True
+
+
+def _facts(name: str, streams: Streams, page: int | None, drawing: _Drawing) -> Facts:
     from alr_cli.files.pictures import decode, read_picture
     from alr_cli.files.weights import SUFFIX, shipped_names
 
     if name == "-":
-        return picture_facts(name, decode(streams.read_stdin(), "stdin", page=page, allow_nan=True))
-    if PurePath(name).suffix == SUFFIX or (name in shipped_names() and not Path(name).exists()):
+        picture = decode(streams.read_stdin(), "stdin", page=page, allow_nan=True)
+    elif PurePath(name).suffix == SUFFIX or (name in shipped_names() and not Path(name).exists()):
+        drawing.show(None, name)
         return weights_facts(name)
-    return picture_facts(name, read_picture(name, page=page, allow_nan=True))
+    else:
+        picture = read_picture(name, page=page, allow_nan=True)
+    noise = _noise(picture)
+    drawing.show(noise, name)
+    return picture_facts(name, picture, noise)
 
 
-def picture_facts(name: str, picture: "Picture") -> Facts:
-    """What is known of a decoded picture."""
+def _noise(picture: "Picture") -> "NoiseModel | None":
+    from alr_cli.cli.masks import from_nan
+    from alr_cli.core.noise_estimation import estimate_noise
+
+    return estimate_noise(picture.pixels, from_nan(picture))
+
+
+def picture_facts(name: str, picture: "Picture", noise: "NoiseModel | None") -> Facts:
+    """What is known of a decoded picture; of its noise as if white, and as a model of a camera's has it."""
     import numpy as np
 
     from alr_cli.cli.masks import from_nan
@@ -102,7 +164,17 @@ def picture_facts(name: str, picture: "Picture") -> Facts:
         "orientation": int(orientation[0]) if orientation else None,
         "dpi": list(picture.dpi) if picture.dpi else None,
         "sigma_estimated": sigma if math.isfinite(sigma) else None,
+        "noise": None if noise is None else _noise_facts(noise),
         "notes": list(picture.notes),
+    }
+
+
+def _noise_facts(noise: "NoiseModel") -> Facts:
+    return {
+        "sigma": noise.nominal,
+        "neighbours_correlate_by": noise.neighbours,
+        "brightness": [round(float(each), 4) for each in noise.brightness],
+        "sigma_by_channel_and_brightness": noise.as_dict()["sigma"],
     }
 
 

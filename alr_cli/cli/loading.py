@@ -41,12 +41,14 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Loader:
-    """Reads the pictures of a batch. sigma: None estimates it for each."""
+    """Reads the pictures of a batch. sigma: None estimates it for each.  correlated: expect noise whose
+    neighbours are correlated, as a camera's are."""
 
     task: Task
     sigma: float | None
     files: FileOptions
     streams: Streams
+    correlated: bool = False
 
     def load(self, job: Job) -> Loaded:
         """Everything that can be done and refused without a critic. Raises AlrError, or Skip."""
@@ -57,7 +59,7 @@ class Loader:
         prepared = self.task.prepare(self._read(job.source), job.source)
         losses = destination.check(prepared.picture, job, self.files, self.streams)
         reference = self._reference(job.source, prepared.picture)
-        estimate = _estimate(prepared)
+        estimate = _estimate(prepared, self.correlated)
         sigma = estimate if self.sigma is None else self.sigma
         if sigma is None:
             raise UsageError(
@@ -65,7 +67,8 @@ class Loader:
             )
         notes = (*prepared.picture.notes, *losses, *prepared.notes)
         if self.sigma is None:
-            notes += (f"sigma {sigma:.3g} (estimated)",)
+            little = ": there is little noise" if sigma < NOISE_FLOOR else ""
+            notes += (f"sigma {sigma:.3g} (estimated){little}",)
         doubts = _doubts(self.sigma, estimate)
         return Loaded(job, prepared, sigma, estimate, reference, notes, (*prepared.warnings, *doubts))
 
@@ -93,9 +96,14 @@ class Loader:
         return reference.pixels
 
 
-def _estimate(prepared: Prepared) -> float | None:
+def _estimate(prepared: Prepared, correlated: bool) -> float | None:
     from alr_cli.core.noise import estimate_sigma
+    from alr_cli.core.noise_estimation import estimate_noise
 
+    if correlated:
+        model = estimate_noise(prepared.picture.pixels, prepared.missing)
+        if model is not None:
+            return model.nominal
     sigma = estimate_sigma(prepared.picture.pixels, prepared.missing)
     return sigma if math.isfinite(sigma) else None
 

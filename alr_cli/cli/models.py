@@ -38,6 +38,9 @@ def build_restorer(name: str, model: ModelOptions, compute: ComputeOptions) -> "
     return Restorer(load_weights(name), settings)
 
 
+_CORRELATED = 0.2
+
+
 class Models:
     """A restorer for each kind of picture, made when the first of its kind comes."""
 
@@ -52,6 +55,16 @@ class Models:
             from alr_cli.files.weights import read_metadata
 
             read_metadata(self._model.weights)
+
+    def expects_correlated_noise(self) -> bool:
+        """Whether -w names a critic that learned noise whose neighbours are correlated, as a camera's are."""
+        if self._model.weights is None:
+            return False
+        from alr_cli.core.noise_model import NoiseModel
+        from alr_cli.files.weights import read_metadata
+
+        noise = read_metadata(self._model.weights).get("noise")
+        return noise is not None and NoiseModel.from_dict(noise).neighbours >= _CORRELATED
 
     def restorer(self, channels: int) -> "Restorer":
         """The restorer for pictures of so many channels: of -w, else of the shipped critic that fits them.

@@ -59,12 +59,8 @@ class ViewerOptions:
 
     def __post_init__(self) -> None:
         for option, path in (("--plot", self.plot), ("--heatmap", self.heatmap)):
-            if path is None:
-                continue
-            if not path.lower().endswith(".png"):
-                raise UsageError(f"{option} {path}: it is drawn as PNG, give a name ending in .png")
-            if find_spec("matplotlib") is None:
-                raise UsageError(f"{option} needs the package matplotlib: pip install 'alr-cli[bench]'")
+            if path is not None:
+                _check_drawable(option, path)
 
     @property
     def paths(self) -> dict[str, Path]:
@@ -92,10 +88,7 @@ class Viewer:
             if os.path.realpath(path) in occupied:
                 raise UsageError(f"{option} {path} is another file of this command: give another name")
             occupied.add(os.path.realpath(path))
-            if path.exists() and not overwrite:
-                raise OutputError(f"{option} {path} exists: give --overwrite, or another name")
-            if not path.parent.is_dir():
-                raise OutputError(f"{option} {path}: its folder does not exist, make it first")
+            _check_place(option, path, overwrite)
 
     def watch(
         self, also: Callable[[Step], None], reference: NDArray[np.float32] | None
@@ -144,6 +137,26 @@ class Viewer:
 
             return draw_trace(self._moments)
         return self._heatmap
+
+
+def check_plot(option: str, path: str, overwrite: bool) -> None:
+    """Refuse a drawing that cannot be made or written. Raises UsageError, OutputError."""
+    _check_drawable(option, path)
+    _check_place(option, Path(path), overwrite)
+
+
+def _check_drawable(option: str, path: str) -> None:
+    if not path.lower().endswith(".png"):
+        raise UsageError(f"{option} {path}: it is drawn as PNG, give a name ending in .png")
+    if find_spec("matplotlib") is None:
+        raise UsageError(f"{option} needs the package matplotlib: pip install 'alr-cli[bench]'")
+
+
+def _check_place(option: str, path: Path, overwrite: bool) -> None:
+    if path.exists() and not overwrite:
+        raise OutputError(f"{option} {path} exists: give --overwrite, or another name")
+    if not path.parent.is_dir():
+        raise OutputError(f"{option} {path}: its folder does not exist, make it first")
 
 
 def _table(moments: list[Moment]) -> bytes:

@@ -69,6 +69,13 @@ class NoiseModel:
         middle = (self.brightness >= 0.1) & (self.brightness <= 0.9)
         return float(np.sqrt(np.mean(self.sigma[:, middle] ** 2)))
 
+    @property
+    def neighbours(self) -> float:
+        """The correlation of pixels side by side and one below the other, the mean over the channels: 0 for
+        white noise."""
+        beside = self.correlation[..., 0, 1].diagonal() + self.correlation[..., 1, 0].diagonal()
+        return float(beside.mean() / 2)
+
     def scaled(self, factor: float) -> NoiseModel:
         """The same noise, `factor` times as strong."""
         return NoiseModel(self.sigma * factor, self.correlation)

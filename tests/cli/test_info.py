@@ -83,3 +83,25 @@ def test_nothing_shipped_is_an_empty_list(alr: Alr, tmp_path: Path, monkeypatch:
     monkeypatch.setattr(weights_files, "shipped_folder", lambda: tmp_path)
     assert alr("weights", "--json").stdout == b""
     assert alr("weights").code == 0
+
+
+def test_the_noise_of_a_picture_is_told_and_drawn(alr: Alr, tmp_path: Path) -> None:
+    path = write_picture(tmp_path / "a.png", scene(128, 160, sigma=0.05), "uint16")
+    plot = tmp_path / "noise.png"
+    result = alr("info", path, "--plot", plot, "--json")
+    [facts] = result.lines()
+    assert facts["noise"]["sigma"] == pytest.approx(0.05, rel=0.2)
+    assert abs(facts["noise"]["neighbours_correlate_by"]) < 0.1
+    assert len(facts["noise"]["sigma_by_channel_and_brightness"][0]) == len(facts["noise"]["brightness"])
+    assert plot.read_bytes().startswith(b"\x89PNG") and f"{plot} written" in result.stderr
+    again = alr("info", path, "--plot", plot)
+    assert again.code == 4 and "--overwrite" in again.stderr
+    assert alr("info", path, "--plot", plot, "--overwrite").code == 0
+
+
+def test_a_plot_needs_one_picture_that_is_large_enough(alr: Alr, picture: Path, tmp_path: Path) -> None:
+    plot = tmp_path / "noise.png"
+    small = write_picture(tmp_path / "small.png", scene(12, 12))
+    for names, said in (((picture, small), "name one"), ((small,), "too small"), (("color-paper",), "none")):
+        result = alr("info", *names, "--plot", plot)
+        assert result.code == 2 and said in result.stderr and not plot.exists()

@@ -247,6 +247,30 @@ def test_a_sigma_far_off_the_estimate_is_warned_of(alr: Alr, tmp_path: Path, tin
         assert result.code == 0
 
 
+def test_weights_that_learned_correlated_noise_expect_it(alr: Alr, tmp_path: Path) -> None:
+    from alr_cli.core.critic import Architecture, Critic
+    from alr_cli.files.weights import save_weights
+    from tests.core.test_noise_estimation import shades, with_noise
+    from tests.core.test_noise_model import a_model
+
+    path = write_picture(tmp_path / "a.png", with_noise(shades(), a_model()).clip(0, 1), "uint16")
+    found = {}
+    for name, noise in (("camera", a_model().as_dict()), ("white", None)):
+        weights = tmp_path / f"{name}.safetensors"
+        facts = {"sigma_range": [0.01, 0.1], "lam": [[0.03, 0.001]], "noise": noise}
+        save_weights(weights, Critic(Architecture(channels=3, width=4, depth=3)), facts)
+        out = tmp_path / f"{name}.png"
+        [record] = alr("denoise", path, "-w", weights, "-o", out, "--json", *FAST).lines()
+        found[name] = record["sigma_estimated"]
+    assert found["camera"] == pytest.approx(a_model().nominal, rel=0.2)
+    assert found["white"] < 0.6 * found["camera"]
+
+
+def test_little_noise_is_said(alr: Alr, tmp_path: Path, tiny_weights: Path) -> None:
+    path = write_picture(tmp_path / "a.png", scene(96, 96, sigma=0.001), "uint16")
+    assert "(estimated): there is little noise" in alr("denoise", path, *FAST).stderr
+
+
 def test_sigma_0_gives_the_input_back(alr: Alr, picture: Path, tiny_weights: Path) -> None:
     result = alr("denoise", picture, "--sigma", "0", stdout_kind="file")
     assert np.array_equal(decode(result.stdout).pixels, read_picture(picture).pixels)

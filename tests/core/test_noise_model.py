@@ -76,3 +76,10 @@ def test_a_pool_averages_variances_and_correlations() -> None:
 def test_what_is_no_noise_is_refused(sigma: np.ndarray, correlation: np.ndarray) -> None:
     with pytest.raises(ValueError, match=r"noise|correlation"):
         NoiseModel(sigma, correlation)
+
+
+def test_neighbours_of_white_noise_are_not_correlated() -> None:
+    assert NoiseModel.white(0.1, 3).neighbours == 0
+    model = NoiseModel.white(0.1, 2)
+    model.correlation[0, 0, 0, 1], model.correlation[1, 1, 1, 0] = 0.8, 0.4
+    assert model.neighbours == pytest.approx(0.3)
