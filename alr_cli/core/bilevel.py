@@ -55,7 +55,7 @@ _DAMPING = 0.03
 _ANCHOR_BATCH = 32
 _BLUR_STEPS = 2  # times as many for a blurred case: its data term is flat in many directions
 _BLUR_SIGMAS = (0.005, 0.05)
-_FOLLOWING = 0.003  # step size with which x* follows the network; the first steps end at 0.01
+_FOLLOWING = 0.003  # step size with which x* follows the network; the first steps end there
 _FIRST_SOLVES, _SOLVES = 12, 2  # steps of conjugate gradients on a new case, and on each later visit
 _BETAS = (0.9, 0.99)
 

@@ -17,6 +17,8 @@ from torch import Tensor
 
 from alr_cli.core.operators import Boundary, Compose, Convolution, Crop, Downsample, LinearOperator, Mask
 
+_ITERATIONS = 50  # the paper's, sec. 3.3
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -48,6 +50,12 @@ class Problem:
     def step_scale(self, sigma: Tensor) -> Tensor:
         """Of adam's steps: the paper's at its sigma of 0.1, and less noise is a shorter way."""
         return (sigma / 0.1).clamp_max(1.0) if self.near else torch.ones_like(sigma)
+
+    def adam_iterations(self, sigma: float) -> int:
+        """How many of adam's steps lead from the start to the solution; see docs/performance.md."""
+        if self.blurred:
+            return 2 * _ITERATIONS
+        return round(_ITERATIONS * min(max(sigma / 0.1, 1.0), 2.0)) if self.near else _ITERATIONS
 
     def crop(self, x: Tensor) -> Tensor:
         """The frame of an extended picture."""

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 # Fifty steps of adam that see the critic from all sides end 0.1 dB above nmapg, at no greater cost; see
 # docs/performance.md.
 DEFAULT_METHOD: Method = "adam"
-_BLUR_ITERATIONS = 100  # what a blur hides comes back slowly
 _SMALLEST_TILE = 32
 
 
@@ -245,11 +244,11 @@ class Restorer:
             return ClippedGaussian(y, sigma)
         return SquaredError(y)
 
-    def _limit(self, problem: Problem) -> int:
+    def _limit(self, problem: Problem, sigma: float) -> int:
         if self.settings.max_iter is not None:
             return self.settings.max_iter
-        if self.method == "adam" and problem.blurred:
-            return _BLUR_ITERATIONS
+        if self.method == "adam":
+            return problem.adam_iterations(sigma)
         return DEFAULT_ITERATIONS[self.method]
 
     def _solve(
@@ -261,7 +260,7 @@ class Restorer:
         energy = Energy(
             problem.operator, self._data(problem.y, sigma), regularizer, lam, problem.pixels, problem.free
         )
-        limit = self._limit(problem)
+        limit = self._limit(problem, sigma)
 
         def report(record: Record, x: Tensor) -> None:
             if callback is not None:

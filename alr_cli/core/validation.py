@@ -77,9 +77,9 @@ class Validation:
         problem = problems.denoising(self.clean + sigma * self.noise, critic.patch)
         energy = self._energy(critic, problem, lam, turning=self.method == "adam")
         with devices.flushed_denormals():
-            solution = solve(
-                energy, problem.start, self.method, scale=problem.step_scale(torch.tensor(sigma))
-            )
+            limit = problem.adam_iterations(sigma) if self.method == "adam" else None
+            scale = problem.step_scale(torch.tensor(sigma))
+            solution = solve(energy, problem.start, self.method, limit, scale=scale)
         return None if solution.stop == "non_finite" else problem.crop(solution.x)
 
     def quality(self, critic: Critic, sigma: float, lam: float) -> float:

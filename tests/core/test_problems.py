@@ -118,3 +118,17 @@ def test_extending_is_reflection_as_often_as_needed(height: int, width: int, row
     x = noise(2, 1, height, width)
     expected = np.pad(x.numpy(), ((0, 0), (0, 0), (rows, rows), (columns, columns)), mode="reflect")
     assert np.array_equal(problems.extend(x, rows, columns).numpy(), expected)
+
+
+def test_heavy_noise_and_blurs_take_more_steps() -> None:
+    y = torch.rand(1, 1, 20, 20, generator=seeded())
+    denoising = problems.denoising(y, 5)
+    assert [denoising.adam_iterations(sigma) for sigma in (0.01, 0.1, 0.15, 0.2, 0.4)] == [
+        50,
+        50,
+        75,
+        100,
+        100,
+    ]
+    assert problems.deblurring(y, np.ones((3, 3)) / 9, 5).adam_iterations(0.01) == 100
+    assert problems.inpainting(y, y[0, 0] > 0.5, 5).adam_iterations(0.0) == 50
