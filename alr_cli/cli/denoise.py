@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from alr_cli.cli.models import expects_correlated_noise
 from alr_cli.cli.options import (
+    RESTORATION,
     ComputeOptions,
     FileOptions,
     Inputs,
@@ -17,6 +19,7 @@ from alr_cli.cli.options import (
 )
 from alr_cli.cli.task import Prepared
 from alr_cli.cli.viewer import Viewer, ViewerOptions
+from alr_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from alr_cli.cli.sources import Source
@@ -30,6 +33,7 @@ class Denoise:
 
     name: str = "denoise"
     allow_nan: bool = False
+    auto_strength: bool = False
 
     def prepare(self, picture: "Picture", source: "Source") -> Prepared:
         return Prepared(picture)
@@ -37,7 +41,14 @@ class Denoise:
     def restore(
         self, restorer: "Restorer", prepared: Prepared, sigma: float, callback: "Callable[[Step], None]"
     ) -> "Restoration":
-        return restorer.denoise(prepared.picture.pixels, sigma, callback)
+        pixels = prepared.picture.pixels
+        if not self.auto_strength or sigma == 0:
+            return restorer.denoise(pixels, sigma, callback)
+        from alr_cli.core.noise_estimation import estimate_noise
+        from alr_cli.core.selection import choose_strength
+
+        model = estimate_noise(pixels) if expects_correlated_noise(restorer.weights.metadata) else None
+        return restorer.denoise(pixels, sigma, callback, choose_strength(restorer, pixels, sigma, model))
 
 
 @expand_options
@@ -46,6 +57,15 @@ def denoise(
     inputs: Inputs,
     *,
     sigma: Sigma = None,
+    auto_strength: Annotated[
+        bool,
+        typer.Option(
+            "--auto-strength",
+            rich_help_panel=RESTORATION,
+            help="Choose the strength for each picture, from the picture alone: that with the least error to "
+            "expect (Stein's estimate) on 256 x 256 pixels of its middle. Takes some seconds more.",
+        ),
+    ] = False,
     files: FileOptions,
     model: ModelOptions,
     compute: ComputeOptions,
@@ -59,6 +79,7 @@ def denoise(
       alr denoise noisy.png -o clean.png
       alr denoise frames/ -o clean/ --sigma 25/255 --skip-existing
       cat noisy.png | alr denoise - --sigma 0.1 > clean.png
+      alr denoise noisy.png -o clean.png --auto-strength
       alr denoise noisy.png -o clean.png --plot energy.png --heatmap scores.png
 
     Solves, for the observed picture y,
@@ -70,4 +91,7 @@ def denoise(
     """
     from alr_cli.cli.restoring import restore_all
 
-    restore_all(Denoise(), inputs, sigma, ctx.obj, files, model, compute, reports, viewer=Viewer(viewer))
+    if auto_strength and not (model.strength is None and model.lam is None):
+        raise UsageError("--auto-strength chooses what --strength and --lam set: give one of them")
+    task = Denoise(auto_strength=auto_strength)
+    restore_all(task, inputs, sigma, ctx.obj, files, model, compute, reports, viewer=Viewer(viewer))

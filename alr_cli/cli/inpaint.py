@@ -39,6 +39,7 @@ class Inpaint:
     max_pixels: int
     name: str = "inpaint"
     allow_nan: bool = True
+    auto_strength: bool = False
 
     def prepare(self, picture: "Picture", source: "Source") -> Prepared:
         import numpy as np

@@ -43,6 +43,7 @@ class Record:
     lam: float | None = None
     sigma: float | None = None
     sigma_estimated: float | None = None
+    strength: float | None = None
     device: str | None = None
     precision: str | None = None
     tile: int | None = None

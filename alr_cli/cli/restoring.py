@@ -163,6 +163,7 @@ class _Batch:
             lam=restoration.lam,
             sigma=restoration.sigma,
             sigma_estimated=loaded.estimate,
+            strength=restoration.strength,
             device=restoration.device,
             precision=restoration.precision,
             tile=restoration.tile,
@@ -174,7 +175,10 @@ class _Batch:
         )
         place = "stdout" if job.target is None else job.output
         effort = f"{restoration.iterations} iterations, {restored.seconds:.1f} s"
-        line = f"{job.source} -> {place}: sigma {restoration.sigma:.3g}, {effort}{gain}"
+        noise = f"sigma {restoration.sigma:.3g}"
+        if self.loader.task.auto_strength:
+            noise += f", strength {restoration.strength:.2f} (chosen)"
+        line = f"{job.source} -> {place}: {noise}, {effort}{gain}"
         return Outcome(record, line, _details(restoration, picture, depth))
 
     def _announce(self, loaded: Loaded) -> None:

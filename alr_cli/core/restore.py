@@ -79,6 +79,7 @@ class Restoration:
     data_term: float
     regularizer: float
     lam: float
+    strength: float
     sigma: float
     device: str
     precision: str
@@ -111,13 +112,21 @@ class Restorer:
         # A copy: `to` would move the weights from under another restorer's feet.
         self._critic = copy.deepcopy(weights.critic).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def denoise(self, pixels: np.ndarray, sigma: float, callback: Callback | None = None) -> Restoration:
-        """pixels: (H, W, C) in [0,1] with Gaussian noise of standard deviation sigma on that scale."""
+    def denoise(
+        self,
+        pixels: np.ndarray,
+        sigma: float,
+        callback: Callback | None = None,
+        strength: float | None = None,
+    ) -> Restoration:
+        """pixels: (H, W, C) in [0,1] with Gaussian noise of standard deviation sigma on that scale.
+        strength: instead of that of the settings."""
         with self._memory_for(pixels):
             batch = self._batch(pixels)
             if sigma == 0:
                 return self._unchanged(pixels)
-            return self._minimise(problems.denoising(batch, self._critic.patch), sigma, callback)
+            problem = problems.denoising(batch, self._critic.patch)
+            return self._minimise(problem, sigma, callback, strength=strength)
 
     def deblur(
         self,
@@ -158,13 +167,14 @@ class Restorer:
             scores = LocalRegularizer(self._critic, tile).scores(x)
             return np.asarray(scores.mean(dim=0).cpu().numpy())
 
-    def lam_for(self, sigma: float, gain: float = 1.0) -> float:
+    def lam_for(self, sigma: float, gain: float = 1.0, strength: float | None = None) -> float:
         """lambda at a noise level: the fitted one times the strength and the operator's `noise_gain`, unless
         it was set."""
         if self.settings.lam is not None:
             return self.settings.lam
+        strength = self.settings.strength if strength is None else strength
         # Without noise the balance is moot where pixels are held; elsewhere a little noise keeps it sane.
-        return gain * self.settings.strength * self.weights.lam(max(sigma, self.sigma_range[0] / 10))
+        return gain * strength * self.weights.lam(max(sigma, self.sigma_range[0] / 10))
 
     def _batch(self, pixels: np.ndarray) -> Tensor:
         """(H, W, C) -> (B, C', H, W): a gray critic sees the channels of a colour picture one by one."""
@@ -198,14 +208,19 @@ class Restorer:
     def _unchanged(self, pixels: np.ndarray) -> Restoration:
         return Restoration(
             pixels.astype(np.float32, copy=True),
-            *("converged", 0, 0.0, 0.0, 0.0, 0.0, 0.0),
+            *("converged", 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
             *(str(self.device), devices.precision_name(self.precision), 0),
         )
 
     def _minimise(
-        self, problem: Problem, sigma: float, callback: Callback | None, gain: float = 1.0
+        self,
+        problem: Problem,
+        sigma: float,
+        callback: Callback | None,
+        gain: float = 1.0,
+        strength: float | None = None,
     ) -> Restoration:
-        lam = self.lam_for(sigma, gain)
+        lam = self.lam_for(sigma, gain, strength)
         shape = (*problem.y.shape[:2], *problem.operator.input_shape)
         side = self.settings.tile
         if side is None:
@@ -233,6 +248,7 @@ class Restorer:
             data_term=float(terms.data.mean()),
             regularizer=float(terms.regularizer.mean()),
             lam=lam,
+            strength=self.settings.strength if strength is None else strength,
             sigma=sigma,
             device=str(self.device),
             precision=devices.precision_name(self.precision),

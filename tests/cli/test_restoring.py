@@ -25,6 +25,7 @@ FIELDS = [
     "lambda",
     "sigma",
     "sigma_estimated",
+    "strength",
     "device",
     "precision",
     "tile",
@@ -363,3 +364,12 @@ def test_the_same_command_gives_the_same_bytes_alone_or_in_a_batch(alr: Alr, fol
     assert (folder / "one/a.png").read_bytes() == (folder / "all/a.png").read_bytes()
     for name in "abc":
         assert (folder / f"all/{name}.png").read_bytes() == (folder / f"again/{name}.png").read_bytes()
+
+
+def test_the_strength_can_be_chosen_for_each_picture(alr: Alr, picture: Path, tiny_weights: Path) -> None:
+    options = ("--sigma", "0.1", "--auto-strength", *FAST)
+    result = alr("denoise", picture, *options)
+    assert result.code == 0 and "(chosen)" in result.stderr
+    assert "contradict" not in result.stderr
+    result = alr("denoise", picture, *options, "--strength", "2")
+    assert result.code == 2 and "--auto-strength chooses" in result.stderr
