@@ -75,8 +75,9 @@ def prepare(
     """The tuner at step 0, and what its checkpoint and weights will say of themselves."""
     from alr_cli.cli.train_data import describe, noise_metadata
     from alr_cli.core import devices
-    from alr_cli.core.bilevel import Tuner, TuningRecipe, smoothed
+    from alr_cli.core.bilevel import Tuner, TuningRecipe
     from alr_cli.core.patches import PatchSource
+    from alr_cli.core.rounding import smoothed
     from alr_cli.core.training import Recipe, SyntheticNoise
 
     device = devices.choose(run.device)
@@ -109,7 +110,7 @@ def prepare(
     }
     source = PatchSource(pictures.clean.pictures, recipe.side)
     small = PatchSource(pictures.clean.pictures, critic.patch)
-    low, high = recipe.sigma_low / 2, min(1.0, 1.5 * recipe.sigma_high)
-    levels = Recipe(sigma_low=low, sigma_high=high, log_sigma=True)
-    patches = SyntheticNoise(small, small, levels, pictures.field)
+    # White noise of all levels, whatever is tuned for: a camera's weak noise alone would teach eq. 7 nothing.
+    levels = Recipe(sigma_low=0.01, sigma_high=0.4, log_sigma=True, normalise=True)
+    patches = SyntheticNoise(small, small, levels)
     return Tuner(critic, start.lam, recipe, source, device, pictures.field, patches), description

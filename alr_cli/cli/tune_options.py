@@ -83,7 +83,7 @@ class TuningOptions:
             rich_help_panel=RECIPE,
             help="Weight of the critic's own training, which keeps its energy free of holes.",
         ),
-    ] = 0.05
+    ] = 0.1
     seed: Annotated[
         int,
         typer.Option(

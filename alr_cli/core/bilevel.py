@@ -17,18 +17,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from alr_cli.core import devices, problems
 from alr_cli.core.calibration import LambdaCurve
 from alr_cli.core.criteria import wgan_gp
 from alr_cli.core.critic import Critic, scored
 from alr_cli.core.energy import Energy, SquaredError
-from alr_cli.core.kernels import parse_kernel
+from alr_cli.core.kernels import random_kernel
 from alr_cli.core.noise_field import NoiseField
 from alr_cli.core.patches import PatchSource
 from alr_cli.core.problems import Problem
@@ -81,7 +81,7 @@ class TuningRecipe:
     sigma_high: float = 0.22
     visits: int = 24
     blurs: float = 0.25
-    anchor: float = 0.05
+    anchor: float = 0.1
     ema: float = 0.998
     bfloat16: bool = False
     seed: int = 0
@@ -133,7 +133,7 @@ class Tuner:
         field: NoiseField | None = None,
         patches: BatchSource | None = None,
     ) -> None:
-        """start: a trained critic, of a smooth activation (see `smoothed`).  lam: its lambda(sigma).
+        """start: a trained critic, of a smooth activation (see rounding.py).  lam: its lambda(sigma).
         field: how the noise is made; None for white noise.  patches: noisy and clean ones for the anchor."""
         self.recipe = recipe
         self.source = source
@@ -302,7 +302,8 @@ class Tuner:
         kernel = torch.ones(1, 1)
         low, high = recipe.sigma_low, recipe.sigma_high
         if blurred < recipe.blurs:
-            kernel, (low, high) = random_kernel(self.generator), _BLUR_SIGMAS
+            kernel = _random_kernel(self.generator)
+            low, high = _BLUR_SIGMAS
         sigma = low * (high / low) ** u
         y, clean = _blur(clean, kernel)
         if self.field is None:
@@ -382,15 +383,8 @@ def usual_error(sigma: Tensor) -> Tensor:
     return _USUAL[0] * sigma ** _USUAL[1]
 
 
-def random_kernel(generator: torch.Generator) -> Tensor:
-    """(h, w), summing to 1: a Gaussian, a line of motion or a disk of random size."""
-    kind, size, angle = torch.rand(3, generator=generator).tolist()
-    spec = (
-        f"gaussian:{2 * round(2 + 4 * size) + 1}:{0.8 + 2.2 * angle}",
-        f"motion:{4 + 12 * size}:{180 * angle}",
-        f"disk:{1 + 3 * size}",
-    )[int(3 * kind)]
-    return torch.from_numpy(parse_kernel(spec).copy()).float()
+def _random_kernel(generator: torch.Generator) -> Tensor:
+    return torch.from_numpy(random_kernel(torch.rand(3, generator=generator).tolist()).copy()).float()
 
 
 def _factor(case: Case, lam: Tensor) -> Tensor:
@@ -412,26 +406,6 @@ def _blur(clean: Tensor, kernel: Tensor) -> tuple[Tensor, Tensor]:
     height, width = clean.shape[-2:]
     inner = clean[..., rows : height - rows, columns : width - columns]
     return blurred.reshape(inner.shape), inner.contiguous()
-
-
-def smoothed(critic: Critic, sharpness: float = 60.0) -> Critic:
-    """A ReLU critic with each corner rounded: t sigmoid(sharpness t) in place of max(t, 0).
-
-    The factor moves into the weights, so that what comes out is a plain SiLU critic: its activations are
-    `sharpness` times as large and its last layer undoes it. Other activations are smooth already, and stay.
-    """
-    if critic.architecture.activation != "relu":
-        return critic
-    result = Critic(replace(critic.architecture, activation="silu"))
-    result.load_state_dict(critic.state_dict())
-    convolutions = [layer for layer in result.layers if isinstance(layer, nn.Conv2d)]
-    with torch.no_grad():
-        convolutions[0].weight.mul_(sharpness)
-        convolutions[-1].weight.div_(sharpness)
-        for convolution in convolutions[:-1]:
-            if convolution.bias is not None:
-                convolution.bias.mul_(sharpness)
-    return result
 
 
 def _size(parameter: Tensor) -> float:
