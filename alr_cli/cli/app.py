@@ -85,7 +85,7 @@ def alr(
 
       x = argmin  mean((A x - y)^2) + lambda(sigma) R(x)
 
-    where R is a learned regularizer: the mean of a small critic over all 15 x 15 patches of x.
+    where R is a learned regularizer: the mean of a small critic over all patches of x.
     See alr COMMAND --help.
     """
 

@@ -104,7 +104,7 @@ def deblur(
       x = argmin  mean((k * x - y)^2) + lambda(sigma) R(x)
 
     where * is the convolution (the kernel flipped) and R is the mean of a
-    learned critic over all 15 x 15 patches of x; lambda(sigma) was fitted for
+    learned critic over all small patches of x; lambda(sigma) was fitted for
     the weights and --strength multiplies it.
     """
     from alr_cli.cli.restoring import restore_all

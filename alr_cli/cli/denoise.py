@@ -86,7 +86,7 @@ def denoise(
 
       x = argmin  mean((x - y)^2) + lambda(sigma) R(x)
 
-    where R is the mean of a learned critic over all 15 x 15 patches of x;
+    where R is the mean of a learned critic over all small patches of x;
     lambda(sigma) was fitted for the weights and --strength multiplies it.
     """
     from alr_cli.cli.restoring import restore_all

@@ -139,7 +139,7 @@ def inpaint(
 
       x = argmin  mean((M x - y)^2) + lambda(sigma) R(x)
 
-    where R is the mean of a learned critic over all 15 x 15 patches of x;
+    where R is the mean of a learned critic over all small patches of x;
     lambda(sigma) was fitted for the weights and --strength multiplies it.
     With --sigma 0 the observed pixels are kept exactly.
     """

@@ -51,6 +51,7 @@ class Record:
     depth: str | None = None
     psnr: float | None = None
     ssim: float | None = None
+    weights: str | None = None
     weights_sha256: str | None = None
 
     def as_json(self) -> str:

@@ -32,6 +32,7 @@ class Restored:
     picture: "Picture"
     restoration: "Restoration"
     seconds: float
+    weights: str
     sha256: str
 
 
@@ -138,7 +139,8 @@ class _Batch:
         seconds = time.perf_counter() - started
         self.viewer.look(restorer, picture.pixels, restoration.pixels)
         restored = picture.with_pixels(restoration.pixels)
-        return Restored(loaded, restored, restoration, seconds, restorer.weights.sha256)
+        weights = restorer.weights
+        return Restored(loaded, restored, restoration, seconds, weights.name, weights.sha256)
 
     def write(self, restored: Restored) -> Outcome:
         """Write one picture and measure it against its reference."""
@@ -171,6 +173,7 @@ class _Batch:
             depth=depth,
             psnr=psnr,
             ssim=ssim,
+            weights=restored.weights,
             weights_sha256=restored.sha256,
         )
         place = "stdout" if job.target is None else job.output
@@ -178,7 +181,7 @@ class _Batch:
         noise = f"sigma {restoration.sigma:.3g}"
         if self.loader.task.auto_strength:
             noise += f", strength {restoration.strength:.2f} (chosen)"
-        line = f"{job.source} -> {place}: {noise}, {effort}{gain}"
+        line = f"{job.source} -> {place}: {restored.weights}, {noise}, {effort}{gain}"
         return Outcome(record, line, _details(restoration, picture, depth))
 
     def _announce(self, loaded: Loaded) -> None:
