@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 import skimage
+import torch
 
 from alr_cli.core.noise import add_gaussian_noise
+from alr_cli.core.noise_field import NoiseField
+from alr_cli.core.noise_model import NoiseModel
 from alr_cli.core.restore import Restorer, Settings
 from alr_cli.files.weights import default_name, load_weights, shipped_folder, shipped_names
 
@@ -23,7 +26,7 @@ def test_every_critic_is_small_and_its_card_carries_its_hash(name: str) -> None:
     assert load_weights(name).sha256 in (shipped_folder() / f"{name}.md").read_text()
 
 
-@pytest.mark.parametrize("name", shipped_names())
+@pytest.mark.parametrize("name", [name for name in shipped_names() if name != "camera"])
 @pytest.mark.parametrize(("sigma", "gain"), [(0.05, 4.0), (0.1, 6.0), (0.2, 8.0)])
 def test_every_critic_takes_noise_out_of_a_photograph(name: str, sigma: float, gain: float) -> None:
     weights = load_weights(name)
@@ -31,5 +34,17 @@ def test_every_critic_takes_noise_out_of_a_photograph(name: str, sigma: float, g
     if weights.channels == 1:
         clean = clean.mean(axis=2, keepdims=True)
     noisy = add_gaussian_noise(clean, sigma, seed=0)
+    restored = Restorer(weights, Settings(device="cpu")).denoise(noisy, sigma).pixels
+    assert psnr(restored, clean) > psnr(noisy, clean) + gain
+
+
+@pytest.mark.parametrize(("sigma", "gain"), [(0.02, 1.0), (0.04, 2.0)])
+def test_the_critic_of_cameras_takes_out_noise_of_its_kind(sigma: float, gain: float) -> None:
+    weights = load_weights("camera")
+    clean = skimage.data.coffee()[100:292, 200:392].astype(np.float32) / 255
+    batch = torch.from_numpy(clean.transpose(2, 0, 1).copy())[None]
+    field = NoiseField([NoiseModel.from_dict(weights.metadata["noise"])])
+    made, _ = field.add(batch, sigma, torch.Generator().manual_seed(0))
+    noisy = np.ascontiguousarray(made[0].numpy().transpose(1, 2, 0))
     restored = Restorer(weights, Settings(device="cpu")).denoise(noisy, sigma).pixels
     assert psnr(restored, clean) > psnr(noisy, clean) + gain
