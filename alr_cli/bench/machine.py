@@ -41,8 +41,7 @@ class Rate:
 
 def rate(restorer: Restorer, side: int = _SIDE, matrix: int = _MATRIX, repeats: int = _REPEATS) -> Rate:
     """Measure both, one after the other; the best of a few."""
-    critic, precision, device = restorer.weights.critic, restorer.precision, restorer.device
-    critic = critic.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    critic, precision, device = restorer.critic, restorer.precision, restorer.device
     x = torch.rand(1, restorer.channels, side, side, device=device)
     tile = devices.automatic_tile(critic, tuple(x.shape), device, precision)
     regularizer = LocalRegularizer(critic, tile, precision)

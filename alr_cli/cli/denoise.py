@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from alr_cli.cli.models import expects_correlated_noise
 from alr_cli.cli.options import (
     RESTORATION,
     ComputeOptions,
@@ -44,11 +43,10 @@ class Denoise:
         pixels = prepared.picture.pixels
         if not self.auto_strength or sigma == 0:
             return restorer.denoise(pixels, sigma, callback)
-        from alr_cli.core.noise_estimation import estimate_noise
         from alr_cli.core.selection import choose_strength
 
-        model = estimate_noise(pixels) if expects_correlated_noise(restorer.weights.metadata) else None
-        return restorer.denoise(pixels, sigma, callback, choose_strength(restorer, pixels, sigma, model))
+        strength = choose_strength(restorer, pixels, sigma, prepared.noise)
+        return restorer.denoise(pixels, sigma, callback, strength)
 
 
 @expand_options

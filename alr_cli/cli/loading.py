@@ -1,7 +1,7 @@
 """One picture before its restoration: read, checked against task, output and reference, its noise known."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from alr_cli.core.noise_model import NoiseModel
     from alr_cli.files.pictures import Picture
 
 NOISE_FLOOR = 1 / 255  # below one level of 8 bits, a factor between two sigmas means nothing
@@ -59,7 +60,9 @@ class Loader:
         prepared = self.task.prepare(self._read(job.source), job.source)
         losses = destination.check(prepared.picture, job, self.files, self.streams)
         reference = self._reference(job.source, prepared.picture)
-        estimate = _estimate(prepared, self.correlated)
+        if self.correlated:
+            prepared = replace(prepared, noise=_noise(prepared))
+        estimate = _estimate(prepared)
         sigma = estimate if self.sigma is None else self.sigma
         if sigma is None:
             raise UsageError(
@@ -96,14 +99,17 @@ class Loader:
         return reference.pixels
 
 
-def _estimate(prepared: Prepared, correlated: bool) -> float | None:
-    from alr_cli.core.noise import estimate_sigma
+def _noise(prepared: Prepared) -> "NoiseModel | None":
     from alr_cli.core.noise_estimation import estimate_noise
 
-    if correlated:
-        model = estimate_noise(prepared.picture.pixels, prepared.missing)
-        if model is not None:
-            return model.nominal
+    return estimate_noise(prepared.picture.pixels, prepared.missing)
+
+
+def _estimate(prepared: Prepared) -> float | None:
+    from alr_cli.core.noise import estimate_sigma
+
+    if prepared.noise is not None:
+        return prepared.noise.nominal
     sigma = estimate_sigma(prepared.picture.pixels, prepared.missing)
     return sigma if math.isfinite(sigma) else None
 

@@ -1,6 +1,6 @@
 """The critics of one batch: checked by name early, loaded when the first picture is ready, once each."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from alr_cli.cli.options import ComputeOptions, ModelOptions
 from alr_cli.errors import AlrError
@@ -41,14 +41,6 @@ def build_restorer(name: str, model: ModelOptions, compute: ComputeOptions) -> "
 _CORRELATED = 0.2
 
 
-def expects_correlated_noise(metadata: dict[str, Any]) -> bool:
-    """Whether weights of such metadata learned noise whose neighbours are correlated."""
-    from alr_cli.core.noise_model import NoiseModel
-
-    noise = metadata.get("noise")
-    return noise is not None and NoiseModel.from_dict(noise).neighbours >= _CORRELATED
-
-
 class Models:
     """A restorer for each kind of picture, made when the first of its kind comes."""
 
@@ -68,9 +60,11 @@ class Models:
         """Whether -w names a critic that learned noise whose neighbours are correlated, as a camera's are."""
         if self._model.weights is None:
             return False
+        from alr_cli.core.noise_model import NoiseModel
         from alr_cli.files.weights import read_metadata
 
-        return expects_correlated_noise(read_metadata(self._model.weights))
+        noise = read_metadata(self._model.weights).get("noise")
+        return noise is not None and NoiseModel.from_dict(noise).neighbours >= _CORRELATED
 
     def restorer(self, channels: int) -> "Restorer":
         """The restorer for pictures of so many channels: of -w, else of the shipped critic that fits them.

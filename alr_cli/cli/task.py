@@ -9,18 +9,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from alr_cli.cli.sources import Source
+    from alr_cli.core.noise_model import NoiseModel
     from alr_cli.core.restore import Restoration, Restorer, Step
     from alr_cli.files.pictures import Picture
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A picture ready for its operator. missing: (H, W) bool, True where nothing was observed, or None."""
+    """A picture ready for its operator. missing: (H, W) bool, True where nothing was observed, or None.
+    noise: a model of it, where the critic expects correlated noise and it could be estimated."""
 
     picture: "Picture"
     missing: "NDArray[np.bool_] | None" = None
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    noise: "NoiseModel | None" = None
 
 
 class Task(Protocol):

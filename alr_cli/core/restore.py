@@ -110,7 +110,7 @@ class Restorer:
             DEFAULT_METHOD if settings.solver == "default" else cast(Method, settings.solver)
         )
         # A copy: `to` would move the weights from under another restorer's feet.
-        self._critic = copy.deepcopy(weights.critic).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.critic = copy.deepcopy(weights.critic).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def denoise(
         self,
@@ -125,7 +125,7 @@ class Restorer:
             batch = self._batch(pixels)
             if sigma == 0:
                 return self._unchanged(pixels)
-            problem = problems.denoising(batch, self._critic.patch)
+            problem = problems.denoising(batch, self.critic.patch)
             return self._minimise(problem, sigma, callback, strength=strength)
 
     def deblur(
@@ -139,7 +139,7 @@ class Restorer:
         """pixels: (H, W, C), convolved with `kernel` (h, w), plus noise of standard deviation sigma."""
         with self._memory_for(pixels):
             batch = self._batch(pixels)
-            problem = problems.deblurring(batch, kernel, self._critic.patch, cast(Boundary, boundary))
+            problem = problems.deblurring(batch, kernel, self.critic.patch, cast(Boundary, boundary))
             gain = problems.noise_gain(torch.from_numpy(np.ascontiguousarray(kernel)))
             return self._minimise(problem, sigma, callback, gain)
 
@@ -150,7 +150,7 @@ class Restorer:
         with self._memory_for(pixels):
             missing = torch.from_numpy(np.ascontiguousarray(mask, dtype=bool)).to(self.device)
             batch = self._batch(np.where(mask[..., None], 0.0, pixels))
-            problem = problems.inpainting(batch, missing, self._critic.patch, exact=sigma == 0)
+            problem = problems.inpainting(batch, missing, self.critic.patch, exact=sigma == 0)
             restoration = self._minimise(problem, sigma, callback)
         if sigma == 0:  # bit for bit, not merely to rounding
             restoration.pixels[~mask] = pixels[~mask]
@@ -160,11 +160,11 @@ class Restorer:
         """The map of r: the score of the patch around each pixel, (H, W), the mean over channels where the
         critic sees one. Beyond the frame the picture (H, W, C) is reflected."""
         with self._memory_for(pixels):
-            x = problems.extend(self._batch(pixels), self._critic.patch // 2)
+            x = problems.extend(self._batch(pixels), self.critic.patch // 2)
             tile = self.settings.tile
             if tile is None:
-                tile = devices.automatic_tile(self._critic, tuple(x.shape), self.device, torch.float32)
-            scores = LocalRegularizer(self._critic, tile).scores(x)
+                tile = devices.automatic_tile(self.critic, tuple(x.shape), self.device, torch.float32)
+            scores = LocalRegularizer(self.critic, tile).scores(x)
             return np.asarray(scores.mean(dim=0).cpu().numpy())
 
     def lam_for(self, sigma: float, gain: float = 1.0, strength: float | None = None) -> float:
@@ -224,7 +224,7 @@ class Restorer:
         shape = (*problem.y.shape[:2], *problem.operator.input_shape)
         side = self.settings.tile
         if side is None:
-            side = devices.automatic_tile(self._critic, shape, self.device, self.precision)
+            side = devices.automatic_tile(self.critic, shape, self.device, self.precision)
         while True:
             try:
                 with devices.flushed_denormals():
@@ -270,7 +270,7 @@ class Restorer:
     def _solve(
         self, problem: Problem, sigma: float, lam: float, side: int, callback: Callback | None
     ) -> Solution:
-        local = LocalRegularizer(self._critic, side, self.precision)
+        local = LocalRegularizer(self.critic, side, self.precision)
         # The others compare energies, which must not turn under their feet.
         regularizer: Regularizer = Turning(local) if self.method == "adam" else local
         energy = Energy(
