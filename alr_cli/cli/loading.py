@@ -42,14 +42,14 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Loader:
-    """Reads the pictures of a batch. sigma: None estimates it for each.  correlated: expect noise whose
-    neighbours are correlated, as a camera's are."""
+    """Reads the pictures of a batch. sigma: None estimates it for each.  kind: expect noise of this kind,
+    whose neighbours are correlated, as a camera's are."""
 
     task: Task
     sigma: float | None
     files: FileOptions
     streams: Streams
-    correlated: bool = False
+    kind: "NoiseModel | None" = None
 
     def load(self, job: Job) -> Loaded:
         """Everything that can be done and refused without a critic. Raises AlrError, or Skip."""
@@ -60,8 +60,8 @@ class Loader:
         prepared = self.task.prepare(self._read(job.source), job.source)
         losses = destination.check(prepared.picture, job, self.files, self.streams)
         reference = self._reference(job.source, prepared.picture)
-        if self.correlated:
-            prepared = replace(prepared, noise=_noise(prepared))
+        if self.kind is not None:
+            prepared = replace(prepared, noise=_noise(prepared, self.kind))
         estimate = _estimate(prepared)
         sigma = estimate if self.sigma is None else self.sigma
         if sigma is None:
@@ -99,10 +99,15 @@ class Loader:
         return reference.pixels
 
 
-def _noise(prepared: Prepared) -> "NoiseModel | None":
+def _noise(prepared: Prepared, kind: "NoiseModel") -> "NoiseModel | None":
+    """What is noise of this kind in a picture, and not its texture."""
     from alr_cli.core.noise_estimation import estimate_noise
+    from alr_cli.core.noise_kind import sigma_of_kind
 
-    return estimate_noise(prepared.picture.pixels, prepared.missing)
+    found = estimate_noise(prepared.picture.pixels, prepared.missing)
+    if found is None or found.nominal == 0:
+        return found
+    return found.scaled(sigma_of_kind(found, kind) / found.nominal)
 
 
 def _estimate(prepared: Prepared) -> float | None:

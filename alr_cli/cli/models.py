@@ -6,6 +6,7 @@ from alr_cli.cli.options import ComputeOptions, ModelOptions
 from alr_cli.errors import AlrError
 
 if TYPE_CHECKING:
+    from alr_cli.core.noise_model import NoiseModel
     from alr_cli.core.restore import Restorer
 
 
@@ -56,15 +57,17 @@ class Models:
 
             read_metadata(self._model.weights)
 
-    def expects_correlated_noise(self) -> bool:
-        """Whether -w names a critic that learned noise whose neighbours are correlated, as a camera's are."""
+    def expected_noise(self) -> "NoiseModel | None":
+        """Where -w names a critic that learned noise whose neighbours are correlated, as a camera's are, that
+        noise."""
         if self._model.weights is None:
-            return False
+            return None
         from alr_cli.core.noise_model import NoiseModel
         from alr_cli.files.weights import read_metadata
 
         noise = read_metadata(self._model.weights).get("noise")
-        return noise is not None and NoiseModel.from_dict(noise).neighbours >= _CORRELATED
+        model = None if noise is None else NoiseModel.from_dict(noise)
+        return None if model is None or model.neighbours < _CORRELATED else model
 
     def restorer(self, channels: int) -> "Restorer":
         """The restorer for pictures of so many channels: of -w, else of the shipped critic that fits them.

@@ -78,7 +78,7 @@ def restore_all(
     )
     taken = [name for job in jobs for name in (str(job.source), job.output)]
     viewer.check(len(jobs), (*taken, files.reference, model.weights, reports.report), files.overwrite)
-    loader = Loader(task, sigma, files, streams, models.expects_correlated_noise())
+    loader = Loader(task, sigma, files, streams, models.expected_noise())
     with Report(streams, reports) as report, report.progress(len(jobs)) as progress:
         _Batch(jobs, loader, models, report, progress, viewer).run()
 

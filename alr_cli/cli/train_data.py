@@ -22,17 +22,25 @@ from alr_cli.files.folders import PictureFolder, load_folder
 
 if TYPE_CHECKING:
     from alr_cli.cli.report import Report
-    from alr_cli.cli.train_options import CriticOptions, DataOptions, RecipeOptions, RunOptions
+    from alr_cli.cli.train_options import (
+        CriticOptions,
+        DataOptions,
+        NoiseOrigin,
+        RecipeOptions,
+        RunOptions,
+    )
 
 FEWEST_PICTURES = 2  # of either side, where noise is to be told from content
-MARGIN = (1.5, 2.0)  # how far below and above the noisy folder's levels modelled noise reaches
+MARGIN = (1.5, 2.0)  # how far below and above the noisy folder's levels a critic is made to reach
+# Weak noise teaches eq. 7 nothing: the white noise that stands in for a folder's is of all levels.
+WHITE = (0.01, 0.3)
 
 
 @dataclass(frozen=True)
 class TrainingData:
     """The pictures of a training. levels: the noise range, given or estimated.
 
-    noisy: None to add noise.  noise: of each noisy picture, of none where noise is white.
+    noisy: None to add noise.  noise: of each noisy picture.  origin: what is made of it, None without them.
     """
 
     clean: PictureFolder
@@ -40,18 +48,25 @@ class TrainingData:
     levels: tuple[float, float]
     validation: Validation
     noise: tuple[NoiseModel, ...] = ()
+    origin: NoiseOrigin | None = None
     shrunk: int = 1
 
     @property
     def field(self) -> NoiseField | None:
-        return NoiseField(self.noise) if self.noise else None
+        """What draws the noise to be added; None for white noise."""
+        return NoiseField(self.noise) if self.origin == "from-noisy-dir" else None
 
 
 def load(
-    data: DataOptions, critic: CriticOptions, report: Report, levels: tuple[float, float] | None = None
+    data: DataOptions,
+    critic: CriticOptions,
+    report: Report,
+    levels: tuple[float, float] | None = None,
+    default: NoiseOrigin = "white",
 ) -> TrainingData:
     """Decode every folder, and learn what they say of their noise. levels: of the added noise, those of
-    `data` if None. Raises InputError; says which files were left out."""
+    `data` if None.  default: of --noise-model. Raises InputError; says which files were left out."""
+    origin = data.noise_from(default)
     channels = 1 if critic.gray else 3
     patch = architecture_of(critic).patch
     least = patch if data.noisy_dir is None else max(patch, BLOCK)
@@ -75,11 +90,11 @@ def load(
         clean, noisy = (
             replace(folder, pictures=side) for folder, side in zip((clean, noisy), sides, strict=True)
         )
-        levels = _levels_of(noise, data)
+        levels = _levels_of(noise, data, origin)
     else:
         clean = replace(clean, pictures=train_noise.shrink(clean.pictures, shrink))
     validation = _validation(val or clean, noise)
-    return TrainingData(clean, noisy, levels or data.levels, validation, noise, shrink)
+    return TrainingData(clean, noisy, levels or data.levels, validation, noise, origin, shrink)
 
 
 def architecture_of(critic: CriticOptions) -> Architecture:
@@ -104,6 +119,8 @@ def prepare(
     device = devices.choose(run.device)
     devices.set_threads(run.threads)
     architecture = architecture_of(critic)
+    stand_in = pictures.origin == "white"
+    low, high = _white_levels(pictures) if stand_in else pictures.levels
     recipe = Recipe(
         iterations=options.iterations,
         batch_size=options.batch_size,
@@ -111,10 +128,10 @@ def prepare(
         lr_final=options.lr_final,
         mu=options.mu,
         one_sided=options.one_sided,
-        sigma_low=pictures.levels[0],
-        sigma_high=pictures.levels[1],
-        log_sigma=data.log_sigma,
-        normalise=options.normalise,
+        sigma_low=low,
+        sigma_high=high,
+        log_sigma=data.log_sigma or stand_in,
+        normalise=options.normalise or stand_in,
         ema=options.ema,
         bfloat16=devices.precision_name(devices.choose_precision(run.precision, device)) == "bfloat16",
         seed=options.seed,
@@ -125,7 +142,7 @@ def prepare(
         "data": describe(pictures, data),
         "noise": noise_metadata(pictures),
     }
-    source = _source(pictures, data, architecture.patch, recipe, report)
+    source = _source(pictures, architecture.patch, recipe, report)
     workers = Group(device) if this_rank().size > 1 else None
     return Trainer(architecture, recipe, source, device, workers), description
 
@@ -140,7 +157,7 @@ def describe(pictures: TrainingData, data: DataOptions) -> dict[str, Any]:
         "noisy": None if data.noisy_dir is None else Path(data.noisy_dir).resolve().name,
         "noisy_pictures": 0 if pictures.noisy is None else len(pictures.noisy),
         "noisy_digest": None if pictures.noisy is None else pictures.noisy.digest,
-        "noise_model": data.noise_model,
+        "noise_model": pictures.origin,
     }
 
 
@@ -157,12 +174,18 @@ def calibration_levels(low: float, high: float) -> list[float]:
     return levels
 
 
-def _levels_of(noise: tuple[NoiseModel, ...], data: DataOptions) -> tuple[float, float]:
-    """The range of the noisy pictures' levels; wider, or as given, where noise is made from their model."""
+def _levels_of(
+    noise: tuple[NoiseModel, ...], data: DataOptions, origin: NoiseOrigin | None
+) -> tuple[float, float]:
+    """The range of the noisy pictures' levels; wider, or as given, where noise is made and not taken."""
     found = [model.nominal for model in noise]
-    if data.noise_model is None:
+    if origin == "none":
         return min(found), max(found)
     return data.levels if data.sigma is not None else (min(found) / MARGIN[0], max(found) * MARGIN[1])
+
+
+def _white_levels(pictures: TrainingData) -> tuple[float, float]:
+    return min(WHITE[0], pictures.levels[0]), max(WHITE[1], pictures.levels[1])
 
 
 def _validation(folder: PictureFolder, noise: tuple[NoiseModel, ...]) -> Validation:
@@ -172,11 +195,9 @@ def _validation(folder: PictureFolder, noise: tuple[NoiseModel, ...]) -> Validat
     return validation.with_noise_of(NoiseField(noise)) if noise else validation
 
 
-def _source(
-    pictures: TrainingData, data: DataOptions, patch: int, recipe: Recipe, report: Report
-) -> BatchSource:
+def _source(pictures: TrainingData, patch: int, recipe: Recipe, report: Report) -> BatchSource:
     clean = PatchSource(pictures.clean.pictures, patch)
-    if pictures.noisy is not None and data.noise_model is None:
+    if pictures.noisy is not None and pictures.origin == "none":
         places = survey(pictures.clean.pictures), survey(pictures.noisy.pictures, pictures.noise)
         source = MatchedPatches(clean, PatchSource(pictures.noisy.pictures, patch), *places)
         before, after = content_bias(source.matching, *places)

@@ -8,6 +8,8 @@ import typer
 from alr_cli.cli import values
 from alr_cli.errors import UsageError
 
+NoiseOrigin = Literal["white", "from-noisy-dir", "none"]
+
 DATA, CRITIC, RECIPE, RUN = "Data", "Critic", "Recipe (the defaults are the paper's)", "Run"
 
 
@@ -44,18 +46,20 @@ class DataOptions:
         typer.Option(
             "--sigma",
             metavar="S|LOW:HIGH",
-            show_default="0.05:0.3",
+            show_default="0.05:0.3, or what the noisy folder holds and some more",
             rich_help_panel=DATA,
-            help="Noise levels of the added noise, pixels being 0 to 1: one, or a range.",
+            help="Noise levels to be ready for, pixels being 0 to 1: one, or a range.",
         ),
     ] = None
     noise_model: Annotated[
-        Literal["from-noisy-dir"] | None,
+        NoiseOrigin | None,
         typer.Option(
             "--noise-model",
+            show_default="white to train, from-noisy-dir to tune",
             rich_help_panel=DATA,
-            help="from-noisy-dir: estimate the noise of the noisy folder (level by brightness, correlations) "
-            "and add such noise to clean patches, instead of taking noisy patches as they are.",
+            help="What to learn from clean patches and --noisy-dir. white: white noise of all levels, lambda "
+            "being fitted to the noise of the folder. from-noisy-dir: such noise as is estimated there "
+            "(level by brightness, correlations). none: the noisy patches as they are.",
         ),
     ] = None
     shrink: Annotated[
@@ -99,11 +103,16 @@ class DataOptions:
 
     def __post_init__(self) -> None:
         if self.noise_model is not None and self.noisy_dir is None:
-            raise UsageError("--noise-model from-noisy-dir needs a --noisy-dir to estimate the noise of")
-        added = self.noisy_dir is None or self.noise_model is not None
-        if not added and (self.sigma is not None or self.log_sigma):
-            raise UsageError("--sigma adds noise and --noisy-dir brings its own: give one of them")
+            raise UsageError(f"--noise-model {self.noise_model} needs a --noisy-dir to estimate the noise of")
+        if self.noise_model == "none" and (self.sigma is not None or self.log_sigma):
+            raise UsageError(
+                "--sigma adds noise and --noise-model none takes what there is: give one of them"
+            )
         self.levels  # noqa: B018 - parsed here, so that a mistake is found before anything is read
+
+    def noise_from(self, default: NoiseOrigin) -> NoiseOrigin | None:
+        """--noise-model, or its default where there is a noisy folder; None where there is none."""
+        return None if self.noisy_dir is None else self.noise_model or default
 
     @property
     def levels(self) -> tuple[float, float]:

@@ -35,12 +35,13 @@ def tune(
 ) -> None:
     """Tune a trained critic until what minimises its energy is the best picture.
 
-    `alr train` needs no pairs; this needs clean pictures and noise of a known kind: white and Gaussian,
-    or, with --noise-model, as it is estimated in a noisy folder.
+    This needs clean pictures and noise of a known kind: white and Gaussian or, with --noisy-dir, as it is
+    estimated in a folder of noisy pictures, of anything.
 
     Examples:
 
       alr tune -w mine.safetensors --clean-dir clean/ -o tuned.safetensors
+      alr tune -w mine.safetensors --clean-dir clean/ --noisy-dir noisy/ -o tuned.safetensors
       alr tune -w mine.safetensors --clean-dir clean/ --sigma 0.02:0.22 -o tuned.safetensors --resume
 
     Minimises the logarithm of the mean squared error of x* = arg min E over the critic and lambda(sigma),
@@ -51,15 +52,19 @@ def tune(
     check_outputs(output, run)
     if this_rank().size > 1:
         raise UsageError("alr tune runs in one process: start it without torchrun")
-    if data.noisy_dir is not None and data.noise_model is None:
-        raise UsageError("tuning adds noise itself: give --noise-model from-noisy-dir too, or no --noisy-dir")
+    if data.noise_model not in (None, "from-noisy-dir"):
+        raise UsageError(
+            f"--noise-model {data.noise_model} is for alr train: tuning adds noise like that of the folder"
+        )
     from alr_cli.cli import train_data
     from alr_cli.files.weights import load_weights
 
     start = load_weights(tuning.weights)
     levels = parse_sigma_range(data.sigma or LEVELS) if data.noisy_dir is None else None
     with Report(ctx.obj, reports) as report:
-        pictures = train_data.load(data, CriticOptions(gray=start.channels == 1), report, levels)
+        pictures = train_data.load(
+            data, CriticOptions(gray=start.channels == 1), report, levels, "from-noisy-dir"
+        )
         tuner, description = prepare(start, pictures, data, tuning, run)
         if run.resume:
             resume(tuner, description, checkpoint_of(output), report)
@@ -97,6 +102,7 @@ def prepare(
         sigma_low=pictures.levels[0],
         sigma_high=pictures.levels[1],
         blurs=options.blurs,
+        holes=options.holes,
         anchor=options.anchor,
         bfloat16=devices.precision_name(devices.choose_precision(run.precision, device)) == "bfloat16",
         seed=options.seed,

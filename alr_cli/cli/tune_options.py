@@ -71,9 +71,19 @@ class TuningOptions:
             metavar="X",
             parser=values.number("--blurs", least=0, below=1),
             rich_help_panel=RECIPE,
-            help="Share of the crops that are blurred as well.",
+            help="Share of the crops that are blurred, with little noise.",
         ),
-    ] = 0.25
+    ] = 0.15
+    holes: Annotated[
+        float,
+        typer.Option(
+            "--holes",
+            metavar="X",
+            parser=values.number("--holes", least=0, below=1),
+            rich_help_panel=RECIPE,
+            help="Share of the crops that miss pixels, without noise.",
+        ),
+    ] = 0.1
     anchor: Annotated[
         float,
         typer.Option(
@@ -83,7 +93,7 @@ class TuningOptions:
             rich_help_panel=RECIPE,
             help="Weight of the critic's own training, which keeps its energy free of holes.",
         ),
-    ] = 0.1
+    ] = 0.2
     seed: Annotated[
         int,
         typer.Option(
@@ -91,6 +101,6 @@ class TuningOptions:
             metavar="N",
             parser=values.whole("--seed", least=0),
             rich_help_panel=RECIPE,
-            help="Of the crops, the noise and the blurs.",
+            help="Of the crops, noise, blurs and holes.",
         ),
     ] = 0

@@ -25,10 +25,10 @@ from torch import Tensor
 
 from alr_cli.core import devices, problems
 from alr_cli.core.calibration import LambdaCurve
+from alr_cli.core.cases import Case, CaseSource
 from alr_cli.core.criteria import wgan_gp
 from alr_cli.core.critic import Critic, scored
 from alr_cli.core.energy import Energy, SquaredError
-from alr_cli.core.kernels import random_kernel
 from alr_cli.core.noise_field import NoiseField
 from alr_cli.core.patches import PatchSource
 from alr_cli.core.problems import Problem
@@ -47,14 +47,13 @@ from alr_cli.core.training import (
 from alr_cli.core.workers import Workers
 
 _KNOTS = 4  # of log lambda, straight in log sigma between them
-_USUAL = 0.035, 1.4  # m(sigma) = 0.035 sigma^1.4, the mean squared error that a picture usually ends with
+_USUAL = 0.018, 1.4  # m(sigma) = 0.018 sigma^1.4, half of the squared error that a picture usually ends with
 _DIFFERENCE = 0.006  # root mean square of the steps of finite differences: bfloat16 sees no less
 _POOL = 8
-_FIRST_STEPS, _STEPS = 60, 5  # on a new case, and on each later visit
+_STEPS = 5  # of the descent, on each visit but the first
 _DAMPING = 0.03
 _ANCHOR_BATCH = 32
-_BLUR_STEPS = 2  # times as many for a blurred case: its data term is flat in many directions
-_BLUR_SIGMAS = (0.005, 0.05)
+_BLUR_STEPS = 2  # times as many for a blurred case
 _FOLLOWING = 0.003  # step size with which x* follows the network; the first steps end there
 _FIRST_SOLVES, _SOLVES = 12, 2  # steps of conjugate gradients on a new case, and on each later visit
 _BETAS = (0.9, 0.99)
@@ -66,10 +65,10 @@ class TuningRecipe:
 
     iterations: Adam steps.  batch_size: crops in a step.  side: of the crops, in pixels.  lr, lr_final: step
     size relative to each tensor's root mean square, decaying exponentially.  sigma_low, sigma_high: noise
-    levels on [0,1], drawn log-uniformly.  visits: of a case before it is replaced.  blurs: share of the
-    cases that are blurred too, by kernels of many kinds, with less noise.  anchor: weight of eq. 7, which
-    keeps the critic a distance.  ema: decay of the moving average that is kept.  bfloat16: run the
-    convolutions in bfloat16.
+    levels on [0,1], drawn log-uniformly.  visits: of a case before it is replaced, at most.  blurs: share of
+    the cases that are blurred too, by kernels of many kinds, with less noise.  holes: share of those without
+    noise that miss pixels (cases.py).  anchor: weight of eq. 7, which keeps the critic a distance.
+    ema: decay of the moving average that is kept.  bfloat16: run the convolutions in bfloat16.
     """
 
     iterations: int = 8000
@@ -79,9 +78,10 @@ class TuningRecipe:
     lr_final: float = 2e-5
     sigma_low: float = 0.02
     sigma_high: float = 0.22
-    visits: int = 24
-    blurs: float = 0.25
-    anchor: float = 0.1
+    visits: int = 120
+    blurs: float = 0.15
+    holes: float = 0.1
+    anchor: float = 0.2
     ema: float = 0.998
     bfloat16: bool = False
     seed: int = 0
@@ -92,32 +92,6 @@ class TuningRecipe:
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
-
-
-@dataclass
-class Case:
-    """A batch of crops on its way to the minimisers.
-
-    clean: (B, C, s, s).  y: the observation.  kernel: (h, w), of a single 1 where nothing is blurred.
-    sigma: (B,).  x: the extended unknown.  adjoint: H^-1 s (see above), like x.
-    mean, square: Adam's moments, like x.  steps: of descent so far, ().  visits: how often it is still to be
-    used, ().
-    """
-
-    clean: Tensor
-    y: Tensor
-    kernel: Tensor
-    sigma: Tensor
-    x: Tensor
-    adjoint: Tensor
-    mean: Tensor
-    square: Tensor
-    steps: Tensor
-    visits: Tensor
-
-    @property
-    def blurred(self) -> bool:
-        return self.kernel.numel() > 1
 
 
 class Tuner:
@@ -136,8 +110,10 @@ class Tuner:
         """start: a trained critic, of a smooth activation (see rounding.py).  lam: its lambda(sigma).
         field: how the noise is made; None for white noise.  patches: noisy and clean ones for the anchor."""
         self.recipe = recipe
-        self.source = source
-        self.field = field
+        sigmas = (recipe.sigma_low, recipe.sigma_high)
+        self.cases = CaseSource(
+            source, recipe.batch_size, sigmas, recipe.blurs, recipe.holes, recipe.visits, field
+        )
         self.patches = patches
         self.workers = Workers()  # alone: the pools of several would not fit a checkpoint
         self.device = torch.device(device)
@@ -181,7 +157,7 @@ class Tuner:
         lam = self._lam(case)
         factor = _factor(case, lam)
         self.critic.requires_grad_(False)
-        problem = _problem(case, self.critic.patch)
+        problem = case.problem(self.critic.patch)
         self._descend(case, problem, lam.detach())
         error = problem.crop(case.x) - case.clean
         mse = error.square().mean((1, 2, 3))
@@ -250,18 +226,21 @@ class Tuner:
         (gradient,) = torch.autograd.grad(self._score(both, number), both, torch.cat([factor, factor]))
         ahead, behind = gradient.chunk(2)
         curved = (ahead - behind) * (length / (2 * _DIFFERENCE))
-        return curved + problem.operator.adjoint(problem.operator.forward(v)) + _DAMPING * v
+        curved += problem.operator.adjoint(problem.operator.forward(v))
+        return (curved if problem.free is None else curved * problem.free) + _DAMPING * v
 
     def _descend(self, case: Case, problem: Problem, lam: Tensor) -> None:
         """Bring x* up to date by Adam's steps, which do not care how sharp the energy has become: a new case
         as `alr denoise` would (solver.py), and from then on at the last step size."""
         precision = torch.bfloat16 if self.recipe.bfloat16 else torch.float32
         regularizer = Turning(LocalRegularizer(self.critic, precision=precision), self.glimpses)
-        energy = Energy(problem.operator, SquaredError(case.y), regularizer, lam, problem.pixels)
+        energy = Energy(
+            problem.operator, SquaredError(case.y), regularizer, lam, problem.pixels, problem.free
+        )
         scale = problem.step_scale(case.sigma).reshape(-1, 1, 1, 1)
-        times = _BLUR_STEPS if case.blurred else 1
-        first = _FIRST_STEPS * times
-        for _ in range(_STEPS * times if int(case.steps) else first):
+        first = int(case.first)
+        later = _STEPS * (_BLUR_STEPS if case.blurred else 1)
+        for _ in range(later if int(case.steps) else first):
             _, gradient = energy.value_and_grad(case.x)
             case.steps += 1
             step = int(case.steps)
@@ -288,44 +267,15 @@ class Tuner:
 
     def _next_case(self) -> Case:
         index = self.step_count % _POOL
-        if index == len(self.pool):  # the first cases retire one after the other
-            self.pool.append(self._new_case(max(1, self.recipe.visits * (index + 1) // _POOL)))
+        if index == len(self.pool):
+            self.pool.append(self._new_case())
         elif not self.pool[index].visits:
-            self.pool[index] = self._new_case(self.recipe.visits)
+            self.pool[index] = self._new_case()
         self.pool[index].visits -= 1
         return self.pool[index]
 
-    def _new_case(self, visits: int) -> Case:
-        recipe, count = self.recipe, self.recipe.batch_size
-        clean = self.source.sample(count, self.generator)
-        blurred, u = torch.rand((), generator=self.generator), torch.rand(count, generator=self.generator)
-        kernel = torch.ones(1, 1)
-        low, high = recipe.sigma_low, recipe.sigma_high
-        if blurred < recipe.blurs:
-            kernel = _random_kernel(self.generator)
-            low, high = _BLUR_SIGMAS
-        sigma = low * (high / low) ** u
-        y, clean = _blur(clean, kernel)
-        if self.field is None:
-            y = y + sigma.reshape(-1, 1, 1, 1) * torch.randn(y.shape, generator=self.generator)
-        else:
-            y, _ = self.field.add(y, sigma, self.generator)
-        margin = self.critic.patch - 1
-        x = problems.extend(y, kernel.shape[0] // 2 + margin, kernel.shape[1] // 2 + margin)
-        clean, y, kernel, sigma, x = (tensor.to(self.device) for tensor in (clean, y, kernel, sigma, x))
-        mean, square = torch.zeros_like(x), torch.zeros_like(x)
-        return Case(
-            clean,
-            y,
-            kernel,
-            sigma,
-            x,
-            torch.zeros_like(x),
-            mean,
-            square,
-            torch.tensor(0),
-            torch.tensor(visits),
-        )
+    def _new_case(self) -> Case:
+        return self.cases.draw(self.critic.patch, self.generator, self.device)
 
     def _update(self, loss: Tensor) -> float:
         rate = self.recipe.lr_at(self.step_count)
@@ -383,29 +333,9 @@ def usual_error(sigma: Tensor) -> Tensor:
     return _USUAL[0] * sigma ** _USUAL[1]
 
 
-def _random_kernel(generator: torch.Generator) -> Tensor:
-    return torch.from_numpy(random_kernel(torch.rand(3, generator=generator).tolist()).copy()).float()
-
-
 def _factor(case: Case, lam: Tensor) -> Tensor:
     """lambda C / 2 (B,): E times N C / 2 is ||A x - y||^2 / 2 + factor sum r."""
     return 0.5 * case.clean.shape[1] * lam
-
-
-def _problem(case: Case, patch: int) -> Problem:
-    if case.blurred:
-        return problems.deblurring(case.y, case.kernel.cpu().numpy(), patch)
-    return problems.denoising(case.y, patch)
-
-
-def _blur(clean: Tensor, kernel: Tensor) -> tuple[Tensor, Tensor]:
-    """The part of the convolution that the crop determines, and the crop there."""
-    rows, columns = (side // 2 for side in kernel.shape)
-    planes = clean.flatten(0, 1)[:, None]
-    blurred = torch.nn.functional.conv2d(planes, kernel.flip(0, 1)[None, None])
-    height, width = clean.shape[-2:]
-    inner = clean[..., rows : height - rows, columns : width - columns]
-    return blurred.reshape(inner.shape), inner.contiguous()
 
 
 def _size(parameter: Tensor) -> float:

@@ -66,8 +66,14 @@ class NoiseModel:
     @property
     def nominal(self) -> float:
         """Its strength in one number: the root mean square of sigma over middle brightnesses and channels."""
+        return float(np.sqrt(np.mean(self.middle_levels**2)))
+
+    @property
+    def middle_levels(self) -> Floats:
+        """(C,), the root mean square of each channel's sigma over middle brightnesses."""
         middle = (self.brightness >= 0.1) & (self.brightness <= 0.9)
-        return float(np.sqrt(np.mean(self.sigma[:, middle] ** 2)))
+        levels: Floats = np.sqrt(np.mean(self.sigma[:, middle] ** 2, axis=1))
+        return levels
 
     @property
     def neighbours(self) -> float:

@@ -64,7 +64,7 @@ def prepared(clean: Path, noisy: Path, tmp_path: Path, **options: Any) -> tuple[
 
 
 def test_three_noisy_pictures_are_enough(clean: Path, noisy: Path, tmp_path: Path) -> None:
-    trainer, described, report = prepared(clean, noisy, tmp_path)
+    trainer, described, report = prepared(clean, noisy, tmp_path, noise_model="none")
     assert isinstance(trainer.source, MatchedPatches)
     assert np.isfinite(trainer.step().measures["objective"])
     assert NoiseModel.from_dict(described["noise"]).nominal == pytest.approx(0.1, rel=0.3)
@@ -84,11 +84,26 @@ def test_noise_as_it_is_estimated_is_added_to_clean_pictures(
     assert 0.05 < float((batch.noisy.var() - batch.clean.var()) ** 0.5) < 0.25
 
 
-def test_levels_can_be_given_for_modelled_noise_only(clean: Path, noisy: Path) -> None:
+def test_by_default_white_noise_of_all_levels_stands_in_for_that_of_the_folder(
+    clean: Path, noisy: Path, tmp_path: Path
+) -> None:
+    trainer, described, _ = prepared(clean, noisy, tmp_path)
+    assert isinstance(trainer.source, SyntheticNoise) and trainer.source.field is None
+    recipe = trainer.recipe
+    assert (recipe.sigma_low, recipe.sigma_high, recipe.log_sigma, recipe.normalise) == (
+        0.01,
+        0.3,
+        True,
+        True,
+    )
+    assert NoiseModel.from_dict(described["noise"]).nominal == pytest.approx(0.1, rel=0.3)
+
+
+def test_levels_can_be_given_for_noise_that_is_made_only(clean: Path, noisy: Path) -> None:
     found, _ = loaded(clean, noisy, noise_model="from-noisy-dir", sigma="0.02:0.2")
     assert found.levels == (0.02, 0.2)
     with pytest.raises(UsageError, match="give one of them"):
-        loaded(clean, noisy, sigma="0.02:0.2")
+        loaded(clean, noisy, noise_model="none", sigma="0.02:0.2")
     with pytest.raises(UsageError, match="needs a --noisy-dir"):
         loaded(clean, None, noise_model="from-noisy-dir")
 

@@ -20,13 +20,14 @@ def clean(tmp_path: Path) -> Path:
     return folder
 
 
-def test_it_refuses_noisy_pictures(alr: Alr, clean: Path) -> None:
+@pytest.mark.parametrize("model", ["white", "none"])
+def test_it_adds_noise_and_takes_none_as_it_is(alr: Alr, clean: Path, model: str) -> None:
     run = alr(
         *("tune", "-w", "color-paper", "--clean-dir", str(clean), "--noisy-dir", str(clean)),
-        *("-o", str(clean.parent / "t.safetensors"), *QUICK),
+        *("--noise-model", model, "-o", str(clean.parent / "t.safetensors"), *QUICK),
     )
     assert run.code == 2
-    assert "tuning adds noise itself" in run.stderr
+    assert "is for alr train" in run.stderr
 
 
 def test_pictures_smaller_than_a_crop_are_one_sentence(alr: Alr, clean: Path) -> None:
