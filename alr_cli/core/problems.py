@@ -26,8 +26,8 @@ class Problem:
 
     operator: A, from the extended unknown to y.  y: (B, C, H', W').  begin: makes the extended unknown to
     begin with, which is as large as all else.  frame: (H, W) of the picture asked for.  free: 1 where the
-    unknown may move, None for everywhere.  blurred: A hides what only many steps bring back.  near: the
-    solution lies within the noise of the start.
+    unknown may move, None for everywhere.  near: the solution lies within the noise of the start; elsewhere A
+    hides what only many steps bring back.
     """
 
     operator: LinearOperator
@@ -35,7 +35,6 @@ class Problem:
     begin: Callable[[], Tensor]
     frame: tuple[int, int]
     free: Tensor | None = None
-    blurred: bool = False
     near: bool = False
 
     @property
@@ -53,9 +52,7 @@ class Problem:
 
     def adam_iterations(self, sigma: float) -> int:
         """How many of adam's steps lead from the start to the solution; see docs/performance.md."""
-        if self.blurred:
-            return 2 * _ITERATIONS
-        return round(_ITERATIONS * min(max(sigma / 0.1, 1.0), 2.0)) if self.near else _ITERATIONS
+        return round(_ITERATIONS * min(max(sigma / 0.1, 1.0), 2.0)) if self.near else 2 * _ITERATIONS
 
     def crop(self, x: Tensor) -> Tensor:
         """The frame of an extended picture."""
@@ -75,7 +72,7 @@ def deblurring(y: Tensor, kernel: np.ndarray, patch: int, boundary: Boundary = "
     rows, columns = (side // 2 for side in kernel.shape) if boundary == "valid" else (0, 0)
     shape = (y.shape[-2] + 2 * rows, y.shape[-1] + 2 * columns)
     operator = Compose(Convolution(kernel, shape, boundary), _beyond(shape, patch - 1))
-    return Problem(operator, y, lambda: extend(extend(y, rows, columns), patch - 1), _shape(y), blurred=True)
+    return Problem(operator, y, lambda: extend(extend(y, rows, columns), patch - 1), _shape(y))
 
 
 def inpainting(y: Tensor, missing: Tensor, patch: int, exact: bool = False) -> Problem:

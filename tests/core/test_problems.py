@@ -131,4 +131,4 @@ def test_heavy_noise_and_blurs_take_more_steps() -> None:
         100,
     ]
     assert problems.deblurring(y, np.ones((3, 3)) / 9, 5).adam_iterations(0.01) == 100
-    assert problems.inpainting(y, y[0, 0] > 0.5, 5).adam_iterations(0.0) == 50
+    assert problems.inpainting(y, y[0, 0] > 0.5, 5).adam_iterations(0.0) == 100

@@ -1,0 +1,186 @@
+"""PSNR(x_k) against k, the gradients of E that a descent has spent: which descent is the default, and why
+
+    python -m alr_cli.bench.descents FOLDER WEIGHTS PICTURE.png
+
+On the middles, 160 x 160, of four pictures spread over the folder, sigma 0.1 unclipped, lambda fitted. adam,
+whose step sizes depend on where it is to end, is run anew for each k. Beside those of solver.py:
+momentum (Polyak's heavy ball), L-BFGS (SciPy's, ten pairs), and adam from the
+solution at half the resolution, whose gradients count a quarter.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from torch import Tensor
+
+from alr_cli.bench import drawing
+from alr_cli.bench.tuning import crops
+from alr_cli.core import devices, problems
+from alr_cli.core.energy import Energy, SquaredError
+from alr_cli.core.problems import Problem
+from alr_cli.core.regularizer import LocalRegularizer, Regularizer
+from alr_cli.core.solver import Method, solve
+from alr_cli.core.symmetry import Turning
+from alr_cli.files.atomic import write_atomic
+from alr_cli.files.weights import Weights, load_weights
+
+SIGMA = 0.1
+BUDGETS = (10, 15, 25, 35, 50, 75, 100, 200, 500)
+_FRICTION = 0.9
+_STYLES = {
+    "adam": (drawing.BLUE, "-"),
+    "adam from half the resolution": (drawing.BLUE, ":"),
+    "nmapg": (drawing.RED, "-"),
+    "gd": (drawing.GREEN, "-"),
+    "momentum": (drawing.GREEN, ":"),
+    "L-BFGS": (drawing.ORANGE, "-"),
+}
+
+Floats = NDArray[np.float64]
+Curve = list[tuple[float, float]]  # gradients spent, PSNR in dB
+
+
+class Counting:
+    """A regularizer that counts its gradients."""
+
+    def __init__(self, regularizer: Regularizer) -> None:
+        self._regularizer = regularizer
+        self.channels, self.patch = regularizer.channels, regularizer.patch
+        self.count = 0
+
+    def value_and_grad(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        self.count += 1
+        return self._regularizer.value_and_grad(x)
+
+
+class Trial:
+    """Crops, their noisy versions, and the energy of a critic."""
+
+    def __init__(self, clean: Tensor, weights: Weights, precision: torch.dtype) -> None:
+        """clean: (B, C, H, W)."""
+        generator = torch.Generator().manual_seed(0)
+        self.clean = clean
+        self.y = clean + SIGMA * torch.randn(clean.shape, generator=generator)
+        self.weights = weights
+        self.local = LocalRegularizer(weights.critic, precision=precision)
+        self.problem = problems.denoising(self.y, self.local.patch)
+
+    def psnr(self, x: Tensor) -> float:
+        errors = (self.problem.crop(x).clamp(0, 1) - self.clean).square().mean((1, 2, 3))
+        return float(-10 * torch.log10(errors).mean())
+
+    def energy(self, regularizer: Regularizer) -> Energy:
+        problem = self.problem
+        return Energy(
+            problem.operator, SquaredError(self.y), regularizer, self.weights.lam(SIGMA), problem.pixels
+        )
+
+    def adam(self, budgets: Sequence[int]) -> Curve:
+        return self._adam(budgets, self.problem.start, 0.0)
+
+    def adam_from_half(self, budgets: Sequence[int]) -> Curve:
+        """Averages of 2 x 2 pixels have half of the noise; 25 steps there cost six gradients here."""
+        small = torch.nn.functional.avg_pool2d(self.y, 2)
+        problem: Problem = problems.denoising(small, self.local.patch)
+        energy = Energy(
+            *(problem.operator, SquaredError(small), Turning(self.local)),
+            *(self.weights.lam(SIGMA / 2), problem.pixels),
+        )
+        coarse = problem.crop(solve(energy, problem.start, "adam", 25).x)
+        start = torch.nn.functional.interpolate(coarse, size=self.y.shape[-2:], mode="bicubic")
+        return self._adam(budgets, problems.extend(start, self.local.patch - 1), 25 / 4)
+
+    def _adam(self, budgets: Sequence[int], start: Tensor, spent: float) -> Curve:
+        energy = self.energy(Turning(self.local))
+        return [
+            (spent + budget, self.psnr(solve(energy, start.clone(), "adam", budget).x)) for budget in budgets
+        ]
+
+    def traced(self, method: Method, most: int) -> Curve:
+        regularizer, curve = Counting(self.local), Curve()
+
+        def note(record: object, x: Tensor) -> None:
+            curve.append((regularizer.count, self.psnr(x)))
+
+        solve(self.energy(regularizer), self.problem.start, method, most // 2, 0.0, note)
+        return [point for point in curve if point[0] <= most]
+
+    def momentum(self, most: int) -> Curve:
+        energy, x = self.energy(self.local), self.problem.start
+        velocity, curve = torch.zeros_like(x), Curve()
+        for count in range(1, most + 1):
+            velocity = _FRICTION * velocity - 0.2 * energy.natural_step * energy.value_and_grad(x)[1]
+            x = x + velocity
+            curve.append((count, self.psnr(x)))
+        return curve
+
+    def lbfgs(self, most: int) -> Curve:
+        regularizer, curve = Counting(self.local), Curve()
+        energy, start = self.energy(regularizer), self.problem.start
+
+        def as_picture(flat: Floats) -> Tensor:
+            return torch.from_numpy(flat.reshape(start.shape).astype(np.float32))
+
+        def value_and_grad(flat: Floats) -> tuple[float, Floats]:
+            terms, gradient = energy.value_and_grad(as_picture(flat))
+            unit = energy.natural_step  # in which the Hessian of the data term is 1
+            return float(terms.energy.sum()) * unit, gradient.numpy().ravel().astype(np.float64) * unit
+
+        def note(flat: Floats) -> None:
+            curve.append((regularizer.count, self.psnr(as_picture(flat))))
+
+        options = {"maxcor": 10, "maxfun": most, "ftol": 0.0, "gtol": 0.0}
+        first = start.numpy().ravel().astype(np.float64)
+        minimize(value_and_grad, first, jac=True, method="L-BFGS-B", callback=note, options=options)
+        return curve
+
+
+def curves(trial: Trial, budgets: Sequence[int] = BUDGETS) -> dict[str, Curve]:
+    """By the name of a descent."""
+    most = max(budgets)
+    descents: dict[str, Callable[[], Curve]] = {
+        "adam": lambda: trial.adam(budgets),
+        "adam from half the resolution": lambda: trial.adam_from_half(budgets),
+        "nmapg": lambda: trial.traced("nmapg", most),
+        "gd": lambda: trial.traced("gd", most),
+        "momentum": lambda: trial.momentum(most),
+        "L-BFGS": lambda: trial.lbfgs(most),
+    }
+    with devices.flushed_denormals():
+        return {name: descent() for name, descent in descents.items()}
+
+
+def draw(found: dict[str, Curve]) -> bytes:
+    """A PNG."""
+    figure = drawing.new()
+    axes = figure.subplots()
+    for name, curve in found.items():
+        color, line = _STYLES[name]
+        axes.plot(*zip(*curve, strict=True), line, color=color, label=name)
+    best = max(score for curve in found.values() for _, score in curve)
+    axes.set(xscale="log", xlabel="gradients of E", ylabel="PSNR [dB]", ylim=(best - 2.5, best + 0.1))
+    axes.legend(fontsize="small")
+    return drawing.png(figure)
+
+
+def main(folder: str, weights: str, output: str) -> None:
+    """Draw the curves, and print where each is after 25, 50 and 100 gradients and at its end."""
+    pictures = crops(sorted(Path(folder).glob("*.png")))
+    clean = torch.from_numpy(np.stack([pixels.transpose(2, 0, 1) for _, pixels in pictures]))
+    precision = devices.choose_precision("auto", devices.choose("cpu"))
+    found = curves(Trial(clean, load_weights(weights), precision))
+    for name, curve in found.items():
+        at = [max((point for point in curve if point[0] <= k), default=curve[0]) for k in (25, 50, 100, 1e9)]
+        sys.stdout.write(f"{name}: {', '.join(f'{score:.2f} dB after {spent:g}' for spent, score in at)}\n")
+    write_atomic(Path(output), draw(found))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:4])
