@@ -41,7 +41,6 @@ class Deblur:
     note: str | None = None
     name: str = "deblur"
     allow_nan: bool = False
-    auto_strength: bool = False
 
     def prepare(self, picture: "Picture", source: "Source") -> Prepared:
         from alr_cli.core.kernels import GRAMMAR

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Denoise:
-    """y = x + noise."""
+    """y = x + noise. auto_strength: None for where the critic expects correlated noise."""
 
     name: str = "denoise"
     allow_nan: bool = False
-    auto_strength: bool = False
+    auto_strength: bool | None = None
 
     def prepare(self, picture: "Picture", source: "Source") -> Prepared:
         return Prepared(picture)
@@ -41,7 +41,8 @@ class Denoise:
         self, restorer: "Restorer", prepared: Prepared, sigma: float, callback: "Callable[[Step], None]"
     ) -> "Restoration":
         pixels = prepared.picture.pixels
-        if not self.auto_strength or sigma == 0:
+        auto = prepared.noise is not None if self.auto_strength is None else self.auto_strength
+        if not auto or sigma == 0:
             return restorer.denoise(pixels, sigma, callback)
         from alr_cli.core.selection import choose_strength
 
@@ -56,14 +57,15 @@ def denoise(
     *,
     sigma: Sigma = None,
     auto_strength: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            "--auto-strength",
+            "--auto-strength/--no-auto-strength",
+            show_default="where -w is for correlated noise",
             rich_help_panel=RESTORATION,
             help="Choose the strength for each picture, from the picture alone: that with the least error to "
             "expect (Stein's estimate) on 256 x 256 pixels of its middle. Takes some seconds more.",
         ),
-    ] = False,
+    ] = None,
     files: FileOptions,
     model: ModelOptions,
     compute: ComputeOptions,
@@ -89,7 +91,9 @@ def denoise(
     """
     from alr_cli.cli.restoring import restore_all
 
-    if auto_strength and not (model.strength is None and model.lam is None):
-        raise UsageError("--auto-strength chooses what --strength and --lam set: give one of them")
+    if model.strength is not None or model.lam is not None:
+        if auto_strength:
+            raise UsageError("--auto-strength chooses what --strength and --lam set: give one of them")
+        auto_strength = False
     task = Denoise(auto_strength=auto_strength)
     restore_all(task, inputs, sigma, ctx.obj, files, model, compute, reports, viewer=Viewer(viewer))

@@ -39,7 +39,6 @@ class Inpaint:
     max_pixels: int
     name: str = "inpaint"
     allow_nan: bool = True
-    auto_strength: bool = False
 
     def prepare(self, picture: "Picture", source: "Source") -> Prepared:
         import numpy as np

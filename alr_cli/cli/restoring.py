@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Restored:
-    """A restored picture, not yet written. seconds: its restoration alone."""
+    """A restored picture, not yet written. seconds: its restoration alone.  chosen: whether its strength was
+    found for it."""
 
     loaded: Loaded
     picture: "Picture"
@@ -34,6 +35,7 @@ class Restored:
     seconds: float
     weights: str
     sha256: str
+    chosen: bool
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,8 @@ class _Batch:
         self.viewer.look(restorer, picture.pixels, restoration.pixels)
         restored = picture.with_pixels(restoration.pixels)
         weights = restorer.weights
-        return Restored(loaded, restored, restoration, seconds, weights.name, weights.sha256)
+        chosen = restoration.strength not in (restorer.settings.strength, 0.0)
+        return Restored(loaded, restored, restoration, seconds, weights.name, weights.sha256, chosen)
 
     def write(self, restored: Restored) -> Outcome:
         """Write one picture and measure it against its reference."""
@@ -179,7 +182,7 @@ class _Batch:
         place = "stdout" if job.target is None else job.output
         effort = f"{restoration.iterations} iterations, {restored.seconds:.1f} s"
         noise = f"sigma {restoration.sigma:.3g}"
-        if self.loader.task.auto_strength:
+        if restored.chosen:
             noise += f", strength {restoration.strength:.2f} (chosen)"
         line = f"{job.source} -> {place}: {restored.weights}, {noise}, {effort}{gain}"
         return Outcome(record, line, _details(restoration, picture, depth))

@@ -37,10 +37,6 @@ class Task(Protocol):
     def allow_nan(self) -> bool:
         """Whether NaN pixels mean something to the task."""
 
-    @property
-    def auto_strength(self) -> bool:
-        """Whether the task chooses the strength for each picture."""
-
     def prepare(self, picture: "Picture", source: "Source") -> Prepared:
         """Check the picture against the task. Raises AlrError."""
 

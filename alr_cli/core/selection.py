@@ -9,7 +9,7 @@ without references.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float32]
 Restore = Callable[[Floats], Floats]
 
-STRENGTHS = (0.5, 0.71, 1.0, 1.41, 2.0)
+_FACTOR = math.sqrt(2.0)  # between strengths that are tried
+_FARTHEST = 4  # of them on either side of 1
 _SIDE = 256  # pixels of the middle of a picture that are looked at
 _STEP = 0.2  # of the noise: smaller, and the kinks of a critic show; larger, and J is another one
 
@@ -43,15 +44,22 @@ def expected_error(restore: Restore, y: Floats, noise: Floats, variance: float) 
     return misfit - variance + 2.0 * trace
 
 
-def best_strength(errors: Sequence[float], strengths: Sequence[float] = STRENGTHS) -> float:
-    """Where the parabola through the smallest of `errors` and its neighbours, over log strength, is lowest;
-    an end of the range where that is the smallest."""
-    lowest = int(np.argmin(errors))
-    if lowest in (0, len(errors) - 1):
-        return strengths[lowest]
-    at = [math.log(strength) for strength in strengths[lowest - 1 : lowest + 2]]
-    curve = np.polyfit(at, errors[lowest - 1 : lowest + 2], 2)
-    return math.exp(-curve[1] / (2.0 * curve[0]))
+def best_strength(error: Callable[[float], float]) -> float:
+    """Where error(strength) is least: from 1 on downhill by factors of sqrt(2), between 1/4 and 4, then the
+    lowest point of the parabola through the best and its neighbours, over log strength."""
+    found = {step: error(_FACTOR**step) for step in (0, 1)}
+    way = 1 if found[1] < found[0] else -1
+    step = max(way, 0)
+    while abs(step) < _FARTHEST:
+        step += way
+        found[step] = error(_FACTOR**step)
+        if found[step] >= found[step - way]:
+            break
+    best = min(found, key=lambda step: found[step])
+    if best - 1 not in found or best + 1 not in found:
+        return float(_FACTOR**best)
+    curve = np.polyfit((-1, 0, 1), [found[best + side] for side in (-1, 0, 1)], 2)
+    return float(_FACTOR ** (best - curve[1] / (2.0 * curve[0])))
 
 
 def choose_strength(
@@ -69,7 +77,7 @@ def choose_strength(
 
         return expected_error(restore, y, noise, variance)
 
-    return best_strength([error(strength) for strength in STRENGTHS])
+    return best_strength(error)
 
 
 def _draw(y: Floats, sigma: float, model: NoiseModel | None) -> tuple[Floats, float]:

@@ -6,7 +6,7 @@ import pytest
 from alr_cli.core.noise import add_gaussian_noise
 from alr_cli.core.noise_model import NoiseModel
 from alr_cli.core.restore import Restorer, Settings
-from alr_cli.core.selection import STRENGTHS, best_strength, choose_strength, expected_error
+from alr_cli.core.selection import best_strength, choose_strength, expected_error
 from tests.core.restoring import weights
 from tests.core.test_noise_estimation import shades, with_noise
 from tests.core.test_noise_model import a_model
@@ -38,11 +38,20 @@ def test_correlated_noise_is_seen_through_its_own_covariance() -> None:
     assert expected_error(smoothed, noisy, white, variance) < 0.8 * truth
 
 
-def test_the_best_strength_is_where_the_parabola_is_lowest() -> None:
-    errors = [(np.log(strength) - 0.2) ** 2 + 3.0 for strength in STRENGTHS]
-    assert best_strength(errors) == pytest.approx(np.exp(0.2))
-    assert best_strength([1.0, 2.0, 3.0, 4.0, 5.0]) == STRENGTHS[0]
-    assert best_strength([5.0, 4.0, 3.0, 2.0, 1.0]) == STRENGTHS[-1]
+@pytest.mark.parametrize("best", [0.3, 0.6, 0.9, 1.0, 1.3, 2.0, 3.0])
+def test_the_best_strength_is_where_the_parabola_is_lowest(best: float) -> None:
+    assert best_strength(lambda strength: (np.log(strength / best)) ** 2 + 3.0) == pytest.approx(best)
+
+
+@pytest.mark.parametrize(("slope", "end"), [(1.0, 0.25), (-1.0, 4.0)])
+def test_an_end_of_the_range_can_be_the_best(slope: float, end: float) -> None:
+    assert best_strength(lambda strength: slope * np.log(strength)) == pytest.approx(end)
+
+
+def test_few_strengths_are_tried() -> None:
+    tried: list[float] = []
+    best_strength(lambda strength: tried.append(strength) or (np.log(strength / 1.1)) ** 2)  # type: ignore[func-returns-value]
+    assert len(tried) == len(set(tried)) == 3
 
 
 @pytest.mark.parametrize("model", [None, NoiseModel.white(0.1, 1)], ids=["white", "model"])
@@ -55,4 +64,4 @@ def test_the_chosen_strength_is_near_that_of_the_least_true_error(model: NoiseMo
         return float(np.mean((restorer.denoise(noisy, 0.1, strength=strength).pixels - clean) ** 2))
 
     chosen = choose_strength(restorer, noisy, 0.1, model)
-    assert error(chosen) <= 1.1 * min(error(strength) for strength in STRENGTHS)
+    assert error(chosen) <= 1.1 * min(error(strength) for strength in (0.5, 0.71, 1.0, 1.41, 2.0))
