@@ -161,10 +161,7 @@ class Restorer:
         critic sees one. Beyond the frame the picture (H, W, C) is reflected."""
         with self._memory_for(pixels):
             x = problems.extend(self._batch(pixels), self.critic.patch // 2)
-            tile = self.settings.tile
-            if tile is None:
-                tile = devices.automatic_tile(self.critic, tuple(x.shape), self.device, torch.float32)
-            scores = LocalRegularizer(self.critic, tile).scores(x)
+            scores = LocalRegularizer(self.critic, self._tile(x.shape, torch.float32)).scores(x)
             return np.asarray(scores.mean(dim=0).cpu().numpy())
 
     def lam_for(self, sigma: float, gain: float = 1.0, strength: float | None = None) -> float:
@@ -222,9 +219,7 @@ class Restorer:
     ) -> Restoration:
         lam = self.lam_for(sigma, gain, strength)
         shape = (*problem.y.shape[:2], *problem.operator.input_shape)
-        side = self.settings.tile
-        if side is None:
-            side = devices.automatic_tile(self.critic, shape, self.device, self.precision)
+        side = self._tile(shape, self.precision)
         while True:
             try:
                 with devices.flushed_denormals():
@@ -254,6 +249,12 @@ class Restorer:
             precision=devices.precision_name(self.precision),
             tile=side,
         )
+
+    def _tile(self, shape: tuple[int, ...], precision: torch.dtype) -> int:
+        """The tile of the settings, or an automatic one for an unknown of this shape (B, C, H, W)."""
+        if self.settings.tile is not None:
+            return self.settings.tile
+        return devices.automatic_tile(self.critic, tuple(shape), self.device, precision)
 
     def _data(self, y: Tensor, sigma: float) -> DataTerm:
         if self.settings.clip_aware and sigma > 0 and is_clipped(y):
