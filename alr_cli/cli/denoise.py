@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Denoise:
-    """y = x + noise. auto_strength: None for where the critic expects correlated noise."""
+    """y = x + noise. auto_strength: whether it is chosen for each picture."""
 
     name: str = "denoise"
     allow_nan: bool = False
-    auto_strength: bool | None = None
+    auto_strength: bool = False
 
     def prepare(self, picture: "Picture", source: "Source") -> Prepared:
         return Prepared(picture)
@@ -41,8 +41,7 @@ class Denoise:
         self, restorer: "Restorer", prepared: Prepared, sigma: float, callback: "Callable[[Step], None]"
     ) -> "Restoration":
         pixels = prepared.picture.pixels
-        auto = prepared.noise is not None if self.auto_strength is None else self.auto_strength
-        if not auto or sigma == 0:
+        if not self.auto_strength or sigma == 0:
             return restorer.denoise(pixels, sigma, callback)
         from alr_cli.core.selection import choose_strength
 
@@ -57,15 +56,14 @@ def denoise(
     *,
     sigma: Sigma = None,
     auto_strength: Annotated[
-        bool | None,
+        bool,
         typer.Option(
-            "--auto-strength/--no-auto-strength",
-            show_default="where -w is for correlated noise",
+            "--auto-strength",
             rich_help_panel=RESTORATION,
             help="Choose the strength for each picture, from the picture alone: that with the least error to "
             "expect (Stein's estimate) on 256 x 256 pixels of its middle. Takes some seconds more.",
         ),
-    ] = None,
+    ] = False,
     files: FileOptions,
     model: ModelOptions,
     compute: ComputeOptions,
@@ -91,9 +89,7 @@ def denoise(
     """
     from alr_cli.cli.restoring import restore_all
 
-    if model.strength is not None or model.lam is not None:
-        if auto_strength:
-            raise UsageError("--auto-strength chooses what --strength and --lam set: give one of them")
-        auto_strength = False
+    if auto_strength and not (model.strength is None and model.lam is None):
+        raise UsageError("--auto-strength chooses what --strength and --lam set: give one of them")
     task = Denoise(auto_strength=auto_strength)
     restore_all(task, inputs, sigma, ctx.obj, files, model, compute, reports, viewer=Viewer(viewer))

@@ -39,9 +39,6 @@ def build_restorer(name: str, model: ModelOptions, compute: ComputeOptions) -> "
     return Restorer(load_weights(name), settings)
 
 
-_CORRELATED = 0.2
-
-
 class Models:
     """A restorer for each kind of picture, made when the first of its kind comes."""
 
@@ -62,12 +59,12 @@ class Models:
         noise."""
         if self._model.weights is None:
             return None
-        from alr_cli.core.noise_model import NoiseModel
+        from alr_cli.core.noise_model import CORRELATED, NoiseModel
         from alr_cli.files.weights import read_metadata
 
         noise = read_metadata(self._model.weights).get("noise")
         model = None if noise is None else NoiseModel.from_dict(noise)
-        return None if model is None or model.neighbours < _CORRELATED else model
+        return None if model is None or model.neighbours < CORRELATED else model
 
     def restorer(self, channels: int) -> "Restorer":
         """The restorer for pictures of so many channels: of -w, else of the shipped critic that fits them.

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 FEWEST_PICTURES = 2  # of either side, where noise is to be told from content
 MARGIN = (1.5, 2.0)  # how far below and above the noisy folder's levels a critic is made to reach
-# Weak noise teaches eq. 7 nothing: the white noise that stands in for a folder's is of all levels.
-WHITE = (0.01, 0.3)
+# Weak noise teaches eq. 7 nothing: the white noise that stands in for it is of all levels.
+WEAK, WHITE = 0.03, (0.01, 0.3)
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,9 @@ def _levels_of(
 
 
 def _white_levels(pictures: TrainingData) -> tuple[float, float]:
-    return min(WHITE[0], pictures.levels[0]), max(WHITE[1], pictures.levels[1])
+    """Of the white noise that stands in for that of the noisy pictures: their own where it is strong."""
+    found = [model.nominal for model in pictures.noise]
+    return WHITE if min(found) < WEAK else (min(found), max(found))
 
 
 def _validation(folder: PictureFolder, noise: tuple[NoiseModel, ...]) -> Validation:

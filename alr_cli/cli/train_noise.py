@@ -11,7 +11,7 @@ import numpy as np
 from alr_cli.core.compression import VISIBLE, blockiness, shrunk
 from alr_cli.core.noise import estimate_sigma
 from alr_cli.core.noise_estimation import estimate_noise
-from alr_cli.core.noise_model import NoiseModel, pooled
+from alr_cli.core.noise_model import CORRELATED, NoiseModel, pooled
 from alr_cli.core.patches import as_float
 from alr_cli.errors import InputError
 
@@ -40,7 +40,8 @@ def noise_of(pictures: Sequence[np.ndarray], folder: str, report: Report) -> lis
         f"noise of {folder}: {levels[0] * 255:.3g} to {levels[-1] * 255:.3g} levels of 255; "
         f"neighbours correlate by {common.correlation[0, 0, 0, 1]:.2f}"
     )
-    return [known.get(index, common) for index in range(len(pictures))]
+    models = [known.get(index, common) for index in range(len(pictures))]
+    return models if common.neighbours >= CORRELATED else [model.uncorrelated() for model in models]
 
 
 def check_sides(

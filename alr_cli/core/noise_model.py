@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 KNOTS = 17  # brightnesses at which sigma_c is known: 0, 1/16, ... 1
+CORRELATED = 0.2  # neighbours that correlate less do so because of texture: the noise is white
 LAGS = 8  # rho_ab is known for 0 to 7 pixels in each direction
 
 
@@ -85,6 +86,10 @@ class NoiseModel:
     def scaled(self, factor: float) -> NoiseModel:
         """The same noise, `factor` times as strong."""
         return NoiseModel(self.sigma * factor, self.correlation)
+
+    def uncorrelated(self) -> NoiseModel:
+        """Noise of the same levels without any correlation."""
+        return NoiseModel(self.sigma, NoiseModel.white(1.0, self.channels).correlation)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able, in four digits."""

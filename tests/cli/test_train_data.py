@@ -84,19 +84,17 @@ def test_noise_as_it_is_estimated_is_added_to_clean_pictures(
     assert 0.05 < float((batch.noisy.var() - batch.clean.var()) ** 0.5) < 0.25
 
 
-def test_by_default_white_noise_of_all_levels_stands_in_for_that_of_the_folder(
-    clean: Path, noisy: Path, tmp_path: Path
+@pytest.mark.parametrize(("sigma", "levels"), [(0.02, (0.01, 0.3)), (0.1, (0.1, 0.1))])
+def test_by_default_white_noise_stands_in_for_that_of_the_folder(
+    clean: Path, tmp_path: Path, sigma: float, levels: tuple[float, float]
 ) -> None:
+    noisy = pictures_in(tmp_path / "noisy", sigma=sigma)
     trainer, described, _ = prepared(clean, noisy, tmp_path)
     assert isinstance(trainer.source, SyntheticNoise) and trainer.source.field is None
     recipe = trainer.recipe
-    assert (recipe.sigma_low, recipe.sigma_high, recipe.log_sigma, recipe.normalise) == (
-        0.01,
-        0.3,
-        True,
-        True,
-    )
-    assert NoiseModel.from_dict(described["noise"]).nominal == pytest.approx(0.1, rel=0.3)
+    assert (recipe.sigma_low, recipe.sigma_high) == pytest.approx(levels, rel=0.3)
+    assert recipe.log_sigma and recipe.normalise
+    assert NoiseModel.from_dict(described["noise"]).nominal == pytest.approx(sigma, rel=0.3)
 
 
 def test_levels_can_be_given_for_noise_that_is_made_only(clean: Path, noisy: Path) -> None:

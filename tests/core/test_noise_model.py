@@ -83,3 +83,10 @@ def test_neighbours_of_white_noise_are_not_correlated() -> None:
     model = NoiseModel.white(0.1, 2)
     model.correlation[0, 0, 0, 1], model.correlation[1, 1, 1, 0] = 0.8, 0.4
     assert model.neighbours == pytest.approx(0.3)
+
+
+def test_noise_loses_its_correlation_and_keeps_its_levels() -> None:
+    model = a_model().uncorrelated()
+    np.testing.assert_array_equal(model.sigma, a_model().sigma)
+    assert model.neighbours == 0
+    assert np.count_nonzero(model.correlation) == 3
