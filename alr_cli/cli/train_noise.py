@@ -40,8 +40,9 @@ def noise_of(pictures: Sequence[np.ndarray], folder: str, report: Report) -> lis
         f"noise of {folder}: {levels[0] * 255:.3g} to {levels[-1] * 255:.3g} levels of 255; "
         f"neighbours correlate by {common.correlation[0, 0, 0, 1]:.2f}"
     )
-    models = [known.get(index, common) for index in range(len(pictures))]
-    return models if common.neighbours >= CORRELATED else [model.uncorrelated() for model in models]
+    if common.neighbours < CORRELATED:
+        common, known = common.uncorrelated(), {index: each.uncorrelated() for index, each in known.items()}
+    return [known.get(index, common) for index in range(len(pictures))]
 
 
 def check_sides(
