@@ -3,9 +3,9 @@
     python -m alr_cli.bench.descents FOLDER WEIGHTS PICTURE.png
 
 On the middles, 160 x 160, of four pictures spread over the folder, sigma 0.1 unclipped, lambda fitted. adam,
-whose step sizes depend on where it is to end, is run anew for each k. Beside those of solver.py:
-momentum (Polyak's heavy ball), L-BFGS (SciPy's, ten pairs), and adam from the
-solution at half the resolution, whose gradients count a quarter.
+whose step sizes depend on where it is to end, is run anew for each k. Beside those of solver.py: momentum
+(Polyak's heavy ball), L-BFGS (SciPy's, ten pairs), and adam from the solution at half the resolution, whose
+gradients count a quarter.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from alr_cli.bench import drawing
 from alr_cli.bench.tuning import crops
 from alr_cli.core import devices, problems
 from alr_cli.core.energy import Energy, SquaredError
-from alr_cli.core.problems import Problem
 from alr_cli.core.regularizer import LocalRegularizer, Regularizer
 from alr_cli.core.solver import Method, solve
 from alr_cli.core.symmetry import Turning
@@ -88,7 +87,7 @@ class Trial:
     def adam_from_half(self, budgets: Sequence[int]) -> Curve:
         """Averages of 2 x 2 pixels have half of the noise; 25 steps there cost six gradients here."""
         small = torch.nn.functional.avg_pool2d(self.y, 2)
-        problem: Problem = problems.denoising(small, self.local.patch)
+        problem = problems.denoising(small, self.local.patch)
         energy = Energy(
             *(problem.operator, SquaredError(small), Turning(self.local)),
             *(self.weights.lam(SIGMA / 2), problem.pixels),

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from alr_cli.core import devices, problems
 from alr_cli.core.calibration import LambdaCurve
-from alr_cli.core.cases import Case, CaseSource
+from alr_cli.core.cases import BLUR_STEPS, Case, CaseSource
 from alr_cli.core.criteria import wgan_gp
 from alr_cli.core.critic import Critic, scored
 from alr_cli.core.energy import Energy, SquaredError
@@ -53,7 +53,6 @@ _POOL = 8
 _STEPS = 5  # of the descent, on each visit but the first
 _DAMPING = 0.03
 _ANCHOR_BATCH = 32
-_BLUR_STEPS = 2  # times as many for a blurred case
 _FOLLOWING = 0.003  # step size with which x* follows the network; the first steps end there
 _FIRST_SOLVES, _SOLVES = 12, 2  # steps of conjugate gradients on a new case, and on each later visit
 _BETAS = (0.9, 0.99)
@@ -239,7 +238,7 @@ class Tuner:
         )
         scale = problem.step_scale(case.sigma).reshape(-1, 1, 1, 1)
         first = int(case.first)
-        later = _STEPS * (_BLUR_STEPS if case.blurred else 1)
+        later = _STEPS * (BLUR_STEPS if case.blurred else 1)
         for _ in range(later if int(case.steps) else first):
             _, gradient = energy.value_and_grad(case.x)
             case.steps += 1

@@ -22,7 +22,7 @@ _BLUR_SIGMAS = (0.005, 0.05)
 _HOLE_SIGMA = 0.1
 _MISSING = (0.4, 0.9)  # shares of the pixels
 _FIRST_STEPS = (50, 500)  # log-uniformly: short and long descents must end alike
-_BLUR_STEPS = 2  # times as many for a blurred case: its data term is flat in many directions
+BLUR_STEPS = 2  # times as many for a blurred case: its data term is flat in many directions
 
 
 @dataclass
@@ -84,7 +84,7 @@ class CaseSource:
         sigmas = self.sigmas
         if kind < self.blurs:
             kernel = _random_kernel(generator)
-            first *= _BLUR_STEPS
+            first *= BLUR_STEPS
             sigmas = _BLUR_SIGMAS
         elif kind < self.blurs + self.holes:
             known = _random_mask(clean.shape[-2:], generator)

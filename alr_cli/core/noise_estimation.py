@@ -35,8 +35,9 @@ MEDIAN_OF_SQUARE = 0.4549364  # of a standard normal variable
 FLOOR = (0.05 / 255) ** 2  # variance below which there is nothing to divide by
 STEEPEST = 8.0  # |d log sigma / d sqrt(brightness)| of a camera's noise, except where white is clipped
 NEARLY_WHITE = 0.93
-_ORDER = np.add.outer(np.arange(SIDE), np.arange(SIDE))
-_HALVES = tuple((_ORDER > 1) & (parity == _ORDER % 2) for parity in (0, 1))  # not the mean, not the slopes
+COSINES = dct(np.eye(SIDE), axis=0, norm="ortho")  # (u, i)
+ORDER = np.add.outer(np.arange(SIDE), np.arange(SIDE))
+_HALVES = tuple((ORDER > 1) & (parity == ORDER % 2) for parity in (0, 1))  # not the mean, not the slopes
 
 
 def estimate_noise(pixels: NDArray[np.floating], mask: Bools | None = None) -> NoiseModel | None:
@@ -48,7 +49,7 @@ def estimate_noise(pixels: NDArray[np.floating], mask: Bools | None = None) -> N
     if len(patches) < FEWEST_PATCHES:
         return None
     means = patches.mean(axis=(2, 3))
-    cosines = dct(np.eye(SIDE), axis=0, norm="ortho").astype(np.float32)
+    cosines = COSINES.astype(np.float32)
     spectra = np.matmul(np.matmul(cosines, patches), cosines.T)  # (n, C, u, v)
     look = _Look(spectra)
     levels, shapes = [], []
@@ -84,7 +85,7 @@ class _Look:
                 flat = group[np.argpartition(energy[group], count - 1)[:count]]
                 squares = signal[flat][:, measured] ** 2
                 power[measured] = np.median(squares, axis=0) / MEDIAN_OF_SQUARE
-            power[_ORDER < 2] = power[_ORDER == 2].mean()
+            power[ORDER < 2] = power[ORDER == 2].mean()
         return np.array([brightness[group].mean() for group in groups]), powers
 
 
@@ -169,8 +170,7 @@ def _possible(power: Floats) -> Floats:
 
 def _back(power: Floats) -> Floats:
     """rho(d) = mean over pixels i of E x(i) x(i + d), where the cosine coefficients of x are uncorrelated."""
-    cosines = dct(np.eye(SIDE), axis=0, norm="ortho")  # (u, i)
-    at_lag = np.stack([(cosines[:, : SIDE - d] * cosines[:, d:]).mean(axis=1) for d in range(LAGS)], axis=1)
+    at_lag = np.stack([(COSINES[:, : SIDE - d] * COSINES[:, d:]).mean(axis=1) for d in range(LAGS)], axis=1)
     covariance = np.einsum("abuv,uy,vx->abyx", power, at_lag, at_lag)
     deviation = np.sqrt(np.einsum("aa->a", covariance[..., 0, 0]))
     result: Floats = np.clip(covariance / (deviation[:, None] * deviation)[..., None, None], -1, 1)

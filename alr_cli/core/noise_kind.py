@@ -11,29 +11,26 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import dct
 
+from alr_cli.core.noise_estimation import COSINES, ORDER, SIDE
 from alr_cli.core.noise_model import NoiseModel
 
 Floats = NDArray[np.float64]
-
-_SIDE = 16
 
 
 def sigma_of_kind(estimate: NoiseModel, kind: NoiseModel) -> float:
     """The nominal level of what is noise of `kind` in an estimate; never more than the estimate's own."""
     ratio = spectrum(estimate) / spectrum(kind.scaled(1 / kind.nominal))
-    rest = np.add.outer(np.arange(_SIDE), np.arange(_SIDE)) > 1  # not the mean, not the slopes
-    return min(estimate.nominal, float(np.sqrt(max(0.0, np.median(ratio[rest])))))
+    # Neither the mean nor the slopes: shading hides the noise there.
+    return min(estimate.nominal, float(np.sqrt(max(0.0, np.median(ratio[ORDER > 1])))))
 
 
 def spectrum(model: NoiseModel) -> Floats:
     """E X(u, v)^2 (16, 16) of the cosine transform of the mean of the channels, at middle brightness."""
     sigma = model.middle_levels
     covariance = np.einsum("a,b,abyx->yx", sigma, sigma, model.correlation) / model.channels**2
-    cosines = dct(np.eye(_SIDE), axis=0, norm="ortho")  # (u, i)
-    distance = np.abs(np.subtract.outer(np.arange(_SIDE), np.arange(_SIDE)))
+    distance = np.abs(np.subtract.outer(np.arange(SIDE), np.arange(SIDE)))
     lags = np.arange(len(covariance))
-    at_lag = np.einsum("ui,lij,uj->ul", cosines, distance == lags[:, None, None], cosines)
+    at_lag = np.einsum("ui,lij,uj->ul", COSINES, distance == lags[:, None, None], COSINES)
     result: Floats = at_lag @ covariance @ at_lag.T
     return result
