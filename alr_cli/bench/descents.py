@@ -1,11 +1,12 @@
-"""PSNR(x_k) against k, the gradients of E that a descent has spent: which descent is the default, and why
+"""PSNR(x_k) against k, the passes of the critic spent so far: which descent is the default, and why
 
     python -m alr_cli.bench.descents FOLDER WEIGHTS PICTURE.png
 
-On the middles, 160 x 160, of four pictures spread over the folder, sigma 0.1 unclipped, lambda fitted. adam,
-whose step sizes depend on where it is to end, is run anew for each k. Beside those of solver.py: momentum
-(Polyak's heavy ball), L-BFGS (SciPy's, ten pairs), and adam from the solution at half the resolution, whose
-gradients count a quarter.
+On the middles, 160 x 160, of four pictures spread over the folder, sigma 0.1 unclipped, lambda fitted. A pass
+goes over one grid of patches: adam takes one a step, in turn, and a gradient of all patches costs s^2 where
+the critic's stride is s. adam, whose step sizes depend on where it is to end, is run anew for each k. Beside
+those of solver.py: momentum (Polyak's heavy ball), L-BFGS (SciPy's, ten pairs), and adam from the solution at
+half the resolution, where a pass counts a quarter.
 """
 
 from __future__ import annotations
@@ -43,19 +44,20 @@ _STYLES = {
 }
 
 Floats = NDArray[np.float64]
-Curve = list[tuple[float, float]]  # gradients spent, PSNR in dB
+Curve = list[tuple[float, float]]  # passes spent, PSNR in dB
 
 
 class Counting:
-    """A regularizer that counts its gradients."""
+    """A regularizer that counts its passes."""
 
-    def __init__(self, regularizer: Regularizer) -> None:
+    def __init__(self, regularizer: LocalRegularizer) -> None:
         self._regularizer = regularizer
         self.channels, self.patch = regularizer.channels, regularizer.patch
+        self.grids = regularizer.stride**2
         self.count = 0
 
     def value_and_grad(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        self.count += 1
+        self.count += self.grids
         return self._regularizer.value_and_grad(x)
 
 
@@ -85,7 +87,7 @@ class Trial:
         return self._adam(budgets, self.problem.start, 0.0)
 
     def adam_from_half(self, budgets: Sequence[int]) -> Curve:
-        """Averages of 2 x 2 pixels have half of the noise; 25 steps there cost six gradients here."""
+        """Averages of 2 x 2 pixels have half of the noise; 25 steps there cost six passes here."""
         small = torch.nn.functional.avg_pool2d(self.y, 2)
         problem = problems.denoising(small, self.local.patch)
         energy = Energy(
@@ -108,16 +110,18 @@ class Trial:
         def note(record: object, x: Tensor) -> None:
             curve.append((regularizer.count, self.psnr(x)))
 
-        solve(self.energy(regularizer), self.problem.start, method, most // 2, 0.0, note)
+        solve(
+            self.energy(regularizer), self.problem.start, method, most // (2 * regularizer.grids), 0.0, note
+        )
         return [point for point in curve if point[0] <= most]
 
     def momentum(self, most: int) -> Curve:
-        energy, x = self.energy(self.local), self.problem.start
-        velocity, curve = torch.zeros_like(x), Curve()
-        for count in range(1, most + 1):
+        regularizer, x = Counting(self.local), self.problem.start
+        energy, velocity, curve = self.energy(regularizer), torch.zeros_like(x), Curve()
+        while regularizer.count < most:
             velocity = _FRICTION * velocity - 0.2 * energy.natural_step * energy.value_and_grad(x)[1]
             x = x + velocity
-            curve.append((count, self.psnr(x)))
+            curve.append((regularizer.count, self.psnr(x)))
         return curve
 
     def lbfgs(self, most: int) -> Curve:
@@ -135,7 +139,7 @@ class Trial:
         def note(flat: Floats) -> None:
             curve.append((regularizer.count, self.psnr(as_picture(flat))))
 
-        options = {"maxcor": 10, "maxfun": most, "ftol": 0.0, "gtol": 0.0}
+        options = {"maxcor": 10, "maxfun": most // regularizer.grids, "ftol": 0.0, "gtol": 0.0}
         first = start.numpy().ravel().astype(np.float64)
         minimize(value_and_grad, first, jac=True, method="L-BFGS-B", callback=note, options=options)
         return curve
@@ -164,13 +168,13 @@ def draw(found: dict[str, Curve]) -> bytes:
         color, line = _STYLES[name]
         axes.plot(*zip(*curve, strict=True), line, color=color, label=name)
     best = max(score for curve in found.values() for _, score in curve)
-    axes.set(xscale="log", xlabel="gradients of E", ylabel="PSNR [dB]", ylim=(best - 2.5, best + 0.1))
-    axes.legend(fontsize="small")
+    axes.set(xscale="log", xlabel="passes of the critic", ylabel="PSNR [dB]", ylim=(best - 2.5, best + 0.1))
+    axes.legend(fontsize="small", loc="lower right")
     return drawing.png(figure)
 
 
 def main(folder: str, weights: str, output: str) -> None:
-    """Draw the curves, and print where each is after 25, 50 and 100 gradients and at its end."""
+    """Draw the curves, and print where each is after 25, 50 and 100 passes and at its end."""
     pictures = crops(sorted(Path(folder).glob("*.png")))
     clean = torch.from_numpy(np.stack([pixels.transpose(2, 0, 1) for _, pixels in pictures]))
     precision = devices.choose_precision("auto", devices.choose("cpu"))

@@ -34,6 +34,9 @@ FEWEST_PICTURES = 2  # of either side, where noise is to be told from content
 MARGIN = (1.5, 2.0)  # how far below and above the noisy folder's levels a critic is made to reach
 # Weak noise teaches eq. 7 nothing: the white noise that stands in for it is of all levels.
 WEAK, WHITE = 0.03, (0.01, 0.3)
+WIDE = (
+    2.0  # the highest level over the lowest from which on levels are weighted alike; below, it costs 0.2 dB
+)
 
 
 @dataclass(frozen=True)
@@ -119,8 +122,8 @@ def prepare(
     device = devices.choose(run.device)
     devices.set_threads(run.threads)
     architecture = architecture_of(critic)
-    stand_in = pictures.origin == "white"
-    low, high = _white_levels(pictures) if stand_in else pictures.levels
+    low, high = _white_levels(pictures) if pictures.origin == "white" else pictures.levels
+    wide = pictures.origin == "white" and high > WIDE * low
     recipe = Recipe(
         iterations=options.iterations,
         batch_size=options.batch_size,
@@ -130,8 +133,8 @@ def prepare(
         one_sided=options.one_sided,
         sigma_low=low,
         sigma_high=high,
-        log_sigma=data.log_sigma or stand_in,
-        normalise=options.normalise or stand_in,
+        log_sigma=data.log_sigma or wide,
+        normalise=options.normalise or wide,
         ema=options.ema,
         bfloat16=devices.precision_name(devices.choose_precision(run.precision, device)) == "bfloat16",
         seed=options.seed,

@@ -32,16 +32,18 @@ def noise_of(pictures: Sequence[np.ndarray], folder: str, report: Report) -> lis
     known = {index: model for index in sorted(chosen) if (model := _noise(pictures[index])) is not None}
     if not known:
         raise InputError(f"the noise of {folder} cannot be told: the pictures are too small, or clipped")
+    common = pooled(list(known.values()))
+    neighbours = common.correlation[0, 0, 0, 1]
+    if common.neighbours < CORRELATED:
+        known = {index: _white_noise(pictures[index], common) for index in known}
+        common = pooled(list(known.values()))
     levels = sorted(model.nominal for model in known.values())
     if median(levels) < LEAST_NOISE:
         raise InputError(f"{folder} holds hardly any noise: are the folders the right way round?")
-    common = pooled(list(known.values()))
     report.say(
         f"noise of {folder}: {levels[0] * 255:.3g} to {levels[-1] * 255:.3g} levels of 255; "
-        f"neighbours correlate by {common.correlation[0, 0, 0, 1]:.2f}"
+        f"neighbours correlate by {neighbours:.2f}"
     )
-    if common.neighbours < CORRELATED:
-        common, known = common.uncorrelated(), {index: each.uncorrelated() for index, each in known.items()}
     return [known.get(index, common) for index in range(len(pictures))]
 
 
@@ -92,6 +94,14 @@ def _rounded(picture: np.ndarray) -> np.ndarray:
     if picture.dtype == np.uint8:
         return picture
     return np.asarray(np.rint(picture.clip(0, 1) * 255), np.uint8)
+
+
+def _white_noise(picture: np.ndarray, common: NoiseModel) -> NoiseModel:
+    """Noise without correlation, by brightness as `common`, as strong as it is in this picture (H, W, C). The
+    estimator for white noise is the sharper one: it takes less texture for noise."""
+    pixels = as_float(picture)
+    sigma = estimate_sigma(pixels)
+    return common.uncorrelated().scaled(sigma / common.level(pixels) if sigma == sigma else 1.0)
 
 
 def _noise(picture: np.ndarray) -> NoiseModel | None:

@@ -84,17 +84,26 @@ def test_noise_as_it_is_estimated_is_added_to_clean_pictures(
     assert 0.05 < float((batch.noisy.var() - batch.clean.var()) ** 0.5) < 0.25
 
 
-@pytest.mark.parametrize(("sigma", "levels"), [(0.02, (0.01, 0.3)), (0.1, (0.1, 0.1))])
+@pytest.mark.parametrize(("sigma", "levels", "alike"), [(0.02, (0.01, 0.3), True), (0.1, (0.1, 0.1), False)])
 def test_by_default_white_noise_stands_in_for_that_of_the_folder(
-    clean: Path, tmp_path: Path, sigma: float, levels: tuple[float, float]
+    clean: Path, tmp_path: Path, sigma: float, levels: tuple[float, float], alike: bool
 ) -> None:
     noisy = pictures_in(tmp_path / "noisy", sigma=sigma)
     trainer, described, _ = prepared(clean, noisy, tmp_path)
     assert isinstance(trainer.source, SyntheticNoise) and trainer.source.field is None
     recipe = trainer.recipe
-    assert (recipe.sigma_low, recipe.sigma_high) == pytest.approx(levels, rel=0.3)
-    assert recipe.log_sigma and recipe.normalise
+    assert (recipe.sigma_low, recipe.sigma_high) == pytest.approx(levels, rel=0.1)
+    assert recipe.log_sigma == recipe.normalise == alike  # many levels are weighted alike
     assert NoiseModel.from_dict(described["noise"]).nominal == pytest.approx(sigma, rel=0.3)
+
+
+def test_texture_does_not_make_white_noise_seem_stronger(clean: Path, tmp_path: Path) -> None:
+    fur = data.chelsea()[80:280, 100:300] / 255
+    for seed in range(3):
+        noise = np.random.default_rng(seed).normal(scale=0.1, size=fur.shape)
+        write_picture(tmp_path / "noisy" / f"{seed}.png", np.clip(fur + noise, 0, 1))
+    found, _ = loaded(clean, tmp_path / "noisy")
+    assert [model.nominal for model in found.noise] == pytest.approx([0.1] * 3, rel=0.05)
 
 
 def test_levels_can_be_given_for_noise_that_is_made_only(clean: Path, noisy: Path) -> None:
