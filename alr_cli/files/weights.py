@@ -60,7 +60,7 @@ def shipped_names() -> list[str]:
 
 def default_name(channels: int) -> str:
     """The shipped critic for pictures of 1 or 3 channels."""
-    return "gray-unpaired" if channels == 1 else "color-tuned"
+    return "gray-tuned" if channels == 1 else "color-tuned"
 
 
 def locate(name_or_path: str) -> Path:

@@ -125,7 +125,7 @@ def test_gray_pictures_take_gray_weights_and_colour_pictures_colour_weights(
     gray, colour = (write_picture(tmp_path / f"{c}.png", scene(16, 16, c)) for c in (1, 3))
     result = alr("denoise", gray, colour, "-o", f"{tmp_path}/out/", "--json", *FAST)
     assert [line["shape"] for line in result.lines()] == [[16, 16, 1], [16, 16, 3]]
-    assert loads == ["gray-unpaired", "color-tuned"]
+    assert loads == ["gray-tuned", "color-tuned"]
 
 
 def test_colour_weights_are_refused_for_a_gray_picture_alone(
