@@ -11,7 +11,7 @@ import numpy as np
 from alr_cli.core.compression import VISIBLE, blockiness, shrunk
 from alr_cli.core.noise import estimate_sigma
 from alr_cli.core.noise_estimation import estimate_noise
-from alr_cli.core.noise_model import CORRELATED, NoiseModel, pooled
+from alr_cli.core.noise_model import CORRELATED, EVEN, NoiseModel, pooled
 from alr_cli.core.patches import as_float
 from alr_cli.errors import InputError
 
@@ -35,7 +35,7 @@ def noise_of(pictures: Sequence[np.ndarray], folder: str, report: Report) -> lis
     common = pooled(list(known.values()))
     neighbours = common.correlation[0, 0, 0, 1]
     if common.neighbours < CORRELATED:
-        known = {index: _white_noise(pictures[index], common) for index in known}
+        known = {index: _white_noise(pictures[index], model, common) for index, model in known.items()}
         common = pooled(list(known.values()))
     levels = sorted(model.nominal for model in known.values())
     if median(levels) < LEAST_NOISE:
@@ -96,12 +96,11 @@ def _rounded(picture: np.ndarray) -> np.ndarray:
     return np.asarray(np.rint(picture.clip(0, 1) * 255), np.uint8)
 
 
-def _white_noise(picture: np.ndarray, common: NoiseModel) -> NoiseModel:
-    """Noise without correlation, by brightness as `common`, as strong as it is in this picture (H, W, C). The
-    estimator for white noise is the sharper one: it takes less texture for noise."""
-    pixels = as_float(picture)
-    sigma = estimate_sigma(pixels)
-    return common.uncorrelated().scaled(sigma / common.level(pixels) if sigma == sigma else 1.0)
+def _white_noise(picture: np.ndarray, model: NoiseModel, common: NoiseModel) -> NoiseModel:
+    """The noise of a picture (H, W, C) without correlation. Where it is of one level too, the estimator for
+    such noise is the sharper one: it takes less texture for noise."""
+    sigma = estimate_sigma(as_float(picture)) if common.spread < EVEN else float("nan")
+    return NoiseModel.white(sigma, model.channels) if sigma == sigma else model.uncorrelated()
 
 
 def _noise(picture: np.ndarray) -> NoiseModel | None:

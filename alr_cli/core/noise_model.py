@@ -20,6 +20,7 @@ Floats = NDArray[np.float64]
 
 KNOTS = 17  # brightnesses at which sigma_c is known: 0, 1/16, ... 1
 CORRELATED = 0.2  # neighbours that correlate less do so because of texture: the noise is white
+EVEN = 1.5  # a smaller spread too comes from texture; the photons' noise has 2 to 3
 LAGS = 8  # rho_ab is known for 0 to 7 pixels in each direction
 
 
@@ -72,9 +73,19 @@ class NoiseModel:
     @property
     def middle_levels(self) -> Floats:
         """(C,), the root mean square of each channel's sigma over middle brightnesses."""
-        middle = (self.brightness >= 0.1) & (self.brightness <= 0.9)
-        levels: Floats = np.sqrt(np.mean(self.sigma[:, middle] ** 2, axis=1))
+        levels: Floats = np.sqrt(np.mean(self.sigma[:, self._middle] ** 2, axis=1))
         return levels
+
+    @property
+    def _middle(self) -> NDArray[np.bool_]:
+        return (self.brightness >= 0.1) & (self.brightness <= 0.9)
+
+    @property
+    def spread(self) -> float:
+        """How many times as strong it is at one middle brightness of a channel as at another, at most: 1 for
+        noise of one level."""
+        middle = self.sigma[:, self._middle]
+        return float((middle.max(axis=1) / np.maximum(middle.min(axis=1), 1e-12)).max())
 
     @property
     def neighbours(self) -> float:

@@ -106,6 +106,15 @@ def test_texture_does_not_make_white_noise_seem_stronger(clean: Path, tmp_path: 
     assert [model.nominal for model in found.noise] == pytest.approx([0.1] * 3, rel=0.05)
 
 
+def test_noise_that_depends_on_brightness_keeps_doing_so(clean: Path, tmp_path: Path) -> None:
+    truth = data.chelsea()[:200, 100:300] / 255
+    for seed in range(3):
+        noise = np.random.default_rng(seed).normal(scale=0.15 * np.sqrt(truth))
+        write_picture(tmp_path / "noisy" / f"{seed}.png", np.clip(truth + noise, 0, 1))
+    found, _ = loaded(clean, tmp_path / "noisy")
+    assert all(model.spread > 1.5 for model in found.noise)
+
+
 def test_levels_can_be_given_for_noise_that_is_made_only(clean: Path, noisy: Path) -> None:
     found, _ = loaded(clean, noisy, noise_model="from-noisy-dir", sigma="0.02:0.2")
     assert found.levels == (0.02, 0.2)

@@ -54,6 +54,14 @@ def test_white_noise_has_one_level_and_no_correlation() -> None:
     assert np.count_nonzero(model.correlation) == 3
 
 
+def test_the_spread_is_how_much_a_channel_depends_on_brightness() -> None:
+    even = NoiseModel.white(0.1, 3)
+    levels = even.sigma.copy()
+    levels[1] *= np.sqrt(even.brightness)
+    assert even.spread == 1.0
+    assert NoiseModel(levels, even.correlation).spread == pytest.approx((0.875 / 0.125) ** 0.5)
+
+
 def test_a_pool_averages_variances_and_correlations() -> None:
     model = pooled([a_model(), a_model(scale=3.0)])
     np.testing.assert_allclose(model.sigma, np.sqrt(5) * a_model().sigma)
