@@ -168,8 +168,9 @@ def draw(found: dict[str, Curve]) -> bytes:
         color, line = _STYLES[name]
         axes.plot(*zip(*curve, strict=True), line, color=color, label=name)
     best = max(score for curve in found.values() for _, score in curve)
-    axes.set(xscale="log", xlabel="passes of the critic", ylabel="PSNR [dB]", ylim=(best - 2.5, best + 0.1))
-    axes.legend(fontsize="small", loc="lower right")
+    axes.set(xscale="log", xlabel="passes of the critic", ylabel="PSNR [dB]", xlim=(8, None))
+    axes.set(ylim=(best - 2.5, best + 0.1))
+    figure.legend(fontsize="small", loc="outside right center")
     return drawing.png(figure)
 
 
