@@ -52,7 +52,7 @@ class Problem:
 
     def adam_iterations(self, sigma: float) -> int:
         """How many of adam's steps lead from the start to the solution; see docs/performance.md."""
-        return round(_ITERATIONS * min(max(sigma / 0.1, 1.0), 2.0)) if self.near else 2 * _ITERATIONS
+        return round(_ITERATIONS * min(max(sigma / 0.1, 0.6), 2.0)) if self.near else 2 * _ITERATIONS
 
     def crop(self, x: Tensor) -> Tensor:
         """The frame of an extended picture."""
