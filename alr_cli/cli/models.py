@@ -59,12 +59,12 @@ class Models:
         noise."""
         if self._model.weights is None:
             return None
-        from alr_cli.core.noise_model import CORRELATED, NoiseModel
+        from alr_cli.core.noise_model import NoiseModel
         from alr_cli.files.weights import read_metadata
 
         noise = read_metadata(self._model.weights).get("noise")
         model = None if noise is None else NoiseModel.from_dict(noise)
-        return None if model is None or model.neighbours < CORRELATED else model
+        return model if model is not None and model.correlated else None
 
     def restorer(self, channels: int) -> "Restorer":
         """The restorer for pictures of so many channels: of -w, else of the shipped critic that fits them.

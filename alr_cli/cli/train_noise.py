@@ -11,7 +11,7 @@ import numpy as np
 from alr_cli.core.compression import VISIBLE, blockiness, shrunk
 from alr_cli.core.noise import estimate_sigma
 from alr_cli.core.noise_estimation import estimate_noise
-from alr_cli.core.noise_model import CORRELATED, EVEN, NoiseModel, pooled
+from alr_cli.core.noise_model import EVEN, NoiseModel, pooled
 from alr_cli.core.patches import as_float
 from alr_cli.errors import InputError
 
@@ -34,8 +34,10 @@ def noise_of(pictures: Sequence[np.ndarray], folder: str, report: Report) -> lis
         raise InputError(f"the noise of {folder} cannot be told: the pictures are too small, or clipped")
     common = pooled(list(known.values()))
     neighbours = common.correlation[0, 0, 0, 1]
-    if common.neighbours < CORRELATED:
-        known = {index: _white_noise(pictures[index], model, common) for index, model in known.items()}
+    if not common.correlated:
+        # Of one level too, the estimator for such noise is the sharper one: it takes less texture for noise.
+        white = {index: _white(pictures[index]) if common.spread < EVEN else None for index in known}
+        known = {index: white[index] or model.uncorrelated() for index, model in known.items()}
         common = pooled(list(known.values()))
     levels = sorted(model.nominal for model in known.values())
     if median(levels) < LEAST_NOISE:
@@ -96,18 +98,12 @@ def _rounded(picture: np.ndarray) -> np.ndarray:
     return np.asarray(np.rint(picture.clip(0, 1) * 255), np.uint8)
 
 
-def _white_noise(picture: np.ndarray, model: NoiseModel, common: NoiseModel) -> NoiseModel:
-    """The noise of a picture (H, W, C) without correlation. Where it is of one level too, the estimator for
-    such noise is the sharper one: it takes less texture for noise."""
-    sigma = estimate_sigma(as_float(picture)) if common.spread < EVEN else float("nan")
-    return NoiseModel.white(sigma, model.channels) if sigma == sigma else model.uncorrelated()
-
-
 def _noise(picture: np.ndarray) -> NoiseModel | None:
     """White noise where the picture is too small for more."""
-    pixels = as_float(picture)
-    model = estimate_noise(pixels)
-    if model is not None:
-        return model
-    sigma = estimate_sigma(pixels)
-    return NoiseModel.white(sigma, pixels.shape[2]) if sigma == sigma else None
+    return estimate_noise(as_float(picture)) or _white(picture)
+
+
+def _white(picture: np.ndarray) -> NoiseModel | None:
+    """White noise of one level; None where a picture (H, W, C) does not tell it."""
+    sigma = estimate_sigma(as_float(picture))
+    return NoiseModel.white(sigma, picture.shape[2]) if sigma == sigma else None

@@ -94,6 +94,11 @@ class NoiseModel:
         beside = self.correlation[..., 0, 1].diagonal() + self.correlation[..., 1, 0].diagonal()
         return float(beside.mean() / 2)
 
+    @property
+    def correlated(self) -> bool:
+        """Whether neighbours agree more than texture alone makes them; otherwise the noise is white."""
+        return self.neighbours >= CORRELATED
+
     def scaled(self, factor: float) -> NoiseModel:
         """The same noise, `factor` times as strong."""
         return NoiseModel(self.sigma * factor, self.correlation)
