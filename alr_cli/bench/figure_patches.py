@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from alr_cli.bench import drawing
 from alr_cli.bench.degradations import Pixels
 from alr_cli.bench.tables import Table
-from alr_cli.core.critic import Critic
+from alr_cli.core.critics import AnyCritic
 from alr_cli.core.patches import PatchSource
 from alr_cli.errors import InputError
 from alr_cli.files.folders import LUMA
@@ -32,7 +32,7 @@ class Scored:
 
 
 def compute(
-    critic: Critic, pictures: Sequence[Pixels], sigmas: Sequence[float], count: int, seed: int = 0
+    critic: AnyCritic, pictures: Sequence[Pixels], sigmas: Sequence[float], count: int, seed: int = 0
 ) -> list[Scored]:
     """`count` patches from anywhere in the pictures, others for each noise level, and their scores.
 
@@ -50,7 +50,7 @@ def compute(
     return found
 
 
-def fitted(picture: Pixels, critic: Critic) -> Pixels:
+def fitted(picture: Pixels, critic: AnyCritic) -> Pixels:
     """(H, W, C) with the critic's channels: colour becomes luma for a gray one. Raises InputError for what it
     cannot see, and for a picture smaller than a patch."""
     if min(picture.shape[:2]) < critic.patch:

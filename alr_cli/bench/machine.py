@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from alr_cli.core import devices
-from alr_cli.core.critic import Critic
+from alr_cli.core.critics import AnyCritic
+from alr_cli.core.experts import Experts
 from alr_cli.core.regularizer import LocalRegularizer
 from alr_cli.core.restore import Restorer
 
@@ -58,9 +59,12 @@ def rate(restorer: Restorer, side: int = _SIDE, matrix: int = _MATRIX, repeats: 
     )
 
 
-def operations(critic: Critic, side: int) -> int:
+def operations(critic: AnyCritic, side: int) -> int:
     """Multiplications and additions of the convolutions, forward and back to the pixels, on side x side
-    pixels at once. What tiles compute twice does not count."""
+    pixels at once, for one grid of patches. What tiles compute twice does not count."""
+    if isinstance(critic, Experts):
+        patches = ((side - critic.patch) // critic.stride + 1) ** 2
+        return 2 * 2 * patches * sum(bank.kernels.numel() for bank in critic.banks())
     count = 0
     for layer in critic.layers:
         if isinstance(layer, nn.Conv2d):

@@ -15,15 +15,19 @@ class TuningOptions:
     """Bilevel training."""
 
     weights: Annotated[
-        str,
+        str | None,
         typer.Option(
             "-w",
             "--weights",
             metavar="NAME|FILE",
             rich_help_panel=RECIPE,
-            help="The critic to start from, as `alr train` makes it.",
+            help="Tuned experts to go on from, instead of cosines.",
         ),
-    ]
+    ] = None
+    gray: Annotated[
+        bool,
+        typer.Option("--gray", rich_help_panel=RECIPE, help="For gray pictures: colours become luminance."),
+    ] = False
     iterations: Annotated[
         int,
         typer.Option(
@@ -33,7 +37,7 @@ class TuningOptions:
             rich_help_panel=RECIPE,
             help="Steps of Adam.",
         ),
-    ] = 8000
+    ] = 6000
     batch_size: Annotated[
         int,
         typer.Option(
@@ -53,7 +57,7 @@ class TuningOptions:
             rich_help_panel=RECIPE,
             help="Side of the crops in pixels.",
         ),
-    ] = 112
+    ] = 72
     lr: Annotated[
         float,
         typer.Option(
@@ -61,39 +65,9 @@ class TuningOptions:
             metavar="X",
             parser=values.number("--lr", above=0),
             rich_help_panel=RECIPE,
-            help="Step size at the start, relative to the size of the weights; it decays to a tenth.",
+            help="Step size at the start, relative to the size of the filters; it decays to a 25th.",
         ),
-    ] = 2e-4
-    blurs: Annotated[
-        float,
-        typer.Option(
-            "--blurs",
-            metavar="X",
-            parser=values.number("--blurs", least=0, below=1),
-            rich_help_panel=RECIPE,
-            help="Share of the crops that are blurred, with little noise.",
-        ),
-    ] = 0.15
-    holes: Annotated[
-        float,
-        typer.Option(
-            "--holes",
-            metavar="X",
-            parser=values.number("--holes", least=0, below=1),
-            rich_help_panel=RECIPE,
-            help="Share of the crops that miss pixels, without noise.",
-        ),
-    ] = 0.1
-    anchor: Annotated[
-        float,
-        typer.Option(
-            "--anchor",
-            metavar="X",
-            parser=values.number("--anchor", least=0),
-            rich_help_panel=RECIPE,
-            help="Weight of the critic's own training, which keeps its energy free of holes.",
-        ),
-    ] = 0.2
+    ] = 1e-2
     seed: Annotated[
         int,
         typer.Option(
@@ -101,6 +75,6 @@ class TuningOptions:
             metavar="N",
             parser=values.whole("--seed", least=0),
             rich_help_panel=RECIPE,
-            help="Of the crops, noise, blurs and holes.",
+            help="Of the crops and their noise.",
         ),
     ] = 0

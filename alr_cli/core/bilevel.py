@@ -1,96 +1,162 @@
 """min_theta E log( ||x*(theta) - x||^2 / N + m(sigma) )  where  x*(theta) = arg min_x E(x)    (eq. 4, tuned)
 
-Eq. 7 asks the critic to tell noisy from clean; here the same energy is tuned until its minimiser is the best
-picture (bilevel learning; Kunisch and Pock 2013). With s the sensitivity of the loss to x*, and H the Hessian
-of E, the implicit function theorem gives
+Eq. 7 asks a critic to tell noisy from clean; here the energy of fields of experts (experts.py) is tuned until
+its minimiser is the best picture (bilevel learning; Kunisch and Pock 2013). With s the sensitivity of the
+loss to x*, and H the Hessian of E, the implicit function theorem gives
 
     d loss / d theta = - v^T d grad_x R / d theta,   H v = s.
 
-Conjugate gradients solve for v. Taking v = s instead ("Jacobian-free") is cheaper and wrong here: where R is
-sharp x* hardly moves, and without H^-1 those directions drive the energy to smooth far too much. All
-products with the Hessian, and v^T grad R itself, are central differences, so that only first derivatives of
-the network are ever needed. Each case of a pool keeps its x* and its v between visits: the network changes
-slowly, and a few steps bring both up to date.
+Conjugate gradients solve for v. Each case of a pool keeps its x* and its v between visits: the filters change
+slowly, and a few steps bring both up to date. A new case descends as `alr denoise` would, and far enough: an
+energy that is tuned where a descent has not ended is good only there (docs/critics.md).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from alr_cli.core import devices, problems
+from alr_cli.core import devices
 from alr_cli.core.calibration import LambdaCurve
-from alr_cli.core.cases import BLUR_STEPS, Case, CaseSource
-from alr_cli.core.criteria import wgan_gp
-from alr_cli.core.critic import Critic, scored
+from alr_cli.core.cases import Case, CaseSource
 from alr_cli.core.energy import Energy, SquaredError
+from alr_cli.core.experts import KNOTS, Bank, Experts, along_knots, summed, whole_patches
 from alr_cli.core.noise_field import NoiseField
 from alr_cli.core.patches import PatchSource
 from alr_cli.core.problems import Problem
-from alr_cli.core.regularizer import LocalRegularizer
-from alr_cli.core.solver import adam_moments, adam_size, adam_step
-from alr_cli.core.symmetry import Glimpse, Turning
-from alr_cli.core.training import (
-    BatchSource,
-    Progress,
-    Recipe,
-    adam_state,
-    prefixed,
-    restore_adam,
-    same_shape,
-)
+from alr_cli.core.solver import solve
+from alr_cli.core.symmetry import Glimpse
+from alr_cli.core.training import Progress, adam_state, restore_adam, same_shape
 from alr_cli.core.workers import Workers
 
-_KNOTS = 4  # of log lambda, straight in log sigma between them
 _USUAL = 0.018, 1.4  # m(sigma) = 0.018 sigma^1.4, half of the squared error that a picture usually ends with
-_DIFFERENCE = 0.006  # root mean square of the steps of finite differences: bfloat16 sees no less
 _POOL = 8
-_STEPS = 5  # of the descent, on each visit but the first
-_DAMPING = 0.03
-_ANCHOR_BATCH = 32
-_FOLLOWING = 0.003  # step size with which x* follows the network; the first steps end there
-_FIRST_SOLVES, _SOLVES = 12, 2  # steps of conjugate gradients on a new case, and on each later visit
+_DAMPING = 0.01
+_MAJORISED, _INNER = 2, 3  # steps that bring x* up to date, and conjugate gradients within each
+_FIRST_SOLVES, _SOLVES = 12, 3  # steps of conjugate gradients for v on a new case, and on each later visit
 _BETAS = (0.9, 0.99)
+_SLOW = 0.15  # of the step size, for lambda and the contrast: all crops pull at the same few numbers
+_GRIDS = 4  # of patches; one of them is seen at a time
+
+Product = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class TuningRecipe:
-    """How a critic is tuned.
+    """How fields of experts are tuned.
 
     iterations: Adam steps.  batch_size: crops in a step.  side: of the crops, in pixels.  lr, lr_final: step
-    size relative to each tensor's root mean square, decaying exponentially.  sigma_low, sigma_high: noise
-    levels on [0,1], drawn log-uniformly.  visits: of a case before it is replaced, at most.  blurs: share of
-    the cases that are blurred too, by kernels of many kinds, with less noise.  holes: share of those without
-    noise that miss pixels (cases.py).  anchor: weight of eq. 7, which keeps the critic a distance.
-    ema: decay of the moving average that is kept.  bfloat16: run the convolutions in bfloat16.
+    size, relative to the root mean square of the filters, decaying exponentially.  sigma_low, sigma_high:
+    noise levels on [0,1], drawn log-uniformly.  visits: of a case before it is replaced, at most.  ema: decay
+    of the moving average that is kept.  bfloat16: run the convolutions in bfloat16.
     """
 
-    iterations: int = 8000
+    iterations: int = 6000
     batch_size: int = 3
-    side: int = 112
-    lr: float = 2e-4
-    lr_final: float = 2e-5
-    sigma_low: float = 0.02
-    sigma_high: float = 0.22
-    visits: int = 120
-    blurs: float = 0.15
-    holes: float = 0.1
-    anchor: float = 0.2
-    ema: float = 0.998
+    side: int = 72
+    lr: float = 1e-2
+    lr_final: float = 4e-4
+    sigma_low: float = 0.012
+    sigma_high: float = 0.28
+    visits: int = 50
+    ema: float = 0.995
     bfloat16: bool = False
     seed: int = 0
 
     def lr_at(self, step: int) -> float:
-        """The relative step size of step 0 ... iterations - 1."""
+        """The step size of step 0 ... iterations - 1."""
         return float(self.lr * (self.lr_final / self.lr) ** (step / max(1, self.iterations - 1)))
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class Local:
+    """E of one case with one grid of patches, up to scale: ||A x - y||^2 / 2 + f sum r(s x).
+
+    factor: f = lambda C / 2 for each of the four grids, (B, 1, 1, 1).  contrast: s, likewise.
+    """
+
+    problem: Problem
+    y: Tensor
+    glimpse: Glimpse
+    banks: tuple[Bank, Bank]
+    factor: Tensor
+    contrast: Tensor
+
+    def majorised(self, x: Tensor) -> Tensor:
+        """The minimiser of a quadratic that touches E in x and lies above it, nearly: log(1 + t^2) is concave
+        in t^2 (iteratively reweighted least squares)."""
+        halves = self._halves(x * self.contrast)
+        weights = [bank.responses(halves).square_().add_(1).reciprocal_() for bank in self.banks]
+        product = self._product(weights, self.factor * self.contrast**2)
+        data = self.problem.operator.adjoint(self.y)
+        return conjugate_gradients(product, data, x, _INNER)
+
+    def adjoint(self, x: Tensor, s: Tensor, v: Tensor) -> Tensor:
+        """v = H^-1 s, from the v of the last visit on, or from nothing."""
+        halves = self._halves(x * self.contrast)
+        inverses = [bank.responses(halves).square_().add_(1).reciprocal_() for bank in self.banks]
+        curvatures = [(2 * u).sub_(1).mul_(u) for u in inverses]  # half of the second derivative
+        return conjugate_gradients(self.hessian(curvatures), s, v, _SOLVES if v.any() else _FIRST_SOLVES)
+
+    def hessian(self, curvatures: list[Tensor]) -> Product:
+        """v -> (H + c) v: c is for directions in which E does not curve upwards."""
+        return self._product(curvatures, self.factor * self.contrast**2, _DAMPING)
+
+    def _product(self, weights: list[Tensor], factor: Tensor, damping: float = 0.0) -> Product:
+        operator = self.problem.operator
+
+        def product(v: Tensor) -> Tensor:
+            halves = self._halves(v)
+            spread = torch.zeros_like(halves, dtype=torch.float32)
+            for bank, weight in zip(self.banks, weights, strict=True):
+                bank.spread(bank.responses(halves).mul_(weight), spread)
+            result = operator.adjoint(operator.forward(v)) + damping * v
+            seen = self._seen(result)
+            seen += factor * functional.pixel_shuffle(spread, 2)
+            return result
+
+        return product
+
+    def _seen(self, x: Tensor) -> Tensor:
+        return whole_patches(x[..., self.glimpse.row :, self.glimpse.column :])
+
+    def _halves(self, x: Tensor) -> Tensor:
+        halves = functional.pixel_unshuffle(self._seen(x).to(self.banks[0].kernels.dtype), 2)
+        return halves.contiguous(memory_format=torch.channels_last)
+
+    def slope_along(self, x: Tensor, v: Tensor) -> Tensor:
+        """v^T grad (f sum r(s x)), (B,): differentiable in the filters, their weights, f and s."""
+        here, there = self._halves(x * self.contrast), self._halves(v * self.contrast)
+        slopes = []
+        for bank in self.banks:
+            t = bank.responses(here)
+            along = t / (1 + t.square()) * bank.responses(there)
+            slopes.append((2 * bank.weights * along.sum((2, 3), dtype=torch.float32)).sum(1))
+        return self.factor.flatten() * (slopes[0] + slopes[1])
+
+
+def conjugate_gradients(product: Product, right: Tensor, x: Tensor, steps: int) -> Tensor:
+    """`steps` towards product(x) = right, from x on; each picture of the batch has its own. Where a direction
+    does not curve upwards x stays."""
+    residual = right - product(x)
+    direction, square = residual.clone(), _dot(residual, residual)
+    for _ in range(steps):
+        curved = product(direction)
+        slope = _dot(direction, curved)
+        length = torch.where(slope > 0, square / slope, 0.0)
+        x = x + length * direction
+        residual = residual - length * curved
+        before, square = square, _dot(residual, residual)
+        direction = residual + square / before.clamp_min(1e-30) * direction
+    return x
 
 
 class Tuner:
@@ -98,38 +164,32 @@ class Tuner:
 
     def __init__(
         self,
-        start: Critic,
+        start: Experts,
         lam: Callable[[float], float],
         recipe: TuningRecipe,
         source: PatchSource,
         device: str | torch.device = "cpu",
         field: NoiseField | None = None,
-        patches: BatchSource | None = None,
     ) -> None:
-        """start: a trained critic, of a smooth activation (see rounding.py).  lam: its lambda(sigma).
-        field: how the noise is made; None for white noise.  patches: noisy and clean ones for the anchor."""
+        """start: the experts to begin with.  lam: their lambda(sigma).  field: how the noise is made; None
+        for white noise."""
         self.recipe = recipe
         sigmas = (recipe.sigma_low, recipe.sigma_high)
-        self.cases = CaseSource(
-            source, recipe.batch_size, sigmas, recipe.blurs, recipe.holes, recipe.visits, field
-        )
-        self.patches = patches
+        self.cases = CaseSource(source, recipe.batch_size, sigmas, recipe.visits, field)
         self.workers = Workers()  # alone: the pools of several would not fit a checkpoint
         self.device = torch.device(device)
         self.generator = torch.Generator().manual_seed(recipe.seed)
-        self.critic = Critic(start.architecture).to(self.device)
+        self.critic = Experts(start.architecture).to(self.device)
         self.critic.load_state_dict(start.state_dict())
-        self.critic = self.critic.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        low, high = math.log(recipe.sigma_low), math.log(recipe.sigma_high)
-        self.knots = torch.linspace(low, high, _KNOTS) if high > low else torch.tensor([low])
-        self.log_lam = torch.tensor([math.log(lam(math.exp(knot))) for knot in self.knots.tolist()])
+        self.log_lam = torch.tensor(
+            [lam(knot) / start.usual_lam(knot) for knot in KNOTS], device=self.device
+        ).log()
         self.log_lam.requires_grad_(True)
-        self._sizes = [_size(parameter) for parameter in self.critic.parameters()] + [1.0]
-        groups = [{"params": [p]} for p in self.critic.parameters()] + [{"params": [self.log_lam]}]
-        self.optimiser = torch.optim.Adam(groups, lr=recipe.lr, betas=_BETAS)
-        self.average = {k: v.detach().clone() for k, v in self._learned().items()}
+        learned = self._learned()
+        self._sizes = [_size(name, value) for name, value in learned.items()]
+        self.optimiser = torch.optim.Adam([{"params": [p]} for p in learned.values()], betas=_BETAS)
+        self.average = {name: value.detach().clone() for name, value in learned.items()}
         self.pool: list[Case] = []
-        self.glimpses = 0
         self.step_count = 0
 
     @property
@@ -143,8 +203,10 @@ class Tuner:
     @property
     def curve(self) -> LambdaCurve:
         """lambda(sigma) as learned so far (the moving average)."""
-        logs = zip(self.knots.tolist(), self.average["log_lam"].tolist(), strict=True)
-        return LambdaCurve(tuple((math.exp(knot), math.exp(value)) for knot, value in logs))
+        values = self.average["log_lam"].exp().tolist()
+        return LambdaCurve(
+            tuple((knot, self.critic.usual_lam(knot) * v) for knot, v in zip(KNOTS, values, strict=True))
+        )
 
     def step(self) -> Progress:
         """Bring one case up to date, and move theta and lambda by its gradient."""
@@ -153,116 +215,53 @@ class Tuner:
 
     def _step(self) -> Progress:
         case = self._next_case()
-        lam = self._lam(case)
-        factor = _factor(case, lam)
-        self.critic.requires_grad_(False)
-        problem = case.problem(self.critic.patch)
-        self._descend(case, problem, lam.detach())
-        error = problem.crop(case.x) - case.clean
-        mse = error.square().mean((1, 2, 3))
-        s = torch.zeros_like(case.x)
-        problem.crop(s).copy_(error / (mse + usual_error(case.sigma)).reshape(-1, 1, 1, 1))
-        s *= 2 / error[0].numel()
-        self._solve_adjoint(case, problem, factor.detach(), s)
-        self.critic.requires_grad_(True)
-        rate = self._update(self._sensitivity(case, factor) + self._anchor())
+        with torch.no_grad():
+            local = self._local(case)
+            self._descend(case, local)
+            error = local.problem.crop(case.x) - case.clean
+            mse = error.square().mean((1, 2, 3))
+            s = torch.zeros_like(case.x)
+            local.problem.crop(s).copy_(error / (mse + usual_error(case.sigma)).reshape(-1, 1, 1, 1))
+            s *= 2 / error[0].numel()
+            case.adjoint = local.adjoint(case.x, s, case.adjoint)
+        rate = self._update(-self._local(case).slope_along(case.x, case.adjoint).mean())
         before = (case.y - case.clean).square().mean((1, 2, 3))
         gain = float((10 * torch.log10(before / mse)).mean())
         return Progress(self.step_count, rate, {"gain": gain})
 
-    def trained(self) -> Critic:
-        """A copy of the critic as it would be shipped now."""
-        critic = Critic(self.critic.architecture)
-        critic.load_state_dict({k: v for k, v in self.average.items() if k != "log_lam"})
-        return critic.to(self.device).eval()
-
-    def _sensitivity(self, case: Case, factor: Tensor) -> Tensor:
-        """A scalar whose gradient in theta and lambda is that of the loss: - v^T grad R, v = H^-1 s."""
-        v = case.adjoint
-        length = _rms(v).clamp_min(1e-30)
-        step = v * (_DIFFERENCE / length)
-        ahead, behind = self._score(torch.cat([case.x + step, case.x - step]), self.glimpses).chunk(2)
-        self.glimpses += 1
-        return -(factor * length.flatten() * (ahead - behind) / (2 * _DIFFERENCE)).mean()
-
-    def _anchor(self) -> Tensor:
-        """- eq. 7. Tuning alone digs holes, far from the cases it sees, into which longer descents fall."""
-        if self.patches is None or not self.recipe.anchor:
-            return torch.zeros((), device=self.device)
-        batch = self.patches.batch(_ANCHOR_BATCH, self.generator)
-        alpha = torch.rand(_ANCHOR_BATCH, generator=self.generator).to(self.device)
-        length = None if batch.length is None else batch.length.to(self.device)
-        noisy, clean = batch.noisy.to(self.device), batch.clean.to(self.device)
-        criterion = wgan_gp(self._patch_score, noisy, clean, alpha, Recipe.mu, scale=length)
-        return -self.recipe.anchor * criterion.objective
-
-    def _patch_score(self, patches: Tensor) -> Tensor:
-        return scored(self.critic, patches, self.recipe.bfloat16)
-
-    def _solve_adjoint(self, case: Case, problem: Problem, factor: Tensor, s: Tensor) -> None:
-        """Bring v = H^-1 s up to date by conjugate gradients from the v of the last visit."""
-        warm = bool(case.adjoint.any())
-        glimpse, self.glimpses = self.glimpses, self.glimpses + 1
-        v = case.adjoint
-        residual = s - self._hessian(case, problem, factor, v, glimpse) if warm else s.clone()
-        direction, square = residual.clone(), _dot(residual, residual)
-        for _ in range(_SOLVES if warm else _FIRST_SOLVES):
-            curved = self._hessian(case, problem, factor, direction, glimpse)
-            slope = _dot(direction, curved)
-            length = torch.where(slope > 0, square / slope, 0.0)  # E is not convex everywhere
-            v = v + length * direction
-            residual = residual - length * curved
-            before, square = square, _dot(residual, residual)
-            direction = residual + square / before.clamp_min(1e-30) * direction
-        case.adjoint = v
-
-    def _hessian(self, case: Case, problem: Problem, factor: Tensor, v: Tensor, number: int) -> Tensor:
-        """(H + c) v at one glimpse, where the data term is || A x - y ||^2 / 2; a central difference of the
-        gradient of R. c is for pixels beyond the frame, which some glimpses do not see."""
-        length = _rms(v).clamp_min(1e-30)
-        step = v * (_DIFFERENCE / length)
-        both = torch.cat([case.x + step, case.x - step]).requires_grad_(True)
-        (gradient,) = torch.autograd.grad(self._score(both, number), both, torch.cat([factor, factor]))
-        ahead, behind = gradient.chunk(2)
-        curved = (ahead - behind) * (length / (2 * _DIFFERENCE))
-        curved += problem.operator.adjoint(problem.operator.forward(v))
-        return (curved if problem.free is None else curved * problem.free) + _DAMPING * v
-
-    def _descend(self, case: Case, problem: Problem, lam: Tensor) -> None:
-        """Bring x* up to date by Adam's steps, which do not care how sharp the energy has become: a new case
-        as `alr denoise` would (solver.py), and from then on at the last step size."""
-        precision = torch.bfloat16 if self.recipe.bfloat16 else torch.float32
-        regularizer = Turning(LocalRegularizer(self.critic, precision=precision), self.glimpses)
-        energy = Energy(
-            problem.operator, SquaredError(case.y), regularizer, lam, problem.pixels, problem.free
+    def _local(self, case: Case) -> Local:
+        """The energy of a case as it now is, differentiable in what is learned."""
+        dtype = torch.bfloat16 if self.recipe.bfloat16 else torch.float32
+        sigma = case.sigma.reshape(-1, 1, 1, 1)
+        lam = self.critic.usual_lam(sigma) * along_knots(self.log_lam, sigma)
+        return Local(
+            case.problem(self.critic.patch),
+            case.y,
+            Glimpse.number(self.step_count // _POOL, self.critic.stride, turns=False),
+            self.critic.banks(dtype),
+            _GRIDS * 0.5 * case.clean.shape[1] * lam,
+            self.critic.contrast(sigma),
         )
-        scale = problem.step_scale(case.sigma).reshape(-1, 1, 1, 1)
-        first = int(case.first)
-        later = _STEPS * (BLUR_STEPS if case.blurred else 1)
-        for _ in range(later if int(case.steps) else first):
-            _, gradient = energy.value_and_grad(case.x)
-            case.steps += 1
-            step = int(case.steps)
-            size = adam_size(step, first) if step <= first else _FOLLOWING
-            adam_moments(case.mean, case.square, gradient, problem.pixels)
-            adam_step(case.x, case.mean, case.square, step, size * scale)
-        self.glimpses = regularizer.evaluations
 
-    def _lam(self, case: Case) -> Tensor:
-        """lambda of each crop, (B,)."""
-        if len(self.knots) == 1:
-            logs = self.log_lam.expand(len(case.sigma))
-        else:
-            at = (case.sigma.log().cpu() - self.knots[0]) / (self.knots[1] - self.knots[0])
-            index = at.floor().clamp(0, _KNOTS - 2).long()
-            logs = self.log_lam[index] + (at - index) * (self.log_lam[index + 1] - self.log_lam[index])
-        return (logs.exp() * problems.noise_gain(case.kernel)).to(self.device)
+    def _descend(self, case: Case, local: Local) -> None:
+        """Bring x* up to date: a new case as `alr denoise` would (solver.py), and from then on by quadratics
+        that lie above the energy."""
+        if not case.old:
+            problem = local.problem
+            regularizer = _Scaled(local, self.critic.patch)
+            scale = problem.step_scale(case.sigma)
+            # f and s are in the regularizer, so that lambda is 1 and the data term half a square: see _Scaled
+            energy = Energy(problem.operator, SquaredError(case.y), regularizer, 1.0, problem.pixels)
+            case.x = solve(energy, case.x, "adam", int(case.first), scale=scale).x
+            case.old.fill_(1)
+        for _ in range(_MAJORISED):
+            case.x = local.majorised(case.x)
 
-    def _score(self, x: Tensor, number: int) -> Tensor:
-        """sum_i r(x_i), (B,), as one glimpse shows it."""
-        seen = Glimpse.number(number, self.critic.stride).of(x)
-        patches = math.prod(size - self.critic.patch + 1 for size in x.shape[-2:])
-        return scored(self.critic, seen, self.recipe.bfloat16).mean((1, 2, 3)) * patches
+    def trained(self) -> Experts:
+        """A copy of the critic as it would be shipped now."""
+        critic = Experts(self.critic.architecture)
+        critic.load_state_dict({name: v for name, v in self.average.items() if name != "log_lam"})
+        return critic.to(self.device).eval()
 
     def _next_case(self) -> Case:
         index = self.step_count % _POOL
@@ -282,7 +281,8 @@ class Tuner:
             group["lr"] = rate * size
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_([p for g in self.optimiser.param_groups for p in g["params"]], 2.0)
+        for group in self.optimiser.param_groups:
+            torch.nn.utils.clip_grad_norm_(group["params"], 2.0)
         self.optimiser.step()
         decay = min(self.recipe.ema, (1 + self.step_count) / (10 + self.step_count))
         with torch.no_grad():
@@ -292,7 +292,7 @@ class Tuner:
         return rate
 
     def _learned(self) -> dict[str, Tensor]:
-        return {**self.critic.state_dict(), "log_lam": self.log_lam}
+        return {**dict(self.critic.named_parameters()), "log_lam": self.log_lam}
 
     def state(self) -> dict[str, Tensor]:
         """Everything that `restore_state` needs, as named tensors on the CPU."""
@@ -303,18 +303,15 @@ class Tuner:
             state |= {f"pool.{index}.{field.name}": getattr(case, field.name) for field in fields(case)}
         state["generator"] = self.generator.get_state()
         state["step"] = torch.tensor(self.step_count)
-        state["glimpses"] = torch.tensor(self.glimpses)
         return {name: value.detach().cpu().clone().contiguous() for name, value in state.items()}
 
     def restore_state(self, state: dict[str, Tensor]) -> None:
         """Continue exactly where `state` was taken. Raises KeyError, ValueError or RuntimeError if it does
         not fit; the tuner is then unusable."""
-        learned = prefixed(state, "learned.")
         with torch.no_grad():
-            self.log_lam.copy_(same_shape(learned.pop("log_lam"), self.log_lam))
-        self.critic.load_state_dict(learned)
-        for name, value in prefixed(state, "average.").items():
-            self.average[name].copy_(same_shape(value, self.average[name]))
+            for name, value in self._learned().items():
+                value.copy_(same_shape(state[f"learned.{name}"], value))
+                self.average[name].copy_(same_shape(state[f"average.{name}"], value))
         restore_adam(self.optimiser, state)
         names = [field.name for field in fields(Case)]
         count = len({name.split(".")[1] for name in state if name.startswith("pool.")})
@@ -324,7 +321,26 @@ class Tuner:
         ]
         self.generator.set_state(state["generator"].byte())
         self.step_count = int(state["step"])
-        self.glimpses = int(state["glimpses"])
+
+
+class _Scaled:
+    """f sum r(s x) of a case, each crop with its own f and s, as the energy wants it."""
+
+    def __init__(self, local: Local, patch: int) -> None:
+        self.local = local
+        self.channels = local.y.shape[1]
+        self.patch = patch
+
+    def value_and_grad(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        local = self.local
+        value, gradient = torch.zeros(len(x), device=x.device), torch.zeros_like(x)
+        seen = local._seen(x * local.contrast)
+        value, slope = summed(local.banks, seen)
+        local._seen(gradient).copy_(slope * local.factor * local.contrast)
+        # Energy divides the data term by N C / 2 (as half of it is meant here) and weighs R by patches / N.
+        count = (x.shape[-2] - self.patch + 1) * (x.shape[-1] - self.patch + 1)
+        share = 2 / (self.channels * count)
+        return value * local.factor.flatten() * share, gradient * share
 
 
 def usual_error(sigma: Tensor) -> Tensor:
@@ -332,19 +348,11 @@ def usual_error(sigma: Tensor) -> Tensor:
     return _USUAL[0] * sigma ** _USUAL[1]
 
 
-def _factor(case: Case, lam: Tensor) -> Tensor:
-    """lambda C / 2 (B,): E times N C / 2 is ||A x - y||^2 / 2 + factor sum r."""
-    return 0.5 * case.clean.shape[1] * lam
-
-
-def _size(parameter: Tensor) -> float:
-    """What a step of a tensor is relative to: its root mean square; that of a new bias is a guess."""
-    size = float(parameter.detach().square().mean().sqrt())
-    return size if size > 1e-3 else 0.05
-
-
-def _rms(x: Tensor) -> Tensor:
-    return x.square().mean((1, 2, 3), keepdim=True).sqrt()
+def _size(name: str, value: Tensor) -> float:
+    """What a step of a tensor is relative to: its root mean square for filters, 1 for logarithms."""
+    if name in ("fine", "coarse"):
+        return float(value.detach().square().mean().sqrt())
+    return _SLOW if name in ("log_lam", "log_contrast") else 1.0
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:

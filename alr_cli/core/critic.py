@@ -11,12 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
+from alr_cli.core.sums import total
+
+SumAndGrad = Callable[[Tensor], tuple[Tensor, Tensor]]
 Activation = Literal["relu", "leaky_relu", "silu", "softplus"]
 
 
@@ -103,8 +107,26 @@ class Critic(nn.Module):
     def stride(self) -> int:
         return self.architecture.stride
 
+    def at(self, sigma: float) -> Critic:
+        """The critic for noise of that level: one and the same."""
+        return self
+
+    def summed(self, precision: torch.dtype) -> SumAndGrad:
+        """x (B, C, H, W) -> the sum of its scores (B,), and the gradient of that like x."""
+        return partial(_sum_and_grad, self, precision)
+
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x)  # type: ignore[no-any-return]
+
+
+def _sum_and_grad(critic: Critic, precision: torch.dtype, x: Tensor) -> tuple[Tensor, Tensor]:
+    leaf = x.detach().contiguous(memory_format=torch.channels_last).requires_grad_(True)
+    low = precision != torch.float32
+    with torch.enable_grad(), torch.autocast(leaf.device.type, dtype=precision, enabled=low):
+        scores = critic(leaf)
+    value = total(scores.detach().to(x.dtype))
+    (gradient,) = torch.autograd.grad(scores, leaf, torch.ones_like(scores))
+    return value, gradient.to(x.dtype)
 
 
 def scored(critic: Callable[[Tensor], Tensor], x: Tensor, bfloat16: bool) -> Tensor:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import torch
 
-from alr_cli.core.critic import Critic
+from alr_cli.core.critics import AnyCritic
 from alr_cli.errors import DeviceError, UsageError
 
 # Feature maps a layer keeps for the gradient: its output, its activation and the gradient of both.
@@ -83,7 +83,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def automatic_tile(
-    critic: Critic, shape: tuple[int, ...], device: torch.device, precision: torch.dtype
+    critic: AnyCritic, shape: tuple[int, ...], device: torch.device, precision: torch.dtype
 ) -> int:
     """The side in pixels of the blocks in which a picture of `shape` (B, C, H, W) is best scored; 0 for all
     at once.

@@ -1,7 +1,7 @@
 """k >= 0, sum k = 1: blur kernels from a spec such as gaussian:7:3, the convolution A x = k * x of eq. 1."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -146,15 +146,3 @@ _KINDS: dict[str, tuple[tuple[str, ...], Callable[..., Kernel]]] = {
     "disk": (("RADIUS",), _disk),
     "box": (("SIZE",), _box),
 }
-
-
-def random_kernel(chance: Sequence[float]) -> Kernel:
-    """A Gaussian, a line of motion or a disk, by three numbers from 0 to 1: which, how large, and how wide or
-    at what angle."""
-    kind, size, angle = chance
-    spec = (
-        f"gaussian:{2 * round(2 + 4 * size) + 1}:{0.8 + 2.2 * angle}",
-        f"motion:{4 + 12 * size}:{180 * angle}",
-        f"disk:{1 + 3 * size}",
-    )[min(2, int(3 * kind))]
-    return parse_kernel(spec)

@@ -15,8 +15,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from alr_cli.core.critic import Critic
-from alr_cli.core.sums import total
+from alr_cli.core.critics import AnyCritic
 
 
 class Regularizer(Protocol):
@@ -38,10 +37,11 @@ class LocalRegularizer:
     processor has it; sums stay in float32.
     """
 
-    def __init__(self, critic: Critic, tile: int = 0, precision: torch.dtype = torch.float32) -> None:
+    def __init__(self, critic: AnyCritic, tile: int = 0, precision: torch.dtype = torch.float32) -> None:
         if tile < 0:
             raise ValueError(f"tile must be 0 (off) or positive, not {tile}")
         self.critic = critic.eval().requires_grad_(False)
+        self._sum_and_grad = critic.summed(precision)
         self.channels = critic.architecture.channels
         self.patch = critic.patch
         self.stride = critic.stride
@@ -65,7 +65,7 @@ class LocalRegularizer:
         count = math.prod(self._patches(part))
         return value / count, gradient.div_(count)
 
-    def of(self, critic: Critic) -> LocalRegularizer:
+    def of(self, critic: AnyCritic) -> LocalRegularizer:
         """The same of another critic."""
         return LocalRegularizer(critic, self.tile, self.precision)
 
@@ -111,15 +111,6 @@ class LocalRegularizer:
             value += block_value
             gradient[..., s * top : s * bottom + halo, s * left : s * right + halo] += block_gradient
         return value
-
-    def _sum_and_grad(self, block: Tensor) -> tuple[Tensor, Tensor]:
-        leaf = block.detach().contiguous(memory_format=torch.channels_last).requires_grad_(True)
-        low = self.precision != torch.float32
-        with torch.enable_grad(), torch.autocast(leaf.device.type, dtype=self.precision, enabled=low):
-            scores = self.critic(leaf)
-        value = total(scores.detach().to(block.dtype))
-        (gradient,) = torch.autograd.grad(scores, leaf, torch.ones_like(scores))
-        return value, gradient.to(block.dtype)
 
 
 def blocks(height: int, width: int, side: int) -> Iterator[tuple[int, int, int, int]]:

@@ -161,7 +161,9 @@ class Restorer:
         critic sees one. Beyond the frame the picture (H, W, C) is reflected."""
         with self._memory_for(pixels):
             x = problems.extend(self._batch(pixels), self.critic.patch // 2)
-            scores = LocalRegularizer(self.critic, self._tile(x.shape, torch.float32)).scores(x)
+            low, high = self.sigma_range
+            critic = self.critic.at((low * high) ** 0.5)
+            scores = LocalRegularizer(critic, self._tile(x.shape, torch.float32)).scores(x)
             return np.asarray(scores.mean(dim=0).cpu().numpy())
 
     def lam_for(self, sigma: float, gain: float = 1.0, strength: float | None = None) -> float:
@@ -170,8 +172,12 @@ class Restorer:
         if self.settings.lam is not None:
             return self.settings.lam
         strength = self.settings.strength if strength is None else strength
-        # Without noise the balance is moot where pixels are held; elsewhere a little noise keeps it sane.
-        return gain * strength * self.weights.lam(max(sigma, self.sigma_range[0] / 10))
+        return gain * strength * self.weights.lam(self._level(sigma))
+
+    def _level(self, sigma: float) -> float:
+        """The noise that lambda and the critic are for. Where there is none the balance is moot if pixels are
+        held; elsewhere a little noise keeps it sane."""
+        return max(sigma, self.sigma_range[0] / 10)
 
     def _batch(self, pixels: np.ndarray) -> Tensor:
         """(H, W, C) -> (B, C', H, W): a gray critic sees the channels of a colour picture one by one."""
@@ -271,7 +277,8 @@ class Restorer:
     def _solve(
         self, problem: Problem, sigma: float, lam: float, side: int, callback: Callback | None
     ) -> Solution:
-        local = LocalRegularizer(self.critic, side, self.precision)
+        critic = self.critic.at(self._level(sigma))
+        local = LocalRegularizer(critic, side, self.precision)
         # The others compare energies, which must not turn under their feet.
         regularizer: Regularizer = Turning(local) if self.method == "adam" else local
         energy = Energy(

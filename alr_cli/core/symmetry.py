@@ -2,7 +2,8 @@
 
 A trained critic does: its R_theta differs a little between a picture and the same picture turned. One g per
 evaluation, round and round, costs nothing, and a descent of small steps cannot tell it from the mean. In the
-same way a critic of stride s is shown one of its s^2 grids of patches at a time.
+same way a critic of stride s is shown one of its s^2 grids of patches at a time. Fields of experts see the
+grids only: they are tuned as they are.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from alr_cli.core.critic import Critic
+from alr_cli.core.experts import Experts
 from alr_cli.core.regularizer import LocalRegularizer
 
 _ORDER = (0, 3, 6, 1, 4, 7, 2, 5)  # neighbours in time differ much in orientation
@@ -28,10 +30,10 @@ class Glimpse:
     column: int
 
     @classmethod
-    def number(cls, count: int, stride: int = 1) -> Glimpse:
-        """The 8 s^2 glimpses in turn, as `count` goes up from 0."""
+    def number(cls, count: int, stride: int = 1, turns: bool = True) -> Glimpse:
+        """The 8 s^2 glimpses in turn, as `count` goes up from 0; without turns the s^2 grids."""
         side, grid = count % 8, (count % 8 + count // 8) % stride**2
-        return cls(_ORDER[side], *divmod(grid, stride))
+        return cls(_ORDER[side] if turns else 0, *divmod(grid, stride))
 
     def of(self, x: Tensor) -> Tensor:
         """x: (..., H, W) as it is seen; differentiable."""
@@ -44,6 +46,7 @@ class Turning:
     def __init__(self, regularizer: LocalRegularizer, evaluations: int = 0) -> None:
         """evaluations: how many to count as done."""
         self._regularizer = regularizer
+        self._turns = not isinstance(regularizer.critic, Experts)
         self._sides: dict[int, LocalRegularizer] = {}
         self.evaluations = evaluations
         self.channels = regularizer.channels
@@ -51,12 +54,17 @@ class Turning:
 
     def value_and_grad(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """x: (B, C, H, W) -> (R (B,), dR/dx like x)."""
-        glimpse = Glimpse.number(self.evaluations, self._regularizer.stride)
+        glimpse = Glimpse.number(self.evaluations, self._regularizer.stride, self._turns)
         self.evaluations += 1
         if glimpse.side not in self._sides:
-            critic = turned_critic(self._regularizer.critic, glimpse.side)
-            self._sides[glimpse.side] = self._regularizer.of(critic)
+            self._sides[glimpse.side] = self._turned(glimpse.side)
         return self._sides[glimpse.side].on_grid(x, glimpse.row, glimpse.column)
+
+    def _turned(self, side: int) -> LocalRegularizer:
+        critic = self._regularizer.critic
+        if isinstance(critic, Experts):
+            return self._regularizer
+        return self._regularizer.of(turned_critic(critic, side))
 
 
 def turned_critic(critic: Critic, side: int) -> Critic:

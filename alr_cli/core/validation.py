@@ -12,7 +12,7 @@ from torch import Tensor
 
 from alr_cli.core import devices, problems
 from alr_cli.core.calibration import LambdaCurve, calibrate, psnr
-from alr_cli.core.critic import Critic
+from alr_cli.core.critics import AnyCritic
 from alr_cli.core.energy import Energy, SquaredError
 from alr_cli.core.noise_field import NoiseField
 from alr_cli.core.regularizer import LocalRegularizer
@@ -72,17 +72,17 @@ class Validation:
         clean, noise = self.clean.to(device), self.noise.to(device)
         return Validation(clean, noise, self.method, self.precision, self.per_picture)
 
-    def restore(self, critic: Critic, sigma: float, lam: float) -> Tensor | None:
+    def restore(self, critic: AnyCritic, sigma: float, lam: float) -> Tensor | None:
         """x*(lam) at noise level sigma, (B, C, H, W); None if the descent blew up."""
         problem = problems.denoising(self.clean + sigma * self.noise, critic.patch)
-        energy = self._energy(critic, problem, lam, turning=self.method == "adam")
+        energy = self._energy(critic.at(sigma), problem, lam, turning=self.method == "adam")
         with devices.flushed_denormals():
             limit = problem.adam_iterations(sigma) if self.method == "adam" else None
             scale = problem.step_scale(torch.tensor(sigma))
             solution = solve(energy, problem.start, self.method, limit, scale=scale)
         return None if solution.stop == "non_finite" else problem.crop(solution.x)
 
-    def quality(self, critic: Critic, sigma: float, lam: float) -> float:
+    def quality(self, critic: AnyCritic, sigma: float, lam: float) -> float:
         """Mean over the pictures of their PSNR in dB; -inf if the descent blew up."""
         restored = self.restore(critic, sigma, lam)
         if restored is None:
@@ -95,16 +95,17 @@ class Validation:
         groups = crops.reshape(-1, self.per_picture, channels, height, width).transpose(1, 2)
         return groups.reshape(number // self.per_picture, channels, -1, width)
 
-    def balance(self, critic: Critic, sigma: float) -> float:
+    def balance(self, critic: AnyCritic, sigma: float) -> float:
         """||grad data|| / ||grad R|| at the truth (Lunz's rule): where calibration starts."""
         problem = problems.denoising(self.clean + sigma * self.noise, critic.patch)
         truth = problems.extend(self.clean, critic.patch - 1)
+        critic = critic.at(sigma)
         _, data = self._energy(critic, problem, 0.0).value_and_grad(truth)
         _, both = self._energy(critic, problem, 1.0).value_and_grad(truth)
         return float(data.norm() / problem.crop(both - data).norm().clamp_min(1e-30))
 
     def fit(
-        self, critic: Critic, sigmas: Sequence[float], fitted: Callable[[float, float], None] | None = None
+        self, critic: AnyCritic, sigmas: Sequence[float], fitted: Callable[[float, float], None] | None = None
     ) -> LambdaCurve:
         """lambda(sigma) of a critic.  fitted: told of every (sigma, lambda) once it is found."""
         return calibrate(
@@ -114,7 +115,9 @@ class Validation:
             fitted=fitted,
         )
 
-    def _energy(self, critic: Critic, problem: problems.Problem, lam: float, turning: bool = False) -> Energy:
+    def _energy(
+        self, critic: AnyCritic, problem: problems.Problem, lam: float, turning: bool = False
+    ) -> Energy:
         local = LocalRegularizer(critic, precision=self.precision)
         regularizer = Turning(local) if turning else local
         return Energy(problem.operator, SquaredError(problem.y), regularizer, lam, problem.pixels)

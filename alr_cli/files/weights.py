@@ -22,7 +22,7 @@ from alr_cli.errors import WeightsError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from alr_cli.core.critic import Architecture, Critic
+    from alr_cli.core.critics import AnyCritic
 
 FORMAT = "alr-critic-1"
 CHECKPOINT = "alr-checkpoint-1"
@@ -38,7 +38,7 @@ class Weights:
     sigma_range: the noise levels it was trained for.  lam: sigma -> lambda, fitted (see calibration).
     """
 
-    critic: Critic
+    critic: AnyCritic
     channels: int
     sigma_range: tuple[float, float]
     lam: Callable[[float], float]
@@ -80,7 +80,7 @@ def locate(name_or_path: str) -> Path:
     )
 
 
-def save_weights(path: Path, critic: Critic, metadata: Mapping[str, Any]) -> str:
+def save_weights(path: Path, critic: AnyCritic, metadata: Mapping[str, Any]) -> str:
     """Write a critic atomically; returns the SHA-256 of its tensors. `metadata` must be JSON-able and carry
     `sigma_range` and `lam` (pairs [sigma, lambda])."""
     tensors = {name: value.detach().cpu() for name, value in critic.state_dict().items()}
@@ -92,13 +92,11 @@ def load_weights(name_or_path: str) -> Weights:
     import torch
 
     from alr_cli.core.calibration import LambdaCurve
-    from alr_cli.core.critic import Architecture
 
     path = locate(name_or_path)
     tensors, metadata = read_tensors(path, FORMAT)
     try:
-        architecture = Architecture(**metadata["architecture"])
-        critic = _without_numbers(architecture)
+        critic = _without_numbers(metadata["architecture"])
         if any(value.dtype != torch.float32 for value in tensors.values()):
             raise ValueError("the tensors are not all float32")
         critic.load_state_dict(tensors, strict=True, assign=True)
@@ -114,7 +112,8 @@ def load_weights(name_or_path: str) -> Weights:
     if not all(bool(torch.isfinite(value).all()) for value in critic.state_dict().values()):
         raise WeightsError(f"{path}: the weights hold non-finite numbers; get a fresh copy")
     name = path.name.removesuffix(SUFFIX)
-    return Weights(critic, architecture.channels, (low, high), curve, metadata, metadata["sha256"], name)
+    channels = critic.architecture.channels
+    return Weights(critic, channels, (low, high), curve, metadata, metadata["sha256"], name)
 
 
 def read_metadata(name_or_path: str) -> dict[str, Any]:
@@ -127,7 +126,7 @@ def read_metadata(name_or_path: str) -> dict[str, Any]:
         raise _unreadable(path, error) from error
 
 
-def _without_numbers(architecture: Architecture) -> Critic:
+def _without_numbers(architecture: Mapping[str, Any]) -> AnyCritic:
     """A critic of shapes alone: it takes no memory, whatever a description claims.
 
     Its random start is left out: to draw numbers that are not there, torch loads its compiler (0.8 s).
@@ -135,14 +134,14 @@ def _without_numbers(architecture: Architecture) -> Critic:
     import torch
     from torch.overrides import TorchFunctionMode
 
-    from alr_cli.core.critic import Critic
+    from alr_cli.core.critics import build
 
     class WithoutDraws(TorchFunctionMode):
         def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             return args[0] if func is torch.Tensor.normal_ else func(*args, **(kwargs or {}))
 
     with torch.device("meta"), WithoutDraws():
-        return Critic(architecture)
+        return build(architecture)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any], kind: str) -> str:

@@ -23,7 +23,7 @@ def clean(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("model", ["white", "none"])
 def test_it_adds_noise_and_takes_none_as_it_is(alr: Alr, clean: Path, model: str) -> None:
     run = alr(
-        *("tune", "-w", "color-paper", "--clean-dir", str(clean), "--noisy-dir", str(clean)),
+        *("tune", "--clean-dir", str(clean), "--noisy-dir", str(clean)),
         *("--noise-model", model, "-o", str(clean.parent / "t.safetensors"), *QUICK),
     )
     assert run.code == 2
@@ -32,26 +32,43 @@ def test_it_adds_noise_and_takes_none_as_it_is(alr: Alr, clean: Path, model: str
 
 def test_pictures_smaller_than_a_crop_are_one_sentence(alr: Alr, clean: Path) -> None:
     out = clean.parent / "t.safetensors"
-    run = alr("tune", "-w", "color-paper", "--clean-dir", str(clean), "-o", str(out), "--crop", "64")
+    run = alr("tune", "--clean-dir", str(clean), "-o", str(out), "--crop", "64")
     assert run.code == 3
     assert "only 40 pixels" in run.stderr
     assert not out.exists()
 
 
-def test_it_needs_a_critic_to_start_from(alr: Alr, clean: Path) -> None:
+def test_weights_that_are_not_there_are_one_sentence(alr: Alr, clean: Path) -> None:
     run = alr("tune", "-w", "nobody", "--clean-dir", str(clean), "-o", str(clean.parent / "t.safetensors"))
     assert run.code == 5
 
 
-@pytest.mark.slow
-def test_a_tuned_critic_is_smooth_and_restores(alr: Alr, clean: Path) -> None:
+def test_a_deep_critic_cannot_be_tuned(alr: Alr, clean: Path) -> None:
     out = clean.parent / "t.safetensors"
-    run = alr(
-        *("tune", "-w", "color-paper", "--clean-dir", str(clean), "--sigma", "0.1", "-o", str(out)),
-        *("--iterations", "3", *QUICK),
-    )
+    run = alr("tune", "-w", "color-paper", "--clean-dir", str(clean), "-o", str(out))
+    assert run.code == 2
+    assert "no fields of experts" in run.stderr
+    assert not out.exists()
+
+
+def test_colour_weights_are_not_tuned_on_gray_pictures(alr: Alr, clean: Path) -> None:
+    out = clean.parent / "t.safetensors"
+    run = alr("tune", "-w", "color-tuned", "--gray", "--clean-dir", str(clean), "-o", str(out))
+    assert run.code == 2
+    assert "for colour pictures" in run.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("gray", [False, True])
+def test_tuned_experts_restore_and_can_be_tuned_on(alr: Alr, clean: Path, gray: bool) -> None:
+    out, on = clean.parent / "t.safetensors", clean.parent / "on.safetensors"
+    few = ("--clean-dir", str(clean), "--sigma", "0.1", "--iterations", "3", *QUICK)
+    run = alr("tune", *few, "-o", str(out), *(["--gray"] if gray else []))
     assert run.code == 0, run.stderr
     tuned = load_weights(str(out))
-    assert tuned.critic.architecture.activation == "silu"
-    assert tuned.metadata["recipe"]["start"] == "color-paper"
+    assert tuned.channels == (1 if gray else 3)
+    assert tuned.metadata["recipe"]["start"] == "cosines"
     assert all(np.isfinite(tuned.lam(sigma)) for sigma in (0.05, 0.1, 0.2))
+    run = alr("tune", *few, "-w", str(out), "-o", str(on))
+    assert run.code == 0, run.stderr
+    assert load_weights(str(on)).metadata["recipe"]["start_sha256"] == tuned.sha256

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from alr_cli.core.kernels import normalize_kernel, parse_kernel, random_kernel
+from alr_cli.core.kernels import normalize_kernel, parse_kernel
 from alr_cli.errors import UsageError
 
 SPECS = [
@@ -187,14 +187,3 @@ def test_parsing_a_kernel_imports_no_torch() -> None:
         "import sys, alr_cli.core.kernels; assert 'torch' not in sys.modules and 'scipy' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-@pytest.mark.parametrize(
-    "chance",
-    [(kind, size, other) for kind in (0.0, 0.4, 0.7, 1.0) for size in (0.0, 1.0) for other in (0.0, 0.5)],
-)
-def test_random_kernels_are_odd_and_sum_to_one(chance: tuple[float, float, float]) -> None:
-    kernel = random_kernel(chance)
-    assert all(side % 2 == 1 for side in kernel.shape)
-    assert kernel.sum() == pytest.approx(1)
-    assert 1 < max(kernel.shape) <= 19
