@@ -14,6 +14,7 @@ from torch import Tensor
 
 from alr_cli.core import devices, problems
 from alr_cli.core.clipping import ClippedGaussian, is_clipped
+from alr_cli.core.critics import AnyCritic
 from alr_cli.core.energy import DataTerm, Energy, SquaredError
 from alr_cli.core.operators import Boundary
 from alr_cli.core.problems import Problem
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 # docs/performance.md.
 DEFAULT_METHOD: Method = "adam"
 _SMALLEST_TILE = 32
+_HELD_LEVEL = (
+    0.4  # of noise, for the critic where known pixels are held: it fills holes best; see docs/critics.md
+)
 
 
 @dataclass(frozen=True)
@@ -151,7 +155,7 @@ class Restorer:
             missing = torch.from_numpy(np.ascontiguousarray(mask, dtype=bool)).to(self.device)
             batch = self._batch(np.where(mask[..., None], 0.0, pixels))
             problem = problems.inpainting(batch, missing, self.critic.patch, exact=sigma == 0)
-            restoration = self._minimise(problem, sigma, callback)
+            restoration = self._minimise(problem, sigma, callback, level=sigma or _HELD_LEVEL)
         if sigma == 0:  # bit for bit, not merely to rounding
             restoration.pixels[~mask] = pixels[~mask]
         return restoration
@@ -222,14 +226,16 @@ class Restorer:
         callback: Callback | None,
         gain: float = 1.0,
         strength: float | None = None,
+        level: float | None = None,
     ) -> Restoration:
         lam = self.lam_for(sigma, gain, strength)
+        critic = self.critic.at(self._level(sigma if level is None else level))
         shape = (*problem.y.shape[:2], *problem.operator.input_shape)
         side = self._tile(shape, self.precision)
         while True:
             try:
                 with devices.flushed_denormals():
-                    solution = self._solve(problem, sigma, lam, side, callback)
+                    solution = self._solve(problem, sigma, critic, lam, side, callback)
                 break
             except (MemoryError, RuntimeError) as error:
                 smaller = (side or max(shape)) // 2
@@ -275,9 +281,14 @@ class Restorer:
         return DEFAULT_ITERATIONS[self.method]
 
     def _solve(
-        self, problem: Problem, sigma: float, lam: float, side: int, callback: Callback | None
+        self,
+        problem: Problem,
+        sigma: float,
+        critic: AnyCritic,
+        lam: float,
+        side: int,
+        callback: Callback | None,
     ) -> Solution:
-        critic = self.critic.at(self._level(sigma))
         local = LocalRegularizer(critic, side, self.precision)
         # The others compare energies, which must not turn under their feet.
         regularizer: Regularizer = Turning(local) if self.method == "adam" else local
