@@ -100,11 +100,15 @@ class Local:
         return conjugate_gradients(product, data, x, _INNER)
 
     def adjoint(self, x: Tensor, s: Tensor, v: Tensor) -> Tensor:
-        """v = H^-1 s, from the v of the last visit on, or from nothing."""
+        """v = H^-1 s, from the v of the last visit on, or from nothing. 0 for a crop where H does not curve
+        upwards everywhere, and v comes no nearer than nothing does: there it would only grow."""
         halves = self._halves(x * self.contrast)
         inverses = [bank.responses(halves).square_().add_(1).reciprocal_() for bank in self.banks]
         curvatures = [(2 * u).sub_(1).mul_(u) for u in inverses]  # half of the second derivative
-        return conjugate_gradients(self.hessian(curvatures), s, v, _SOLVES if v.any() else _FIRST_SOLVES)
+        product = self.hessian(curvatures)
+        v = conjugate_gradients(product, s, v, _SOLVES if v.any() else _FIRST_SOLVES)
+        left = s - product(v)
+        return torch.where(_dot(left, left) < _dot(s, s), v, 0.0)
 
     def hessian(self, curvatures: list[Tensor]) -> Product:
         """v -> (H + c) v: c is for directions in which E does not curve upwards."""

@@ -176,6 +176,17 @@ def test_the_adjoint_solves_its_equation() -> None:
     assert float(residual.norm() / s.norm()) < 0.1
 
 
+def test_an_adjoint_that_solves_nothing_is_dropped() -> None:
+    """Where E curves downwards conjugate gradients run away; the other crop keeps its own."""
+    _, case, local = settled()
+    s = torch.randn(case.x.shape, generator=torch.Generator().manual_seed(1)) * 1e-3
+    downwards = replace(local, factor=local.factor * torch.tensor([-1e4, 1.0]).reshape(2, 1, 1, 1))
+    with torch.no_grad():
+        v = downwards.adjoint(case.x, s, torch.zeros_like(s))
+    assert not v[0].any()
+    assert v[1].any()
+
+
 def test_the_sensitivity_is_the_derivative_of_the_gradient_along_the_adjoint() -> None:
     tuner, case, local = settled()
     quick = torch.autograd.grad(local.slope_along(case.x, case.adjoint).sum(), tuner.critic.fine)[0]
