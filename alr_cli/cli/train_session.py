@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from alr_cli.cli.train_data import TrainingData
-    from alr_cli.core.calibration import LambdaCurve
     from alr_cli.core.critics import AnyCritic
     from alr_cli.core.training import Progress
     from alr_cli.core.workers import Workers
@@ -36,8 +35,6 @@ class Trains(Protocol):
     def done(self) -> bool: ...
     @property
     def iterations(self) -> int: ...
-    @property
-    def curve(self) -> LambdaCurve | None: ...
     def step(self) -> Progress: ...
     def trained(self) -> AnyCritic: ...
     def state(self) -> dict[str, Tensor]: ...
@@ -133,7 +130,7 @@ class Session:
         self.report.say(f"step {step}: PSNR {value:.2f} dB at sigma {sigma:.3g} on the validation crops")
 
     def finish(self, output: Path) -> None:
-        """Fit lambda(sigma) unless it was learned, write the weights."""
+        """Fit lambda(sigma), write the weights."""
         if not self.first:
             return
         from alr_cli.cli.train_data import calibration_levels
@@ -141,19 +138,14 @@ class Session:
 
         critic = self.trainer.trained().requires_grad_(False)
         sigmas = calibration_levels(*self.pictures.levels)
+        self.report.say(f"fitting lambda at sigma {', '.join(f'{sigma:.3g}' for sigma in sigmas)}")
         validation, scores = self.pictures.validation, dict[str, float]()
 
         def fitted(sigma: float, lam: float) -> None:
             scores[f"{sigma:.4g}"] = quality = validation.quality(critic, sigma, lam)
             self.report.say(f"sigma {sigma:.3g}: lambda {lam:.4g}, PSNR {quality:.2f} dB")
 
-        curve = self.trainer.curve
-        if curve is None:
-            self.report.say(f"fitting lambda at sigma {', '.join(f'{sigma:.3g}' for sigma in sigmas)}")
-            curve = validation.fit(critic, sigmas, fitted)
-        else:
-            for sigma in sigmas:
-                fitted(sigma, curve(sigma))
+        curve = validation.fit(critic, sigmas, fitted)
         metadata = {
             **self.description,
             "sigma_range": list(self.pictures.levels),

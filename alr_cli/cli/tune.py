@@ -57,7 +57,7 @@ def tune(
       alr tune --clean-dir clean/ --gray --sigma 0.02:0.2 -o tuned.safetensors --resume
 
     Minimises the logarithm of the mean squared error of x* = arg min E over the filters, their weights and
-    lambda(sigma). Ten minutes of one core for gray
+    lambda(sigma), then fits lambda(sigma) anew on the validation pictures. Ten minutes of one core for gray
     pictures, forty for colour. Ctrl-C leaves a checkpoint, and --resume continues from it exactly.
     """
     output = Path(run.output)

@@ -132,6 +132,12 @@ class Experts(nn.Module):
     def stride(self) -> int:
         return self.architecture.stride
 
+    @property
+    def gain_power(self) -> float:
+        """That of a blur's `noise_gain` in lambda: four validation crops, gaussian:7:3 and noise of 0.03,
+        have 23.36 dB with 1, 23.48 with 0.8, 23.38 with 0.65."""
+        return 0.8
+
     def usual_lam(self, sigma: Level) -> Level:
         """lambda(sigma) of a prior, in proportion to sigma^2: for filters before they are tuned."""
         return 0.25 / self.architecture.channels * (sigma / 0.1) ** 2

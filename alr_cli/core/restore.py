@@ -144,7 +144,9 @@ class Restorer:
         with self._memory_for(pixels):
             batch = self._batch(pixels)
             problem = problems.deblurring(batch, kernel, self.critic.patch, cast(Boundary, boundary))
-            gain = problems.noise_gain(torch.from_numpy(np.ascontiguousarray(kernel)))
+            gain = (
+                problems.noise_gain(torch.from_numpy(np.ascontiguousarray(kernel))) ** self.critic.gain_power
+            )
             return self._minimise(problem, sigma, callback, gain)
 
     def inpaint(

@@ -13,7 +13,6 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from alr_cli.core.calibration import LambdaCurve
 from alr_cli.core.criteria import wgan_gp
 from alr_cli.core.critic import Architecture, Critic, scored
 from alr_cli.core.noise_field import NoiseField
@@ -150,11 +149,6 @@ class Trainer:
     @property
     def done(self) -> bool:
         return self.step_count >= self.iterations
-
-    @property
-    def curve(self) -> LambdaCurve | None:
-        """lambda(sigma), were it learned with the critic; eq. 7 knows none."""
-        return None
 
     def step(self) -> Progress:
         """One iteration of Algorithm 1."""
