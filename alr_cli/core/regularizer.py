@@ -41,7 +41,7 @@ class LocalRegularizer:
         if tile < 0:
             raise ValueError(f"tile must be 0 (off) or positive, not {tile}")
         self.critic = critic.eval().requires_grad_(False)
-        self._sum_and_grad = critic.summed(precision)
+        self._summed = critic.summed(precision)
         self.channels = critic.architecture.channels
         self.patch = critic.patch
         self.stride = critic.stride
@@ -111,6 +111,10 @@ class LocalRegularizer:
             value += block_value
             gradient[..., s * top : s * bottom + halo, s * left : s * right + halo] += block_gradient
         return value
+
+    def _sum_and_grad(self, block: Tensor) -> tuple[Tensor, Tensor]:
+        """Of the scores of a block of pixels (B, C, h, w): (B,) and like block."""
+        return self._summed(block)
 
 
 def blocks(height: int, width: int, side: int) -> Iterator[tuple[int, int, int, int]]:
