@@ -19,7 +19,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from alr_cli.core import devices
 from alr_cli.core.calibration import LambdaCurve
@@ -41,7 +40,6 @@ _MAJORISED, _INNER = 2, 3  # steps that bring x* up to date, and conjugate gradi
 _FIRST_SOLVES, _SOLVES = 12, 3  # steps of conjugate gradients for v on a new case, and on each later visit
 _BETAS = (0.9, 0.99)
 _SLOW = 0.15  # of the step size, for lambda and the contrast: all crops pull at the same few numbers
-_GRIDS = 4  # of patches; one of them is seen at a time
 
 Product = Callable[[Tensor], Tensor]
 
@@ -80,21 +78,21 @@ class TuningRecipe:
 class Local:
     """E of one case with one grid of patches, up to scale: ||A x - y||^2 / 2 + f sum r(s x).
 
-    factor: f = lambda C / 2 for each of the four grids, (B, 1, 1, 1).  contrast: s, likewise.
+    factor: f = lambda C / 2 for each of the s^2 grids, (B, 1, 1, 1).  contrast: s, likewise.
     """
 
     problem: Problem
     y: Tensor
     glimpse: Glimpse
-    banks: tuple[Bank, Bank]
+    banks: tuple[Bank, ...]
+    stride: int
     factor: Tensor
     contrast: Tensor
 
     def majorised(self, x: Tensor) -> Tensor:
         """The minimiser of a quadratic that touches E in x and lies above it, nearly: log(1 + t^2) is concave
         in t^2 (iteratively reweighted least squares)."""
-        halves = self._halves(x * self.contrast)
-        weights = [bank.responses(halves).square_().add_(1).reciprocal_() for bank in self.banks]
+        weights = self._inverses(x)
         product = self._product(weights, self.factor * self.contrast**2)
         data = self.problem.operator.adjoint(self.y)
         return conjugate_gradients(product, data, x, _INNER)
@@ -102,9 +100,7 @@ class Local:
     def adjoint(self, x: Tensor, s: Tensor, v: Tensor) -> Tensor:
         """v = H^-1 s, from the v of the last visit on, or from nothing. 0 for a crop where H does not curve
         upwards everywhere, and v comes no nearer than nothing does: there it would only grow."""
-        halves = self._halves(x * self.contrast)
-        inverses = [bank.responses(halves).square_().add_(1).reciprocal_() for bank in self.banks]
-        curvatures = [(2 * u).sub_(1).mul_(u) for u in inverses]  # half of the second derivative
+        curvatures = [(2 * u).sub_(1).mul_(u) for u in self._inverses(x)]  # half of the second derivative
         product = self.hessian(curvatures)
         v = conjugate_gradients(product, s, v, _SOLVES if v.any() else _FIRST_SOLVES)
         left = s - product(v)
@@ -118,33 +114,33 @@ class Local:
         operator = self.problem.operator
 
         def product(v: Tensor) -> Tensor:
-            halves = self._halves(v)
-            spread = torch.zeros_like(halves, dtype=torch.float32)
+            seen = self._seen(v)
+            spread = torch.zeros_like(seen)
             for bank, weight in zip(self.banks, weights, strict=True):
-                bank.spread(bank.responses(halves).mul_(weight), spread)
+                bank.spread(bank.responses(bank.seen(seen)).mul_(weight), spread)
             result = operator.adjoint(operator.forward(v)) + damping * v
-            seen = self._seen(result)
-            seen += factor * functional.pixel_shuffle(spread, 2)
+            self._seen(result).add_(factor * spread)
             return result
 
         return product
 
     def _seen(self, x: Tensor) -> Tensor:
-        return whole_patches(x[..., self.glimpse.row :, self.glimpse.column :])
+        return whole_patches(x[..., self.glimpse.row :, self.glimpse.column :], self.stride)
 
-    def _halves(self, x: Tensor) -> Tensor:
-        halves = functional.pixel_unshuffle(self._seen(x).to(self.banks[0].kernels.dtype), 2)
-        return halves.contiguous(memory_format=torch.channels_last)
+    def _inverses(self, x: Tensor) -> list[Tensor]:
+        """1 / (1 + t^2) of the responses to s x."""
+        seen = self._seen(x * self.contrast)
+        return [bank.responses(bank.seen(seen)).square_().add_(1).reciprocal_() for bank in self.banks]
 
     def slope_along(self, x: Tensor, v: Tensor) -> Tensor:
         """v^T grad (f sum r(s x)), (B,): differentiable in the filters, their weights, f and s."""
-        here, there = self._halves(x * self.contrast), self._halves(v * self.contrast)
-        slopes = []
+        here, there = self._seen(x * self.contrast), self._seen(v * self.contrast)
+        slope = x.new_zeros(len(x))
         for bank in self.banks:
-            t = bank.responses(here)
-            along = t / (1 + t.square()) * bank.responses(there)
-            slopes.append((2 * bank.weights * along.sum((2, 3), dtype=torch.float32)).sum(1))
-        return self.factor.flatten() * (slopes[0] + slopes[1])
+            t = bank.responses(bank.seen(here))
+            along = t / (1 + t.square()) * bank.responses(bank.seen(there))
+            slope = slope + (2 * bank.weights * along.sum((2, 3), dtype=torch.float32)).sum(1)
+        return self.factor.flatten() * slope
 
 
 def conjugate_gradients(product: Product, right: Tensor, x: Tensor, steps: int) -> Tensor:
@@ -242,8 +238,9 @@ class Tuner:
             case.problem(self.critic.patch),
             case.y,
             Glimpse.number(self.step_count // _POOL, self.critic.stride, turns=False),
-            self.critic.banks(dtype),
-            _GRIDS * 0.5 * case.clean.shape[1] * lam,
+            self.critic.banks(dtype, dense=True),
+            self.critic.stride,
+            self.critic.stride**2 * 0.5 * case.clean.shape[1] * lam,
             self.critic.contrast(sigma),
         )
 
@@ -339,7 +336,7 @@ class _Scaled:
         local = self.local
         value, gradient = torch.zeros(len(x), device=x.device), torch.zeros_like(x)
         seen = local._seen(x * local.contrast)
-        value, slope = summed(local.banks, seen)
+        value, slope = summed(local.banks, local.stride, seen)
         local._seen(gradient).copy_(slope * local.factor * local.contrast)
         # Energy divides the data term by N C / 2 (as half of it is meant here) and weighs R by patches / N.
         count = (x.shape[-2] - self.patch + 1) * (x.shape[-1] - self.patch + 1)
@@ -354,7 +351,7 @@ def usual_error(sigma: Tensor) -> Tensor:
 
 def _size(name: str, value: Tensor) -> float:
     """What a step of a tensor is relative to: its root mean square for filters, 1 for logarithms."""
-    if name in ("fine", "coarse"):
+    if value.dim() == 2:
         return float(value.detach().square().mean().sqrt())
     return _SLOW if name in ("log_lam", "log_contrast") else 1.0
 

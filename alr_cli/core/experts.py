@@ -1,15 +1,18 @@
-"""r(x) = sum_k w_k sum_i log(1 + (f_k * x)_i^2) + sum_k v_k log(1 + (g_k . x)^2)
+"""r(x) = sum_s sum_k w_sk mean_i log(1 + (f_sk * M_s x)_i^2)
 
-Fields of experts (Roth and Black 2009) as a critic of 14 x 14 patches, with the filters learned as in Chen,
-Ranftl and Pock (2014): f_k is 7x7 and goes to the four pixels i in the middle of the patch; g_k is 7x7 too,
-on the patch at half the resolution, and so sees all of it. Patches lie two pixels apart (stride 2), so that
-one of the four grids of patches holds every place of the f_k and every second one of the g_k.
+Fields of experts (Roth and Black 2009) at several scales as a critic of local patches, with the filters
+learned as in Chen, Ranftl and Pock (2014). M_s takes means of s x s pixels, s = 1, 2 and perhaps 4; the
+filters f_sk are 7x7 at every scale. The coarsest see all of a patch, which is 7 s pixels wide, and lie at
+one place i in it; finer ones lie at the places two pixels apart in its middle. R is the mean over all
+patches, so each filter counts with its mean over all places of the picture, and the s^2 grids of patches
+that a descent sees in turn (symmetry.py) visit all of them.
 
 What is noise and what an edge depends on the level of the noise: at sigma the critic is r(s(sigma) x), with
 s(sigma) learned too, straight in log-log between octaves and beyond them.
 
-The pictures are seen as 4 C channels at half the resolution (x_{2i+p, 2j+q} in channel 4 c + 2 p + q): there
-the places of f_k in a patch are four filters of 4x4 without a stride, which processors are good at.
+How it is computed: the finest filters go to the picture as 4 C channels at half the resolution (x_{2i+p,
+2j+q} in channel 4 c + 2 p + q). And all windows of a row become channels, so that a convolution is one of a
+single column with many channels, which processors are good at.
 """
 
 from __future__ import annotations
@@ -30,40 +33,43 @@ from alr_cli.core.critic import SumAndGrad
 Level = TypeVar("Level", float, Tensor)
 
 SIDE = 7  # of the filters
-_INSET = 1  # where the f_k begin in a patch, in pixels of half the resolution
 KNOTS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32)  # levels of noise at which s(sigma) is learned
 _LEAST = 0.005  # below it s(sigma) stays what it is
 _KNEE = {1: 1 / 30, 3: 1 / 50}  # responses above it count as edges, before anything is learned
 _CURVATURE = 8.0  # of lambda R / 2 at zero, before anything is learned, in units of the data term's
+_FEWER = math.log(0.1)  # of the weights of scales 2 and 4 against scale 1's, before anything is learned
 
 
 @dataclass(frozen=True)
 class ExpertsArchitecture:
-    """channels: of the pictures, 1 or 3.  fine, coarse: how many f_k and g_k."""
+    """channels: of the pictures, 1 or 3.  fine, coarse, coarser: how many filters at scale 1, 2 and 4; coarser
+    may be 0."""
 
     channels: int = 3
     fine: int = 144
     coarse: int = 72
+    coarser: int = 0
 
     def __post_init__(self) -> None:
         if self.channels not in (1, 3):
             raise ValueError(f"a critic sees 1 or 3 channels, not {self.channels}")
         most = 2 * self.channels * (SIDE**2 - 1)
-        if not (1 <= self.fine <= most and 1 <= self.coarse <= most):
+        if not (1 <= self.fine <= most and 1 <= self.coarse <= most and 0 <= self.coarser <= most):
             raise ValueError(f"a critic of {self.channels} channels has 1 to {most} filters of each kind")
 
     @classmethod
     def usual(cls, channels: int) -> ExpertsArchitecture:
         """As shipped."""
-        return cls(1, 96, 48) if channels == 1 else cls()
-
-    @property
-    def patch(self) -> int:
-        return 2 * SIDE
+        return cls(1, 96, 48, 48) if channels == 1 else cls(3, 144, 72, 72)
 
     @property
     def stride(self) -> int:
-        return 2
+        """Of the patches, and the coarsest scale."""
+        return 4 if self.coarser else 2
+
+    @property
+    def patch(self) -> int:
+        return SIDE * self.stride
 
     @property
     def depth(self) -> int:
@@ -72,7 +78,7 @@ class ExpertsArchitecture:
     @property
     def width(self) -> int:
         """Responses for each patch."""
-        return 4 * self.fine + self.coarse
+        return self.coarser + (self.stride // 2) ** 2 * (self.fine + self.coarse)
 
     def as_dict(self) -> dict[str, Any]:
         return {"kind": "experts", **asdict(self)}
@@ -80,49 +86,102 @@ class ExpertsArchitecture:
 
 @dataclass(frozen=True)
 class Bank:
-    """Filters of one scale as they go to the picture at half the resolution.
+    """The filters of one scale, as they go to the picture.
 
-    kernels: (K, 4 C, h, h).  slopes: the same, each times twice its weight.  weights: (K,).  inset: where in
-    the patch they begin.
+    kernels: (K, side n, side, 1), windows of a row of n channels as channels.  slopes: the same, each times twice
+    its weight.  weights: (K,), of a place.  scale: s.  dilation: pixels between the taps, at the resolution
+    seen.  before, after: rows and columns there that the patches reach beyond these filters.
     """
 
     kernels: Tensor
     slopes: Tensor
     weights: Tensor
-    inset: int
+    scale: int
+    dilation: int
+    before: int
+    after: int
 
-    def responses(self, halves: Tensor) -> Tensor:
-        """halves: (B, 4 C, h, w), a grid of patches at half the resolution -> t (B, K, rows, columns)."""
-        return functional.conv2d(self.inside(halves), self.kernels)
+    def seen(self, x: Tensor) -> Tensor:
+        """x: (B, C, H, W) of whole patches -> what the filters see of it, (B, side n, h, w), linear in x."""
+        if self.scale == 1:
+            small = functional.pixel_unshuffle(x, 2)
+        else:
+            small = functional.avg_pool2d(x, 2)
+        if self.scale == 4:
+            small = functional.avg_pool2d(small, 2, stride=2 // self.dilation)
+        small = small[..., *self._inside(small)].to(self.kernels.dtype)
+        return rows_as_channels(small, self.kernels.shape[2], self.dilation)
+
+    def responses(self, seen: Tensor) -> Tensor:
+        """t (B, K, rows, columns)."""
+        return functional.conv2d(seen, self.kernels, dilation=(self.dilation, 1))
 
     def spread(self, t: Tensor, gradient: Tensor) -> None:
-        """Add the adjoint of the responses, weighted by 2 w, to a gradient like halves."""
-        part = functional.conv_transpose2d(t, self.slopes)
-        self.inside(gradient).add_(part)
+        """Add the adjoint of the responses, weighted by 2 w, to a gradient like x."""
+        rows = functional.conv_transpose2d(t, self.slopes, dilation=(self.dilation, 1))
+        beyond = (self.dilation - 1) * (self.kernels.shape[2] - 1)
+        height, width = rows.shape[-2], rows.shape[-1] + self.kernels.shape[2] - 1 + beyond
+        channels = rows.shape[1] // self.kernels.shape[2]
+        frame = (len(t), channels, *(size + self.before + self.after for size in (height, width)))
+        small = gradient.new_zeros(frame)
+        add_channels_to_rows(rows, small[..., *self._inside(small)], self.dilation)
+        if self.scale == 1:
+            gradient += functional.pixel_shuffle(small, 2)
+            return
+        if self.scale == 4 and self.dilation == 1:
+            small = functional.interpolate(small, scale_factor=2) / 4
+        elif self.scale == 4:
+            small = functional.avg_pool2d(functional.pad(small, (1, 1, 1, 1)), 2, stride=1)
+        gradient += functional.interpolate(small, scale_factor=2) / 4
 
-    def inside(self, halves: Tensor) -> Tensor:
-        m = self.inset
-        return halves[..., m : halves.shape[-2] - 2 * m, m : halves.shape[-1] - 2 * m] if m else halves
+    def _inside(self, small: Tensor) -> tuple[slice, slice]:
+        height, width = (size - self.after for size in small.shape[-2:])
+        return slice(self.before, height), slice(self.before, width)
+
+
+def rows_as_channels(x: Tensor, side: int, dilation: int = 1) -> Tensor:
+    """(B, n, h, w) -> (B, side n, h, w - dilation (side - 1)), channel d n + c being channel c dilation * d
+    pixels to the right."""
+    last = x.contiguous(memory_format=torch.channels_last).permute(0, 2, 3, 1)
+    rows, columns, pixels, _ = last.stride()
+    count, height, width, channels = last.shape
+    windows = last.as_strided(
+        (count, height, width - dilation * (side - 1), side, channels),
+        (rows, columns, pixels, dilation * pixels, 1),
+        last.storage_offset(),
+    )
+    return windows.flatten(3).contiguous().permute(0, 3, 1, 2)
+
+
+def add_channels_to_rows(rows: Tensor, x: Tensor, dilation: int = 1) -> None:
+    """The adjoint of `rows_as_channels`, added to x."""
+    channels, width = x.shape[1], rows.shape[-1]
+    rows = rows.to(x.dtype).contiguous()  # plane by plane, which adds five times as fast
+    for d in range(rows.shape[1] // channels):
+        x[..., dilation * d : dilation * d + width] += rows[:, d * channels : (d + 1) * channels]
 
 
 class Experts(nn.Module):
-    """r(x): (B, C, H, W) in [0,1] -> scores (B, 1, (H - 14) // 2 + 1, (W - 14) // 2 + 1), large where noisy.
+    """r(x): (B, C, H, W) in [0,1] -> a score for each patch of a grid, (B, 1, rows, columns), large where noisy.
 
-    fine, coarse: filters (K, n) by their coefficients in `basis`; log_fine, log_coarse: (K,) the log of their
-    weights; log_contrast: (6,) the log of s(sigma) at KNOTS, in units of (sigma / 0.1)^-1/2.
+    fine, coarse, coarser: filters (K, n) by their coefficients in `basis`; log_fine, log_coarse, log_coarser: (K,)
+    the log of their weights; log_contrast: (6,) the log of s(sigma) at KNOTS, in units of (sigma / 0.1)^-1/2.
     """
 
     def __init__(self, architecture: ExpertsArchitecture) -> None:
         super().__init__()
         self.architecture = architecture
-        channels = architecture.channels
-        knee = _KNEE[channels]
-        weight = math.log(_CURVATURE * knee**2 / (2 * SIDE**2))
-        self.fine = nn.Parameter(beginning(channels, architecture.fine) / knee)
-        self.coarse = nn.Parameter(beginning(channels, architecture.coarse) / knee)
-        self.log_fine = nn.Parameter(torch.full((architecture.fine,), weight))
-        self.log_coarse = nn.Parameter(torch.full((architecture.coarse,), weight - 1))
+        knee = _KNEE[architecture.channels]
+        weight = math.log(4 * _CURVATURE * knee**2 / (2 * SIDE**2))
+        for name in self._names():
+            count, less = getattr(architecture, name), 0.0 if name == "fine" else _FEWER
+            filters = beginning(architecture.channels, count) / knee
+            self.register_parameter(name, nn.Parameter(filters))
+            self.register_parameter(f"log_{name}", nn.Parameter(torch.full((count,), weight + less)))
         self.log_contrast = nn.Parameter(torch.zeros(len(KNOTS)))
+
+    def _names(self) -> tuple[str, ...]:
+        return ("fine", "coarse", "coarser") if self.architecture.coarser else ("fine", "coarse")
 
     @property
     def patch(self) -> int:
@@ -149,55 +208,72 @@ class Experts(nn.Module):
 
     def at(self, sigma: float) -> Experts:
         """The critic for noise of that level: the filters scaled by s(sigma), and no s of its own."""
-        result = Experts(self.architecture).to(self.fine.device)
+        result = Experts(self.architecture).to(self.log_contrast.device)
         with torch.no_grad():
-            s = self.contrast(torch.tensor(sigma, device=self.fine.device))
+            s = self.contrast(torch.tensor(sigma, device=self.log_contrast.device))
             for name, value in self.state_dict().items():
-                result.get_parameter(name).copy_(value * s if name in ("fine", "coarse") else value)
+                result.get_parameter(name).copy_(value * s if name in self._names() else value)
             result.log_contrast.zero_()
         return result.eval().requires_grad_(False)
 
-    def banks(self, dtype: torch.dtype = torch.float32) -> tuple[Bank, Bank]:
-        """The filters as they stand, without s(sigma); differentiable."""
-        fine, coarse = self.kernels()
-        return (
-            _bank(fine, self.log_fine.exp().repeat_interleave(4), _INSET, dtype),
-            _bank(coarse, self.log_coarse.exp(), 0, dtype),
-        )
+    def banks(self, dtype: torch.dtype = torch.float32, dense: bool = False) -> tuple[Bank, ...]:
+        """The filters as they stand, without s(sigma); differentiable.
 
-    def kernels(self) -> tuple[Tensor, Tensor]:
-        """f_k at the four pixels and g_k, (4 K, 4 C, 4, 4) and (K, 4 C, 7, 7); differentiable."""
+        dense: on one grid of patches, finest filters at all pixels and coarsest at every second one, not at
+        every second and fourth. The mean over all grids is the same, but a single grid is nearer to it, at
+        four times the cost.
+        """
+        return tuple(self._bank(2**power, name, dtype, dense) for power, name in enumerate(self._names()))
+
+    def _bank(self, scale: int, name: str, dtype: torch.dtype, dense: bool) -> Bank:
         channels = self.architecture.channels
-        filters = basis(channels).to(self.fine)
-        fine = torch.einsum("kn,ncij->kcij", self.fine, filters)
-        coarse = torch.einsum("kn,ncij->kcij", self.coarse, filters)
-        return at_four_pixels(fine), coarse.repeat_interleave(4, 1) / 4
+        coefficients = self.get_parameter(name)
+        kernels = torch.einsum("kn,ncij->kcij", coefficients, basis(channels).to(coefficients))
+        step = max(2, scale)  # between places, and the pixels in one at the resolution seen
+        places = self.stride // step
+        weights = self.get_parameter(f"log_{name}").exp() / places**2
+        if scale == 1:
+            kernels = at_four_pixels(kernels) if dense else at_first_pixel(kernels)
+            weights = weights.repeat_interleave(4) / 4 if dense else weights
+        dilation = 2 if dense and scale == 4 else 1
+        weights = weights / dilation**2
+        side = kernels.shape[-1]
+        spare = self.patch // step - side - (places - 1)
+        kernels = kernels.permute(0, 3, 1, 2).reshape(len(kernels), -1, side, 1)
+        slopes = kernels * (2 * weights).reshape(-1, 1, 1, 1)
+        return Bank(
+            kernels.to(dtype).contiguous(memory_format=torch.channels_last),
+            slopes.to(dtype).contiguous(memory_format=torch.channels_last),
+            weights,
+            *(scale, dilation, spare // 2, spare - spare // 2),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
-        halves = functional.pixel_unshuffle(whole_patches(x), 2)
-        return sum(
-            (_log_sum(bank.responses(halves), bank.weights) for bank in self.banks(x.dtype)), torch.zeros(())
-        )
+        x = whole_patches(x, self.stride)
+        scores = torch.zeros((), dtype=x.dtype)
+        for bank in self.banks(x.dtype):
+            t = bank.responses(bank.seen(x))
+            score = (torch.log1p(t.square()) * bank.weights.reshape(-1, 1, 1).to(t)).sum(1, keepdim=True)
+            places = self.stride // max(2, bank.scale)
+            scores = scores + functional.avg_pool2d(score, places) * places**2
+        return scores
 
     def summed(self, precision: torch.dtype) -> SumAndGrad:
         """As `Critic.summed`, but by hand, which is three times as fast as autograd."""
-        return partial(summed, self.banks(precision))
+        return partial(summed, self.banks(precision), self.stride)
 
 
-def summed(banks: tuple[Bank, Bank], x: Tensor) -> tuple[Tensor, Tensor]:
+def summed(banks: tuple[Bank, ...], stride: int, x: Tensor) -> tuple[Tensor, Tensor]:
     """The sum of the scores of x (B, C, H, W), (B,), and its gradient like x."""
     value = x.new_zeros(x.shape[0])
-    covered = whole_patches(x)
-    halves = functional.pixel_unshuffle(covered.to(banks[0].kernels.dtype), 2)
-    halves = halves.contiguous(memory_format=torch.channels_last)
-    slope = torch.zeros_like(halves, dtype=x.dtype)
+    gradient = torch.zeros_like(x)
+    covered = whole_patches(x, stride)
+    slope = whole_patches(gradient, stride)
     for bank in banks:
-        t = bank.responses(halves)
-        u = t.square().add_(1.0)
+        t = bank.responses(bank.seen(covered))
+        u = torch.addcmul(torch.ones((), dtype=t.dtype, device=t.device), t, t)
         bank.spread(t.div_(u), slope)
         value += (u.log_().sum((2, 3), dtype=x.dtype) * bank.weights).sum(1)
-    gradient = torch.zeros_like(x)
-    gradient[..., : covered.shape[-2], : covered.shape[-1]] = functional.pixel_shuffle(slope, 2)
     return value, gradient
 
 
@@ -237,31 +313,24 @@ def beginning(channels: int, count: int) -> Tensor:
 def at_four_pixels(filters: Tensor) -> Tensor:
     """(K, C, 7, 7) -> (4 K, 4 C, 4, 4): the filter at each of a block's 2 x 2 pixels, for the picture at half
     the resolution."""
+    placed = [_at_pixel(filters, down, right) for down, right in product((0, 1), repeat=2)]
+    return torch.stack(placed, 1).flatten(0, 1)
+
+
+def at_first_pixel(filters: Tensor) -> Tensor:
+    """(K, C, 7, 7) -> (K, 4 C, 4, 4): likewise, the filter at the first of the four."""
+    return _at_pixel(filters, 0, 0)
+
+
+def _at_pixel(filters: Tensor, down: int, right: int) -> Tensor:
     count, channels, side, _ = filters.shape
     half = (side + 1) // 2
-    placed = []
-    for down, right in product((0, 1), repeat=2):
-        wide = functional.pad(filters, (right, 1 - right, down, 1 - down))
-        blocks = wide.reshape(count, channels, half, 2, half, 2).permute(0, 1, 3, 5, 2, 4)
-        placed.append(blocks.reshape(count, 4 * channels, half, half))
-    return torch.stack(placed, 1).reshape(4 * count, 4 * channels, half, half)
+    wide = functional.pad(filters, (right, 1 - right, down, 1 - down))
+    blocks = wide.reshape(count, channels, half, 2, half, 2).permute(0, 1, 3, 5, 2, 4)
+    return blocks.reshape(count, 4 * channels, half, half)
 
 
-def whole_patches(x: Tensor) -> Tensor:
-    """x (B, C, H, W) without an odd last row or column."""
-    return x[..., : x.shape[-2] // 2 * 2, : x.shape[-1] // 2 * 2]
-
-
-def _bank(kernels: Tensor, weights: Tensor, inset: int, dtype: torch.dtype) -> Bank:
-    slopes = kernels * (2 * weights).reshape(-1, 1, 1, 1)
-    last = torch.channels_last
-    return Bank(
-        kernels.to(dtype).contiguous(memory_format=last),
-        slopes.to(dtype).contiguous(memory_format=last),
-        weights,
-        inset,
-    )
-
-
-def _log_sum(t: Tensor, weights: Tensor) -> Tensor:
-    return (torch.log1p(t.square()) * weights.reshape(-1, 1, 1).to(t)).sum(1, keepdim=True)
+def whole_patches(x: Tensor, stride: int) -> Tensor:
+    """x (B, C, H, W) without the last rows and columns that are no whole stride."""
+    height, width = (size // stride * stride for size in x.shape[-2:])
+    return x[..., :height, :width]

@@ -21,6 +21,9 @@ from alr_cli.core.regularizer import LocalRegularizer
 _ORDER = (0, 3, 6, 1, 4, 7, 2, 5)  # neighbours in time differ much in orientation
 
 
+_SQUARE = ((0, 0), (1, 1), (0, 1), (1, 0))
+
+
 @dataclass(frozen=True)
 class Glimpse:
     """One way of looking at a picture: without its first rows and columns, and from one of eight sides."""
@@ -33,11 +36,19 @@ class Glimpse:
     def number(cls, count: int, stride: int = 1, turns: bool = True) -> Glimpse:
         """The 8 s^2 glimpses in turn, as `count` goes up from 0; without turns the s^2 grids."""
         side, grid = count % 8, (count % 8 + count // 8) % stride**2
-        return cls(_ORDER[side] if turns else 0, *divmod(grid, stride))
+        return cls(_ORDER[side], *divmod(grid, stride)) if turns else cls(0, *_place(count, stride))
 
     def of(self, x: Tensor) -> Tensor:
         """x: (..., H, W) as it is seen; differentiable."""
         return turned(x[..., self.row :, self.column :], self.side)
+
+
+def _place(count: int, stride: int) -> tuple[int, int]:
+    """The first pixel of one of the stride^2 grids, for a stride of 1, 2 or 4: any four in a row begin at the
+    four pixels of a block of two."""
+    row, column = _SQUARE[count % min(4, stride**2)]
+    far = _SQUARE[(count + count // 4) % 4] if stride == 4 else (0, 0)
+    return row + 2 * far[0], column + 2 * far[1]
 
 
 class Turning:
