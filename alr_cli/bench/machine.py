@@ -64,7 +64,10 @@ def operations(critic: AnyCritic, side: int) -> int:
     pixels at once, for one grid of patches. What tiles compute twice does not count."""
     if isinstance(critic, Experts):
         patches = ((side - critic.patch) // critic.stride + 1) ** 2
-        return 2 * 2 * patches * sum(bank.kernels.numel() for bank in critic.banks())
+        places = [patches * (critic.stride // max(2, bank.scale)) ** 2 for bank in critic.banks()]
+        return 2 * 2 * sum(
+            count * bank.kernels.numel() for count, bank in zip(places, critic.banks(), strict=True)
+        )
     count = 0
     for layer in critic.layers:
         if isinstance(layer, nn.Conv2d):

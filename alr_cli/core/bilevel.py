@@ -22,6 +22,7 @@ from torch import Tensor
 
 from alr_cli.core import devices
 from alr_cli.core.calibration import LambdaCurve
+from alr_cli.core.circulant import Circulant, powers, prior_spectrum
 from alr_cli.core.cases import Case, CaseSource
 from alr_cli.core.energy import Energy, SquaredError
 from alr_cli.core.experts import KNOTS, Bank, Experts, along_knots, summed, whole_patches
@@ -36,8 +37,9 @@ from alr_cli.core.workers import Workers
 _USUAL = 0.018, 1.4  # m(sigma) = 0.018 sigma^1.4, half of the squared error that a picture usually ends with
 _POOL = 8
 _DAMPING = 0.01
-_MAJORISED, _INNER = 2, 3  # steps that bring x* up to date, and conjugate gradients within each
-_FIRST_SOLVES, _SOLVES = 12, 3  # steps of conjugate gradients for v on a new case, and on each later visit
+_RUNAWAY = 3  # times s: no v is so long, unless it runs away
+_INNER = 3  # conjugate gradients that bring x* up to date
+_FIRST_SOLVES, _SOLVES = 8, 3  # steps of conjugate gradients for v on a new case, and on each later visit
 _BETAS = (0.9, 0.99)
 _SLOW = 0.15  # of the step size, for lambda and the contrast: all crops pull at the same few numbers
 
@@ -86,32 +88,45 @@ class Local:
     glimpse: Glimpse
     banks: tuple[Bank, ...]
     stride: int
+    powers: tuple[Tensor, ...]
     factor: Tensor
     contrast: Tensor
 
     def majorised(self, x: Tensor) -> Tensor:
         """The minimiser of a quadratic that touches E in x and lies above it, nearly: log(1 + t^2) is concave
         in t^2 (iteratively reweighted least squares)."""
-        weights = self._inverses(x)
-        product = self._product(weights, self.factor * self.contrast**2)
+        weights = self.inverses(x)
+        product = self._product(weights)
         data = self.problem.operator.adjoint(self.y)
-        return conjugate_gradients(product, data, x, _INNER)
+        return conjugate_gradients(product, data, x, _INNER, self.preconditioner(weights))
 
     def adjoint(self, x: Tensor, s: Tensor, v: Tensor) -> Tensor:
-        """v = H^-1 s, from the v of the last visit on, or from nothing. 0 for a crop where H does not curve
-        upwards everywhere, and v comes no nearer than nothing does: there it would only grow."""
-        curvatures = [(2 * u).sub_(1).mul_(u) for u in self._inverses(x)]  # half of the second derivative
-        product = self.hessian(curvatures)
-        v = conjugate_gradients(product, s, v, _SOLVES if v.any() else _FIRST_SOLVES)
-        left = s - product(v)
-        return torch.where(_dot(left, left) < _dot(s, s), v, 0.0)
+        """v = H^-1 s, from the v of the last visit on, or from nothing. 0 for a crop where v runs away, as it
+        may where H does not curve upwards everywhere: in the frame H is 1 and a little more or less."""
+        weights = self.inverses(x)
+        preconditioner = self.preconditioner(weights)
+        product = self.hessian([(2 * u).sub_(1).mul_(u) for u in weights])
+        v = conjugate_gradients(product, s, v, _SOLVES if v.any() else _FIRST_SOLVES, preconditioner)
+        return torch.where(_dot(v, v) < _RUNAWAY**2 * _dot(s, s), v, 0.0)
 
     def hessian(self, curvatures: list[Tensor]) -> Product:
-        """v -> (H + c) v: c is for directions in which E does not curve upwards."""
-        return self._product(curvatures, self.factor * self.contrast**2, _DAMPING)
+        """v -> (H + c) v, curvatures being half of the second derivatives of log(1 + t^2); c is for directions
+        in which E does not curve upwards."""
+        return self._product(curvatures, _DAMPING)
 
-    def _product(self, weights: list[Tensor], factor: Tensor, damping: float = 0.0) -> Product:
-        operator = self.problem.operator
+    def preconditioner(self, weights: list[Tensor]) -> Circulant:
+        """Of a product with such weights, or a little smaller ones."""
+        height, width = self.problem.operator.input_shape
+        amounts = []
+        for bank, power, weight in zip(self.banks, self.powers, weights, strict=True):
+            each = weight.sum((2, 3), dtype=torch.float32) * 2 * bank.weights / (height * width)
+            each = each.unflatten(1, (len(power), -1)).sum(2)  # dense filters are at several pixels
+            amounts.append(each * (self.factor * self.contrast**2).flatten(1))
+        shape = self.problem.operator.input_shape
+        return Circulant(prior_spectrum(amounts, self.powers, shape), 1 + _DAMPING, shape)
+
+    def _product(self, weights: list[Tensor], damping: float = 0.0) -> Product:
+        operator, factor = self.problem.operator, self.factor * self.contrast**2
 
         def product(v: Tensor) -> Tensor:
             seen = self._seen(v)
@@ -127,7 +142,7 @@ class Local:
     def _seen(self, x: Tensor) -> Tensor:
         return whole_patches(x[..., self.glimpse.row :, self.glimpse.column :], self.stride)
 
-    def _inverses(self, x: Tensor) -> list[Tensor]:
+    def inverses(self, x: Tensor) -> list[Tensor]:
         """1 / (1 + t^2) of the responses to s x."""
         seen = self._seen(x * self.contrast)
         return [bank.responses(bank.seen(seen)).square_().add_(1).reciprocal_() for bank in self.banks]
@@ -143,19 +158,23 @@ class Local:
         return self.factor.flatten() * slope
 
 
-def conjugate_gradients(product: Product, right: Tensor, x: Tensor, steps: int) -> Tensor:
+def conjugate_gradients(
+    product: Product, right: Tensor, x: Tensor, steps: int, preconditioner: Circulant
+) -> Tensor:
     """`steps` towards product(x) = right, from x on; each picture of the batch has its own. Where a direction
     does not curve upwards x stays."""
     residual = right - product(x)
-    direction, square = residual.clone(), _dot(residual, residual)
+    solved = preconditioner.solve(residual)
+    direction, square = solved, _dot(residual, solved)
     for _ in range(steps):
         curved = product(direction)
         slope = _dot(direction, curved)
         length = torch.where(slope > 0, square / slope, 0.0)
         x = x + length * direction
         residual = residual - length * curved
-        before, square = square, _dot(residual, residual)
-        direction = residual + square / before.clamp_min(1e-30) * direction
+        solved = preconditioner.solve(residual)
+        before, square = square, _dot(residual, solved)
+        direction = solved + square / before.clamp_min(1e-30) * direction
     return x
 
 
@@ -216,7 +235,7 @@ class Tuner:
     def _step(self) -> Progress:
         case = self._next_case()
         with torch.no_grad():
-            local = self._local(case)
+            local = self._local(case, torch.bfloat16 if self.recipe.bfloat16 else torch.float32)
             self._descend(case, local)
             error = local.problem.crop(case.x) - case.clean
             mse = error.square().mean((1, 2, 3))
@@ -224,14 +243,14 @@ class Tuner:
             local.problem.crop(s).copy_(error / (mse + usual_error(case.sigma)).reshape(-1, 1, 1, 1))
             s *= 2 / error[0].numel()
             case.adjoint = local.adjoint(case.x, s, case.adjoint)
+        # In float32: what is learned gains by it, and oneDNN's gradient of dilated filters in bfloat16 is garbage.
         rate = self._update(-self._local(case).slope_along(case.x, case.adjoint).mean())
         before = (case.y - case.clean).square().mean((1, 2, 3))
         gain = float((10 * torch.log10(before / mse)).mean())
         return Progress(self.step_count, rate, {"gain": gain})
 
-    def _local(self, case: Case) -> Local:
+    def _local(self, case: Case, dtype: torch.dtype = torch.float32) -> Local:
         """The energy of a case as it now is, differentiable in what is learned."""
-        dtype = torch.bfloat16 if self.recipe.bfloat16 else torch.float32
         sigma = case.sigma.reshape(-1, 1, 1, 1)
         lam = self.critic.usual_lam(sigma) * along_knots(self.log_lam, sigma)
         return Local(
@@ -240,6 +259,7 @@ class Tuner:
             Glimpse.number(self.step_count // _POOL, self.critic.stride, turns=False),
             self.critic.banks(dtype, dense=True),
             self.critic.stride,
+            tuple(powers(filters.detach()) for filters in self.critic.filters),
             self.critic.stride**2 * 0.5 * case.clean.shape[1] * lam,
             self.critic.contrast(sigma),
         )
@@ -250,13 +270,12 @@ class Tuner:
         if not case.old:
             problem = local.problem
             regularizer = _Scaled(local, self.critic.patch)
-            scale = problem.step_scale(case.sigma)
+            alike = local.preconditioner(local.inverses(torch.zeros_like(case.x)))
             # f and s are in the regularizer, so that lambda is 1 and the data term half a square: see _Scaled
             energy = Energy(problem.operator, SquaredError(case.y), regularizer, 1.0, problem.pixels)
-            case.x = solve(energy, case.x, "adam", int(case.first), scale=scale).x
+            case.x = solve(energy, case.x, "fourier", int(case.first), preconditioner=alike).x
             case.old.fill_(1)
-        for _ in range(_MAJORISED):
-            case.x = local.majorised(case.x)
+        case.x = local.majorised(case.x)
 
     def trained(self) -> Experts:
         """A copy of the critic as it would be shipped now."""

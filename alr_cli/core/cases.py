@@ -12,7 +12,7 @@ from alr_cli.core.noise_field import NoiseField
 from alr_cli.core.patches import PatchSource
 from alr_cli.core.problems import Problem
 
-_FIRST_STEPS = (60, 240)  # log-uniformly: enough to end, and not always at the same place
+_FIRST_STEPS = (12, 40)  # log-uniformly: enough to end, and not always at the same place
 
 
 @dataclass

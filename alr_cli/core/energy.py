@@ -95,6 +95,13 @@ class Energy:
             gradient *= self.free
         return Terms(data + lam * regularizer, data, regularizer), gradient
 
+    def add_misfit(self, x: Tensor, gradient: Tensor) -> None:
+        """Add the gradient of half of the data term, in units of single pixels: A* (A x - y) for a squared
+        error."""
+        for piece in planes(x):
+            _, slope = self.data.value_and_grad(self.operator.forward(x[piece]), piece)
+            gradient[piece].add_(self.operator.adjoint(slope), alpha=0.5)
+
     def _add_data(self, x: Tensor, gradient: Tensor) -> Tensor:
         """The data term (B,); its gradient is added to `gradient`."""
         share = 1.0 / (self.pixels * self.regularizer.channels)

@@ -201,6 +201,16 @@ class Experts(nn.Module):
         """lambda(sigma) of a prior, in proportion to sigma^2: for filters before they are tuned."""
         return 0.25 / self.architecture.channels * (sigma / 0.1) ** 2
 
+    @property
+    def filters(self) -> tuple[nn.Parameter, ...]:
+        """By their coefficients, (K, n) for each scale."""
+        return tuple(self.get_parameter(name) for name in self._names())
+
+    @property
+    def weights(self) -> tuple[Tensor, ...]:
+        """w_sk, (K,) for each scale."""
+        return tuple(self.get_parameter(f"log_{name}").exp() for name in self._names())
+
     def contrast(self, sigma: Tensor) -> Tensor:
         """s(sigma), like sigma; differentiable."""
         sigma = sigma.clamp_min(_LEAST)
@@ -287,16 +297,21 @@ def along_knots(logs: Tensor, sigma: Tensor) -> Tensor:
 
 @cache
 def basis(channels: int) -> Tensor:
-    """The discrete cosines of 7x7 without the constant, (48, 1, 7, 7); of colours first those of their sum,
-    then of red minus blue, then of red and blue minus twice green, (144, 3, 7, 7). Orthonormal."""
+    """The discrete cosines of 7x7 without the constant, (48, 1, 7, 7); those of
+    each opponent colour in turn, (144, 3, 7, 7). Orthonormal."""
     n = np.arange(SIDE)
     cosines = np.cos(np.pi * (n[None] + 0.5) * n[:, None] / SIDE)
     cosines /= np.linalg.norm(cosines, axis=1, keepdims=True)
     planes = np.einsum("ai,bj->abij", cosines, cosines).reshape(-1, SIDE, SIDE)[1:]
-    colours = np.ones((1, 1)) if channels == 1 else np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]], float)
-    colours = colours / np.linalg.norm(colours, axis=1, keepdims=True)
-    filters = colours[:, None, :, None, None] * planes[None, :, None]
+    filters = colours(channels).double().numpy()[:, None, :, None, None] * planes[None, :, None]
     return torch.from_numpy(filters.reshape(-1, channels, SIDE, SIDE)).float()
+
+
+def colours(channels: int) -> Tensor:
+    """Gray, or the opponent colours: their sum, red minus blue, red and blue minus twice green. Orthonormal,
+    (C, C), one a row."""
+    rows = torch.ones(1, 1) if channels == 1 else torch.tensor([[1.0, 1, 1], [1, 0, -1], [1, -2, 1]])
+    return rows / rows.norm(dim=1, keepdim=True)
 
 
 def beginning(channels: int, count: int) -> Tensor:

@@ -26,6 +26,8 @@ class LinearOperator(Protocol):
 
     input_shape, output_shape: (H, W) and (H', W'). norm: largest singular value on input_shape.
     forward: (B, C, H, W) -> (B, C, H', W'). adjoint: (B, C, H', W') -> (B, C, H, W).
+    power: of A* A its mean over all shifts of the picture, as a multiplier of the frequencies of a torus of that
+    shape, (H, W // 2 + 1), or the same number for all; borders do not count.
     """
 
     @property
@@ -36,6 +38,7 @@ class LinearOperator(Protocol):
     def norm(self) -> float: ...
     def forward(self, x: Tensor) -> Tensor: ...
     def adjoint(self, y: Tensor) -> Tensor: ...
+    def power(self, shape: Shape) -> Tensor | float: ...
 
 
 class Identity:
@@ -51,6 +54,9 @@ class Identity:
 
     adjoint = forward
 
+    def power(self, shape: Shape) -> float:
+        return 1.0
+
 
 class Mask:
     """A x = m * x, with m (H, W), 1 where a pixel is observed and 0 where it is missing."""
@@ -65,6 +71,9 @@ class Mask:
         return _checked(x, self.input_shape) * self._placed.beside(x)
 
     adjoint = forward
+
+    def power(self, shape: Shape) -> float:
+        return float(self._mask.double().square().mean())
 
 
 class Crop:
@@ -87,6 +96,9 @@ class Crop:
         x = y.new_zeros(*y.shape[:-2], *self.input_shape)
         x[self._window] = _checked(y, self.output_shape)
         return x
+
+    def power(self, shape: Shape) -> float:
+        return 1.0
 
 
 class Convolution:
@@ -159,6 +171,9 @@ class Convolution:
 
         return _by_plane(correlate, y)
 
+    def power(self, shape: Shape) -> Tensor:
+        return torch.from_numpy(np.abs(np.fft.rfft2(self.kernel, s=shape)) ** 2)
+
     @cached_property
     def norm(self) -> float:
         """Exact for "circular"; otherwise by Lanczos, within 1e-3 (relative) of the largest singular value.
@@ -213,6 +228,10 @@ class Downsample:
         blurred[self._kept] = _checked(y, self.output_shape)
         return self._blur.adjoint(blurred)
 
+    def power(self, shape: Shape) -> Tensor:
+        factor = self._kept[1].step
+        return self._blur.power(shape) / factor**2
+
     @cached_property
     def norm(self) -> float:
         return largest_singular_value(self)
@@ -234,6 +253,9 @@ class Compose:
 
     def adjoint(self, y: Tensor) -> Tensor:
         return self.inner.adjoint(self.outer.adjoint(y))
+
+    def power(self, shape: Shape) -> Tensor | float:
+        return self.outer.power(shape) * self.inner.power(shape)
 
     @cached_property
     def norm(self) -> float:

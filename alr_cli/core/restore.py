@@ -12,23 +12,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alr_cli.core import devices, problems
+from alr_cli.core import descent, devices, problems
 from alr_cli.core.clipping import ClippedGaussian, is_clipped
 from alr_cli.core.critics import AnyCritic
-from alr_cli.core.energy import DataTerm, Energy, SquaredError
+from alr_cli.core.energy import DataTerm, SquaredError
 from alr_cli.core.operators import Boundary
 from alr_cli.core.problems import Problem
-from alr_cli.core.regularizer import LocalRegularizer, Regularizer
-from alr_cli.core.solver import DEFAULT_ITERATIONS, Method, Record, Solution, solve
-from alr_cli.core.symmetry import Turning
+from alr_cli.core.regularizer import LocalRegularizer
+from alr_cli.core.solver import DEFAULT_ITERATIONS, Method, Record, Solution
 from alr_cli.errors import DeviceError, NonFiniteError, UsageError, WeightsError
 
 if TYPE_CHECKING:
     from alr_cli.files.weights import Weights
 
-# Fifty steps of adam that see the critic from all sides end 0.1 dB above nmapg, at no greater cost; see
-# docs/performance.md.
-DEFAULT_METHOD: Method = "adam"
 _SMALLEST_TILE = 32
 _HELD_LEVEL = (
     0.4  # of noise, for the critic where known pixels are held: it fills holes best; see docs/critics.md
@@ -40,7 +36,7 @@ class Settings:
     """How an energy is minimised, and on what.
 
     clip_aware: take pixels at 0 and 1 as cut off there, where nothing lies beyond (see clipping.py).
-    strength: multiplies the fitted lambda.  lam: replaces it.  solver: adam, gd, nmapg or default.
+    strength: multiplies the fitted lambda.  lam: replaces it.  solver: fourier, adam, gd, nmapg or default.
     max_iter, tol: None for the solver's own.  tile: side of the blocks the critic scores at once in pixels,
     None for automatic, 0 for the whole picture.  precision: auto, float32 or bfloat16.  device: auto, cpu,
     cuda, cuda:N or mps.
@@ -110,9 +106,10 @@ class Restorer:
         self.sigma_range = weights.sigma_range
         if settings.solver not in ("default", *DEFAULT_ITERATIONS):
             raise UsageError(f"unknown solver {settings.solver!r}: choose {', '.join(DEFAULT_ITERATIONS)}")
-        self.method: Method = (
-            DEFAULT_METHOD if settings.solver == "default" else cast(Method, settings.solver)
-        )
+        self.method: Method = descent.usual_method(weights.critic)
+        if settings.solver != "default":
+            self.method = cast(Method, settings.solver)
+            descent.check_method(self.method, weights.critic)
         # A copy: `to` would move the weights from under another restorer's feet.
         self.critic = copy.deepcopy(weights.critic).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -275,13 +272,6 @@ class Restorer:
             return ClippedGaussian(y, sigma)
         return SquaredError(y)
 
-    def _limit(self, problem: Problem, sigma: float) -> int:
-        if self.settings.max_iter is not None:
-            return self.settings.max_iter
-        if self.method == "adam":
-            return problem.adam_iterations(sigma)
-        return DEFAULT_ITERATIONS[self.method]
-
     def _solve(
         self,
         problem: Problem,
@@ -291,13 +281,10 @@ class Restorer:
         side: int,
         callback: Callback | None,
     ) -> Solution:
-        local = LocalRegularizer(critic, side, self.precision)
-        # The others compare energies, which must not turn under their feet.
-        regularizer: Regularizer = Turning(local) if self.method == "adam" else local
-        energy = Energy(
-            problem.operator, self._data(problem.y, sigma), regularizer, lam, problem.pixels, problem.free
-        )
-        limit = self._limit(problem, sigma)
+        settings = self.settings
+        limit = settings.max_iter
+        if limit is None:
+            limit = descent.usual_iterations(self.method, problem, sigma)
 
         def report(record: Record, x: Tensor) -> None:
             if callback is not None:
@@ -307,8 +294,14 @@ class Restorer:
                 )
                 callback(Step(record.iteration, limit, energy, data, mean_score, lambda: _pixels(problem, x)))
 
-        scale = problem.step_scale(torch.tensor(sigma)).to(problem.y)
-        return solve(energy, problem.start, self.method, limit, self.settings.tol, report, scale)
+        return descent.minimise(
+            *(problem, self._data(problem.y, sigma), critic, lam, sigma, self.method),
+            limit=limit,
+            tol=settings.tol,
+            tile=side,
+            precision=self.precision,
+            callback=report,
+        )
 
 
 def _pixels(problem: Problem, x: Tensor) -> np.ndarray:

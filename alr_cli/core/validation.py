@@ -10,14 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alr_cli.core import devices, problems
+from alr_cli.core import descent, devices, problems
 from alr_cli.core.calibration import LambdaCurve, calibrate, psnr
 from alr_cli.core.critics import AnyCritic
 from alr_cli.core.energy import Energy, SquaredError
 from alr_cli.core.noise_field import NoiseField
 from alr_cli.core.regularizer import LocalRegularizer
-from alr_cli.core.solver import Method, solve
-from alr_cli.core.symmetry import Turning
+from alr_cli.core.solver import Method
 
 
 @dataclass(frozen=True)
@@ -25,12 +24,13 @@ class Validation:
     """Denoising of a fixed batch of clean crops with fixed unit noise.
 
     clean, noise: (B, C, H, W); at sigma the observation is clean + sigma * noise, not clipped.
-    per_picture: so many neighbours in the batch are crops of one picture, and share one PSNR.
+    method: None for the critic's usual one.  per_picture: so many neighbours in the batch are crops of one
+    picture, and share one PSNR.
     """
 
     clean: Tensor
     noise: Tensor
-    method: Method = "adam"
+    method: Method | None = None
     precision: torch.dtype = torch.float32
     per_picture: int = 1
 
@@ -41,7 +41,7 @@ class Validation:
         count: int = 6,
         side: int = 96,
         per_picture: int = 2,
-        method: Method = "adam",
+        method: Method | None = None,
         precision: torch.dtype = torch.float32,
     ) -> Validation:
         """`per_picture` crops of each of `count` pictures (H, W, C) float32 on [0,1], spread over both.
@@ -75,11 +75,12 @@ class Validation:
     def restore(self, critic: AnyCritic, sigma: float, lam: float) -> Tensor | None:
         """x*(lam) at noise level sigma, (B, C, H, W); None if the descent blew up."""
         problem = problems.denoising(self.clean + sigma * self.noise, critic.patch)
-        energy = self._energy(critic.at(sigma), problem, lam, turning=self.method == "adam")
+        method = self.method or descent.usual_method(critic)
         with devices.flushed_denormals():
-            limit = problem.adam_iterations(sigma) if self.method == "adam" else None
-            scale = problem.step_scale(torch.tensor(sigma))
-            solution = solve(energy, problem.start, self.method, limit, scale=scale)
+            solution = descent.minimise(
+                *(problem, SquaredError(problem.y), critic.at(sigma), lam, sigma, method),
+                precision=self.precision,
+            )
         return None if solution.stop == "non_finite" else problem.crop(solution.x)
 
     def quality(self, critic: AnyCritic, sigma: float, lam: float) -> float:
@@ -115,9 +116,6 @@ class Validation:
             fitted=fitted,
         )
 
-    def _energy(
-        self, critic: AnyCritic, problem: problems.Problem, lam: float, turning: bool = False
-    ) -> Energy:
-        local = LocalRegularizer(critic, precision=self.precision)
-        regularizer = Turning(local) if turning else local
+    def _energy(self, critic: AnyCritic, problem: problems.Problem, lam: float) -> Energy:
+        regularizer = LocalRegularizer(critic, precision=self.precision)
         return Energy(problem.operator, SquaredError(problem.y), regularizer, lam, problem.pixels)

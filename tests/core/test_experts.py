@@ -12,13 +12,13 @@ from alr_cli.core.regularizer import LocalRegularizer
 from alr_cli.core.symmetry import Turning
 from tests.core.toys import seeded
 
-PATCH = 2 * SIDE
+SCALES = [0, 3]  # filters at the third scale: none, or some
 
 
 def some_experts(
-    channels: int = 1, fine: int = 5, coarse: int = 3, dtype: torch.dtype = torch.float64
+    channels: int = 1, coarser: int = 0, dtype: torch.dtype = torch.float64
 ) -> Experts:
-    critic = Experts(ExpertsArchitecture(channels, fine, coarse))
+    critic = Experts(ExpertsArchitecture(channels, fine=5, coarse=3, coarser=coarser))
     generator = seeded(1)
     for parameter in critic.parameters():
         noise = torch.randn(parameter.shape, generator=generator)
@@ -31,37 +31,45 @@ def picture(channels: int, height: int, width: int, dtype: torch.dtype = torch.f
 
 
 def score_by_hand(critic: Experts, patch: Tensor) -> float:
-    """The first line of the module, with loops. patch: (C, 14, 14)."""
+    """The first line of the module, with loops. patch: (C, p, p)."""
     basis = experts.basis(critic.architecture.channels).double()
-    filters = torch.einsum("kn,ncij->kcij", critic.fine, basis)
-    halves = torch.nn.functional.avg_pool2d(patch[None], 2)[0]
     total = 0.0
-    for f, log_weight in zip(filters, critic.log_fine, strict=True):
-        for down in (2, 3):
-            for right in (2, 3):
-                t = float((f * patch[:, down : down + SIDE, right : right + SIDE]).sum())
-                total += float(log_weight.exp()) * np.log1p(t**2)
-    for g, log_weight in zip(critic.coarse, critic.log_coarse, strict=True):
-        t = float((torch.einsum("n,ncij->cij", g, basis) * halves).sum())
-        total += float(log_weight.exp()) * np.log1p(t**2)
+    for scale, name in zip((1, 2, 4), critic._names(), strict=False):
+        filters = torch.einsum("kn,ncij->kcij", critic.get_parameter(name), basis)
+        means = torch.nn.functional.avg_pool2d(patch[None], scale)[0]
+        places = range(critic.stride // max(2, scale))
+        spare = critic.patch // max(2, scale) - (4 if scale == 1 else SIDE) - (len(places) - 1)
+        first, step = (spare // 2 * 2, 2) if scale == 1 else (spare // 2, 1)
+        for f, log_weight in zip(filters, critic.get_parameter(f"log_{name}"), strict=True):
+            for down in places:
+                for right in places:
+                    top, left = first + step * down, first + step * right
+                    t = float((f * means[:, top : top + SIDE, left : left + SIDE]).sum())
+                    total += float(log_weight.exp()) * np.log1p(t**2) / len(places) ** 2
     return total
 
 
+@pytest.mark.parametrize("coarser", SCALES)
 @pytest.mark.parametrize("channels", [1, 3])
-def test_the_score_of_a_patch_is_the_formula(channels: int) -> None:
-    critic, x = some_experts(channels), picture(channels, 18, 16)
+def test_the_score_of_a_patch_is_the_formula(channels: int, coarser: int) -> None:
+    critic = some_experts(channels, coarser)
+    p, s = critic.patch, critic.stride
+    x = picture(channels, p + 2 * s, p + s)
     scores = critic(x)
     assert scores.shape == (2, 1, 3, 2)
     for row in range(3):
         for column in range(2):
-            patch = x[1, :, 2 * row : 2 * row + PATCH, 2 * column : 2 * column + PATCH]
+            patch = x[1, :, s * row : s * row + p, s * column : s * column + p]
             assert float(scores[1, 0, row, column]) == pytest.approx(score_by_hand(critic, patch), rel=1e-6)
 
 
-@pytest.mark.parametrize("shape", [(14, 14), (15, 14), (21, 18), (30, 33)])
+@pytest.mark.parametrize("shape", [(28, 28), (30, 28), (37, 34), (46, 49)])
+@pytest.mark.parametrize("coarser", SCALES)
 @pytest.mark.parametrize("channels", [1, 3])
-def test_the_gradient_by_hand_is_that_of_autograd(channels: int, shape: tuple[int, int]) -> None:
-    critic, x = some_experts(channels), picture(channels, *shape)
+def test_the_gradient_by_hand_is_that_of_autograd(
+    channels: int, coarser: int, shape: tuple[int, int]
+) -> None:
+    critic, x = some_experts(channels, coarser), picture(channels, *shape)
     value, gradient = critic.summed(torch.float64)(x)
     leaf = x.clone().requires_grad_(True)
     scores = critic(leaf).sum((1, 2, 3))
@@ -70,27 +78,64 @@ def test_the_gradient_by_hand_is_that_of_autograd(channels: int, shape: tuple[in
     torch.testing.assert_close(gradient, expected, rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.parametrize("coarser", SCALES)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_dense_filters_on_one_grid_have_their_own_gradient(channels: int, coarser: int) -> None:
+    critic, x = some_experts(channels, coarser), picture(channels, 44, 36)
+    banks = critic.banks(torch.float64, dense=True)
+    leaf = x.clone().requires_grad_(True)
+    scores = sum(
+        (torch.log1p(bank.responses(bank.seen(leaf)).square()).sum((2, 3)) * bank.weights).sum(1)
+        for bank in banks
+    )
+    assert isinstance(scores, Tensor)
+    (expected,) = torch.autograd.grad(scores.sum(), leaf)
+    value, gradient = experts.summed(banks, critic.stride, x)
+    torch.testing.assert_close(value, scores.detach(), rtol=1e-6, atol=1e-9)
+    torch.testing.assert_close(gradient, expected, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("coarser", SCALES)
+def test_dense_filters_on_one_grid_are_nearer_to_the_mean_over_all_grids(coarser: int) -> None:
+    """Inside, away from where the grids end."""
+    critic, x = some_experts(3, coarser), picture(3, 128, 128)
+    regularizer = LocalRegularizer(critic, 0, torch.float64)
+    inner = (..., slice(40, -40), slice(40, -40))
+    exact = regularizer.value_and_grad(x)[1][inner]
+    thin = regularizer.on_grid(x)[1][inner]
+    patches = ((128 - critic.patch) // critic.stride + 1) ** 2
+    dense = experts.summed(critic.banks(torch.float64, dense=True), critic.stride, x)[1][inner] / patches
+    scale = exact.norm() / dense.norm()  # the patches counted are not quite as many
+    assert float((dense * scale - exact).norm()) < 0.6 * float((thin - exact).norm())
+    assert float((dense * scale - exact).norm()) < 0.5 * float(exact.norm())
+
+
 @pytest.mark.parametrize("tile", [14, 17, 32])
-def test_tiles_change_nothing(tile: int) -> None:
-    critic, x = some_experts(3), picture(3, 41, 38)
+@pytest.mark.parametrize("coarser", SCALES)
+def test_tiles_change_nothing(coarser: int, tile: int) -> None:
+    critic, x = some_experts(3, coarser), picture(3, 61, 58)
     whole, tiled = LocalRegularizer(critic, 0, torch.float64), LocalRegularizer(critic, tile, torch.float64)
     for one, two in zip(whole.value_and_grad(x), tiled.value_and_grad(x), strict=True):
         torch.testing.assert_close(one, two, rtol=1e-9, atol=1e-12)
 
 
-def test_four_evaluations_in_turn_are_the_mean_over_all_patches() -> None:
-    critic, x = some_experts(1), picture(1, 33, 33)  # 20 x 20 patches, 10 x 10 in each grid
+@pytest.mark.parametrize("coarser", SCALES)
+def test_evaluations_in_turn_are_the_mean_over_all_patches(coarser: int) -> None:
+    critic = some_experts(1, coarser)
+    grids = critic.stride**2
+    x = picture(1, critic.patch + 19, critic.patch + 19)  # 20 x 20 patches, as many in each grid
     regularizer = LocalRegularizer(critic, 0, torch.float64)
     turning = Turning(regularizer)
-    seen = [turning.value_and_grad(x) for _ in range(4)]
+    seen = [turning.value_and_grad(x) for _ in range(grids)]
     value, gradient = regularizer.value_and_grad(x)
-    torch.testing.assert_close(sum(v for v, _ in seen) / 4, value)
-    torch.testing.assert_close(sum(g for _, g in seen) / 4, gradient)
+    torch.testing.assert_close(sum(v for v, _ in seen) / grids, value)
+    torch.testing.assert_close(sum(g for _, g in seen) / grids, gradient)
 
 
+@pytest.mark.parametrize("coarser", SCALES)
 @pytest.mark.parametrize("channels", [1, 3])
-def test_no_filter_sees_the_mean_of_a_patch(channels: int) -> None:
-    critic, x = some_experts(channels), picture(channels, 20, 20)
+def test_no_filter_sees_the_mean_of_a_patch(channels: int, coarser: int) -> None:
+    critic, x = some_experts(channels, coarser), picture(channels, 40, 40)
     shifted = x + torch.tensor([0.3, -0.1, 0.2], dtype=x.dtype)[:channels].reshape(1, -1, 1, 1)
     torch.testing.assert_close(critic(x), critic(shifted))
     assert float(critic(torch.full_like(x, 0.4)).abs().max()) < 1e-9
@@ -142,7 +187,7 @@ def test_an_architecture_survives_its_description(channels: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [{"channels": 2}, {"fine": 0}, {"coarse": 0}, {"fine": 289}, {"coarse": 1000}]
+    "fields", [{"channels": 2}, {"fine": 0}, {"coarse": 0}, {"coarser": -1}, {"fine": 289}, {"coarse": 1000}]
 )
 def test_an_architecture_that_cannot_be_is_refused(fields: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="channels"):

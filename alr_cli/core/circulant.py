@@ -1,0 +1,126 @@
+"""P = mean A^T A + sum_s sum_k lam C w_sk u |F_sk|^2: the Hessian of E if all responses had the same weight u
+
+Fields of experts weigh the square of a response t by u = 1 / (1 + t^2), from place to place. With one u for
+all places, and A^T A averaged over them, the Hessian is diagonal in frequency and in opponent colours (those of
+`experts.colours`), and P^-1 costs two Fourier transforms. Steps along P^-1 grad E do not care how much more
+curved E is for fine colour noise than for smooth gray (docs/performance.md), and conjugate gradients need a
+fifth of the steps (docs/critics.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from scipy.fft import next_fast_len
+from torch import Tensor
+
+from alr_cli.core.experts import SIDE, Experts, basis, colours
+from alr_cli.core.operators import LinearOperator, Shape
+from alr_cli.core.pieces import bands
+
+_GRID = 16  # holds all lags of a filter's autocorrelation, -6 to 6
+
+
+@dataclass(frozen=True)
+class Circulant:
+    """prior: (B, C, H, W // 2 + 1), sum_k ... of the first line by opponent colours, on a torus of `shape`, which
+    holds the picture.  data: the first term, a number or (H, W // 2 + 1)."""
+
+    prior: Tensor
+    data: float | Tensor
+    shape: Shape
+
+    def solve(self, residual: Tensor) -> Tensor:
+        """P^-1 r, like r (B, C, H, W)."""
+        return self._filtered(residual, 1 / (self.prior + self.data))
+
+    def smoothed(self, x: Tensor) -> Tensor:
+        """The prior's part of P, times x."""
+        return self._filtered(x, self.prior)
+
+    def scaled(self, factor: float) -> Circulant:
+        """With other weights u, so many times these."""
+        return replace(self, prior=self.prior * factor)
+
+    def _filtered(self, x: Tensor, spectrum: Tensor) -> Tensor:
+        """One opponent colour at a time: transforms of all of a large picture would take gigabytes."""
+        result = torch.zeros_like(x)
+        opponents = colours(x.shape[1]).to(x)
+        for number, opponent in enumerate(opponents):
+            seen = _mixed(x, opponent)
+            transformed = torch.fft.rfft2(seen, s=self.shape)
+            transformed *= spectrum[:, number]
+            seen = torch.fft.irfft2(transformed, s=self.shape)[..., : x.shape[-2], : x.shape[-1]]
+            for band in bands(result):
+                rows = seen[:, band[2]] if len(band) == 3 else seen
+                result[band].addcmul_(rows[:, None], opponent.reshape(1, -1, 1, 1))
+        return result
+
+
+def _mixed(x: Tensor, opponent: Tensor) -> Tensor:
+    """(B, C, H, W) -> (B, H, W)."""
+    seen = x[:, 0] * opponent[0]
+    for channel in range(1, x.shape[1]):
+        seen.add_(x[:, channel], alpha=float(opponent[channel]))
+    return seen
+
+
+def of_energy(critic: Experts, lam: float, operator: LinearOperator, held: bool = False) -> Circulant:
+    """P of E for u = 1.  critic: at its level of noise.  held: known pixels are, so that there is no data term
+    where x may move."""
+    shape = operator.input_shape
+    shape = next_fast_len(shape[0], real=True), next_fast_len(shape[1], real=True)
+    channels = critic.architecture.channels
+    with torch.no_grad():
+        amounts = [lam * channels * weights[None] for weights in critic.weights]
+        prior = prior_spectrum(amounts, [powers(filters) for filters in critic.filters], shape)
+    data = _HELD if held else operator.power(shape)
+    return Circulant(prior, data.to(prior) if isinstance(data, Tensor) else data, shape)
+
+
+_HELD = 0.01  # stands for the data term where there is none, so that P has an inverse
+
+
+def powers(coefficients: Tensor) -> Tensor:
+    """|F|^2 of filters (K, C * 48) on a small grid of frequencies, (K, C, 16, 9), by opponent colours."""
+    planes = basis(1)[:, 0].to(coefficients)
+    filters = coefficients.reshape(len(coefficients), -1, len(planes)) @ planes.flatten(1)
+    grid = torch.fft.rfft2(filters.unflatten(-1, (SIDE, SIDE)), s=(_GRID, _GRID))
+    return grid.abs().square()
+
+
+def prior_spectrum(amounts: Sequence[Tensor], of_scales: Sequence[Tensor], shape: Shape) -> Tensor:
+    """sum_s sum_k a_sk |F_sk|^2 on a torus of `shape`, (B, C, H, W // 2 + 1).
+
+    amounts: a_k for each scale, (B, K).  of_scales: their `powers`.
+    """
+    spectrum = torch.zeros((), device=amounts[0].device)
+    for power, (amount, grid) in enumerate(zip(amounts, of_scales, strict=True)):
+        lags = torch.fft.irfft2(torch.einsum("bk,kchw->bchw", amount, grid), s=(_GRID, _GRID))
+        spectrum = spectrum + _on(shape, lags, 2**power)
+    return spectrum
+
+
+def _on(shape: Shape, lags: Tensor, scale: int) -> Tensor:
+    """The transfer function on a torus of an autocorrelation of means of scale x scale pixels."""
+    reach = (SIDE - 1) * scale
+    wide = lags.new_zeros(*lags.shape[:2], *(max(size, 2 * reach + 1) for size in shape))
+    steps = torch.arange(1 - SIDE, SIDE, device=lags.device)
+    wide[..., (scale * steps)[:, None], scale * steps] = lags[..., steps[:, None], steps]
+    if tuple(wide.shape[-2:]) != tuple(shape):
+        wide = _folded(wide, shape)
+    mean = lags.new_zeros(shape)
+    mean[:scale, :scale] = 1 / scale**2
+    return torch.fft.rfft2(wide).real.clamp_min(0) * torch.fft.rfft2(mean).abs().square()
+
+
+def _folded(wide: Tensor, shape: Shape) -> Tensor:
+    """What does not fit on the torus goes round it."""
+    height, width = wide.shape[-2:]
+    rows = wide.new_zeros(*wide.shape[:-2], shape[0], width)
+    lines = [torch.fft.fftfreq(size, 1 / size, device=wide.device).long() for size in (height, width)]
+    rows.index_add_(-2, lines[0] % shape[0], wide)
+    folded = wide.new_zeros(*wide.shape[:-2], *shape)
+    return folded.index_add_(-1, lines[1] % shape[1], rows)
