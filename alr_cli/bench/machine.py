@@ -65,9 +65,8 @@ def operations(critic: AnyCritic, side: int) -> int:
     if isinstance(critic, Experts):
         patches = ((side - critic.patch) // critic.stride + 1) ** 2
         places = [patches * (critic.stride // max(2, bank.scale)) ** 2 for bank in critic.banks()]
-        return 2 * 2 * sum(
-            count * bank.kernels.numel() for count, bank in zip(places, critic.banks(), strict=True)
-        )
+        sizes = [bank.kernels.numel() for bank in critic.banks()]
+        return sum(2 * 2 * count * size for count, size in zip(places, sizes, strict=True))
     count = 0
     for layer in critic.layers:
         if isinstance(layer, nn.Conv2d):

@@ -19,6 +19,7 @@ from alr_cli.core import problems
 from alr_cli.core.clipping import ClippedGaussian, is_clipped
 from alr_cli.core.energy import Energy, SquaredError
 from alr_cli.core.problems import Problem
+from alr_cli.core.regularizer import Periodic, Regularizer
 from alr_cli.core.solver import solve
 
 PATCH = 2
@@ -69,9 +70,11 @@ def tv(observation: Observation) -> Pixels:
 def restore(observation: Observation, lam: float) -> Pixels:
     """arg min of mean((A x - y)^2) + lam TV(x) in the frame, (H, W, C), not clamped."""
     problem = problem_of(observation)
-    regularizer = TotalVariation(channels=problem.y.shape[1])
+    regularizer: Regularizer = TotalVariation(channels=problem.y.shape[1])
+    if problem.periodic:
+        regularizer = Periodic(regularizer)
     clipped = observation.sigma > 0 and is_clipped(problem.y)  # as ours knows it, too
     data = ClippedGaussian(problem.y, observation.sigma) if clipped else SquaredError(problem.y)
-    energy = Energy(problem.operator, data, regularizer, lam, problem.pixels, problem.free)
+    energy = Energy(problem.operator, data, regularizer, lam, problem.pixels, problem.free, problem.periodic)
     x = problem.crop(solve(energy, problem.start, "nmapg", MAX_ITER, TOLERANCE).x)[0]
     return np.ascontiguousarray(x.numpy().transpose(1, 2, 0))

@@ -192,7 +192,7 @@ class ModelOptions:
         ),
     ] = None
     solver: Annotated[
-        Literal["default", "adam", "gd", "nmapg"],
+        Literal["default", "fourier", "adam", "gd", "nmapg"],
         typer.Option("--solver", rich_help_panel=RESTORATION, help="How the energy is descended."),
     ] = "default"
     max_iter: Annotated[

@@ -22,8 +22,8 @@ from torch import Tensor
 
 from alr_cli.core import devices
 from alr_cli.core.calibration import LambdaCurve
-from alr_cli.core.circulant import Circulant, powers, prior_spectrum
 from alr_cli.core.cases import Case, CaseSource
+from alr_cli.core.circulant import Circulant, powers, prior_spectrum
 from alr_cli.core.energy import Energy, SquaredError
 from alr_cli.core.experts import KNOTS, Bank, Experts, along_knots, summed, whole_patches
 from alr_cli.core.noise_field import NoiseField
@@ -110,8 +110,8 @@ class Local:
         return torch.where(_dot(v, v) < _RUNAWAY**2 * _dot(s, s), v, 0.0)
 
     def hessian(self, curvatures: list[Tensor]) -> Product:
-        """v -> (H + c) v, curvatures being half of the second derivatives of log(1 + t^2); c is for directions
-        in which E does not curve upwards."""
+        """v -> (H + c) v, curvatures being half of the second derivatives of log(1 + t^2); c is for
+        directions in which E does not curve upwards."""
         return self._product(curvatures, _DAMPING)
 
     def preconditioner(self, weights: list[Tensor]) -> Circulant:
@@ -120,7 +120,7 @@ class Local:
         amounts = []
         for bank, power, weight in zip(self.banks, self.powers, weights, strict=True):
             each = weight.sum((2, 3), dtype=torch.float32) * 2 * bank.weights / (height * width)
-            each = each.unflatten(1, (len(power), -1)).sum(2)  # dense filters are at several pixels
+            each = each.reshape(len(each), len(power), -1).sum(2)  # dense filters are at several pixels
             amounts.append(each * (self.factor * self.contrast**2).flatten(1))
         shape = self.problem.operator.input_shape
         return Circulant(prior_spectrum(amounts, self.powers, shape), 1 + _DAMPING, shape)
@@ -243,7 +243,8 @@ class Tuner:
             local.problem.crop(s).copy_(error / (mse + usual_error(case.sigma)).reshape(-1, 1, 1, 1))
             s *= 2 / error[0].numel()
             case.adjoint = local.adjoint(case.x, s, case.adjoint)
-        # In float32: what is learned gains by it, and oneDNN's gradient of dilated filters in bfloat16 is garbage.
+        # In float32: what is learned gains by it, and oneDNN's gradient of dilated filters in bfloat16 is
+        # garbage.
         rate = self._update(-self._local(case).slope_along(case.x, case.adjoint).mean())
         before = (case.y - case.clean).square().mean((1, 2, 3))
         gain = float((10 * torch.log10(before / mse)).mean())

@@ -1,10 +1,10 @@
 """P = mean A^T A + sum_s sum_k lam C w_sk u |F_sk|^2: the Hessian of E if all responses had the same weight u
 
 Fields of experts weigh the square of a response t by u = 1 / (1 + t^2), from place to place. With one u for
-all places, and A^T A averaged over them, the Hessian is diagonal in frequency and in opponent colours (those of
-`experts.colours`), and P^-1 costs two Fourier transforms. Steps along P^-1 grad E do not care how much more
-curved E is for fine colour noise than for smooth gray (docs/performance.md), and conjugate gradients need a
-fifth of the steps (docs/critics.md).
+all places, and A^T A averaged over them, the Hessian is diagonal in frequency and in opponent colours (those
+of `experts.colours`), and P^-1 costs two Fourier transforms. Steps along P^-1 grad E do not care how much
+more curved E is for fine colour noise than for smooth gray (docs/performance.md), and conjugate gradients
+need a fifth of the steps (docs/critics.md).
 """
 
 from __future__ import annotations
@@ -17,16 +17,18 @@ from scipy.fft import next_fast_len
 from torch import Tensor
 
 from alr_cli.core.experts import SIDE, Experts, basis, colours
-from alr_cli.core.operators import LinearOperator, Shape
+from alr_cli.core.operators import Shape
 from alr_cli.core.pieces import bands
+from alr_cli.core.problems import Problem
 
+_HELD = 0.05
 _GRID = 16  # holds all lags of a filter's autocorrelation, -6 to 6
 
 
 @dataclass(frozen=True)
 class Circulant:
-    """prior: (B, C, H, W // 2 + 1), sum_k ... of the first line by opponent colours, on a torus of `shape`, which
-    holds the picture.  data: the first term, a number or (H, W // 2 + 1)."""
+    """prior: (B, C, H, W // 2 + 1), sum_k ... of the first line by opponent colours, on a torus of `shape`,
+    which holds the picture.  data: the first term, a number or (H, W // 2 + 1)."""
 
     prior: Tensor
     data: float | Tensor
@@ -67,27 +69,28 @@ def _mixed(x: Tensor, opponent: Tensor) -> Tensor:
     return seen
 
 
-def of_energy(critic: Experts, lam: float, operator: LinearOperator, held: bool = False) -> Circulant:
-    """P of E for u = 1.  critic: at its level of noise.  held: known pixels are, so that there is no data term
-    where x may move."""
-    shape = operator.input_shape
-    shape = next_fast_len(shape[0], real=True), next_fast_len(shape[1], real=True)
+def of_energy(critic: Experts, lam: float, problem: Problem) -> Circulant:
+    """P of E for u = 1.  critic: at its level of noise. Raises ValueError for an operator without `power`."""
+    shape = problem.operator.input_shape
+    if not problem.periodic:
+        shape = next_fast_len(shape[0], real=True), next_fast_len(shape[1], real=True)
+    data = problem.operator.power(shape)
+    if data is None:
+        raise ValueError("this operator is no multiplier of frequencies")
     channels = critic.architecture.channels
     with torch.no_grad():
         amounts = [lam * channels * weights[None] for weights in critic.weights]
         prior = prior_spectrum(amounts, [powers(filters) for filters in critic.filters], shape)
-    data = _HELD if held else operator.power(shape)
+    if problem.free is not None:  # there is no data term where x may move; but P needs an inverse
+        data = _HELD * float(prior.mean())
     return Circulant(prior, data.to(prior) if isinstance(data, Tensor) else data, shape)
-
-
-_HELD = 0.01  # stands for the data term where there is none, so that P has an inverse
 
 
 def powers(coefficients: Tensor) -> Tensor:
     """|F|^2 of filters (K, C * 48) on a small grid of frequencies, (K, C, 16, 9), by opponent colours."""
     planes = basis(1)[:, 0].to(coefficients)
     filters = coefficients.reshape(len(coefficients), -1, len(planes)) @ planes.flatten(1)
-    grid = torch.fft.rfft2(filters.unflatten(-1, (SIDE, SIDE)), s=(_GRID, _GRID))
+    grid: Tensor = torch.fft.rfft2(filters.reshape(*filters.shape[:2], SIDE, SIDE), s=(_GRID, _GRID))
     return grid.abs().square()
 
 
@@ -113,7 +116,8 @@ def _on(shape: Shape, lags: Tensor, scale: int) -> Tensor:
         wide = _folded(wide, shape)
     mean = lags.new_zeros(shape)
     mean[:scale, :scale] = 1 / scale**2
-    return torch.fft.rfft2(wide).real.clamp_min(0) * torch.fft.rfft2(mean).abs().square()
+    spectrum: Tensor = torch.fft.rfft2(wide).real.clamp_min(0) * torch.fft.rfft2(mean).abs().square()
+    return spectrum
 
 
 def _folded(wide: Tensor, shape: Shape) -> Tensor:

@@ -9,27 +9,38 @@ from alr_cli.core.critics import AnyCritic
 from alr_cli.core.energy import DataTerm, Energy
 from alr_cli.core.experts import Experts
 from alr_cli.core.problems import Problem
-from alr_cli.core.regularizer import LocalRegularizer, Regularizer
-from alr_cli.core.solver import DEFAULT_ITERATIONS, Callback, Method, Solution, solve
+from alr_cli.core.regularizer import LocalRegularizer, Periodic, Regularizer
+from alr_cli.core.solver import DEFAULT_ITERATIONS, FAR, HOLES, NEAR, Callback, Method, Solution, solve
 from alr_cli.core.symmetry import Turning
 from alr_cli.errors import UsageError
 
-
-def usual_method(critic: AnyCritic) -> Method:
-    """fourier for fields of experts, of which it knows the spectrum; adam for deep critics."""
-    return "fourier" if isinstance(critic, Experts) else "adam"
+_FAR_ITERATIONS = 75  # of fourier, where A hides what only many steps bring back
 
 
-def check_method(method: Method, critic: AnyCritic) -> None:
-    """Raises UsageError for a descent that cannot be had with this critic."""
-    if method == "fourier" and not isinstance(critic, Experts):
+def usual_method(critic: AnyCritic, problem: Problem) -> Method:
+    """fourier where P is known: for fields of experts and all but blurs that repeat the
+    border. Else adam."""
+    return "fourier" if isinstance(critic, Experts) and _has_preconditioner(problem) else "adam"
+
+
+def check_method(method: Method, critic: AnyCritic, problem: Problem) -> None:
+    """Raises UsageError for a descent that cannot be had."""
+    if method != "fourier":
+        return
+    if not isinstance(critic, Experts):
         raise UsageError("the solver fourier is for tuned critics (fields of experts): choose adam")
+    if not _has_preconditioner(problem):
+        raise UsageError("the solver fourier knows no blur with a repeated border: choose adam")
+
+
+def _has_preconditioner(problem: Problem) -> bool:
+    return problem.operator.power(problem.operator.input_shape) is not None
 
 
 def usual_iterations(method: Method, problem: Problem, sigma: float) -> int:
     """How many steps lead from the start to the solution; see docs/performance.md."""
     if method == "fourier":
-        return DEFAULT_ITERATIONS["fourier"] * (1 if problem.near else 3)
+        return DEFAULT_ITERATIONS["fourier"] if problem.near else _FAR_ITERATIONS
     return problem.adam_iterations(sigma) if method == "adam" else DEFAULT_ITERATIONS[method]
 
 
@@ -50,12 +61,17 @@ def minimise(
     """critic: at its level of noise.  sigma: of the noise.  limit, tol: None for the usual ones.  tile,
     precision: as in LocalRegularizer."""
     local = LocalRegularizer(critic, tile, precision)
-    # The line searches compare energies, which must not turn under their feet.
-    regularizer: Regularizer = Turning(local) if method in ("fourier", "adam") else local
-    energy = Energy(problem.operator, data, regularizer, lam, problem.pixels, problem.free)
+    # The line searches compare energies, which must not turn under their feet. And a tiny picture that goes on
+    # at its opposite side may hold a patch on one grid and none on the next.
+    turns = method in ("fourier", "adam") and not (problem.periodic and min(problem.frame) < critic.stride)
+    regularizer: Regularizer = Turning(local) if turns else local
+    if problem.periodic:
+        regularizer = Periodic(regularizer)
+    energy = Energy(problem.operator, data, regularizer, lam, problem.pixels, problem.free, problem.periodic)
     limit = usual_iterations(method, problem, sigma) if limit is None else limit
     preconditioner = None
     if method == "fourier" and isinstance(critic, Experts):
-        preconditioner = circulant.of_energy(critic, lam, problem.operator, held=problem.free is not None)
+        preconditioner = circulant.of_energy(critic, lam, problem)
     scale = problem.step_scale(torch.tensor(sigma)).to(problem.y)
-    return solve(energy, problem.start, method, limit, tol, callback, scale, preconditioner)
+    pace = NEAR if problem.near else HOLES if problem.holes else FAR
+    return solve(energy, problem.start, method, limit, tol, callback, scale, preconditioner, pace)

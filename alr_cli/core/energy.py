@@ -55,6 +55,7 @@ class Energy:
     operator: A, from the (possibly extended) unknown to the observation.  data: the data term at A x.
     regularizer: R.  lam: a number or (B,).  pixels: N, those of the frame.
     free: (1 or B, 1 or C, H, W), 1 where x may move, or None; elsewhere x is held (exactly known pixels).
+    periodic: R has a patch at each pixel of x, see regularizer.Periodic.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Energy:
         lam: float | Tensor,
         pixels: int,
         free: Tensor | None = None,
+        periodic: bool = False,
     ) -> None:
         self.operator = operator
         self.data = data
@@ -72,6 +74,7 @@ class Energy:
         self.lam = torch.as_tensor(lam, dtype=torch.float64)
         self.pixels = pixels
         self.free = free
+        self.periodic = periodic
 
     @property
     def natural_step(self) -> float:
@@ -86,7 +89,7 @@ class Energy:
         """x: (B, C, H, W) -> (terms, dE/dx like x)."""
         lam = self.lam.to(x.dtype).to(x.device)  # in this order: not every device has float64
         mean_score, gradient = self.regularizer.value_and_grad(x)
-        halo = self.regularizer.patch - 1
+        halo = 0 if self.periodic else self.regularizer.patch - 1
         patches_per_pixel = (x.shape[-2] - halo) * (x.shape[-1] - halo) / self.pixels
         regularizer = mean_score * patches_per_pixel
         gradient *= (lam * patches_per_pixel).reshape(-1, 1, 1, 1)

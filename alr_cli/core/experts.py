@@ -42,8 +42,8 @@ _FEWER = math.log(0.1)  # of the weights of scales 2 and 4 against scale 1's, be
 
 @dataclass(frozen=True)
 class ExpertsArchitecture:
-    """channels: of the pictures, 1 or 3.  fine, coarse, coarser: how many filters at scale 1, 2 and 4; coarser
-    may be 0."""
+    """channels: of the pictures, 1 or 3.  fine, coarse, coarser: how many filters at scale 1, 2 and 4;
+    coarser may be 0."""
 
     channels: int = 3
     fine: int = 144
@@ -60,7 +60,7 @@ class ExpertsArchitecture:
     @classmethod
     def usual(cls, channels: int) -> ExpertsArchitecture:
         """As shipped."""
-        return cls(1, 96, 48, 48) if channels == 1 else cls(3, 144, 72, 72)
+        return cls(1, 96, 48) if channels == 1 else cls(3, 144, 72)
 
     @property
     def stride(self) -> int:
@@ -88,9 +88,9 @@ class ExpertsArchitecture:
 class Bank:
     """The filters of one scale, as they go to the picture.
 
-    kernels: (K, side n, side, 1), windows of a row of n channels as channels.  slopes: the same, each times twice
-    its weight.  weights: (K,), of a place.  scale: s.  dilation: pixels between the taps, at the resolution
-    seen.  before, after: rows and columns there that the patches reach beyond these filters.
+    kernels: (K, side n, side, 1), windows of a row of n channels as channels.  slopes: the same, each times
+    twice its weight.  weights: (K,), of a place.  scale: s.  dilation: pixels between the taps, at the
+    resolution seen.  before, after: rows and columns there that the patches reach beyond these filters.
     """
 
     kernels: Tensor
@@ -103,10 +103,7 @@ class Bank:
 
     def seen(self, x: Tensor) -> Tensor:
         """x: (B, C, H, W) of whole patches -> what the filters see of it, (B, side n, h, w), linear in x."""
-        if self.scale == 1:
-            small = functional.pixel_unshuffle(x, 2)
-        else:
-            small = functional.avg_pool2d(x, 2)
+        small = functional.pixel_unshuffle(x, 2) if self.scale == 1 else functional.avg_pool2d(x, 2)
         if self.scale == 4:
             small = functional.avg_pool2d(small, 2, stride=2 // self.dilation)
         small = small[..., *self._inside(small)].to(self.kernels.dtype)
@@ -162,10 +159,12 @@ def add_channels_to_rows(rows: Tensor, x: Tensor, dilation: int = 1) -> None:
 
 
 class Experts(nn.Module):
-    """r(x): (B, C, H, W) in [0,1] -> a score for each patch of a grid, (B, 1, rows, columns), large where noisy.
+    """r(x): (B, C, H, W) in [0,1] -> a score for each patch of a grid, (B, 1, rows, columns), large where
+    noisy.
 
-    fine, coarse, coarser: filters (K, n) by their coefficients in `basis`; log_fine, log_coarse, log_coarser: (K,)
-    the log of their weights; log_contrast: (6,) the log of s(sigma) at KNOTS, in units of (sigma / 0.1)^-1/2.
+    fine, coarse, coarser: filters (K, n) by their coefficients in `basis`; log_fine, log_coarse, log_coarser:
+    (K,) the log of their weights; log_contrast: (6,) the log of s(sigma) at KNOTS, in units of
+    (sigma / 0.1)^-1/2.
     """
 
     def __init__(self, architecture: ExpertsArchitecture) -> None:
@@ -311,7 +310,7 @@ def colours(channels: int) -> Tensor:
     """Gray, or the opponent colours: their sum, red minus blue, red and blue minus twice green. Orthonormal,
     (C, C), one a row."""
     rows = torch.ones(1, 1) if channels == 1 else torch.tensor([[1.0, 1, 1], [1, 0, -1], [1, -2, 1]])
-    return rows / rows.norm(dim=1, keepdim=True)
+    return rows / rows.square().sum(1, keepdim=True).sqrt()
 
 
 def beginning(channels: int, count: int) -> Tensor:

@@ -26,8 +26,9 @@ class LinearOperator(Protocol):
 
     input_shape, output_shape: (H, W) and (H', W'). norm: largest singular value on input_shape.
     forward: (B, C, H, W) -> (B, C, H', W'). adjoint: (B, C, H', W') -> (B, C, H, W).
-    power: of A* A its mean over all shifts of the picture, as a multiplier of the frequencies of a torus of that
-    shape, (H, W // 2 + 1), or the same number for all; borders do not count.
+    power: a multiplier of the frequencies of a torus of that shape, on which the picture lies, that is at
+    least A* A and little more of it than it must: (H, W // 2 + 1), or the same number for all. None where
+    there is none but ||A||^2, which says nothing.
     """
 
     @property
@@ -38,7 +39,7 @@ class LinearOperator(Protocol):
     def norm(self) -> float: ...
     def forward(self, x: Tensor) -> Tensor: ...
     def adjoint(self, y: Tensor) -> Tensor: ...
-    def power(self, shape: Shape) -> Tensor | float: ...
+    def power(self, shape: Shape) -> Tensor | float | None: ...
 
 
 class Identity:
@@ -73,7 +74,7 @@ class Mask:
     adjoint = forward
 
     def power(self, shape: Shape) -> float:
-        return float(self._mask.double().square().mean())
+        return self.norm**2
 
 
 class Crop:
@@ -171,7 +172,11 @@ class Convolution:
 
         return _by_plane(correlate, y)
 
-    def power(self, shape: Shape) -> Tensor:
+    def power(self, shape: Shape) -> Tensor | None:
+        """None where pixels beyond the frame repeat those of the border, and for another torus than its
+        own."""
+        if self.boundary != "valid" and (self.boundary != "circular" or shape != self.input_shape):
+            return None
         return torch.from_numpy(np.abs(np.fft.rfft2(self.kernel, s=shape)) ** 2)
 
     @cached_property
@@ -228,9 +233,8 @@ class Downsample:
         blurred[self._kept] = _checked(y, self.output_shape)
         return self._blur.adjoint(blurred)
 
-    def power(self, shape: Shape) -> Tensor:
-        factor = self._kept[1].step
-        return self._blur.power(shape) / factor**2
+    def power(self, shape: Shape) -> Tensor | None:
+        return self._blur.power(shape)
 
     @cached_property
     def norm(self) -> float:
@@ -254,8 +258,12 @@ class Compose:
     def adjoint(self, y: Tensor) -> Tensor:
         return self.inner.adjoint(self.outer.adjoint(y))
 
-    def power(self, shape: Shape) -> Tensor | float:
-        return self.outer.power(shape) * self.inner.power(shape)
+    def power(self, shape: Shape) -> Tensor | float | None:
+        """None where the inner operator is no convolution or crop: of others the product is no bound."""
+        if not isinstance(self.inner, Identity | Crop | Convolution):
+            return None
+        outer, inner = self.outer.power(shape), self.inner.power(shape)
+        return None if outer is None or inner is None else outer * inner
 
     @cached_property
     def norm(self) -> float:

@@ -27,7 +27,8 @@ class Problem:
     operator: A, from the extended unknown to y.  y: (B, C, H', W').  begin: makes the extended unknown to
     begin with, which is as large as all else.  frame: (H, W) of the picture asked for.  free: 1 where the
     unknown may move, None for everywhere.  near: the solution lies within the noise of the start; elsewhere A
-    hides what only many steps bring back.
+    hides what only many steps bring back.  holes: it hides single pixels.  periodic: the unknown is the frame
+    alone, which goes on at its opposite side.
     """
 
     operator: LinearOperator
@@ -36,6 +37,8 @@ class Problem:
     frame: tuple[int, int]
     free: Tensor | None = None
     near: bool = False
+    periodic: bool = False
+    holes: bool = False
 
     @property
     def start(self) -> Tensor:
@@ -68,7 +71,11 @@ def denoising(y: Tensor, patch: int) -> Problem:
 
 
 def deblurring(y: Tensor, kernel: np.ndarray, patch: int, boundary: Boundary = "valid") -> Problem:
-    """A = true convolution with `kernel`; "valid" leaves the blurred-in pixels beyond the frame unknown."""
+    """A = true convolution with `kernel`; "valid" leaves the blurred-in pixels beyond the frame unknown,
+    "circular" has no beyond."""
+    if boundary == "circular":
+        shape = _shape(y)
+        return Problem(Convolution(kernel, shape, boundary), y, y.clone, shape, periodic=True)
     rows, columns = (side // 2 for side in kernel.shape) if boundary == "valid" else (0, 0)
     shape = (y.shape[-2] + 2 * rows, y.shape[-1] + 2 * columns)
     operator = Compose(Convolution(kernel, shape, boundary), _beyond(shape, patch - 1))
@@ -81,7 +88,10 @@ def inpainting(y: Tensor, missing: Tensor, patch: int, exact: bool = False) -> P
     crop = _beyond(_shape(y), patch - 1)
     free = 1.0 - crop.adjoint(known[None, None]) if exact else None
     y = y * known
-    return Problem(Compose(Mask(known), crop), y, lambda: extend(fill(y, known), patch - 1), _shape(y), free)
+    return Problem(
+        *(Compose(Mask(known), crop), y, lambda: extend(fill(y, known), patch - 1), _shape(y), free),
+        holes=True,
+    )
 
 
 def downsampling(y: Tensor, factor: int, kernel: np.ndarray, shape: tuple[int, int], patch: int) -> Problem:

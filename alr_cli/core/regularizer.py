@@ -117,6 +117,22 @@ class LocalRegularizer:
         return self._summed(block)
 
 
+class Periodic:
+    """R of a picture that goes on at its opposite side: each pixel then lies in exactly p^2 patches."""
+
+    def __init__(self, regularizer: Regularizer) -> None:
+        self._regularizer = regularizer
+        self.channels = regularizer.channels
+        self.patch = regularizer.patch
+
+    def value_and_grad(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x: (B, C, H, W) -> (R (B,), dR/dx like x)."""
+        rows, columns = (torch.arange(size + self.patch - 1, device=x.device) % size for size in x.shape[-2:])
+        value, wide = self._regularizer.value_and_grad(x.index_select(-2, rows).index_select(-1, columns))
+        tall = wide.new_zeros(*wide.shape[:-2], x.shape[-2], wide.shape[-1]).index_add_(-2, rows, wide)
+        return value, torch.zeros_like(x).index_add_(-1, columns, tall)
+
+
 def blocks(height: int, width: int, side: int) -> Iterator[tuple[int, int, int, int]]:
     """Cover a height x width grid with blocks (top, bottom, left, right) of at most side x side, none of them
     a sliver: all are of the same size up to one."""

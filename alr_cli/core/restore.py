@@ -106,10 +106,6 @@ class Restorer:
         self.sigma_range = weights.sigma_range
         if settings.solver not in ("default", *DEFAULT_ITERATIONS):
             raise UsageError(f"unknown solver {settings.solver!r}: choose {', '.join(DEFAULT_ITERATIONS)}")
-        self.method: Method = descent.usual_method(weights.critic)
-        if settings.solver != "default":
-            self.method = cast(Method, settings.solver)
-            descent.check_method(self.method, weights.critic)
         # A copy: `to` would move the weights from under another restorer's feet.
         self.critic = copy.deepcopy(weights.critic).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -282,9 +278,13 @@ class Restorer:
         callback: Callback | None,
     ) -> Solution:
         settings = self.settings
+        method = descent.usual_method(critic, problem)
+        if settings.solver != "default":
+            method = cast(Method, settings.solver)
+            descent.check_method(method, critic, problem)
         limit = settings.max_iter
         if limit is None:
-            limit = descent.usual_iterations(self.method, problem, sigma)
+            limit = descent.usual_iterations(method, problem, sigma)
 
         def report(record: Record, x: Tensor) -> None:
             if callback is not None:
@@ -295,7 +295,7 @@ class Restorer:
                 callback(Step(record.iteration, limit, energy, data, mean_score, lambda: _pixels(problem, x)))
 
         return descent.minimise(
-            *(problem, self._data(problem.y, sigma), critic, lam, sigma, self.method),
+            *(problem, self._data(problem.y, sigma), critic, lam, sigma, method),
             limit=limit,
             tol=settings.tol,
             tile=side,

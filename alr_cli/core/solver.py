@@ -1,7 +1,7 @@
 """x_{l+1} = x_l - eta dE/dx(x_l)    (eq. 5), and three faster descents on the same energy
 
-`fourier` accelerated steps along P^-1 dE/dx (circulant.py), from the minimiser of a quadratic on: for fields of
-         experts, of which P is known. Twenty steps lead to where adam needs hundreds.
+`fourier` accelerated steps along P^-1 dE/dx (circulant.py), from the minimiser of a quadratic on: for fields
+         of experts, of which P is known. 32 steps lead to where adam needs hundreds.
 `adam`   the paper's choice (sec. 3.3): Adam steps, the step size decaying exponentially from 0.1, but to
          0.003: the paper's last one, 0.01, stays in the picture as grain.
 `gd`     eq. 5 with a backtracking line search: the energy of no picture ever rises.
@@ -30,8 +30,20 @@ Stop = Literal["converged", "max_iter", "non_finite"]
 Method = Literal["fourier", "adam", "gd", "nmapg"]
 
 _BETA1, _BETA2 = 0.7, 0.999  # Adam's usual 0.9 overshoots: a tuned critic needs half as many steps again
-_MOMENTUM = 0.7  # of fourier
-_FIRST_WEIGHT, _WEIGHT = 0.03, 0.3  # u in P, for the start and for the steps: see docs/performance.md
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Of fourier. first, later: u in P, for the start (0: none) and for the steps.  momentum: beta. See
+    docs/performance.md."""
+
+    first: float = 0.03
+    later: float = 0.3
+    momentum: float = 0.7
+
+
+# Where frequencies are missing only the regularizer bends E, at edges hardly.
+NEAR, FAR, HOLES = Pace(), Pace(0.1, 0.1, 0.8), Pace(0.0, 1.0, 0.95)
 _SUFFICIENT = 1e-4  # delta: the share of the decrease promised by the slope that a step must achieve
 
 
@@ -80,7 +92,7 @@ class Iterate:
 
 Callback = Callable[[Record, Tensor], None]
 
-DEFAULT_ITERATIONS: dict[Method, int] = {"fourier": 20, "adam": 50, "gd": 300, "nmapg": 150}
+DEFAULT_ITERATIONS: dict[Method, int] = {"fourier": 32, "adam": 50, "gd": 300, "nmapg": 150}
 DEFAULT_TOLERANCE: dict[Method, float] = {"fourier": 0.0, "adam": 0.0, "gd": 1e-4, "nmapg": 1e-3}
 
 
@@ -93,13 +105,14 @@ def solve(
     callback: Callback | None = None,
     scale: float | Tensor = 1.0,
     preconditioner: Circulant | None = None,
+    pace: Pace = NEAR,
 ) -> Solution:
     """Descend on `energy` from `start` (B, C, H, W).
 
     max_iter: steps at most.  tol: a picture rests once an update does not exceed it (root mean square, in
     units of pixel values).  callback: called with the record and x at the start and after every iteration.
     scale: of adam's steps, a number or (B,), for they know no other measure of how far the solution is; the
-    others find theirs.  preconditioner: P for u = 1, which fourier needs. Raises ValueError without it.
+    others find theirs.  preconditioner: P for u = 1, which fourier needs (ValueError without it).  pace: its.
 
     adam and fourier work in place, so that five copies of the picture are all they need: x, y, the gradient,
     and two moments or the direction and its mean. What a callback wants to keep of x it must copy.
@@ -111,7 +124,7 @@ def solve(
     history: list[Record] = []
     x = start.clone()
     del start
-    for iteration, iterate in enumerate(_descent(method, energy, x, limit, tol, scale, preconditioner)):
+    for iteration, iterate in enumerate(_descent(method, energy, x, limit, tol, scale, preconditioner, pace)):
         x = iterate.x
         if not iterate.finite:
             return Solution(x, "non_finite", history)
@@ -131,23 +144,24 @@ def _descent(
     tol: float,
     scale: float | Tensor,
     preconditioner: Circulant | None,
+    pace: Pace,
 ) -> Iterator[Iterate]:
     if preconditioner is not None and method == "fourier":
-        return _fourier(energy, x, limit, tol, preconditioner)
+        return _fourier(energy, x, limit, tol, preconditioner, pace)
     if method == "adam":
         return _adam(energy, x, limit, tol, scale)
     return _gd(energy, x, limit, tol) if method == "gd" else _nmapg(energy, x, limit, tol)
 
 
 def _fourier(
-    energy: Energy, x: Tensor, limit: int, tol: float, preconditioner: Circulant
+    energy: Energy, x: Tensor, limit: int, tol: float, preconditioner: Circulant, pace: Pace
 ) -> Iterator[Iterate]:
-    """Nesterov's momentum on P^-1 dE/dx, P with the usual weight of a response; the step size is 1, and from the
-    middle on decays to 0.1. Where P is too small for a flat place, the fall of log(1 + t^2) bounds what
+    """Nesterov's momentum on P^-1 dE/dx, P with the usual weight of a response; the step size is 1, and from
+    the middle on decays to 0.1. Where P is too small for a flat place, the fall of log(1 + t^2) bounds what
     may happen, and the decay ends it."""
-    if limit:
-        begin_fourier(energy, x, preconditioner.scaled(_FIRST_WEIGHT))
-    later = preconditioner.scaled(_WEIGHT)
+    if limit and pace.first:
+        begin_fourier(energy, x, preconditioner.scaled(pace.first))
+    later = preconditioner.scaled(pace.later)
     unit = energy.pixels * energy.regularizer.channels / 2  # so that the data term is ||A x - y||^2 / 2
     terms, gradient = energy.value_and_grad(x)
     moving = torch.ones_like(terms.energy, dtype=torch.bool)
@@ -159,7 +173,7 @@ def _fourier(
         if energy.free is not None:
             direction *= energy.free
         size = 0.1 ** max(0.0, 2 * step / limit - 1) * _per_picture(moving.to(x.dtype))
-        change = _momentum_step(x, mean, direction, unit, size)
+        change = _momentum_step(x, mean, direction, unit, size, pace.momentum)
         terms, gradient = energy.value_and_grad(x)
         moving = moving & (change > tol)
         finite = _finite(terms, gradient)
@@ -183,13 +197,15 @@ def begin_fourier(energy: Energy, x: Tensor, preconditioner: Circulant) -> None:
         x[band].sub_(direction[band])
 
 
-def _momentum_step(x: Tensor, mean: Tensor, direction: Tensor, unit: float, size: Tensor) -> Tensor:
-    """m <- beta m + d, x <- x - size (d + beta m), in place, d being unit times the direction, which becomes the
-    update; returns its root mean square (B,)."""
+def _momentum_step(
+    x: Tensor, mean: Tensor, direction: Tensor, unit: float, size: Tensor, momentum: float
+) -> Tensor:
+    """m <- beta m + d, x <- x - size (d + beta m), in place, d being unit times the direction, which becomes
+    the update; returns its root mean square (B,)."""
     moved = torch.zeros(x.shape[0], dtype=x.dtype, device=x.device)
     for band in bands(x):
-        mean[band].mul_(_MOMENTUM).add_(direction[band], alpha=unit)
-        update = direction[band].mul_(unit).add_(mean[band], alpha=_MOMENTUM).mul_(size)
+        mean[band].mul_(momentum).add_(direction[band], alpha=unit)
+        update = direction[band].mul_(unit).add_(mean[band], alpha=momentum).mul_(size)
         x[band].sub_(update)
         moved += squared_norm(update)
     return (moved / x[0].numel()).sqrt()

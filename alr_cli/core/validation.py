@@ -75,7 +75,7 @@ class Validation:
     def restore(self, critic: AnyCritic, sigma: float, lam: float) -> Tensor | None:
         """x*(lam) at noise level sigma, (B, C, H, W); None if the descent blew up."""
         problem = problems.denoising(self.clean + sigma * self.noise, critic.patch)
-        method = self.method or descent.usual_method(critic)
+        method = self.method or descent.usual_method(critic, problem)
         with devices.flushed_denormals():
             solution = descent.minimise(
                 *(problem, SquaredError(problem.y), critic.at(sigma), lam, sigma, method),

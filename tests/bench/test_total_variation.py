@@ -75,6 +75,15 @@ def test_cartoons_gain_many_decibels(setting: Setting, lam: float, gain: float, 
     assert after > before + gain
 
 
+@pytest.mark.parametrize("shift", [(0, 1), (20, 31)])
+def test_a_picture_that_goes_round_has_no_first_pixel(shift: tuple[int, int]) -> None:
+    observation = observe(cartoon(channels=1), "a", replace(DEBLUR, boundary="circular"))
+    moved = replace(observation, pixels=np.roll(observation.pixels, shift, (0, 1)))
+    here, there = (total_variation.restore(each, 0.001) for each in (observation, moved))
+    apart = np.sqrt(np.mean((there - np.roll(here, shift, (0, 1))) ** 2))
+    assert apart < 1e-3  # the descent ends a little elsewhere; with a border it would be 0.012
+
+
 def test_observed_pixels_without_noise_are_kept() -> None:
     observation = observe(cartoon(), "a", INPAINT)
     assert observation.missing is not None

@@ -83,6 +83,7 @@ def test_a_bug_is_1_and_one_sentence(picture: Path, gray_critic: Path) -> None:
         (["denoise"], 2),
         (["denoise", "a.png", "--sigma", "25"], 2),
         (["denoise", "a.png", "--solver", "magic"], 2),
+        (["denoise", "a.png", "-o", "x.png", "--solver", "fourier", "-q"], 2),
         (["denoise", "a.png", "--strength", "1e400"], 2),
         (["deblur", "a.png", "--kernel", "gaussian:4:1"], 2),
         (["denoise", "gone.png"], 3),

@@ -33,7 +33,7 @@ def test_with_one_filter_at_all_pixels_it_is_the_inverse(channels: int, shape: t
 
 @pytest.mark.parametrize("scale", [1, 2, 4])
 def test_a_coarser_scale_sees_means_of_pixels(scale: int) -> None:
-    """The spectrum at the mean is 0, and a filter of scale s sees nothing at the frequencies its means lose."""
+    """The spectrum at the mean is 0, and filters of scale s see nothing at frequencies that means lose."""
     nothing = torch.zeros(1, 1)
     grids = [powers(torch.ones(1, 48))] * 3
     amounts = [torch.ones(1, 1) if 2**power == scale else nothing for power in range(3)]

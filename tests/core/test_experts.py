@@ -15,9 +15,7 @@ from tests.core.toys import seeded
 SCALES = [0, 3]  # filters at the third scale: none, or some
 
 
-def some_experts(
-    channels: int = 1, coarser: int = 0, dtype: torch.dtype = torch.float64
-) -> Experts:
+def some_experts(channels: int = 1, coarser: int = 0, dtype: torch.dtype = torch.float64) -> Experts:
     critic = Experts(ExpertsArchitecture(channels, fine=5, coarse=3, coarser=coarser))
     generator = seeded(1)
     for parameter in critic.parameters():

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from scipy.fft import next_fast_len
 from scipy.signal import convolve2d
 from torch import Tensor
 
@@ -201,6 +202,91 @@ def test_the_norm_of_a_blur_is_the_largest_singular_value(boundary: Boundary, sp
 def test_the_norm_found_on_a_smaller_picture_is_that_of_the_large_one(boundary: Boundary) -> None:
     blur = Convolution(parse_kernel("gaussian:7:3"), (270, 262), boundary)
     assert blur.norm == pytest.approx(largest_singular_value(blur, steps=300, tol=1e-12), rel=1e-3)
+
+
+def valid_blur_of_a_crop(shape: Shape) -> LinearOperator:
+    """Deblurring, with its unknown beyond the frame."""
+    larger = (shape[0] + 6, shape[1] + 6)
+    return Compose(Convolution(a_kernel(shape), shape, "valid"), Crop(larger, 3))
+
+
+def tori(shape: Shape) -> list[Shape]:
+    """That of the picture, the next one of a fast transform, and a large one."""
+    fast = (next_fast_len(shape[0], real=True), next_fast_len(shape[1], real=True))
+    return [shape, fast, (shape[0] + 9, 2 * shape[1])]
+
+
+def with_power(power: Tensor | float, x: Tensor, torus: Shape) -> Tensor:
+    """<x, P x> of each plane of x, P being `power` on a torus."""
+    transformed = torch.fft.rfft2(x, s=torus).abs().square() * power
+    both = torch.full((torus[1] // 2 + 1,), 2.0, dtype=x.dtype)  # frequencies that stand for -omega too
+    both[0] = 1
+    if torus[1] % 2 == 0:
+        both[-1] = 1
+    return (transformed * both).sum((-2, -1)) / (torus[0] * torus[1])
+
+
+def observed(operator: LinearOperator, x: Tensor) -> Tensor:
+    """<x, A* A x> of each plane of x."""
+    return operator.forward(x).square().sum((-2, -1))
+
+
+def some_pictures(shape: Shape) -> Tensor:
+    """Noise, and what a kernel lets through or keeps."""
+    generator = torch.Generator().manual_seed(3)
+    noise = torch.randn(4, 1, *shape, generator=generator, dtype=torch.float64)
+    rows, columns = torch.arange(shape[0])[:, None], torch.arange(shape[1])[None]
+    checkers, one = (-1.0) ** (rows + columns), torch.zeros(shape)
+    one[shape[0] // 2, shape[1] // 2] = 1
+    return torch.cat([noise, torch.stack([torch.ones(shape), checkers, one])[:, None].double()])
+
+
+KNOWN = {
+    "deblurring": valid_blur_of_a_crop,
+    **{name: make for name, make in OPERATORS.items() if make((7, 7)).power((7, 7)) is not None},
+}
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("name", KNOWN)
+def test_the_power_is_at_least_that_of_the_operator(name: str, size: Shape) -> None:
+    operator = KNOWN[name](size)
+    x = some_pictures(operator.input_shape)
+    seen = 0
+    for torus in tori(operator.input_shape):
+        power = operator.power(torus)
+        if power is None:  # going round, it belongs to its own torus
+            assert "circular" in name and torus != operator.input_shape
+            continue
+        seen += 1
+        bound = with_power(power, x, torus)
+        assert bool((observed(operator, x) <= bound + 1e-12 * bound.max()).all())
+    assert seen
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("name", ["identity", "circular convolution"])
+def test_the_power_of_what_knows_no_border_is_exact(name: str, size: Shape) -> None:
+    operator = OPERATORS[name](size)
+    x = some_pictures(size)
+    power = operator.power(size)
+    assert power is not None
+    torch.testing.assert_close(with_power(power, x, size), observed(operator, x), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("boundary", ["reflect", "replicate"])
+def test_a_blur_that_repeats_the_border_has_no_power(boundary: Boundary) -> None:
+    blur = Convolution(ASYMMETRIC, (8, 13), boundary)
+    after = Downsample(2, ASYMMETRIC, (8, 13), boundary)
+    masked, cropped = Compose(Mask(a_mask((8, 13))), blur), Compose(blur, Crop((10, 15), 1))
+    for operator in (blur, after, masked, cropped):
+        for torus in tori(operator.input_shape):
+            assert operator.power(torus) is None
+
+
+@pytest.mark.parametrize("torus", [(8, 15), (9, 13), (16, 26)])
+def test_a_circular_blur_has_no_power_on_another_torus(torus: Shape) -> None:
+    assert Convolution(ASYMMETRIC, (8, 13), "circular").power(torus) is None
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)

@@ -25,7 +25,8 @@ def assert_consistent(problem: Problem, height: int, width: int) -> None:
     assert problem.operator.output_shape == tuple(problem.y.shape[-2:])
     assert tuple(problem.crop(problem.start).shape[-2:]) == (height, width)
     assert bool(torch.isfinite(problem.start).all())
-    assert min(problem.start.shape[-2:]) >= 15  # there is a patch, however small the picture
+    # There is a patch, however small the picture.
+    assert problem.periodic or min(problem.start.shape[-2:]) >= 15
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
@@ -45,8 +46,19 @@ def test_denoising_starts_from_the_picture_and_observes_its_frame(
 def test_deblurring_observes_the_blurred_frame(height: int, width: int, boundary: Boundary) -> None:
     problem = problems.deblurring(noise(1, 3, height, width), KERNEL, 15, boundary)
     assert_consistent(problem, height, width)
+    assert problem.periodic == (boundary == "circular")
     flat = torch.full_like(problem.start, 0.4)
     torch.testing.assert_close(problem.operator.forward(flat), torch.full_like(problem.y, 0.4))
+
+
+@pytest.mark.parametrize(("height", "width"), [(5, 5), (14, 15), (31, 20)])
+def test_a_picture_that_goes_on_at_its_opposite_side_has_nothing_beyond(height: int, width: int) -> None:
+    y = noise(1, 3, height, width)
+    problem = problems.deblurring(y, KERNEL, 15, "circular")
+    assert torch.equal(problem.start, y)
+    assert torch.equal(problem.crop(problem.start), y)
+    problem.start.zero_()
+    assert y.all()  # made anew
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES)

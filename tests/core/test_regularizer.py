@@ -1,11 +1,16 @@
 """R(x), eq. 3: value, gradient, tiles."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
 
 from alr_cli.core.critic import Activation
-from alr_cli.core.regularizer import LocalRegularizer, blocks
+from alr_cli.core.critics import AnyCritic
+from alr_cli.core.experts import Experts, ExpertsArchitecture
+from alr_cli.core.regularizer import LocalRegularizer, Periodic, Regularizer, blocks
+from alr_cli.core.symmetry import Turning
 from tests.core.toys import a_critic, mean_critic, seeded, smoothness_critic
 
 
@@ -13,7 +18,7 @@ class OfEachPicture(torch.autograd.Function):
     """R with the gradient that LocalRegularizer claims, for gradcheck."""
 
     @staticmethod
-    def forward(ctx: object, x: Tensor, regularizer: LocalRegularizer) -> Tensor:
+    def forward(ctx: object, x: Tensor, regularizer: Regularizer) -> Tensor:
         value, gradient = regularizer.value_and_grad(x)
         ctx.save_for_backward(gradient)  # type: ignore[attr-defined]
         return value
@@ -161,6 +166,92 @@ def test_the_caller_keeps_its_picture() -> None:
     value, gradient = LocalRegularizer(a_critic()).value_and_grad(x)
     assert torch.equal(x, before) and x.grad is None
     assert not value.requires_grad and not gradient.requires_grad
+
+
+# --- of a picture that goes on at its opposite side ---
+
+
+def experts(channels: int, coarser: int) -> Experts:
+    critic = Experts(ExpertsArchitecture(channels, fine=5, coarse=3, coarser=coarser)).double()
+    return critic.eval().requires_grad_(False)
+
+
+CRITICS: dict[str, Callable[[int], AnyCritic]] = {
+    "deep": lambda channels: a_critic(channels, depth=3, dtype=torch.float64),
+    "deep of stride 2": lambda channels: a_critic(channels, depth=3, dtype=torch.float64, stride=2),
+    "experts of stride 2": lambda channels: experts(channels, coarser=0),
+    "experts of stride 4": lambda channels: experts(channels, coarser=3),
+}
+
+
+def in_float64(critic: AnyCritic) -> LocalRegularizer:
+    """A deep critic has the precision of its weights, but what is asked of it is bfloat16 or not."""
+    precision = torch.float64 if isinstance(critic, Experts) else torch.float32
+    return LocalRegularizer(critic, precision=precision)
+
+
+def wrapped(x: Tensor, patch: int) -> Tensor:
+    """x with as many pixels of its opposite side as give each pixel a patch, by going round it often."""
+    rounds = 2 + patch // min(x.shape[-2:])
+    height, width = (size + patch - 1 for size in x.shape[-2:])
+    return x.repeat(1, 1, rounds, rounds)[..., :height, :width]
+
+
+@pytest.mark.parametrize("name", CRITICS)
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(("height", "width"), [(12, 8), (30, 33), (1, 5)])
+def test_round_a_picture_the_value_is_the_mean_over_the_patches_at_all_pixels(
+    height: int, width: int, channels: int, name: str
+) -> None:
+    critic = CRITICS[name](channels)
+    p = critic.patch
+    x = noise(2, channels, height, width, dtype=torch.float64)
+    patches = wrapped(x, p).unfold(2, p, 1).unfold(3, p, 1).permute(0, 2, 3, 1, 4, 5)
+    assert patches.shape[:3] == (2, height, width)
+    expected = critic(patches.reshape(-1, channels, p, p)).reshape(2, -1).mean(dim=1)
+    value, _ = Periodic(in_float64(critic)).value_and_grad(x)
+    torch.testing.assert_close(value, expected, rtol=1e-10, atol=0)
+
+
+@pytest.mark.parametrize("name", CRITICS)
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(("height", "width"), [(8, 5), (4, 33), (1, 2)])
+def test_round_a_picture_the_gradient_is_that_of_the_value(
+    height: int, width: int, channels: int, name: str
+) -> None:
+    regularizer = Periodic(in_float64(CRITICS[name](channels)))
+    x = noise(2, channels, height, width, dtype=torch.float64).requires_grad_(True)
+    assert torch.autograd.gradcheck(OfEachPicture.apply, (x, regularizer), fast_mode=True, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", CRITICS)
+@pytest.mark.parametrize(("down", "right"), [(1, 0), (3, 7), (4, 8), (-2, 5)])
+def test_round_a_picture_no_pixel_is_the_first(down: int, right: int, name: str) -> None:
+    regularizer = Periodic(in_float64(CRITICS[name](1)))
+    x = noise(2, 1, 10, 13, dtype=torch.float64)
+    value, gradient = regularizer.value_and_grad(x)
+    moved_value, moved_gradient = regularizer.value_and_grad(x.roll((down, right), (-2, -1)))
+    torch.testing.assert_close(moved_value, value, rtol=1e-10, atol=0)
+    torch.testing.assert_close(
+        moved_gradient.roll((-down, -right), (-2, -1)), gradient, rtol=1e-8, atol=1e-12
+    )
+
+
+@pytest.mark.parametrize("name", CRITICS)
+@pytest.mark.parametrize("evaluations", [0, 1, 6])
+@pytest.mark.parametrize("shift", [(1, 0), (2, 1)])
+def test_on_one_grid_a_picture_may_move_by_the_stride(
+    shift: tuple[int, int], evaluations: int, name: str
+) -> None:
+    """Where rows and columns are a multiple of the stride, so that the grid goes round as well."""
+    critic = CRITICS[name](1)
+    x = noise(2, 1, 8, 12, dtype=torch.float64)
+    down, right = (critic.stride * steps for steps in shift)
+    value, moved = (
+        Periodic(Turning(in_float64(critic), evaluations)).value_and_grad(seen)[0]
+        for seen in (x, x.roll((down, right), (-2, -1)))
+    )
+    torch.testing.assert_close(moved, value, rtol=1e-10, atol=0)
 
 
 @pytest.mark.parametrize(("height", "width"), [(14, 30), (30, 14), (1, 1)])

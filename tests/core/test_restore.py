@@ -15,10 +15,12 @@ from alr_cli.errors import WeightsError
 from tests.core.restoring import FEW, KERNEL, LAM, SETTINGS, TASKS, noisy, psnr, restorer, scene, weights
 from tests.core.toys import smoothness_critic
 
+METHODS: list[Method] = ["adam", "gd", "nmapg"]  # fourier has a file of its own
+
 # --- it restores ---
 
 
-@pytest.mark.parametrize("solver", get_args(Method))
+@pytest.mark.parametrize("solver", METHODS)
 @pytest.mark.parametrize("channels", [1, 3])
 def test_denoising_gains_many_decibels(channels: int, solver: Method) -> None:
     clean = scene(40, 52, channels)
@@ -122,7 +124,7 @@ def test_without_noise_denoising_returns_its_input_bit_for_bit(channels: int) ->
     assert (restoration.stop, restoration.iterations) == ("converged", 0)
 
 
-@pytest.mark.parametrize("solver", get_args(Method))
+@pytest.mark.parametrize("solver", METHODS)
 @pytest.mark.parametrize("channels", [1, 3])
 def test_without_noise_inpainting_keeps_the_known_pixels_bit_for_bit(channels: int, solver: Method) -> None:
     y, missing = noisy(scene(18, 22, channels), 0.1), random_mask((18, 22), 0.4, 1)
@@ -132,7 +134,7 @@ def test_without_noise_inpainting_keeps_the_known_pixels_bit_for_bit(channels: i
     assert (pixels[missing] != y[missing]).all()
 
 
-@pytest.mark.parametrize("solver", get_args(Method))
+@pytest.mark.parametrize("solver", METHODS)
 def test_a_gray_critic_restores_the_channels_of_a_colour_picture_one_by_one(solver: Method) -> None:
     y = noisy(scene(24, 30, 3), 0.1)
     y[..., 1] = 0.4  # a channel that is finished early must not wait for, or disturb, the others
@@ -149,7 +151,7 @@ def test_a_colour_critic_cannot_see_a_gray_picture(sigma: float) -> None:
         restorer(3).denoise(scene(20, 20, 1), sigma)
 
 
-@pytest.mark.parametrize("solver", get_args(Method))
+@pytest.mark.parametrize("solver", METHODS)
 @pytest.mark.parametrize("name", TASKS)
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 9), (3, 40), (14, 15)])
 def test_pictures_smaller_than_a_patch_are_restored(
@@ -163,7 +165,7 @@ def test_pictures_smaller_than_a_patch_are_restored(
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
-@pytest.mark.parametrize("solver", get_args(Method))
+@pytest.mark.parametrize("solver", METHODS)
 def test_nothing_missing_and_everything_missing_are_inpainted_too(solver: Method, share: float) -> None:
     y = noisy(scene(16, 17), 0.1)
     missing = np.full((16, 17), bool(share))

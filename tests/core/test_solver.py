@@ -1,7 +1,6 @@
 """The descents: do they reach the minimiser, go down, and follow algorithm 4 line by line?"""
 
 from collections.abc import Callable
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ from alr_cli.core.solver import Method, solve
 from tests.core.energies import HEIGHT, OPERATORS, SHAPE, WIDTH, critic_energy, noise, quadratic, staircase
 from tests.core.toys import Quadratic
 
-METHODS: list[Method] = list(get_args(Method))
+METHODS: list[Method] = ["adam", "gd", "nmapg"]  # fourier has a file of its own
 LINE_SEARCHES: list[Method] = ["gd", "nmapg"]
 
 
