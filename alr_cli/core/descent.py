@@ -61,8 +61,8 @@ def minimise(
     """critic: at its level of noise.  sigma: of the noise.  limit, tol: None for the usual ones.  tile,
     precision: as in LocalRegularizer."""
     local = LocalRegularizer(critic, tile, precision)
-    # The line searches compare energies, which must not turn under their feet. And a tiny picture that goes on
-    # at its opposite side may hold a patch on one grid and none on the next.
+    # The line searches compare energies, which must not turn under their feet. And a tiny picture that goes
+    # on at its opposite side may hold a patch on one grid and none on the next.
     turns = method in ("fourier", "adam") and not (problem.periodic and min(problem.frame) < critic.stride)
     regularizer: Regularizer = Turning(local) if turns else local
     if problem.periodic:
