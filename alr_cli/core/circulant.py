@@ -33,27 +33,33 @@ class Circulant:
     prior: Tensor
     data: float | Tensor
     shape: Shape
+    weight: float = 1.0  # u, prior being for 1
 
     def solve(self, residual: Tensor) -> Tensor:
         """P^-1 r, like r (B, C, H, W)."""
-        return self._filtered(residual, 1 / (self.prior + self.data))
+        return self._filtered(residual, inverse=True)
 
     def smoothed(self, x: Tensor) -> Tensor:
         """The prior's part of P, times x."""
-        return self._filtered(x, self.prior)
+        return self._filtered(x, inverse=False)
 
     def scaled(self, factor: float) -> Circulant:
         """With other weights u, so many times these."""
-        return replace(self, prior=self.prior * factor)
+        return replace(self, weight=self.weight * factor)
 
-    def _filtered(self, x: Tensor, spectrum: Tensor) -> Tensor:
+    def _filtered(self, x: Tensor, inverse: bool) -> Tensor:
         """One opponent colour at a time: transforms of all of a large picture would take gigabytes."""
         result = torch.zeros_like(x)
         opponents = colours(x.shape[1]).to(x)
         for number, opponent in enumerate(opponents):
             seen = _mixed(x, opponent)
             transformed = torch.fft.rfft2(seen, s=self.shape)
-            transformed *= spectrum[:, number]
+            spectrum = self.prior[:, number] * self.weight
+            if inverse:
+                transformed /= spectrum + self.data
+            else:
+                transformed *= spectrum
+            del spectrum
             seen = torch.fft.irfft2(transformed, s=self.shape)[..., : x.shape[-2], : x.shape[-1]]
             for band in bands(result):
                 rows = seen[:, band[2]] if len(band) == 3 else seen
