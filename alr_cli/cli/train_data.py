@@ -195,8 +195,7 @@ def _white_levels(pictures: TrainingData) -> tuple[float, float]:
 
 def _validation(folder: PictureFolder, noise: tuple[NoiseModel, ...]) -> Validation:
     """Crops with white noise, or with such as the noisy pictures have."""
-    precision = devices.choose_precision("auto", devices.choose("cpu"))
-    validation = Validation.from_pictures([as_float(p) for p in folder.pictures], precision=precision)
+    validation = Validation.from_pictures([as_float(p) for p in folder.pictures])
     return validation.with_noise_of(NoiseField(noise)) if noise else validation
 
 

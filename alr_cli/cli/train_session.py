@@ -17,9 +17,11 @@ from alr_cli.cli.train_progress import LABELS, TrainingBar
 from alr_cli.errors import NonFiniteError, OutputError, UsageError, WeightsError
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
     from alr_cli.cli.train_data import TrainingData
+    from alr_cli.core.calibration import LambdaCurve
     from alr_cli.core.critics import AnyCritic
     from alr_cli.core.training import Progress
     from alr_cli.core.workers import Workers
@@ -30,11 +32,14 @@ class Trains(Protocol):
 
     step_count: int
     workers: Workers
+    device: torch.device
 
     @property
     def done(self) -> bool: ...
     @property
     def iterations(self) -> int: ...
+    @property
+    def curve(self) -> LambdaCurve | None: ...
     def step(self) -> Progress: ...
     def trained(self) -> AnyCritic: ...
     def state(self) -> dict[str, Tensor]: ...
@@ -57,6 +62,7 @@ class Session:
         self.first = trainer.workers.rank == 0  # it writes and speaks for all
         self.description = description
         self.pictures = pictures
+        self.validation = pictures.validation.to(trainer.device)
         self.checkpoint = checkpoint
         self.run = run
         self.report = report
@@ -122,7 +128,7 @@ class Session:
         """Restore the validation crops at the middle of the noise range, lambda by Lunz's rule."""
         sigma = (self.pictures.levels[0] * self.pictures.levels[1]) ** 0.5
         critic = self.trainer.trained().requires_grad_(False)
-        validation = self.pictures.validation
+        validation = self.validation
         value = validation.quality(critic, sigma, validation.balance(critic, sigma))
         bar.validated(value)
         step = self.trainer.step_count
@@ -130,22 +136,27 @@ class Session:
         self.report.say(f"step {step}: PSNR {value:.2f} dB at sigma {sigma:.3g} on the validation crops")
 
     def finish(self, output: Path) -> None:
-        """Fit lambda(sigma), write the weights."""
+        """Write the weights, with lambda(sigma) as it was learned, or else fitted now."""
         if not self.first:
             return
         from alr_cli.cli.train_data import calibration_levels
         from alr_cli.files.weights import save_weights
 
         critic = self.trainer.trained().requires_grad_(False)
-        sigmas = calibration_levels(*self.pictures.levels)
-        self.report.say(f"fitting lambda at sigma {', '.join(f'{sigma:.3g}' for sigma in sigmas)}")
-        validation, scores = self.pictures.validation, dict[str, float]()
+        validation, scores = self.validation, dict[str, float]()
 
         def fitted(sigma: float, lam: float) -> None:
             scores[f"{sigma:.4g}"] = quality = validation.quality(critic, sigma, lam)
             self.report.say(f"sigma {sigma:.3g}: lambda {lam:.4g}, PSNR {quality:.2f} dB")
 
-        curve = validation.fit(critic, sigmas, fitted)
+        curve = self.trainer.curve
+        if curve is None:
+            sigmas = calibration_levels(*self.pictures.levels)
+            self.report.say(f"fitting lambda at sigma {', '.join(f'{sigma:.3g}' for sigma in sigmas)}")
+            curve = validation.fit(critic, sigmas, fitted)
+        else:
+            for sigma, lam in curve.points:
+                fitted(sigma, lam)
         metadata = {
             **self.description,
             "sigma_range": list(self.pictures.levels),

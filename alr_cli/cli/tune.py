@@ -57,8 +57,8 @@ def tune(
       alr tune --clean-dir clean/ --gray --sigma 0.02:0.2 -o tuned.safetensors --resume
 
     Minimises the logarithm of the mean squared error of x* = arg min E over the filters, their weights and
-    lambda(sigma), then fits lambda(sigma) anew on the validation pictures. Ten minutes of one core for gray
-    pictures, forty for colour. Ctrl-C leaves a checkpoint, and --resume continues from it exactly.
+    lambda(sigma). The validation pictures tell how good it is. Half an hour of one core for gray pictures,
+    an hour for colour. Ctrl-C leaves a checkpoint, and --resume continues from it exactly.
     """
     output = Path(run.output)
     check_outputs(output, run)

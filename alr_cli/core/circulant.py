@@ -18,7 +18,7 @@ from torch import Tensor
 
 from alr_cli.core.experts import SIDE, Experts, basis, colours
 from alr_cli.core.operators import Shape
-from alr_cli.core.pieces import bands
+from alr_cli.core.pieces import bands, small
 from alr_cli.core.problems import Problem
 
 _HELD = 0.05
@@ -48,30 +48,40 @@ class Circulant:
         return replace(self, weight=self.weight * factor)
 
     def _filtered(self, x: Tensor, inverse: bool) -> Tensor:
-        """One opponent colour at a time: transforms of all of a large picture would take gigabytes."""
+        """All opponent colours at once; one at a time where the transforms would take gigabytes."""
+        opponents = colours(x.shape[1])
+        if small(x):
+            mixing = opponents.to(x)
+            seen = torch.einsum("oc,bchw->bohw", mixing, x)
+            return torch.einsum("oc,bohw->bchw", mixing, self._weighed(seen, slice(None), inverse))
         result = torch.zeros_like(x)
-        opponents = colours(x.shape[1]).to(x)
-        for number, opponent in enumerate(opponents):
-            seen = _mixed(x, opponent)
-            transformed = torch.fft.rfft2(seen, s=self.shape)
-            spectrum = self.prior[:, number] * self.weight
-            if inverse:
-                transformed /= spectrum + self.data
-            else:
-                transformed *= spectrum
-            del spectrum
-            seen = torch.fft.irfft2(transformed, s=self.shape)[..., : x.shape[-2], : x.shape[-1]]
+        for number, opponent in enumerate(opponents.tolist()):
+            seen = self._weighed(_mixed(x, opponent), number, inverse)
             for band in bands(result):
                 rows = seen[:, band[2]] if len(band) == 3 else seen
-                result[band].addcmul_(rows[:, None], opponent.reshape(1, -1, 1, 1))
+                for channel, share in enumerate(opponent):
+                    result[band][:, channel].add_(rows, alpha=share)
         return result
 
+    def _weighed(self, seen: Tensor, number: int | slice, inverse: bool) -> Tensor:
+        """Of one opponent colour (B, H, W), or all of them (B, C, H, W)."""
+        height, width = seen.shape[-2:]
+        transformed = torch.fft.rfft2(seen, s=self.shape)
+        spectrum = self.prior[:, number] * self.weight
+        if inverse:
+            transformed /= spectrum + self.data
+        else:
+            transformed *= spectrum
+        del spectrum
+        back: Tensor = torch.fft.irfft2(transformed, s=self.shape)
+        return back[..., :height, :width]
 
-def _mixed(x: Tensor, opponent: Tensor) -> Tensor:
+
+def _mixed(x: Tensor, opponent: list[float]) -> Tensor:
     """(B, C, H, W) -> (B, H, W)."""
     seen = x[:, 0] * opponent[0]
     for channel in range(1, x.shape[1]):
-        seen.add_(x[:, channel], alpha=float(opponent[channel]))
+        seen.add_(x[:, channel], alpha=opponent[channel])
     return seen
 
 
@@ -94,7 +104,7 @@ def of_energy(critic: Experts, lam: float, problem: Problem) -> Circulant:
 
 def powers(coefficients: Tensor) -> Tensor:
     """|F|^2 of filters (K, C * 48) on a small grid of frequencies, (K, C, 16, 9), by opponent colours."""
-    planes = basis(1)[:, 0].to(coefficients)
+    planes = basis(1, coefficients.device)[:, 0].to(coefficients)
     filters = coefficients.reshape(len(coefficients), -1, len(planes)) @ planes.flatten(1)
     grid: Tensor = torch.fft.rfft2(filters.reshape(*filters.shape[:2], SIDE, SIDE), s=(_GRID, _GRID))
     return grid.abs().square()

@@ -107,11 +107,6 @@ class Critic(nn.Module):
     def stride(self) -> int:
         return self.architecture.stride
 
-    @property
-    def gain_power(self) -> float:
-        """That of a blur's `noise_gain` in lambda: balanced gradients, as it was derived."""
-        return 1.0
-
     def at(self, sigma: float) -> Critic:
         """The critic for noise of that level: one and the same."""
         return self

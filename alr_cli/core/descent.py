@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
-from alr_cli.core import circulant
+from alr_cli.core import circulant, problems
 from alr_cli.core.critics import AnyCritic
 from alr_cli.core.energy import DataTerm, Energy
 from alr_cli.core.experts import Experts
@@ -14,6 +15,7 @@ from alr_cli.core.solver import DEFAULT_ITERATIONS, FAR, HOLES, NEAR, Callback, 
 from alr_cli.core.symmetry import Turning
 from alr_cli.errors import UsageError
 
+_AMPLITUDE_POWER = 0.45
 _FAR_ITERATIONS = 75  # of fourier, where A hides what only many steps bring back
 
 
@@ -42,6 +44,15 @@ def usual_iterations(method: Method, problem: Problem, sigma: float) -> int:
     if method == "fourier":
         return DEFAULT_ITERATIONS["fourier"] if problem.near else _FAR_ITERATIONS
     return problem.adam_iterations(sigma) if method == "adam" else DEFAULT_ITERATIONS[method]
+
+
+def blur_gain(critic: AnyCritic, kernel: Tensor) -> float:
+    """What a blur makes of lambda(sigma), which is fitted to denoising. Lunz's rule is for the balance of
+    gradients at the truth; what is best for fields of experts follows the mean amplitude, for motions,
+    Gaussians and a box alike (docs/critics.md)."""
+    if isinstance(critic, Experts):
+        return float(problems.mean_amplitude(kernel) ** _AMPLITUDE_POWER)
+    return problems.noise_gain(kernel)
 
 
 def minimise(

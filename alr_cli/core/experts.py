@@ -33,6 +33,7 @@ from alr_cli.core.critic import SumAndGrad
 Level = TypeVar("Level", float, Tensor)
 
 SIDE = 7  # of the filters
+_CPU = torch.device("cpu")
 KNOTS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32)  # levels of noise at which s(sigma) is learned
 _LEAST = 0.005  # below it s(sigma) stays what it is
 _KNEE = {1: 1 / 30, 3: 1 / 50}  # responses above it count as edges, before anything is learned
@@ -190,12 +191,6 @@ class Experts(nn.Module):
     def stride(self) -> int:
         return self.architecture.stride
 
-    @property
-    def gain_power(self) -> float:
-        """That of a blur's `noise_gain` in lambda: four validation crops, gaussian:7:3 and noise of 0.03,
-        have 23.36 dB with 1, 23.48 with 0.8, 23.38 with 0.65."""
-        return 0.8
-
     def usual_lam(self, sigma: Level) -> Level:
         """lambda(sigma) of a prior, in proportion to sigma^2: for filters before they are tuned."""
         return 0.25 / self.architecture.channels * (sigma / 0.1) ** 2
@@ -237,7 +232,9 @@ class Experts(nn.Module):
     def _bank(self, scale: int, name: str, dtype: torch.dtype, dense: bool) -> Bank:
         channels = self.architecture.channels
         coefficients = self.get_parameter(name)
-        kernels = torch.einsum("kn,ncij->kcij", coefficients, basis(channels).to(coefficients))
+        kernels = torch.einsum(
+            "kn,ncij->kcij", coefficients, basis(channels, coefficients.device).to(coefficients)
+        )
         step = max(2, scale)  # between places, and the pixels in one at the resolution seen
         places = self.stride // step
         weights = self.get_parameter(f"log_{name}").exp() / places**2
@@ -288,14 +285,13 @@ def summed(banks: tuple[Bank, ...], stride: int, x: Tensor) -> tuple[Tensor, Ten
 
 def along_knots(logs: Tensor, sigma: Tensor) -> Tensor:
     """exp of `logs` (6,), given at KNOTS, at sigma, like sigma: straight in log-log, also beyond the ends."""
-    knots = torch.tensor([math.log(knot) for knot in KNOTS], device=sigma.device)
-    at = (sigma.log() - knots[0]) / (knots[1] - knots[0])
+    at = (sigma.log() - math.log(KNOTS[0])) / math.log(KNOTS[1] / KNOTS[0])
     index = at.floor().clamp(0, len(KNOTS) - 2).long()
     return (logs[index] + (at - index) * (logs[index + 1] - logs[index])).exp()
 
 
 @cache
-def basis(channels: int) -> Tensor:
+def basis(channels: int, device: torch.device = _CPU) -> Tensor:
     """The discrete cosines of 7x7 without the constant, (48, 1, 7, 7); those of
     each opponent colour in turn, (144, 3, 7, 7). Orthonormal."""
     n = np.arange(SIDE)
@@ -303,7 +299,7 @@ def basis(channels: int) -> Tensor:
     cosines /= np.linalg.norm(cosines, axis=1, keepdims=True)
     planes = np.einsum("ai,bj->abij", cosines, cosines).reshape(-1, SIDE, SIDE)[1:]
     filters = colours(channels).double().numpy()[:, None, :, None, None] * planes[None, :, None]
-    return torch.from_numpy(filters.reshape(-1, channels, SIDE, SIDE)).float()
+    return torch.from_numpy(filters.reshape(-1, channels, SIDE, SIDE)).float().to(device)
 
 
 def colours(channels: int) -> Tensor:

@@ -16,9 +16,14 @@ WHOLE: Piece = (slice(None),)
 _AT_ONCE = 4_000_000  # numbers
 
 
+def small(x: Tensor) -> bool:
+    """Whether all of it is one piece."""
+    return x.numel() <= _AT_ONCE
+
+
 def planes(x: Tensor) -> Iterator[Piece]:
     """The slices of (B, C, H, W) to take one after the other: all of a small batch, else (1, 1, H, W)."""
-    if x.numel() <= _AT_ONCE:
+    if small(x):
         yield WHOLE
         return
     for picture in range(x.shape[0]):
@@ -29,6 +34,6 @@ def planes(x: Tensor) -> Iterator[Piece]:
 def bands(x: Tensor) -> Iterator[Piece]:
     """Slices of whole rows of (B, C, H, W)."""
     height = x.shape[-2]
-    rows = height if x.numel() <= _AT_ONCE else max(1, _AT_ONCE * height // x.numel())
+    rows = height if small(x) else max(1, _AT_ONCE * height // x.numel())
     for top in range(0, height, rows):
         yield slice(None), slice(None), slice(top, top + rows)

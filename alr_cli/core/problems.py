@@ -18,6 +18,7 @@ from torch import Tensor
 from alr_cli.core.operators import Boundary, Compose, Convolution, Crop, Downsample, LinearOperator, Mask
 
 _ITERATIONS = 50  # the paper's, sec. 3.3
+_FREQUENCIES = 256  # in each direction, over which an amplitude is averaged
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,12 @@ def noise_gain(kernel: Tensor) -> float:
     data term. lambda(sigma) is fitted to denoising; for the gradients to balance (Lunz, Oktem and
     Schoenlieb 2018, sec. 4), a blur scales it by this."""
     return float(kernel.square().sum().sqrt())
+
+
+def mean_amplitude(kernel: Tensor) -> float:
+    """The mean of |K| over all frequencies: how much of a picture a blur lets through."""
+    sides = [max(side, _FREQUENCIES) for side in kernel.shape]
+    return float(torch.fft.fft2(kernel, s=sides).abs().mean())
 
 
 def _beyond(shape: tuple[int, int], margin: int) -> Crop:

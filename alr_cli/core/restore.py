@@ -137,9 +137,7 @@ class Restorer:
         with self._memory_for(pixels):
             batch = self._batch(pixels)
             problem = problems.deblurring(batch, kernel, self.critic.patch, cast(Boundary, boundary))
-            gain = (
-                problems.noise_gain(torch.from_numpy(np.ascontiguousarray(kernel))) ** self.critic.gain_power
-            )
+            gain = descent.blur_gain(self.critic, torch.from_numpy(np.ascontiguousarray(kernel)))
             return self._minimise(problem, sigma, callback, gain)
 
     def inpaint(
@@ -166,7 +164,7 @@ class Restorer:
             return np.asarray(scores.mean(dim=0).cpu().numpy())
 
     def lam_for(self, sigma: float, gain: float = 1.0, strength: float | None = None) -> float:
-        """lambda at a noise level: the fitted one times the strength and the operator's `noise_gain`, unless
+        """lambda at a noise level: the fitted one times the strength and the blur's `blur_gain`, unless
         it was set."""
         if self.settings.lam is not None:
             return self.settings.lam

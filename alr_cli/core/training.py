@@ -150,6 +150,11 @@ class Trainer:
     def done(self) -> bool:
         return self.step_count >= self.iterations
 
+    @property
+    def curve(self) -> None:
+        """Eq. 7 says nothing of lambda(sigma): it is fitted afterwards."""
+        return None
+
     def step(self) -> Progress:
         """One iteration of Algorithm 1."""
         recipe = self.recipe

@@ -69,8 +69,10 @@ class Validation:
         return replace(self, noise=noisy - self.clean)
 
     def to(self, device: torch.device) -> Validation:
+        """There, in the usual precision of that device."""
+        precision = devices.choose_precision("auto", device)
         clean, noise = self.clean.to(device), self.noise.to(device)
-        return Validation(clean, noise, self.method, self.precision, self.per_picture)
+        return replace(self, clean=clean, noise=noise, precision=precision)
 
     def restore(self, critic: AnyCritic, sigma: float, lam: float) -> Tensor | None:
         """x*(lam) at noise level sigma, (B, C, H, W); None if the descent blew up."""
