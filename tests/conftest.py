@@ -15,6 +15,7 @@ import pytest
 from alr_cli.cli.streams import StdoutKind, Streams
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: tiny pictures need no more
+os.environ.setdefault("ALR_DEVICE", "cpu")  # bits are compared, and a GPU adds up in another order
 
 FAST = ("--max-iter", "2", "--precision", "float32")
 """Options that make a restoration cheap where a test is not about its quality."""

@@ -19,7 +19,6 @@ from alr_cli.core import problems
 from alr_cli.core.clipping import ClippedGaussian, is_clipped
 from alr_cli.core.energy import Energy, SquaredError
 from alr_cli.core.problems import Problem
-from alr_cli.core.regularizer import Periodic, Regularizer
 from alr_cli.core.solver import solve
 
 PATCH = 2
@@ -70,9 +69,7 @@ def tv(observation: Observation) -> Pixels:
 def restore(observation: Observation, lam: float) -> Pixels:
     """arg min of mean((A x - y)^2) + lam TV(x) in the frame, (H, W, C), not clamped."""
     problem = problem_of(observation)
-    regularizer: Regularizer = TotalVariation(channels=problem.y.shape[1])
-    if problem.periodic:
-        regularizer = Periodic(regularizer)
+    regularizer = TotalVariation(channels=problem.y.shape[1])
     clipped = observation.sigma > 0 and is_clipped(problem.y)  # as ours knows it, too
     data = ClippedGaussian(problem.y, observation.sigma) if clipped else SquaredError(problem.y)
     energy = Energy(problem.operator, data, regularizer, lam, problem.pixels, problem.free, problem.periodic)

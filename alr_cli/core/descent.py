@@ -9,9 +9,10 @@ from alr_cli.core import circulant, problems
 from alr_cli.core.critics import AnyCritic
 from alr_cli.core.energy import DataTerm, Energy
 from alr_cli.core.experts import Experts
+from alr_cli.core.fourier import FAR, HOLES, NEAR
 from alr_cli.core.problems import Problem
-from alr_cli.core.regularizer import LocalRegularizer, Periodic, Regularizer
-from alr_cli.core.solver import DEFAULT_ITERATIONS, FAR, HOLES, NEAR, Callback, Method, Solution, solve
+from alr_cli.core.regularizer import LocalRegularizer, Regularizer
+from alr_cli.core.solver import DEFAULT_ITERATIONS, Callback, Method, Solution, solve
 from alr_cli.core.symmetry import Turning
 from alr_cli.errors import UsageError
 
@@ -76,8 +77,6 @@ def minimise(
     # on at its opposite side may hold a patch on one grid and none on the next.
     turns = method in ("fourier", "adam") and not (problem.periodic and min(problem.frame) < critic.stride)
     regularizer: Regularizer = Turning(local) if turns else local
-    if problem.periodic:
-        regularizer = Periodic(regularizer)
     energy = Energy(problem.operator, data, regularizer, lam, problem.pixels, problem.free, problem.periodic)
     limit = usual_iterations(method, problem, sigma) if limit is None else limit
     preconditioner = None

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from alr_cli.core.operators import LinearOperator
 from alr_cli.core.pieces import WHOLE, Piece, planes
-from alr_cli.core.regularizer import Regularizer
+from alr_cli.core.regularizer import Periodic, Regularizer
 from alr_cli.core.sums import squared_norm
 
 
@@ -55,7 +55,7 @@ class Energy:
     operator: A, from the (possibly extended) unknown to the observation.  data: the data term at A x.
     regularizer: R.  lam: a number or (B,).  pixels: N, those of the frame.
     free: (1 or B, 1 or C, H, W), 1 where x may move, or None; elsewhere x is held (exactly known pixels).
-    periodic: R has a patch at each pixel of x, see regularizer.Periodic.
+    periodic: x goes on at its opposite side, and R has a patch at each pixel of it.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Energy:
     ) -> None:
         self.operator = operator
         self.data = data
-        self.regularizer = regularizer
+        self.regularizer = Periodic(regularizer) if periodic else regularizer
         self.lam = torch.as_tensor(lam, dtype=torch.float64)
         self.pixels = pixels
         self.free = free

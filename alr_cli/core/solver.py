@@ -1,7 +1,6 @@
 """x_{l+1} = x_l - eta dE/dx(x_l)    (eq. 5), and three faster descents on the same energy
 
-`fourier` accelerated steps along P^-1 dE/dx (circulant.py), from the minimiser of a quadratic on: for fields
-         of experts, of which P is known. 32 steps lead to where adam needs hundreds.
+`fourier` accelerated steps along P^-1 dE/dx (fourier.py): for fields of experts, of which P is known.
 `adam`   the paper's choice (sec. 3.3): Adam steps, the step size decaying exponentially from 0.1, but to
          0.003: the paper's last one, 0.01, stays in the picture as grain.
 `gd`     eq. 5 with a backtracking line search: the energy of no picture ever rises.
@@ -23,6 +22,8 @@ from torch import Tensor
 
 from alr_cli.core.circulant import Circulant
 from alr_cli.core.energy import Energy, Terms
+from alr_cli.core.fourier import NEAR, Pace, accelerated
+from alr_cli.core.iterate import Iterate, is_finite, per_picture
 from alr_cli.core.pieces import bands
 from alr_cli.core.sums import rms, squared_norm, total
 
@@ -30,20 +31,6 @@ Stop = Literal["converged", "max_iter", "non_finite"]
 Method = Literal["fourier", "adam", "gd", "nmapg"]
 
 _BETA1, _BETA2 = 0.7, 0.999  # Adam's usual 0.9 overshoots: a tuned critic needs half as many steps again
-
-
-@dataclass(frozen=True)
-class Pace:
-    """Of fourier. first, later: u in P, for the start (0: none) and for the steps.  momentum: beta. See
-    docs/performance.md."""
-
-    first: float = 0.03
-    later: float = 0.3
-    momentum: float = 0.7
-
-
-# Where frequencies are missing only the regularizer bends E, at edges hardly.
-NEAR, FAR, HOLES = Pace(), Pace(0.1, 0.1, 0.8), Pace(0.0, 1.0, 0.95)
 _SUFFICIENT = 1e-4  # delta: the share of the decrease promised by the slope that a step must achieve
 
 
@@ -76,18 +63,6 @@ class Point:
     x: Tensor
     terms: Terms
     gradient: Tensor
-
-
-@dataclass(frozen=True)
-class Iterate:
-    """Where a descent has got to, the terms there, the root mean square of its last step (B,), and who still
-    moves (B,). finite: whether the energy and its gradient are; if not, x is where they last were."""
-
-    x: Tensor
-    terms: Terms
-    change: Tensor
-    moving: Tensor
-    finite: bool
 
 
 Callback = Callable[[Record, Tensor], None]
@@ -147,68 +122,10 @@ def _descent(
     pace: Pace,
 ) -> Iterator[Iterate]:
     if preconditioner is not None and method == "fourier":
-        return _fourier(energy, x, limit, tol, preconditioner, pace)
+        return accelerated(energy, x, limit, tol, preconditioner, pace)
     if method == "adam":
         return _adam(energy, x, limit, tol, scale)
     return _gd(energy, x, limit, tol) if method == "gd" else _nmapg(energy, x, limit, tol)
-
-
-def _fourier(
-    energy: Energy, x: Tensor, limit: int, tol: float, preconditioner: Circulant, pace: Pace
-) -> Iterator[Iterate]:
-    """Nesterov's momentum on P^-1 dE/dx, P with the usual weight of a response; the step size is 1, and from
-    the middle on decays to 0.1. Where P is too small for a flat place, the fall of log(1 + t^2) bounds what
-    may happen, and the decay ends it."""
-    if limit and pace.first:
-        begin_fourier(energy, x, preconditioner.scaled(pace.first))
-    later = preconditioner.scaled(pace.later)
-    unit = energy.pixels * energy.regularizer.channels / 2  # so that the data term is ||A x - y||^2 / 2
-    terms, gradient = energy.value_and_grad(x)
-    moving = torch.ones_like(terms.energy, dtype=torch.bool)
-    yield Iterate(x, terms, torch.zeros_like(terms.energy), moving, _finite(terms, gradient))
-    mean = torch.zeros_like(x)
-    for step in range(limit):
-        direction = later.solve(gradient)
-        del gradient  # the next one takes its place in memory
-        if energy.free is not None:
-            direction *= energy.free
-        size = 0.1 ** max(0.0, 2 * step / limit - 1) * _per_picture(moving.to(x.dtype))
-        change = _momentum_step(x, mean, direction, unit, size, pace.momentum)
-        terms, gradient = energy.value_and_grad(x)
-        moving = moving & (change > tol)
-        finite = _finite(terms, gradient)
-        if not finite:
-            for band in bands(x):
-                x[band].add_(direction[band])
-        del direction
-        yield Iterate(x, terms, change, moving, finite)
-
-
-def begin_fourier(energy: Energy, x: Tensor, preconditioner: Circulant) -> None:
-    """Move x, in place, to the minimiser of ||A x - y||^2 + <x, Q x>, Q the prior's part of P, as far as one
-    step along P^-1 goes: all the way, but for the border and for clipped pixels. That is a Wiener filter."""
-    gradient = preconditioner.smoothed(x)
-    energy.add_misfit(x, gradient)
-    direction = preconditioner.solve(gradient)
-    del gradient
-    if energy.free is not None:
-        direction *= energy.free
-    for band in bands(x):
-        x[band].sub_(direction[band])
-
-
-def _momentum_step(
-    x: Tensor, mean: Tensor, direction: Tensor, unit: float, size: Tensor, momentum: float
-) -> Tensor:
-    """m <- beta m + d, x <- x - size (d + beta m), in place, d being unit times the direction, which becomes
-    the update; returns its root mean square (B,)."""
-    moved = torch.zeros(x.shape[0], dtype=x.dtype, device=x.device)
-    for band in bands(x):
-        mean[band].mul_(momentum).add_(direction[band], alpha=unit)
-        update = direction[band].mul_(unit).add_(mean[band], alpha=momentum).mul_(size)
-        x[band].sub_(update)
-        moved += squared_norm(update)
-    return (moved / x[0].numel()).sqrt()
 
 
 def _adam(energy: Energy, x: Tensor, limit: int, tol: float, scale: float | Tensor) -> Iterator[Iterate]:
@@ -216,17 +133,17 @@ def _adam(energy: Energy, x: Tensor, limit: int, tol: float, scale: float | Tens
     terms, gradient = energy.value_and_grad(x)
     nothing = torch.zeros_like(terms.energy)
     moving = torch.ones_like(nothing, dtype=torch.bool)
-    yield Iterate(x, terms, nothing, moving, _finite(terms, gradient))
+    yield Iterate(x, terms, nothing, moving, is_finite(terms, gradient))
     mean, square = torch.zeros_like(x), torch.zeros_like(x)
     for step in range(1, limit + 1):
         # Adam does not care about the scale of the energy except through eps: undo the division by N.
         adam_moments(mean, square, gradient, energy.pixels)
         del gradient  # the next one takes its place in memory
-        size = adam_size(step, limit) * _per_picture(moving * scale)
+        size = adam_size(step, limit) * per_picture(moving * scale)
         change = adam_step(x, mean, square, step, size)
         terms, gradient = energy.value_and_grad(x)
         moving = moving & (change > tol)
-        finite = _finite(terms, gradient)
+        finite = is_finite(terms, gradient)
         if not finite:
             adam_step(x, mean, square, step, -size)
         yield Iterate(x, terms, change, moving, finite)
@@ -303,7 +220,7 @@ def _nmapg(energy: Energy, x: Tensor, limit: int, tol: float) -> Iterator[Iterat
             chosen = _select(wins, plain.point, _select(advanced, fast.point, point))
             eta_x = _next_step(plain, point)
         eta_y = _next_step(fast, from_y)
-        z = torch.where(_per_picture(fast.accepted), fast.point.x, chosen.x)
+        z = torch.where(per_picture(fast.accepted), fast.point.x, chosen.x)
         before, point = point, chosen
         moving = advanced & (rms(point.x - x) > tol)
         t_before, t = t, (1.0 + (4.0 * t * t + 1.0) ** 0.5) / 2.0
@@ -330,7 +247,7 @@ def _line_search(energy: Energy, point: Point, level: Tensor, eta: Tensor, movin
     found, searching, accepted, first = point, moving, torch.zeros_like(moving), eta
     while bool(searching.any()):
         step = torch.where(searching, eta, 0.0)
-        candidate = _at(energy, point.x - _per_picture(step) * point.gradient)
+        candidate = _at(energy, point.x - per_picture(step) * point.gradient)
         below = searching & (candidate.terms.energy <= level - _SUFFICIENT * eta * slope)
         found = _select(below, candidate, found)
         accepted = accepted | below
@@ -353,19 +270,15 @@ def _at(energy: Energy, x: Tensor) -> Point:
 
 
 def _iterate(point: Point, before: Point, moving: Tensor) -> Iterate:
-    finite = _finite(point.terms, point.gradient)
+    finite = is_finite(point.terms, point.gradient)
     return Iterate(point.x if finite else before.x, point.terms, rms(point.x - before.x), moving, finite)
-
-
-def _finite(terms: Terms, gradient: Tensor) -> bool:
-    return bool(torch.isfinite(terms.energy + squared_norm(gradient)).all())
 
 
 def _select(condition: Tensor, yes: Point, no: Point) -> Point:
     """The pictures of `yes` where the condition (B,) holds, those of `no` elsewhere."""
     if bool(condition.all()):
         return yes
-    wide = _per_picture(condition)
+    wide = per_picture(condition)
     return Point(
         torch.where(wide, yes.x, no.x),
         Terms(
@@ -375,7 +288,3 @@ def _select(condition: Tensor, yes: Point, no: Point) -> Point:
         ),
         torch.where(wide, yes.gradient, no.gradient),
     )
-
-
-def _per_picture(values: Tensor) -> Tensor:
-    return values.reshape(-1, 1, 1, 1)
