@@ -2,18 +2,25 @@
 
 A key says everything a result depends on: what the method was given (every pixel of it), the truth it is
 measured against, the code of method and metrics, and the weights. So nothing stored is ever out of date.
+
+    python -m alr_cli.bench.cache pack FILE      all scores of the cache folder in one file, a line each
+    python -m alr_cli.bench.cache unpack FILE    and back: what others computed need not be computed again
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alr_cli.errors import AlrError
+from alr_cli.errors import AlrError, InputError, UsageError
 from alr_cli.files.atomic import read_bytes, write_atomic
+
+_KEY = re.compile("[0-9a-f]{64}")
 
 
 def default_folder() -> Path:
@@ -57,6 +64,33 @@ class Cache:
             write_atomic(self._path(key, ".png"), picture)
         write_atomic(self._path(key, ".json"), json.dumps(scores, allow_nan=False).encode())
 
+    def pack(self) -> str:
+        """All scores, a line of JSON each, in the order of their keys."""
+        lines = []
+        for path in sorted(self.folder.glob("results/??/*.json")) if self.folder is not None else ():
+            key = path.parent.name + path.stem
+            scores = self.scores(key)
+            if scores is not None:
+                lines.append(json.dumps({"key": key, **scores}, allow_nan=False) + "\n")
+        return "".join(lines)
+
+    def unpack(self, text: str) -> int:
+        """Store the scores of a packed file that are not there yet; returns how many. Raises InputError for a
+        line that is none, OutputError."""
+        new = 0
+        for number, line in enumerate(text.splitlines(), 1):
+            try:
+                scores = json.loads(line)
+                key = scores.pop("key")
+                if not _KEY.fullmatch(key):
+                    raise ValueError(key)
+            except (ValueError, KeyError, AttributeError, TypeError) as error:
+                raise InputError(f"line {number} of the packed results is none: pack them anew") from error
+            if self.scores(key) is None:
+                self.keep(key, scores, None)
+                new += 1
+        return new
+
     def _read(self, key: str, suffix: str) -> bytes | None:
         if self.folder is None:
             return None
@@ -68,3 +102,18 @@ class Cache:
     def _path(self, key: str, suffix: str) -> Path:
         assert self.folder is not None
         return self.folder / "results" / key[:2] / f"{key[2:]}{suffix}"
+
+
+def main(verb: str, name: str) -> None:
+    """Pack the default cache folder into a file, or unpack one."""
+    cache = Cache(default_folder())
+    if verb == "pack":
+        write_atomic(Path(name), cache.pack().encode())
+    elif verb == "unpack":
+        sys.stdout.write(f"{cache.unpack(read_bytes(Path(name)).decode())} new results\n")
+    else:
+        raise UsageError(f"{verb!r} is neither pack nor unpack")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:3])

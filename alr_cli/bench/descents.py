@@ -3,10 +3,10 @@
     python -m alr_cli.bench.descents FOLDER WEIGHTS PICTURE.png
 
 On the middles, 160 x 160, of four pictures spread over the folder, sigma 0.1 unclipped, lambda fitted. A pass
-goes over one grid of patches: adam takes one a step, in turn, and a gradient of all patches costs s^2 where
-the critic's stride is s. adam, whose step sizes depend on where it is to end, is run anew for each k. Beside
-those of solver.py: momentum (Polyak's heavy ball), L-BFGS (SciPy's, ten pairs), and adam from the solution at
-half the resolution, where a pass counts a quarter.
+goes over one grid of patches: fourier and adam take one a step, in turn, and a gradient of all patches costs
+s^2 where the critic's stride is s. Those two, whose step sizes depend on where they are to end, are run anew
+for each k. Beside those of solver.py: momentum (Polyak's heavy ball), L-BFGS (SciPy's, ten pairs), and adam
+from the solution at half the resolution, where a pass counts a quarter. fourier is for fields of experts.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from torch import Tensor
 
 from alr_cli.bench import drawing
 from alr_cli.bench.tuning import crops
-from alr_cli.core import devices, problems
+from alr_cli.core import circulant, devices, problems
 from alr_cli.core.energy import Energy, SquaredError
+from alr_cli.core.experts import Experts
 from alr_cli.core.regularizer import LocalRegularizer, Regularizer
 from alr_cli.core.solver import Method, solve
 from alr_cli.core.symmetry import Turning
@@ -35,6 +36,7 @@ SIGMA = 0.1
 BUDGETS = (10, 15, 25, 35, 50, 75, 100, 200, 500)
 _FRICTION = 0.9
 _STYLES = {
+    "fourier": (drawing.BLACK, "-"),
     "adam": (drawing.BLUE, "-"),
     "adam from half the resolution": (drawing.BLUE, ":"),
     "nmapg": (drawing.RED, "-"),
@@ -70,7 +72,8 @@ class Trial:
         self.clean = clean
         self.y = clean + SIGMA * torch.randn(clean.shape, generator=generator)
         self.weights = weights
-        self.local = LocalRegularizer(weights.critic, precision=precision)
+        self.critic = weights.critic.at(SIGMA)
+        self.local = LocalRegularizer(self.critic, precision=precision)
         self.problem = problems.denoising(self.y, self.local.patch)
 
     def psnr(self, x: Tensor) -> float:
@@ -82,6 +85,17 @@ class Trial:
         return Energy(
             problem.operator, SquaredError(self.y), regularizer, self.weights.lam(SIGMA), problem.pixels
         )
+
+    def fourier(self, budgets: Sequence[int]) -> Curve:
+        """For fields of experts; no curve for other critics."""
+        if not isinstance(self.critic, Experts):
+            return []
+        preconditioner = circulant.of_energy(self.critic, self.weights.lam(SIGMA), self.problem)
+        energy = self.energy(Turning(self.local))
+        ends = {
+            k: solve(energy, self.problem.start, "fourier", k, preconditioner=preconditioner) for k in budgets
+        }
+        return [(budget, self.psnr(end.x)) for budget, end in ends.items()]
 
     def adam(self, budgets: Sequence[int]) -> Curve:
         return self._adam(budgets, self.problem.start, 0.0)
@@ -149,6 +163,7 @@ def curves(trial: Trial, budgets: Sequence[int] = BUDGETS) -> dict[str, Curve]:
     """By the name of a descent."""
     most = max(budgets)
     descents: dict[str, Callable[[], Curve]] = {
+        "fourier": lambda: trial.fourier(budgets),
         "adam": lambda: trial.adam(budgets),
         "adam from half the resolution": lambda: trial.adam_from_half(budgets),
         "nmapg": lambda: trial.traced("nmapg", most),
@@ -157,7 +172,8 @@ def curves(trial: Trial, budgets: Sequence[int] = BUDGETS) -> dict[str, Curve]:
         "L-BFGS": lambda: trial.lbfgs(most),
     }
     with devices.flushed_denormals():
-        return {name: descent() for name, descent in descents.items()}
+        found = {name: descent() for name, descent in descents.items()}
+    return {name: curve for name, curve in found.items() if curve}
 
 
 def draw(found: dict[str, Curve]) -> bytes:

@@ -37,7 +37,7 @@ class TuningOptions:
             rich_help_panel=RECIPE,
             help="Steps of Adam.",
         ),
-    ] = 6000
+    ] = 3000
     batch_size: Annotated[
         int,
         typer.Option(
@@ -47,7 +47,7 @@ class TuningOptions:
             rich_help_panel=RECIPE,
             help="Crops per step.",
         ),
-    ] = 3
+    ] = 8
     crop: Annotated[
         int,
         typer.Option(

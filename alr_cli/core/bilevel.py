@@ -56,13 +56,13 @@ class TuningRecipe:
     of the moving average that is kept.  bfloat16: run the convolutions in bfloat16.
     """
 
-    iterations: int = 6000
-    batch_size: int = 3
+    iterations: int = 3000
+    batch_size: int = 8
     side: int = 72
     lr: float = 1e-2
     lr_final: float = 4e-4
-    sigma_low: float = 0.012
-    sigma_high: float = 0.28
+    sigma_low: float = 0.008
+    sigma_high: float = 0.42
     visits: int = 50
     ema: float = 0.995
     bfloat16: bool = False

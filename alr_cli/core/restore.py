@@ -26,9 +26,7 @@ if TYPE_CHECKING:
     from alr_cli.files.weights import Weights
 
 _SMALLEST_TILE = 32
-_HELD_LEVEL = (
-    0.4  # of noise, for the critic where known pixels are held: it fills holes best; see docs/critics.md
-)
+_HELD_LEVEL = 0.2  # of noise, for the critic where known pixels are held: see docs/critics.md
 
 
 @dataclass(frozen=True)

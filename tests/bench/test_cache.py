@@ -11,6 +11,7 @@ from alr_cli.bench import versions
 from alr_cli.bench.cache import Cache, default_folder
 from alr_cli.bench.degradations import Observation, observe
 from alr_cli.bench.runs import Benchmark, Clean, Contender, Done
+from alr_cli.errors import InputError
 from tests.bench.scenes import DEBLUR, DENOISE, INPAINT, cartoon
 
 
@@ -162,3 +163,20 @@ def test_every_method_has_a_version_of_its_own(name: str) -> None:
     assert all(
         versions.identity_of(other, "weights") != identity for other in versions.BY_NAME if other != name
     )
+
+
+def test_results_travel_in_one_file(cache: Cache, tmp_path: Path) -> None:
+    method, other = Counted(), Cache(tmp_path / "other")
+    first = run(cache, method)
+    packed = cache.pack()
+    assert other.unpack(packed) == len(packed.splitlines()) == len(first)
+    assert other.unpack(packed) == 0
+    assert [done.score for done in run(other, method)] == [done.score for done in first]
+    assert method.calls == 1
+    assert other.pack() == packed
+
+
+@pytest.mark.parametrize("line", ["", "[]", "{}", '{"key": "../../x", "psnr": 1}', '{"key": 3}', "nonsense"])
+def test_a_damaged_line_is_refused(cache: Cache, line: str) -> None:
+    with pytest.raises(InputError, match="line 1"):
+        cache.unpack(line + "\n")
