@@ -43,7 +43,8 @@ def _has_preconditioner(problem: Problem) -> bool:
 def usual_iterations(method: Method, problem: Problem, sigma: float) -> int:
     """How many steps lead from the start to the solution; see docs/performance.md."""
     if method == "fourier":
-        return DEFAULT_ITERATIONS["fourier"] if problem.near else _FAR_ITERATIONS
+        least = DEFAULT_ITERATIONS["fourier"]
+        return round(least * min(max(sigma / 0.1, 1.0), 1.6)) if problem.near else _FAR_ITERATIONS
     return problem.adam_iterations(sigma) if method == "adam" else DEFAULT_ITERATIONS[method]
 
 

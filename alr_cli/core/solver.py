@@ -67,7 +67,7 @@ class Point:
 
 Callback = Callable[[Record, Tensor], None]
 
-DEFAULT_ITERATIONS: dict[Method, int] = {"fourier": 32, "adam": 50, "gd": 300, "nmapg": 150}
+DEFAULT_ITERATIONS: dict[Method, int] = {"fourier": 25, "adam": 50, "gd": 300, "nmapg": 150}
 DEFAULT_TOLERANCE: dict[Method, float] = {"fourier": 0.0, "adam": 0.0, "gd": 1e-4, "nmapg": 1e-3}
 
 
