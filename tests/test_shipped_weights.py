@@ -38,18 +38,30 @@ def test_every_critic_takes_noise_out_of_a_photograph(name: str, sigma: float, g
     assert psnr(restored, clean) > psnr(noisy, clean) + gain
 
 
-@pytest.mark.parametrize("name", ["color-tuned", "gray-tuned"])
-@pytest.mark.parametrize("sigma", [0.03, 0.1])
-def test_five_times_the_usual_iterations_bring_nothing_more(name: str, sigma: float) -> None:
+EXPERTS = ["color-tuned", "gray-tuned", "color-unpaired", "gray-unpaired"]
+
+
+@pytest.mark.parametrize("name", EXPERTS)
+@pytest.mark.parametrize("sigma", [0.03, 0.1, 0.2])
+def test_ten_times_the_usual_iterations_change_little(name: str, sigma: float) -> None:
     weights = load_weights(name)
     clean = skimage.data.chelsea()[80:176, 120:216].astype(np.float32) / 255
     clean = clean if weights.channels == 3 else clean.mean(axis=2, keepdims=True)
     noisy = add_gaussian_noise(clean, sigma, seed=0)
     usual, many = (
         psnr(Restorer(weights, Settings(device="cpu", max_iter=steps)).denoise(noisy, sigma).pixels, clean)
-        for steps in (None, 160)
+        for steps in (None, 250)
     )
     assert abs(usual - many) < 0.1
+
+
+@pytest.mark.parametrize("name", EXPERTS)
+def test_without_noise_the_picture_comes_back_in_all_8_bits(name: str) -> None:
+    weights = load_weights(name)
+    clean = skimage.data.chelsea()[80:144, 120:184].astype(np.float32) / 255
+    clean = clean if weights.channels == 3 else clean.mean(axis=2, keepdims=True)
+    restored = Restorer(weights, Settings(device="cpu")).denoise(clean, 1e-5).pixels
+    assert float(np.abs(restored - clean).max()) < 0.5 / 255
 
 
 @pytest.mark.parametrize(("sigma", "gain"), [(0.02, 1.0), (0.04, 2.0)])

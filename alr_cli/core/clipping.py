@@ -16,6 +16,8 @@ from torch import Tensor
 from alr_cli.core.pieces import WHOLE, Piece, bands
 from alr_cli.core.sums import total
 
+_AT_ONCE = 500_000  # numbers, of which several intermediate results are alive
+
 
 @dataclass(frozen=True)
 class ClippedGaussian:
@@ -32,7 +34,7 @@ class ClippedGaussian:
         z)."""
         y = self.y[piece]
         value, gradient = z.new_zeros(z.shape[0]), torch.empty_like(z)
-        for band in bands(z):
+        for band in bands(z, _AT_ONCE):
             part, gradient[band] = self._of_band(z[band], y[band])
             value += part
         return value, gradient

@@ -31,9 +31,9 @@ def planes(x: Tensor) -> Iterator[Piece]:
             yield slice(picture, picture + 1), slice(channel, channel + 1)
 
 
-def bands(x: Tensor) -> Iterator[Piece]:
-    """Slices of whole rows of (B, C, H, W)."""
+def bands(x: Tensor, at_once: int = _AT_ONCE) -> Iterator[Piece]:
+    """Slices of whole rows of (B, C, H, W): all of them, or of about so many numbers."""
     height = x.shape[-2]
-    rows = height if small(x) else max(1, _AT_ONCE * height // x.numel())
+    rows = height if x.numel() <= at_once else max(1, at_once * height // x.numel())
     for top in range(0, height, rows):
         yield slice(None), slice(None), slice(top, top + rows)

@@ -161,18 +161,21 @@ class Restorer:
             scores = LocalRegularizer(critic, self._tile(x.shape, torch.float32)).scores(x)
             return np.asarray(scores.mean(dim=0).cpu().numpy())
 
-    def lam_for(self, sigma: float, gain: float = 1.0, strength: float | None = None) -> float:
+    def lam_for(
+        self, sigma: float, gain: float = 1.0, strength: float | None = None, least: float | None = None
+    ) -> float:
         """lambda at a noise level: the fitted one times the strength and the blur's `blur_gain`, unless
         it was set."""
         if self.settings.lam is not None:
             return self.settings.lam
         strength = self.settings.strength if strength is None else strength
-        return gain * strength * self.weights.lam(self._level(sigma))
+        return gain * strength * self.weights.lam(max(sigma, self._least if least is None else least))
 
-    def _level(self, sigma: float) -> float:
-        """The noise that lambda and the critic are for. Where there is none the balance is moot if pixels are
-        held; elsewhere a little noise keeps it sane."""
-        return max(sigma, self.sigma_range[0] / 10)
+    @property
+    def _least(self) -> float:
+        """The least noise that lambda and the critic are for. Without any the balance is moot if pixels are
+        held, and a picture that is only noisy comes back; elsewhere a little noise keeps it sane."""
+        return self.sigma_range[0] / 10
 
     def _batch(self, pixels: np.ndarray) -> Tensor:
         """(H, W, C) -> (B, C', H, W): a gray critic sees the channels of a colour picture one by one."""
@@ -219,8 +222,8 @@ class Restorer:
         strength: float | None = None,
         level: float | None = None,
     ) -> Restoration:
-        lam = self.lam_for(sigma, gain, strength)
-        critic = self.critic.at(self._level(sigma if level is None else level))
+        lam = self.lam_for(sigma, gain, strength, least=0.0 if problem.near else None)
+        critic = self.critic.at(max(sigma if level is None else level, self._least))
         shape = (*problem.y.shape[:2], *problem.operator.input_shape)
         side = self._tile(shape, self.precision)
         while True:
