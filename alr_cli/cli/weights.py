@@ -25,7 +25,8 @@ def weights(ctx: typer.Context, *, json: Json = False, debug: Debug = False) -> 
 
     streams: Streams = ctx.obj
     rows = [_row(name) for name in shipped_names()]
-    lines = [json_line(row) if json else _line(row) for row in rows]
+    width = max((len(row["name"]) for row in rows), default=0)
+    lines = [json_line(row) if json else _line(row, width) for row in rows]
     streams.write_stdout("".join(f"{line}\n" for line in lines).encode())
 
 
@@ -43,8 +44,8 @@ def _row(name: str) -> dict[str, Any]:
     }
 
 
-def _line(row: dict[str, Any]) -> str:
+def _line(row: dict[str, Any], width: int) -> str:
     kind = "gray" if row["channels"] == 1 else "colour"
     low, high = row["sigma_range"]
     default = f", taken for {kind} pictures without -w" if row["default"] else ""
-    return f"{row['name']:<16} {kind:<6}  sigma {low:.3g} to {high:.3g}  {row['sha256'][:12]}{default}"
+    return f"{row['name']:<{width}}  {kind:<6}  sigma {low:.3g} to {high:.3g}  {row['sha256'][:12]}{default}"
