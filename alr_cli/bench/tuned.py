@@ -2,21 +2,15 @@
 
 Tuned on validation pictures alone (BSDS500 val: the middles, 160 x 160, of four of them), the mean PSNR
 reached stands beside each curve. Between the levels a parameter is interpolated in log-log, and extended so
-beyond them. TV's weight for circular blurs is that for gaussian:25:1.6; for others it is multiplied by the
-ratio of their mean amplitudes to the power of 0.7, which is within 20 % of the best for a box, a Gaussian and
-four motions (and worth up to 2 dB for motions).
+beyond them. TV's curves for circular blurs are for gaussian:25:1.6, see total_variation.py.
 """
 
 from __future__ import annotations
-
-import numpy as np
-from numpy.typing import NDArray
 
 from alr_cli.bench.degradations import Observation
 from alr_cli.bench.settings import Setting
 from alr_cli.core.calibration import LambdaCurve
 
-AMPLITUDE, AMPLITUDE_POWER = 0.0622, 0.7  # of gaussian:25:1.6; see above
 LEAST_SIGMA = 0.01  # without noise the weight does not matter: what was observed is kept
 
 CURVES: dict[str, LambdaCurve] = {
@@ -88,18 +82,7 @@ CURVES: dict[str, LambdaCurve] = {
 def value(method: str, observation: Observation) -> float:
     """The tuned parameter of a method for an observation of its kind and noise level."""
     curve = CURVES[kind(method, observation.setting, observation.pixels.shape[2])]
-    found = curve(max(observation.sigma, LEAST_SIGMA))
-    if method == "tv" and observation.setting.boundary == "circular" and observation.kernel is not None:
-        found *= (_amplitude(observation.kernel) / AMPLITUDE) ** AMPLITUDE_POWER
-    return found
-
-
-def _amplitude(kernel: NDArray[np.float64]) -> float:
-    import torch
-
-    from alr_cli.core.problems import mean_amplitude
-
-    return mean_amplitude(torch.from_numpy(np.ascontiguousarray(kernel)))
+    return curve(max(observation.sigma, LEAST_SIGMA))
 
 
 def kind(method: str, setting: Setting, channels: int) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alr_cli.core.noise import add_gaussian_noise, seed_for
+from alr_cli.core.patches import as_float
 from alr_cli.errors import OutputError
 from alr_cli.files.atomic import write_atomic
 from alr_cli.files.folders import load_folder
@@ -30,9 +31,9 @@ def split(clean: Path, output: Path, exclude: tuple[str, ...] = (), seed: int = 
     for name in ("clean", "noisy"):
         (output / name).mkdir(parents=True)
     for index, (name, pixels) in enumerate(zip(folder.names, folder.pictures, strict=True)):
-        picture = pixels.astype(np.float32) / np.float32(255) if pixels.dtype == np.uint8 else pixels
-        side = "clean" if index % 2 == 0 else "noisy"
-        picture = picture if side == "clean" else noisy(picture, seed_for(seed, name))
+        picture, side = as_float(pixels), "clean" if index % 2 == 0 else "noisy"
+        if side == "noisy":
+            picture = noisy(picture, seed_for(seed, name))
         data = encode(Picture(np.ascontiguousarray(picture), "float32", "tiff"), "tiff")
         write_atomic((output / side / name).with_suffix(".tif"), data)
 
