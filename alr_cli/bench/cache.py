@@ -31,11 +31,6 @@ def default_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "alr"
 
 
-def mixture_path() -> Path:
-    """Where the mixture of patches is kept that `epll` needs."""
-    return default_folder() / "epll-mixture.npz"
-
-
 @dataclass(frozen=True)
 class Cache:
     """Results by key. folder: None keeps nothing."""

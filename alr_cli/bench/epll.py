@@ -20,10 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alr_cli.bench import mixture as mixtures
-from alr_cli.bench.cache import mixture_path
 from alr_cli.bench.colours import plane_by_plane
 from alr_cli.bench.degradations import Observation, Pixels
-from alr_cli.bench.mixture import SIDE, Mixture, basis
+from alr_cli.bench.mixture import SIDE, Mixture, basis, mixture_path
 
 Floats = NDArray[np.float32]
 
@@ -34,8 +33,7 @@ PATCHES_AT_ONCE = 256  # so that their projections stay in the processor's cache
 
 
 def epll(observation: Observation) -> Pixels:
-    """With the mixture in the cache folder; colours as luminance and two differences. Raises InputError where
-    none was fitted."""
+    """Colours as luminance and two differences. Raises InputError for a damaged mixture."""
     mixture = _loaded(mixture_path())
     sigma = observation.sigma
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Literal, get_args
 
-from alr_cli.bench.cache import mixture_path
 from alr_cli.bench.settings import BY_NAME, DEFAULT_SIGMAS, METHODS, OURS, Method, Task
 
 Target = Literal[
@@ -85,9 +84,4 @@ def lacking(method: Method) -> str | None:
         licence = " (mind its licence, it is not for commercial use)" if method.package == "bm3d" else ""
         package = method.distributions[-1 if method.package == "pywt" else 0]
         return f"{method.name} needs the package {package}: pip install 'alr-cli[bench]'{licence}"
-    if method.name == "epll" and not mixture_path().is_file():
-        return (
-            f"epll needs its mixture of patches, {mixture_path()}: make epll-mixture DATA=FOLDER fits it to "
-            "a folder of clean pictures"
-        )
     return None

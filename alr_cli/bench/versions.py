@@ -68,12 +68,20 @@ def reachable(modules: tuple[str, ...]) -> set[str]:
 
 
 def essence(source: str) -> str:
-    """Source code as its syntax tree, without docstrings."""
+    """Source code as its syntax tree, without docstrings; the same for every version of Python."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
             del node.body[0]
-    return ast.dump(tree)
+    return json.dumps(_shape(tree))
+
+
+def _shape(node: object) -> Any:
+    """A part of a syntax tree as lists. What is empty is left out: newer Pythons have more fields."""
+    if isinstance(node, ast.AST):
+        parts = ((name, value) for name, value in ast.iter_fields(node) if value is not None and value != [])
+        return [type(node).__name__, *([name, _shape(value)] for name, value in parts)]
+    return [_shape(each) for each in node] if isinstance(node, list) else repr(node)
 
 
 def _imports(source: str) -> set[str]:

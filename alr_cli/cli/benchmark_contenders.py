@@ -98,7 +98,7 @@ def _files(label: str) -> str | None:
         return None
     import hashlib
 
-    from alr_cli.bench.cache import mixture_path
+    from alr_cli.bench.mixture import mixture_path
     from alr_cli.files.atomic import read_bytes
 
     return hashlib.sha256(read_bytes(mixture_path())).hexdigest()

@@ -1,5 +1,6 @@
 """Nothing is computed twice, nothing that is out of date is believed."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -139,6 +140,12 @@ def test_comments_and_docstrings_are_no_code() -> None:
     explained = '"""Module."""\n\ndef f(x):\n    """Adds."""\n    # one\n    return x + 1\n'
     assert versions.essence(plain) == versions.essence(explained)
     assert versions.essence(plain) != versions.essence(plain.replace("1", "2"))
+
+
+def test_the_same_code_counts_as_the_same_in_every_python() -> None:
+    source = "def f(x: int = 1, *rest) -> str:\n    return f'{x!r:>{rest[0]}}' if x else [lambda: None]\n"
+    digest = hashlib.sha256(versions.essence(source).encode()).hexdigest()
+    assert digest[:16] == "019395de22ad736e"
 
 
 def test_a_version_covers_all_that_is_imported_even_within_functions() -> None:

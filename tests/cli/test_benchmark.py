@@ -228,7 +228,6 @@ def test_a_critic_that_does_not_fit_is_reported_and_the_baselines_computed(
         (("--cache", "a", "--no-cache"), 2, "give one of them"),
         (("-w", "nothing,color-paper"), 5, "no weights 'nothing'"),
         (("-w", "a/x.safetensors,b/x.safetensors"), 2, "two weights x"),
-        (("denoise", "--methods", "epll"), 2, "make epll-mixture DATA=FOLDER"),
         (("denoise", "--methods", "wiener"), 2, "wiener cannot denoise, only deblur"),
         (("denoise", "--kernel", "box:3"), 2, "belongs to alr benchmark deblur"),
         (("denoise", "--boundary", "circular"), 2, "belongs to alr benchmark deblur"),
