@@ -72,3 +72,18 @@ def test_the_critic_of_cameras_takes_out_noise_of_its_kind(sigma: float, gain: f
     noisy = np.ascontiguousarray(made[0].numpy().transpose(1, 2, 0))
     restored = Restorer(weights, Settings(device="cpu")).denoise(noisy, sigma).pixels
     assert psnr(restored, clean) > psnr(noisy, clean) + gain
+
+
+@pytest.mark.parametrize("name", EXPERTS)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_no_tile_moves_a_pixel_by_more_than_one_of_8_bits(name: str, precision: str) -> None:
+    weights = load_weights(name)
+    clean = skimage.data.chelsea()[60:230, 90:261].astype(np.float32) / 255
+    clean = clean if weights.channels == 3 else clean.mean(axis=2, keepdims=True)
+    noisy = add_gaussian_noise(clean, 0.1, seed=0)
+    pictures = [
+        Restorer(weights, Settings(device="cpu", tile=tile, precision=precision)).denoise(noisy, 0.1).pixels
+        for tile in (0, 64, 100, 128)
+    ]
+    whole, *tiled = ((255 * picture.clip(0, 1)).round() for picture in pictures)
+    assert max(np.abs(picture - whole).max() for picture in tiled) <= 1

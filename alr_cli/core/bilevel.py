@@ -356,7 +356,7 @@ class _Scaled:
         local = self.local
         value, gradient = torch.zeros(len(x), device=x.device), torch.zeros_like(x)
         seen = local._seen(x * local.contrast)
-        value, slope = summed(local.banks, local.stride, seen)
+        value, slope = summed(local.banks, local.stride, seen, seen.shape[-1])
         local._seen(gradient).copy_(slope * local.factor * local.contrast)
         # Energy divides the data term by N C / 2 (as half of it is meant here) and weighs R by patches / N.
         count = (x.shape[-2] - self.patch + 1) * (x.shape[-1] - self.patch + 1)

@@ -18,9 +18,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from alr_cli.core.pieces import parts
 from alr_cli.core.sums import total
 
-SumAndGrad = Callable[[Tensor], tuple[Tensor, Tensor]]
+SumAndGrad = Callable[[Tensor, int], tuple[Tensor, Tensor]]
 Activation = Literal["relu", "leaky_relu", "silu", "softplus"]
 
 
@@ -112,14 +113,24 @@ class Critic(nn.Module):
         return self
 
     def summed(self, precision: torch.dtype) -> SumAndGrad:
-        """x (B, C, H, W) -> the sum of its scores (B,), and the gradient of that like x."""
+        """x (B, C, H, W), w -> the sum of its scores (B,), and the gradient of that like x, from blocks of w
+        pixels of each row."""
         return partial(_sum_and_grad, self, precision)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x)  # type: ignore[no-any-return]
 
 
-def _sum_and_grad(critic: Critic, precision: torch.dtype, x: Tensor) -> tuple[Tensor, Tensor]:
+def _sum_and_grad(critic: Critic, precision: torch.dtype, x: Tensor, wide: int) -> tuple[Tensor, Tensor]:
+    value, gradient = x.new_zeros(x.shape[0]), torch.zeros_like(x)
+    for _, columns in parts(x, -1, critic.patch, critic.stride, wide):
+        block_value, block_gradient = _of_block(critic, precision, x[..., columns])
+        value += block_value
+        gradient[..., columns] += block_gradient
+    return value, gradient
+
+
+def _of_block(critic: Critic, precision: torch.dtype, x: Tensor) -> tuple[Tensor, Tensor]:
     leaf = x.detach().contiguous(memory_format=torch.channels_last).requires_grad_(True)
     low = precision != torch.float32
     with torch.enable_grad(), torch.autocast(leaf.device.type, dtype=precision, enabled=low):

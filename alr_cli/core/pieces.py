@@ -2,7 +2,7 @@
 
 A picture of 24 megapixels is 288 MB in float32, and every intermediate result of its size is as much again.
 Small pictures are one piece, large ones several: planes for operators, which treat each plane alike, bands
-of rows for arithmetic on single pixels.
+of rows for arithmetic on single pixels, parts for patches.
 """
 
 from collections.abc import Iterator
@@ -37,3 +37,13 @@ def bands(x: Tensor, at_once: int = _AT_ONCE) -> Iterator[Piece]:
     rows = height if x.numel() <= at_once else max(1, at_once * height // x.numel())
     for top in range(0, height, rows):
         yield slice(None), slice(None), slice(top, top + rows)
+
+
+def parts(x: Tensor, axis: int, patch: int, stride: int, most: int) -> Iterator[tuple[slice, slice]]:
+    """The patches along an axis of x in parts of at most so many pixels, but a patch at least: the numbers of
+    the patches, and the pixels that they see. No part is a sliver: all are of one size up to one."""
+    count, halo = (x.shape[axis] - patch) // stride + 1, patch - stride
+    number = -(-count // max(1, most // stride))
+    for n in range(number):
+        first, last = n * count // number, (n + 1) * count // number
+        yield slice(first, last), slice(stride * first, stride * last + halo)

@@ -16,6 +16,9 @@ import torch
 from torch import Tensor
 
 from alr_cli.core.critics import AnyCritic
+from alr_cli.core.pieces import parts
+
+_BAND = 64  # pixels that a block is tall on a CPU
 
 
 class Regularizer(Protocol):
@@ -32,9 +35,9 @@ class Regularizer(Protocol):
 class LocalRegularizer:
     """The mean of a critic over all patches (eq. 3), with its gradient.
 
-    tile: side in pixels of the blocks whose patches are scored at once, 0 for the whole picture. It never
-    changes the result beyond rounding.  precision: bfloat16 runs the convolutions in bfloat16 where the
-    processor has it; sums stay in float32.
+    tile: side in pixels of a square: patches of so many pixels are scored at once, 0 for those of all. It
+    never changes the result beyond rounding.  precision: bfloat16 runs the convolutions in bfloat16 where
+    the processor has it; sums stay in float32.
     """
 
     def __init__(self, critic: AnyCritic, tile: int = 0, precision: torch.dtype = torch.float32) -> None:
@@ -75,8 +78,8 @@ class LocalRegularizer:
         with torch.no_grad():
             for row, column in self._grids(x):
                 part = scores[:, row :: self.stride, column :: self.stride]
-                for (top, bottom, left, right), block in self._blocks(x[..., row:, column:]):
-                    part[:, top:bottom, left:right] = self.critic(block)[:, 0]
+                for (rows, columns), block in self._blocks(x[..., row:, column:]):
+                    part[:, rows, columns] = self.critic(block)[:, 0]
         return scores
 
     def _grids(self, x: Tensor) -> Iterator[tuple[int, int]]:
@@ -93,28 +96,38 @@ class LocalRegularizer:
         rows, columns = ((size - self.patch) // self.stride + 1 for size in x.shape[-2:])
         return rows, columns
 
-    def _blocks(self, x: Tensor) -> Iterator[tuple[tuple[int, int, int, int], Tensor]]:
+    def _blocks(self, x: Tensor) -> Iterator[tuple[tuple[slice, slice], Tensor]]:
         """One grid's patches in blocks, and the pixels of each."""
-        rows, columns = self._patches(x)
-        side = max(1, self.tile // self.stride) if self.tile else max(rows, columns)
-        s, halo = self.stride, self.patch - self.stride
-        for top, bottom, left, right in blocks(rows, columns, side):
-            pixels = x[..., s * top : s * bottom + halo, s * left : s * right + halo]
-            yield (top, bottom, left, right), pixels
+        tall, wide = self._block(x)
+        for rows, band in parts(x, -2, self.patch, self.stride, tall):
+            for columns, block in parts(x[..., band, :], -1, self.patch, self.stride, wide):
+                yield (rows, columns), x[..., band, block]
 
     def _add_grid(self, x: Tensor, gradient: Tensor) -> Tensor:
         """The sum over one grid (B,); its gradient is added to `gradient`, like x."""
+        self._patches(x)
         value = x.new_zeros(x.shape[0])
-        s, halo = self.stride, self.patch - self.stride
-        for (top, bottom, left, right), block in self._blocks(x):
-            block_value, block_gradient = self._sum_and_grad(block)
-            value += block_value
-            gradient[..., s * top : s * bottom + halo, s * left : s * right + halo] += block_gradient
+        tall, wide = self._block(x)
+        for _, band in parts(x, -2, self.patch, self.stride, tall):
+            band_value, band_gradient = self._sum_and_grad(x[..., band, :], wide)
+            value += band_value
+            gradient[..., band, :] += band_gradient
         return value
 
-    def _sum_and_grad(self, block: Tensor) -> tuple[Tensor, Tensor]:
-        """Of the scores of a block of pixels (B, C, h, w): (B,) and like block."""
-        return self._summed(block)
+    def _block(self, x: Tensor) -> tuple[int, int]:
+        """How tall and wide a block is, in pixels.
+
+        On a CPU the tile decides how wide it is, not how tall: what the rows above and below a border give is
+        rounded apart, to three digits in bfloat16. Borders that never move make the same picture whatever the
+        tile. A GPU would wait for the next block most of the time.
+        """
+        if x.device.type != "cpu":
+            return self.tile or x.shape[-2], self.tile or x.shape[-1]
+        return _BAND, max(1, self.tile**2 // _BAND) if self.tile else x.shape[-1]
+
+    def _sum_and_grad(self, band: Tensor, wide: int) -> tuple[Tensor, Tensor]:
+        """Of the scores of all patches of (B, C, h, W), so many pixels wide at a time: (B,) and like band."""
+        return self._summed(band, wide)
 
 
 class Periodic:
@@ -131,17 +144,3 @@ class Periodic:
         value, wide = self._regularizer.value_and_grad(x.index_select(-2, rows).index_select(-1, columns))
         tall = wide.new_zeros(*wide.shape[:-2], x.shape[-2], wide.shape[-1]).index_add_(-2, rows, wide)
         return value, torch.zeros_like(x).index_add_(-1, columns, tall)
-
-
-def blocks(height: int, width: int, side: int) -> Iterator[tuple[int, int, int, int]]:
-    """Cover a height x width grid with blocks (top, bottom, left, right) of at most side x side, none of them
-    a sliver: all are of the same size up to one."""
-    rows, columns = -(-height // side), -(-width // side)
-    for row in range(rows):
-        for column in range(columns):
-            yield (
-                row * height // rows,
-                (row + 1) * height // rows,
-                column * width // columns,
-                (column + 1) * width // columns,
-            )

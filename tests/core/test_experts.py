@@ -61,14 +61,15 @@ def test_the_score_of_a_patch_is_the_formula(channels: int, coarser: int) -> Non
             assert float(scores[1, 0, row, column]) == pytest.approx(score_by_hand(critic, patch), rel=1e-6)
 
 
+@pytest.mark.parametrize("wide", [1, 10, 100])
 @pytest.mark.parametrize("shape", [(28, 28), (30, 28), (37, 34), (46, 49)])
 @pytest.mark.parametrize("coarser", SCALES)
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_gradient_by_hand_is_that_of_autograd(
-    channels: int, coarser: int, shape: tuple[int, int]
+    channels: int, coarser: int, shape: tuple[int, int], wide: int
 ) -> None:
     critic, x = some_experts(channels, coarser), picture(channels, *shape)
-    value, gradient = critic.summed(torch.float64)(x)
+    value, gradient = critic.summed(torch.float64)(x, wide)
     leaf = x.clone().requires_grad_(True)
     scores = critic(leaf).sum((1, 2, 3))
     (expected,) = torch.autograd.grad(scores.sum(), leaf)
@@ -88,7 +89,7 @@ def test_dense_filters_on_one_grid_have_their_own_gradient(channels: int, coarse
     )
     assert isinstance(scores, Tensor)
     (expected,) = torch.autograd.grad(scores.sum(), leaf)
-    value, gradient = experts.summed(banks, critic.stride, x)
+    value, gradient = experts.summed(banks, critic.stride, x, 8)
     torch.testing.assert_close(value, scores.detach(), rtol=1e-6, atol=1e-9)
     torch.testing.assert_close(gradient, expected, rtol=1e-6, atol=1e-9)
 
@@ -102,7 +103,7 @@ def test_dense_filters_on_one_grid_are_nearer_to_the_mean_over_all_grids(coarser
     exact = regularizer.value_and_grad(x)[1][inner]
     thin = regularizer.on_grid(x)[1][inner]
     patches = ((128 - critic.patch) // critic.stride + 1) ** 2
-    dense = experts.summed(critic.banks(torch.float64, dense=True), critic.stride, x)[1][inner] / patches
+    dense = experts.summed(critic.banks(torch.float64, dense=True), critic.stride, x, 128)[1][inner] / patches
     scale = exact.norm() / dense.norm()  # the patches counted are not quite as many
     assert float((dense * scale - exact).norm()) < 0.6 * float((thin - exact).norm())
     assert float((dense * scale - exact).norm()) < 0.5 * float(exact.norm())

@@ -9,7 +9,7 @@ from torch import Tensor
 from alr_cli.core.critic import Activation
 from alr_cli.core.critics import AnyCritic
 from alr_cli.core.experts import Experts, ExpertsArchitecture
-from alr_cli.core.regularizer import LocalRegularizer, Periodic, Regularizer, blocks
+from alr_cli.core.regularizer import LocalRegularizer, Periodic, Regularizer
 from alr_cli.core.symmetry import Turning
 from tests.core.toys import a_critic, mean_critic, seeded, smoothness_critic
 
@@ -102,14 +102,19 @@ def test_tiles_never_change_the_result(batch: int, channels: int, height: int, w
         assert (tiled_gradient - gradient)[picture].norm() <= 2e-6 * gradient[picture].norm()
 
 
-@pytest.mark.parametrize("side", [1, 3, 4, 100])
-@pytest.mark.parametrize(("height", "width"), [(1, 1), (4, 4), (5, 9), (12, 7)])
-def test_blocks_cover_every_patch_once(height: int, width: int, side: int) -> None:
-    seen = torch.zeros(height, width)
-    for top, bottom, left, right in blocks(height, width, side):
-        assert 0 < bottom - top <= side and 0 < right - left <= side
-        seen[top:bottom, left:right] += 1
-    assert bool((seen == 1).all())
+@pytest.mark.parametrize("tile", [16, 64, 100, 128])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_in_bfloat16_they_do_not_change_a_bit_of_experts(channels: int, tile: int) -> None:
+    critic = Experts(ExpertsArchitecture(channels, fine=12, coarse=6))
+    x = noise(2, channels, 170, 203)
+    whole = LocalRegularizer(critic, precision=torch.bfloat16)
+    tiled = LocalRegularizer(critic, tile, torch.bfloat16)
+    _, rounded = LocalRegularizer(critic).on_grid(x, 1, 0)
+    value, gradient = whole.on_grid(x, 1, 0)
+    tiled_value, tiled_gradient = tiled.on_grid(x, 1, 0)
+    assert (gradient - rounded).norm() > 1e-4 * gradient.norm()
+    assert torch.equal(tiled_gradient, gradient)
+    torch.testing.assert_close(tiled_value, value, rtol=1e-5, atol=0)
 
 
 def test_each_picture_of_a_batch_is_scored_alone() -> None:

@@ -54,12 +54,12 @@ def with_memory_for(pixels: int, error: Exception, monkeypatch: pytest.MonkeyPat
     tried: list[int] = []
     sum_and_grad = LocalRegularizer._sum_and_grad
 
-    def limited(self: LocalRegularizer, block: Tensor) -> tuple[Tensor, Tensor]:
+    def limited(self: LocalRegularizer, band: Tensor, wide: int) -> tuple[Tensor, Tensor]:
         if not tried or tried[-1] != self.tile:
             tried.append(self.tile)
-        if block.shape[-2] * block.shape[-1] > pixels:
+        if band.shape[-2] * min(band.shape[-1], wide) > pixels:
             raise error
-        return sum_and_grad(self, block)
+        return sum_and_grad(self, band, wide)
 
     monkeypatch.setattr(LocalRegularizer, "_sum_and_grad", limited)
     return tried
