@@ -104,7 +104,7 @@ def test_tiles_never_change_the_result(batch: int, channels: int, height: int, w
 
 @pytest.mark.parametrize("tile", [16, 64, 100, 128])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_in_bfloat16_they_do_not_change_a_bit_of_experts(channels: int, tile: int) -> None:
+def test_nor_that_of_experts_in_bfloat16(channels: int, tile: int) -> None:
     critic = Experts(ExpertsArchitecture(channels, fine=12, coarse=6))
     x = noise(2, channels, 170, 203)
     whole = LocalRegularizer(critic, precision=torch.bfloat16)
@@ -113,7 +113,7 @@ def test_in_bfloat16_they_do_not_change_a_bit_of_experts(channels: int, tile: in
     value, gradient = whole.on_grid(x, 1, 0)
     tiled_value, tiled_gradient = tiled.on_grid(x, 1, 0)
     assert (gradient - rounded).norm() > 1e-4 * gradient.norm()
-    assert torch.equal(tiled_gradient, gradient)
+    assert (tiled_gradient - gradient).norm() <= 2e-6 * gradient.norm()  # 0 on the processors seen so far
     torch.testing.assert_close(tiled_value, value, rtol=1e-5, atol=0)
 
 
