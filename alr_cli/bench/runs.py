@@ -57,12 +57,13 @@ class Failure:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What to do. methods: names, for each setting.  contender: (name, channels) -> who it is.  cache: what
-    was done before.  pictures_wanted: the estimates, not their scores alone.  perceptual: LPIPS, or None."""
+    """What to do. methods: names, for each setting.  contender: (name, channels, Setting.held) -> who it is.
+    cache: what was done before.  pictures_wanted: the estimates, not their scores alone.  perceptual: LPIPS,
+    or None."""
 
     pictures: Sequence[Clean]
     methods: dict[Setting, tuple[str, ...]]
-    contender: Callable[[str, int], Contender]
+    contender: Callable[[str, int, bool], Contender]
     cache: Cache
     pictures_wanted: bool = False
     perceptual: Distance | None = None
@@ -100,8 +101,9 @@ class Benchmark:
                 yield Done(Score(name, setting, method, metrics), observation.clean, estimate, cached)
 
     def _result(self, method: str, observation: Observation) -> tuple[Metrics, Pixels | None, bool]:
-        channels = observation.clean.shape[2]
-        who = Contender(None, OBSERVED) if method == OBSERVED else self.contender(method, channels)
+        who = Contender(None, OBSERVED)
+        if method != OBSERVED:
+            who = self.contender(method, observation.clean.shape[2], observation.setting.held)
         key = key_of(observation, who.identity, self.perceptual is not None)
         metrics = self._remembered(key)
         if metrics is not None:

@@ -40,6 +40,11 @@ class Setting:
         return f"{self.task}{of_task[self.task]}, {noise}, {'clipped' if self.clip else 'unclipped'}"
 
     @property
+    def held(self) -> bool:
+        """Whether what is observed is exact."""
+        return self.task == "inpaint" and self.sigma == 0
+
+    @property
     def blur(self) -> str | None:
         """The kernel in short: of `npz:FILE:NAME` the name."""
         if self.kernel is not None and self.kernel.startswith("npz:"):

@@ -48,9 +48,10 @@ class Contenders:
             found += self._models if name == OURS else [name]
         return tuple(found)
 
-    def restorer(self, label: str, channels: int) -> Restorer | None:
-        """Of the weights that a label stands for; None for a baseline. Raises ModelFailure."""
-        return self._models[label].restorer(channels) if label in self._models else None
+    def restorer(self, label: str, channels: int, held: bool = False) -> Restorer | None:
+        """Of the weights that a label stands for; None for a baseline. held: as in Setting. Raises
+        ModelFailure."""
+        return self._models[label].restorer(channels, held) if label in self._models else None
 
     def trained(self) -> dict[str, tuple[float, float]]:
         """The noise levels that the weights of each label were trained on. Raises WeightsError."""
@@ -62,13 +63,13 @@ class Contenders:
             found[label] = (float(low), float(high))
         return found
 
-    def contender(self, label: str, channels: int) -> Contender:
-        """Ready to restore, and what its results depend on."""
+    def contender(self, label: str, channels: int, held: bool = False) -> Contender:
+        """Ready to restore, and what its results depend on. held: as in Setting."""
         from alr_cli.bench import ours, versions
         from alr_cli.bench.baselines import BASELINES
         from alr_cli.bench.runs import Contender
 
-        restorer = self.restorer(label, channels)
+        restorer = self.restorer(label, channels, held)
         if restorer is not None:
             identity = versions.identity_of(OURS, ours.dependencies(restorer))
             return Contender(partial(ours.restore, restorer), identity)

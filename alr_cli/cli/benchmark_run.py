@@ -78,7 +78,8 @@ class Run:
             raise PartialFailure("some methods are missing: see above")
 
     def _hash(self, done: Done) -> str | None:
-        restorer = self.contenders.restorer(done.score.method, done.clean.shape[2])
+        score = done.score
+        restorer = self.contenders.restorer(score.method, done.clean.shape[2], score.setting.held)
         return None if restorer is None else restorer.weights.sha256
 
     def _fail(self, failure: Failure) -> None:

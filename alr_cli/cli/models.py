@@ -66,14 +66,15 @@ class Models:
         model = None if noise is None else NoiseModel.from_dict(noise)
         return model if model is not None and model.correlated else None
 
-    def restorer(self, channels: int) -> "Restorer":
+    def restorer(self, channels: int, held: bool = False) -> "Restorer":
         """The restorer for pictures of so many channels: of -w, else of the shipped critic that fits them.
+        held: whose pixels are missing or exactly known.
 
         Raises ModelFailure.
         """
         from alr_cli.files.weights import default_name
 
-        name = self._model.weights or default_name(channels)
+        name = self._model.weights or default_name(channels, held)
         if name not in self._loaded:
             try:
                 self._loaded[name] = build_restorer(name, self._model, self._compute)

@@ -134,7 +134,8 @@ class _Batch:
         if len(self.jobs) == 1:
             self._announce(loaded)
         self.progress.picture(printable(loaded.job.source.relative.name))
-        restorer = self.models.restorer(picture.channels)
+        held = loaded.prepared.missing is not None and loaded.sigma == 0
+        restorer = self.models.restorer(picture.channels, held)
         started = time.perf_counter()
         callback = self.viewer.watch(self.progress.step, loaded.reference)
         restoration = self.loader.task.restore(restorer, loaded.prepared, loaded.sigma, callback)

@@ -57,8 +57,11 @@ class Session:
         checkpoint: Path,
         run: RunOptions,
         report: Report,
+        missing: float | None = None,
     ) -> None:
+        """missing: validate by filling so large a share of the pixels, instead of denoising."""
         self.trainer = trainer
+        self.missing = missing
         self.first = trainer.workers.rank == 0  # it writes and speaks for all
         self.description = description
         self.pictures = pictures
@@ -131,7 +134,11 @@ class Session:
         self.report.detail(f"step {step}: {numbers}, {rate:.1f} steps/s")
 
     def validate(self, bar: TrainingBar) -> None:
-        """Restore the validation crops at the middle of the noise range, lambda by Lunz's rule."""
+        """Restore the validation crops: at the middle of the noise range, lambda by Lunz's rule, or their
+        missing pixels."""
+        if self.missing is not None:
+            self._validate_filling(bar)
+            return
         sigma = (self.pictures.levels[0] * self.pictures.levels[1]) ** 0.5
         critic = self.trainer.trained().requires_grad_(False)
         validation = self.validation
@@ -140,6 +147,17 @@ class Session:
         step = self.trainer.step_count
         self.report.event({"event": "validation", "step": step, "sigma": sigma, "psnr": value})
         self.report.say(f"step {step}: PSNR {value:.2f} dB at sigma {sigma:.3g} on the validation crops")
+
+    def _validate_filling(self, bar: TrainingBar | None = None) -> dict[str, float]:
+        assert self.missing is not None
+        value = self.validation.filled(self.trainer.trained().requires_grad_(False), self.missing)
+        if bar is not None:
+            bar.validated(value)
+        step = self.trainer.step_count
+        self.report.event({"event": "validation", "step": step, "missing": self.missing, "psnr": value})
+        share = f"{100 * self.missing:g} %"
+        self.report.say(f"step {step}: PSNR {value:.2f} dB on the validation crops, {share} of them missing")
+        return {f"{share} missing": value}
 
     def finish(self, output: Path) -> None:
         """Write the weights, with lambda(sigma) as it was learned, or else fitted now."""
@@ -160,6 +178,8 @@ class Session:
             sigmas = calibration_levels(*self.pictures.levels)
             self.report.say(f"fitting lambda at sigma {', '.join(f'{sigma:.3g}' for sigma in sigmas)}")
             curve = validation.fit(critic, sigmas, fitted)
+        elif self.missing is not None:
+            scores = self._validate_filling()
         else:
             for sigma, lam in curve.points:
                 fitted(sigma, lam)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from alr_cli.core.experts import Experts
 
 LEVELS = "0.008:0.42"
+MISSING = 0.8  # of the pixels, where a critic for holes is validated
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,12 @@ def tune(
       alr tune --clean-dir clean/ -o tuned.safetensors
       alr tune --clean-dir clean/ --noisy-dir noisy/ -o mine.safetensors
       alr tune --clean-dir clean/ --gray --sigma 0.02:0.2 -o tuned.safetensors --resume
+      alr tune --clean-dir clean/ -w color-tuned --holes 1 --coarser 72 -o holes.safetensors
 
     Minimises the logarithm of the mean squared error of x* = arg min E over the filters, their weights and
-    lambda(sigma). The validation pictures tell how good it is. Twenty minutes of one core for gray pictures,
-    an hour for colour, two minutes of a large GPU. Ctrl-C leaves a checkpoint, and --resume continues from
-    it exactly. --precision auto is float32 here.
+    lambda(sigma). With --holes 1 no crop has noise, and all miss pixels. The validation pictures tell how
+    good it is. Twenty minutes of one core for gray pictures, an hour for colour, two minutes of a large GPU.
+    Ctrl-C leaves a checkpoint, and --resume continues from it exactly. --precision auto is float32 here.
     """
     output = Path(run.output)
     check_outputs(output, run)
@@ -80,7 +82,8 @@ def tune(
         tuner, description = prepare(start, pictures, data, tuning, run)
         if run.resume:
             resume(tuner, description, checkpoint_of(output), report)
-        session = Session(tuner, description, pictures, checkpoint_of(output), run, report)
+        missing = MISSING if tuning.holes == 1 else None
+        session = Session(tuner, description, pictures, checkpoint_of(output), run, report, missing)
         with TrainingBar(report, tuner.iterations) as bar:
             session.train(bar)
         session.finish(output)
@@ -93,14 +96,28 @@ def _start(options: TuningOptions) -> Start:
 
     if options.weights is None:
         critic = Experts(ExpertsArchitecture.usual(1 if options.gray else 3))
-        return Start(critic, critic.usual_lam, critic.architecture.channels, {"start": "cosines"})
+        wide = _widened(critic, options.coarser)
+        return Start(wide, wide.usual_lam, wide.architecture.channels, {"start": "cosines"})
     found = load_weights(options.weights)
     if not isinstance(found.critic, Experts):
         raise UsageError(f"{options.weights} holds no fields of experts: leave -w out to begin with cosines")
     if options.gray and found.channels != 1:
         raise UsageError(f"{options.weights} is for colour pictures: leave --gray out")
     named = {"start": found.name, "start_sha256": found.sha256}
-    return Start(found.critic, found.lam, found.channels, named)
+    return Start(_widened(found.critic, options.coarser), found.lam, found.channels, named)
+
+
+def _widened(critic: Experts, coarser: int | None) -> Experts:
+    from alr_cli.core.experts import with_coarser
+
+    if coarser is None or coarser == critic.architecture.coarser:
+        return critic
+    if critic.architecture.coarser:
+        raise UsageError("the weights have coarser filters already: leave --coarser out")
+    try:
+        return with_coarser(critic, coarser)
+    except ValueError as error:
+        raise UsageError(f"--coarser {coarser}: {error}") from error
 
 
 def prepare(
@@ -128,6 +145,7 @@ def prepare(
         lr_final=options.lr / 25,
         sigma_low=pictures.levels[0],
         sigma_high=pictures.levels[1],
+        holes=options.holes,
         bfloat16=run.precision == "bfloat16",
         seed=options.seed,
     )

@@ -28,6 +28,26 @@ class TuningOptions:
         bool,
         typer.Option("--gray", rich_help_panel=RECIPE, help="For gray pictures: colours become luminance."),
     ] = False
+    coarser: Annotated[
+        int | None,
+        typer.Option(
+            "--coarser",
+            metavar="K",
+            parser=values.whole("--coarser", least=1),
+            rich_help_panel=RECIPE,
+            help="So many filters at a quarter of the resolution, too: 28 x 28 pixels instead of 14 x 14.",
+        ),
+    ] = None
+    holes: Annotated[
+        float,
+        typer.Option(
+            "--holes",
+            metavar="SHARE",
+            parser=values.number("--holes", least=0, most=1),
+            rich_help_panel=RECIPE,
+            help="So many of the crops have no noise but miss pixels: 1 for a critic that fills holes.",
+        ),
+    ] = 0.0
     iterations: Annotated[
         int,
         typer.Option(

@@ -65,18 +65,24 @@ def parse_device(text: str) -> str:
 
 
 def number(
-    option: str, *, above: float = -math.inf, below: float = math.inf, least: float | None = None
+    option: str,
+    *,
+    above: float = -math.inf,
+    below: float = math.inf,
+    least: float | None = None,
+    most: float = math.inf,
 ) -> Callable[[object], float]:
-    """A parser of finite numbers x with above < x < below, or least <= x < below."""
+    """A parser of finite numbers x with above < x < below, or least <= x <= most."""
 
     def parse(value: object) -> float:
         try:
             x = _number(str(value))
         except ValueError:
             raise UsageError(f"{option} {value} is not a finite number") from None
-        if not (above < x < below) or (least is not None and x < least):
+        if not (above < x < below) or (least is not None and x < least) or x > most:
             low = f"at least {least:g}" if least is not None else f"greater than {above:g}"
             high = f" and less than {below:g}" if below < math.inf else ""
+            high = f" and at most {most:g}" if most < math.inf else high
             raise UsageError(f"{option} {value} is out of range: it is {low}{high}")
         return x
 

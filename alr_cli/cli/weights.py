@@ -39,7 +39,8 @@ def _row(name: str) -> dict[str, Any]:
         "name": name,
         "channels": channels,
         "sigma_range": metadata["sigma_range"],
-        "default": name == default_name(channels),
+        "holes": bool(metadata["recipe"].get("holes")),
+        "default": name in (default_name(channels), default_name(channels, held=True)),
         "sha256": metadata["sha256"],
     }
 
@@ -47,5 +48,8 @@ def _row(name: str) -> dict[str, Any]:
 def _line(row: dict[str, Any], width: int) -> str:
     kind = "gray" if row["channels"] == 1 else "colour"
     low, high = row["sigma_range"]
-    default = f", taken for {kind} pictures without -w" if row["default"] else ""
+    default = ""
+    if row["default"]:
+        only = " whose known pixels are exact" if row["holes"] else ""
+        default = f", taken without -w for {kind} pictures{only}"
     return f"{row['name']:<{width}}  {kind:<6}  sigma {low:.3g} to {high:.3g}  {row['sha256'][:12]}{default}"

@@ -1,4 +1,7 @@
-"""y = x + eps for crops x, which fields of experts are tuned on, each on its way to its minimiser"""
+"""y = A x + eps for crops x, which fields of experts are tuned on, each on its way to its minimiser
+
+A is the identity or, where there is no noise, a mask: of a critic for holes known pixels are held.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,20 @@ from alr_cli.core.patches import PatchSource
 from alr_cli.core.problems import Problem
 
 _FIRST_STEPS = (12, 40)  # log-uniformly: enough to end, and not always at the same place
+_FIRST_STEPS_HOLES = (45, 80)
+_MISSING = (0.45, 0.95)  # shares, uniformly
+# m, a part of the squared error that a picture usually ends with. Without it in the loss, smooth crops would
+# count for more than their share of a picture.
+_USUAL = 0.018, 1.4  # half of it: 0.018 sigma^1.4
+_USUAL_HOLES = 2.2e-4, 0.73  # a quarter: 2.2e-4 (missing / known)^0.73
 
 
 @dataclass
 class Case:
     """A batch of crops on its way to the minimisers.
 
-    clean, y: (B, C, s, s).  sigma: (B,).  x: the extended unknown.  adjoint: H^-1 s (see bilevel.py), like x.
+    clean, y: (B, C, s, s).  sigma: (B,), of the noise; where pixels are missing there is none, and this is
+    what the critic is for.  missing: (s, s).  x: the extended unknown.  adjoint: H^-1 s, like x.
     first: steps of the descent that brings x from the start to the solution, ().  old: whether that has been
     done, ().  visits: how often the case is still to be used, ().
     """
@@ -27,6 +37,7 @@ class Case:
     clean: Tensor
     y: Tensor
     sigma: Tensor
+    missing: Tensor
     x: Tensor
     adjoint: Tensor
     first: Tensor
@@ -35,7 +46,15 @@ class Case:
 
     def problem(self, patch: int) -> Problem:
         """What x is to solve, for a critic of patches of that side."""
-        return problems.denoising(self.y, patch)
+        return _problem(self.y, self.missing, patch)
+
+    @property
+    def usual_error(self) -> Tensor:
+        """m, (B,)."""
+        if not self.missing.any():
+            return _USUAL[0] * self.sigma ** _USUAL[1]
+        share = self.missing.float().mean()
+        return (_USUAL_HOLES[0] * (share / (1 - share)) ** _USUAL_HOLES[1]).expand(len(self.sigma))
 
 
 @dataclass(frozen=True)
@@ -43,7 +62,8 @@ class CaseSource:
     """Draws cases.
 
     source: of crops.  batch_size: of them in a case.  sigmas: the range of noise levels, log-uniformly.
-    visits: the most that a case lives.  field: how the noise is made; None for white noise.
+    visits: the most that a case lives.  field: how the noise is made; None for white noise.  holes: the share
+    of cases that miss pixels instead.
     """
 
     source: PatchSource
@@ -51,6 +71,7 @@ class CaseSource:
     sigmas: tuple[float, float]
     visits: int
     field: NoiseField | None = None
+    holes: float = 0.0
 
     def draw(self, patch: int, generator: torch.Generator, device: torch.device) -> Case:
         """A new case for a critic of p x p patches, its x where a descent starts."""
@@ -60,11 +81,19 @@ class CaseSource:
         clean = (clean.transpose(-1, -2) if side[2] < 0.5 else clean).contiguous()
         low, high = self.sigmas
         sigma = low * (high / low) ** torch.rand(self.batch_size, generator=generator)
-        clean, y, sigma = (part.to(device) for part in (clean, self._noisy(clean, sigma, generator), sigma))
-        x = problems.denoising(y, patch).start
-        least, most = _FIRST_STEPS
+        missing = torch.zeros(clean.shape[-2:], dtype=torch.bool)
+        holes = bool(self.holes) and float(torch.rand((), generator=generator)) < self.holes
+        if holes:
+            share = _MISSING[0] + (_MISSING[1] - _MISSING[0]) * float(torch.rand((), generator=generator))
+            missing = torch.rand(missing.shape, generator=generator) < share
+            y, sigma = clean * ~missing, torch.full_like(sigma, problems.HELD_LEVEL)
+        else:
+            y = self._noisy(clean, sigma, generator)
+        least, most = _FIRST_STEPS_HOLES if holes else _FIRST_STEPS
+        clean, y, sigma, missing = (part.to(device) for part in (clean, y, sigma, missing))
+        x = _problem(y, missing, patch).start
         return Case(
-            *(clean, y, sigma, x, torch.zeros_like(x)),
+            *(clean, y, sigma, missing, x, torch.zeros_like(x)),
             first=torch.tensor(round(least * (most / least) ** path)),
             old=torch.tensor(0),
             visits=torch.tensor(1 + int(life * self.visits)),
@@ -74,3 +103,9 @@ class CaseSource:
         if self.field is not None:
             return self.field.add(clean, sigma, generator)[0]
         return clean + sigma.reshape(-1, 1, 1, 1) * torch.randn(clean.shape, generator=generator)
+
+
+def _problem(y: Tensor, missing: Tensor, patch: int) -> Problem:
+    if missing.any():
+        return problems.inpainting(y, missing, patch, exact=True)
+    return problems.denoising(y, patch)

@@ -17,7 +17,7 @@ from alr_cli.core.symmetry import Turning
 from alr_cli.errors import UsageError
 
 _AMPLITUDE_POWER = 0.45
-_FAR_ITERATIONS = 75  # of fourier, where A hides what only many steps bring back
+_FAR_ITERATIONS, _HOLES_ITERATIONS = 75, 120  # of fourier, where A hides what only many steps bring back
 
 
 def usual_method(critic: AnyCritic, problem: Problem) -> Method:
@@ -44,7 +44,9 @@ def usual_iterations(method: Method, problem: Problem, sigma: float) -> int:
     """How many steps lead from the start to the solution; see docs/performance.md."""
     if method == "fourier":
         least = DEFAULT_ITERATIONS["fourier"]
-        return round(least * min(max(sigma / 0.1, 1.0), 1.6)) if problem.near else _FAR_ITERATIONS
+        if problem.near:
+            return round(least * min(max(sigma / 0.1, 1.0), 1.6))
+        return _HOLES_ITERATIONS if problem.holes else _FAR_ITERATIONS
     return problem.adam_iterations(sigma) if method == "adam" else DEFAULT_ITERATIONS[method]
 
 

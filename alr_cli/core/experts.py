@@ -18,7 +18,7 @@ single column with many channels, which processors are good at.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from itertools import product
 from typing import Any, TypeVar
@@ -314,6 +314,16 @@ def summed(banks: tuple[Bank, ...], stride: int, x: Tensor, wide: int) -> tuple[
     for bank in banks:
         value += bank.sum_and_spread(covered, slope, wide)
     return value, gradient
+
+
+def with_coarser(critic: Experts, count: int) -> Experts:
+    """Experts of two scales with so many filters at a third, which hardly count to begin with."""
+    wide = Experts(replace(critic.architecture, coarser=count))
+    with torch.no_grad():
+        for name, value in critic.state_dict().items():
+            wide.get_parameter(name).copy_(value)
+        wide.get_parameter("log_coarser").sub_(1.0)
+    return wide
 
 
 def along_knots(logs: Tensor, sigma: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from alr_cli.core.operators import Boundary, Compose, Convolution, Crop, Downsample, LinearOperator, Mask
 
+HELD_LEVEL = 0.2  # of noise, for the critic where known pixels are held: see docs/critics.md
 _ITERATIONS = 50  # the paper's, sec. 3.3
 _FREQUENCIES = 256  # in each direction, over which an amplitude is averaged
 

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from alr_cli.files.weights import Weights
 
 _SMALLEST_TILE = 32
-_HELD_LEVEL = 0.2  # of noise, for the critic where known pixels are held: see docs/critics.md
 
 
 @dataclass(frozen=True)
@@ -146,7 +145,7 @@ class Restorer:
             missing = torch.from_numpy(np.ascontiguousarray(mask, dtype=bool)).to(self.device)
             batch = self._batch(np.where(mask[..., None], 0.0, pixels))
             problem = problems.inpainting(batch, missing, self.critic.patch, exact=sigma == 0)
-            restoration = self._minimise(problem, sigma, callback, level=sigma or _HELD_LEVEL)
+            restoration = self._minimise(problem, sigma, callback, level=sigma or problems.HELD_LEVEL)
         if sigma == 0:  # bit for bit, not merely to rounding
             restoration.pixels[~mask] = pixels[~mask]
         return restoration

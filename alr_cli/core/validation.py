@@ -92,6 +92,21 @@ class Validation:
             return -math.inf
         return float(psnr(self._whole(restored), self._whole(self.clean)).mean())
 
+    def filled(self, critic: AnyCritic, share: float) -> float:
+        """As `quality`, without noise, of crops that miss so many of their pixels; the others are held."""
+        generator = torch.Generator().manual_seed(0)
+        missing = torch.rand(self.clean.shape[-2:], generator=generator) < share
+        problem = problems.inpainting(self.clean, missing.to(self.clean.device), critic.patch, exact=True)
+        method = self.method or descent.usual_method(critic, problem)
+        with devices.flushed_denormals():
+            solution = descent.minimise(
+                *(problem, SquaredError(problem.y), critic.at(problems.HELD_LEVEL), 1.0, 0.0, method),
+                precision=self.precision,
+            )
+        if solution.stop == "non_finite":
+            return -math.inf
+        return float(psnr(self._whole(problem.crop(solution.x)), self._whole(self.clean)).mean())
+
     def _whole(self, crops: Tensor) -> Tensor:
         """The crops of each picture above each other: (B, C, H, W) -> (B / k, C, k H, W)."""
         number, channels, height, width = crops.shape

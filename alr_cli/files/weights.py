@@ -58,9 +58,11 @@ def shipped_names() -> list[str]:
     return sorted(path.name.removesuffix(SUFFIX) for path in shipped_folder().glob(f"*{SUFFIX}"))
 
 
-def default_name(channels: int) -> str:
-    """The shipped critic for pictures of 1 or 3 channels."""
-    return "gray-tuned" if channels == 1 else "color-tuned"
+def default_name(channels: int, held: bool = False) -> str:
+    """The shipped critic for pictures of 1 or 3 channels. held: whose pixels are missing or exactly known."""
+    if channels == 1:
+        return "gray-tuned"
+    return "color-holes" if held else "color-tuned"
 
 
 def locate(name_or_path: str) -> Path:

@@ -46,7 +46,7 @@ def test_a_failure_loses_only_what_depends_on_it() -> None:
     def unreadable() -> np.ndarray:
         raise InputError("no picture")
 
-    def contender(name: str, channels: int) -> Contender:
+    def contender(name: str, channels: int, held: bool) -> Contender:
         def fails(observation: object) -> np.ndarray:
             raise MemoryError
 

@@ -58,6 +58,40 @@ def test_colour_weights_are_not_tuned_on_gray_pictures(alr: Alr, clean: Path) ->
     assert "for colour pictures" in run.stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--holes", "1.5"), "--holes 1.5 is out of range: it is at least 0 and at most 1"),
+        (("--coarser", "0"), "--coarser 0 is not a whole number of at least 1"),
+        (("--coarser", "9999"), "has 1 to 288 filters of each kind"),
+    ],
+)
+def test_what_cannot_be_tuned_is_one_sentence(
+    alr: Alr, clean: Path, options: tuple[str, ...], sentence: str
+) -> None:
+    out = clean.parent / "t.safetensors"
+    run = alr("tune", "--clean-dir", str(clean), "-o", str(out), *options)
+    assert run.code == 2
+    assert sentence in " ".join(run.stderr.split())
+    assert not out.exists()
+
+
+def test_a_critic_for_holes_is_tuned_from_one_for_noise(alr: Alr, clean: Path) -> None:
+    out = clean.parent / "holes.safetensors"
+    run = alr(
+        *("tune", "-w", "gray-tuned", "--holes", "1", "--coarser", "2", "--clean-dir", str(clean)),
+        *("-o", str(out), "--iterations", "1", *QUICK),
+    )
+    assert run.code == 0, run.stderr
+    tuned = load_weights(str(out))
+    assert "80 % of them missing" in run.stderr
+    assert tuned.metadata["recipe"]["holes"] == 1
+    assert tuned.critic.architecture.as_dict()["coarser"] == 2
+    on = str(clean.parent / "on.safetensors")
+    again = alr("tune", "-w", str(out), "--coarser", "3", "--clean-dir", str(clean), "-o", on)
+    assert again.code == 2 and "coarser filters already" in again.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("gray", [False, True])
 def test_tuned_experts_restore_and_can_be_tuned_on(alr: Alr, clean: Path, gray: bool) -> None:
