@@ -17,7 +17,8 @@ def psnr(estimate: np.ndarray, truth: np.ndarray) -> float:
 
 
 def test_the_default_critics_are_shipped() -> None:
-    assert {default_name(1), default_name(3), "color-paper", "gray-paper"} <= set(shipped_names())
+    defaults = {default_name(channels, held) for channels in (1, 3) for held in (False, True)}
+    assert defaults | {"color-paper", "gray-paper"} <= set(shipped_names())
 
 
 @pytest.mark.parametrize("name", shipped_names())
@@ -26,7 +27,10 @@ def test_every_critic_is_small_and_its_card_carries_its_hash(name: str) -> None:
     assert load_weights(name).sha256 in (shipped_folder() / f"{name}.md").read_text()
 
 
-@pytest.mark.parametrize("name", [name for name in shipped_names() if name != "camera"])
+HOLES = ["color-holes", "gray-holes"]
+
+
+@pytest.mark.parametrize("name", [name for name in shipped_names() if name not in ("camera", *HOLES)])
 @pytest.mark.parametrize(("sigma", "gain"), [(0.05, 4.0), (0.1, 6.0), (0.2, 8.0)])
 def test_every_critic_takes_noise_out_of_a_photograph(name: str, sigma: float, gain: float) -> None:
     weights = load_weights(name)
@@ -60,6 +64,24 @@ def test_without_noise_the_picture_comes_back_in_all_8_bits(name: str) -> None:
     clean = clean if weights.channels == 3 else clean.mean(axis=2, keepdims=True)
     restored = Restorer(weights, Settings(device="cpu")).denoise(clean, 1e-5).pixels
     assert float(np.abs(restored - clean).max()) < 0.5 / 255
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_critics_for_holes_fill_them_better_than_those_for_noise(channels: int) -> None:
+    clean = skimage.data.chelsea()[60:188, 90:218].astype(np.float32) / 255
+    clean = clean if channels == 3 else clean.mean(axis=2, keepdims=True)
+    gains = []
+    for share in (0.5, 0.8, 0.9):
+        missing = np.random.default_rng(1).random(clean.shape[:2]) < share
+        y = np.where(missing[..., None], np.float32(0), clean)
+        special, usual = (
+            Restorer(load_weights(default_name(channels, held)), Settings(device="cpu"))
+            .inpaint(y, missing, 0.0)
+            .pixels
+            for held in (True, False)
+        )
+        gains.append(psnr(special, clean) - psnr(usual, clean))
+    assert np.mean(gains) > 0.05
 
 
 @pytest.mark.parametrize(("sigma", "gain"), [(0.02, 1.0), (0.04, 2.0)])

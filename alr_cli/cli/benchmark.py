@@ -73,7 +73,7 @@ def benchmark(
     place = _place(target, table, [name for name, _ in pictures])
     if target in ("fig2", "fig3") or any(OURS in names for names in able.values()):
         contenders.check()
-    _prepare_cpu(compute.threads)
+    _set_threads(compute.threads)
     methods = {setting: contenders.labels(able[setting.task]) for setting in settings if able[setting.task]}
     count = "1 picture" if len(pictures) == 1 else f"{len(pictures)} pictures"
     title = f"{count} of {printable(protocol.data or 'scikit-image')}, seed {protocol.seed}"
@@ -125,10 +125,10 @@ def _place(target: Target | None, table: TableOptions, names: list[str]) -> Path
     return files.check_folder(table.output, names, table.overwrite)
 
 
-def _prepare_cpu(threads: int | None) -> None:
+def _set_threads(threads: int | None) -> None:
     from alr_cli.core import devices
 
-    devices.prepare_cpu(threads)
+    devices.set_threads(threads)
 
 
 def _layout(target: Target | None, protocol: ProtocolOptions, contenders: Contenders) -> Layout:

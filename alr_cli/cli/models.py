@@ -24,7 +24,7 @@ def build_restorer(name: str, model: ModelOptions, compute: ComputeOptions) -> "
     from alr_cli.core.restore import Restorer, Settings
     from alr_cli.files.weights import load_weights
 
-    devices.prepare_cpu(compute.threads)
+    devices.set_threads(compute.threads)
     settings = Settings(
         strength=1.0 if model.strength is None else model.strength,
         lam=model.lam,

@@ -120,7 +120,7 @@ def prepare(
 ) -> tuple[Trainer, dict[str, Any]]:
     """The trainer at step 0, and what its checkpoint and weights will say of themselves."""
     device = devices.choose(run.device)
-    devices.prepare_cpu(run.threads)
+    devices.set_threads(run.threads)
     architecture = architecture_of(critic)
     low, high = _white_levels(pictures) if pictures.origin == "white" else pictures.levels
     wide = pictures.origin == "white" and high > WIDE * low

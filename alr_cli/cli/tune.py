@@ -130,7 +130,7 @@ def prepare(
     from alr_cli.core.patches import PatchSource
 
     device = devices.choose(run.device)
-    devices.prepare_cpu(run.threads)
+    devices.set_threads(run.threads)
     smallest = min(min(picture.shape[:2]) for picture in pictures.clean.pictures)
     if smallest < options.crop:
         raise InputError(

@@ -198,6 +198,8 @@ class Tuner:
             group["lr"] = rate * size
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        if self.recipe.holes == 1:  # lambda is moot where pixels are held, and rounding would move it
+            self.log_lam.grad = torch.zeros_like(self.log_lam)
         for group in self.optimiser.param_groups:
             torch.nn.utils.clip_grad_norm_(group["params"], 2.0)
         self.optimiser.step()

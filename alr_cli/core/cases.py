@@ -16,7 +16,7 @@ from alr_cli.core.patches import PatchSource
 from alr_cli.core.problems import Problem
 
 _FIRST_STEPS = (12, 40)  # log-uniformly: enough to end, and not always at the same place
-_FIRST_STEPS_HOLES = (45, 80)
+_FIRST_STEPS_HOLES = (70, 140)
 _MISSING = (0.45, 0.95)  # shares, uniformly
 # m, a part of the squared error that a picture usually ends with. Without it in the loss, smooth crops would
 # count for more than their share of a picture.

@@ -48,24 +48,23 @@ def precision_name(precision: torch.dtype) -> str:
     return str(precision).removeprefix("torch.")
 
 
-def prepare_cpu(count: int | None) -> None:
+def set_threads(count: int | None) -> None:
     """CPU threads for the arithmetic of this process, None for one a core. Called before any arithmetic, it
     also makes all of them take denormal numbers as 0 (see `flushed_denormals`): threads inherit that from
-    the one that starts them. And what is freed is kept for the next step."""
+    the one that starts them."""
     torch.set_flush_denormal(True)
-    _keep_freed_memory()
+    _return_large_arrays()
     if count is not None:
         torch.set_num_threads(count)
 
 
-def _keep_freed_memory() -> None:
-    """Have the C library keep arrays of up to 32 MB that are freed. By default it gives them back, and the
-    system hands out every page anew, zeroed, in every step: a third of the time. Elsewhere than on glibc
-    nothing happens."""
+def _return_large_arrays() -> None:
+    """Have glibc give freed arrays of 16 MB and more back to the system. By itself it learns to keep those of
+    up to 32 MB, and the pieces that are left between them are 100 MB of the peak of a large picture."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
-        mallopt(_M_MMAP_THRESHOLD, 32 << 20)  # the most it takes
-        mallopt(_M_TRIM_THRESHOLD, 1 << 30)
+        mallopt(_M_MMAP_THRESHOLD, 16 << 20)
+        mallopt(_M_TRIM_THRESHOLD, 64 << 20)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from torch import Tensor
 from alr_cli.core.critics import AnyCritic
 from alr_cli.core.pieces import parts
 
-_BAND = 64  # pixels that a block is tall on a CPU
+_CELL = 64, 512  # pixels down and across: what is added up together on a CPU
 
 
 class Regularizer(Protocol):
@@ -98,36 +98,38 @@ class LocalRegularizer:
 
     def _blocks(self, x: Tensor) -> Iterator[tuple[tuple[slice, slice], Tensor]]:
         """One grid's patches in blocks, and the pixels of each."""
-        tall, wide = self._block(x)
+        (tall, _), wide = self._cell(x)
         for rows, band in parts(x, -2, self.patch, self.stride, tall):
-            for columns, block in parts(x[..., band, :], -1, self.patch, self.stride, wide):
+            for columns, block in parts(x, -1, self.patch, self.stride, wide):
                 yield (rows, columns), x[..., band, block]
 
     def _add_grid(self, x: Tensor, gradient: Tensor) -> Tensor:
         """The sum over one grid (B,); its gradient is added to `gradient`, like x."""
         self._patches(x)
         value = x.new_zeros(x.shape[0])
-        tall, wide = self._block(x)
-        for _, band in parts(x, -2, self.patch, self.stride, tall):
-            band_value, band_gradient = self._sum_and_grad(x[..., band, :], wide)
-            value += band_value
-            gradient[..., band, :] += band_gradient
+        (tall, broad), wide = self._cell(x)
+        for _, rows in parts(x, -2, self.patch, self.stride, tall):
+            for _, columns in parts(x, -1, self.patch, self.stride, broad):
+                cell_value, cell_gradient = self._sum_and_grad(x[..., rows, columns], wide)
+                value += cell_value
+                gradient[..., rows, columns] += cell_gradient
         return value
 
-    def _block(self, x: Tensor) -> tuple[int, int]:
-        """How tall and wide a block is, in pixels.
+    def _cell(self, x: Tensor) -> tuple[tuple[int, int], int]:
+        """Height and width of what is added up together, and how wide a block of it is scored at a time, in
+        pixels.
 
-        On a CPU the tile decides how wide it is, not how tall: what the rows above and below a border give is
-        rounded apart, to three digits in bfloat16. Borders that never move make the same picture whatever the
-        tile. A GPU would wait for the next block most of the time.
+        On a CPU the tile decides the last alone: what the rows above and below a border give is rounded
+        apart, to three digits in bfloat16, and borders that never move make the same picture whatever the
+        tile. A GPU would wait for the next cell most of the time.
         """
         if x.device.type != "cpu":
-            return self.tile or x.shape[-2], self.tile or x.shape[-1]
-        return _BAND, max(1, self.tile**2 // _BAND) if self.tile else x.shape[-1]
+            return (self.tile or x.shape[-2], self.tile or x.shape[-1]), self.tile or x.shape[-1]
+        return _CELL, max(1, self.tile**2 // _CELL[0]) if self.tile else _CELL[1]
 
-    def _sum_and_grad(self, band: Tensor, wide: int) -> tuple[Tensor, Tensor]:
-        """Of the scores of all patches of (B, C, h, W), so many pixels wide at a time: (B,) and like band."""
-        return self._summed(band, wide)
+    def _sum_and_grad(self, cell: Tensor, wide: int) -> tuple[Tensor, Tensor]:
+        """Of the scores of all patches of (B, C, h, w), so many pixels wide at a time: (B,) and like cell."""
+        return self._summed(cell, wide)
 
 
 class Periodic:

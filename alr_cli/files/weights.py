@@ -60,9 +60,7 @@ def shipped_names() -> list[str]:
 
 def default_name(channels: int, held: bool = False) -> str:
     """The shipped critic for pictures of 1 or 3 channels. held: whose pixels are missing or exactly known."""
-    if channels == 1:
-        return "gray-tuned"
-    return "color-holes" if held else "color-tuned"
+    return ("gray" if channels == 1 else "color") + ("-holes" if held else "-tuned")
 
 
 def locate(name_or_path: str) -> Path:

@@ -219,7 +219,7 @@ def test_threads_come_from_the_flag_or_the_environment(
     from alr_cli.core import devices
 
     asked: list[int | None] = []
-    monkeypatch.setattr(devices, "prepare_cpu", asked.append)
+    monkeypatch.setattr(devices, "set_threads", asked.append)
     for environment, flags in ((None, ()), ("2", ()), ("2", ("--threads", "1"))):
         if environment is not None:
             monkeypatch.setenv("ALR_THREADS", environment)

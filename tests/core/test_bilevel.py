@@ -80,6 +80,7 @@ def test_tuning_with_holes_makes_fillings_better_pictures() -> None:
     tuner = a_tuner(replace(RECIPE, iterations=60, visits=10, lr=3e-2, holes=1.0))
     before = error_of_filling(tuner.trained())
     gains(tuner, 60)
+    assert tuner.curve(0.1) == pytest.approx(tuner.critic.usual_lam(0.1), rel=1e-5)
     assert error_of_filling(tuner.trained()) < 0.8 * before
 
 

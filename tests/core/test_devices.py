@@ -1,7 +1,5 @@
 """Where the arithmetic happens, and how much of it at once."""
 
-import platform
-
 import pytest
 import torch
 
@@ -108,15 +106,3 @@ def test_denormals_are_flushed_only_meanwhile() -> None:
     with devices.flushed_denormals():
         assert float(tiny * 1.0) == 0
     assert float(tiny * 1.0) > 0
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library does as it pleases")
-def test_freed_memory_is_kept_for_the_next_step() -> None:
-    import resource  # Unix alone has it
-
-    devices.prepare_cpu(None)
-    torch.ones(2_000_000)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(10):
-        torch.ones(2_000_000)  # 2,000 pages
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < 2_000
