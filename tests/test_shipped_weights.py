@@ -68,7 +68,7 @@ def test_without_noise_the_picture_comes_back_in_all_8_bits(name: str) -> None:
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_critics_for_holes_fill_them_better_than_those_for_noise(channels: int) -> None:
-    clean = skimage.data.chelsea()[60:188, 90:218].astype(np.float32) / 255
+    clean = skimage.data.coffee()[60:188, 90:218].astype(np.float32) / 255
     clean = clean if channels == 3 else clean.mean(axis=2, keepdims=True)
     gains = []
     for share in (0.5, 0.8, 0.9):
@@ -81,7 +81,7 @@ def test_critics_for_holes_fill_them_better_than_those_for_noise(channels: int) 
             for held in (True, False)
         )
         gains.append(psnr(special, clean) - psnr(usual, clean))
-    assert np.mean(gains) > 0.05
+    assert min(gains) > 0.1
 
 
 @pytest.mark.parametrize(("sigma", "gain"), [(0.02, 1.0), (0.04, 2.0)])
