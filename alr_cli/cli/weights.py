@@ -39,7 +39,7 @@ def _row(name: str) -> dict[str, Any]:
         "name": name,
         "channels": channels,
         "sigma_range": metadata["sigma_range"],
-        "holes": bool(metadata["recipe"].get("holes")),
+        "holes": bool(metadata.get("recipe", {}).get("holes")),
         "default": name in (default_name(channels), default_name(channels, held=True)),
         "sha256": metadata["sha256"],
     }
