@@ -136,11 +136,11 @@ class Session:
     def validate(self, bar: TrainingBar) -> None:
         """Restore the validation crops: at the middle of the noise range, lambda by Lunz's rule, or their
         missing pixels."""
-        if self.missing is not None:
-            self._validate_filling(bar)
-            return
         sigma = (self.pictures.levels[0] * self.pictures.levels[1]) ** 0.5
         critic = self.trainer.trained().requires_grad_(False)
+        if self.missing is not None:
+            bar.validated(self._filled(critic, self.missing))
+            return
         validation = self.validation
         value = validation.quality(critic, sigma, validation.balance(critic, sigma))
         bar.validated(value)
@@ -148,16 +148,12 @@ class Session:
         self.report.event({"event": "validation", "step": step, "sigma": sigma, "psnr": value})
         self.report.say(f"step {step}: PSNR {value:.2f} dB at sigma {sigma:.3g} on the validation crops")
 
-    def _validate_filling(self, bar: TrainingBar | None = None) -> dict[str, float]:
-        assert self.missing is not None
-        value = self.validation.filled(self.trainer.trained().requires_grad_(False), self.missing)
-        if bar is not None:
-            bar.validated(value)
-        step = self.trainer.step_count
-        self.report.event({"event": "validation", "step": step, "missing": self.missing, "psnr": value})
-        share = f"{100 * self.missing:g} %"
-        self.report.say(f"step {step}: PSNR {value:.2f} dB on the validation crops, {share} of them missing")
-        return {f"{share} missing": value}
+    def _filled(self, critic: AnyCritic, share: float) -> float:
+        value, step = self.validation.filled(critic, share), self.trainer.step_count
+        self.report.event({"event": "validation", "step": step, "missing": share, "psnr": value})
+        of_them = f"{100 * share:g} % of them missing"
+        self.report.say(f"step {step}: PSNR {value:.2f} dB on the validation crops, {of_them}")
+        return value
 
     def finish(self, output: Path) -> None:
         """Write the weights, with lambda(sigma) as it was learned, or else fitted now."""
@@ -179,7 +175,7 @@ class Session:
             self.report.say(f"fitting lambda at sigma {', '.join(f'{sigma:.3g}' for sigma in sigmas)}")
             curve = validation.fit(critic, sigmas, fitted)
         elif self.missing is not None:
-            scores = self._validate_filling()
+            scores[f"{100 * self.missing:g} % missing"] = self._filled(critic, self.missing)
         else:
             for sigma, lam in curve.points:
                 fitted(sigma, lam)

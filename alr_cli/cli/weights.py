@@ -35,12 +35,13 @@ def _row(name: str) -> dict[str, Any]:
 
     metadata = read_metadata(name)
     channels = int(metadata["architecture"]["channels"])
+    holes = bool(metadata.get("recipe", {}).get("holes"))
     return {
         "name": name,
         "channels": channels,
         "sigma_range": metadata["sigma_range"],
-        "holes": bool(metadata.get("recipe", {}).get("holes")),
-        "default": name in (default_name(channels), default_name(channels, held=True)),
+        "holes": holes,
+        "default": name == default_name(channels, holes),
         "sha256": metadata["sha256"],
     }
 

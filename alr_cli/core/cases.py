@@ -51,10 +51,10 @@ class Case:
     @property
     def usual_error(self) -> Tensor:
         """m, (B,)."""
-        if not self.missing.any():
+        share = float(self.missing.float().mean())
+        if not share:
             return _USUAL[0] * self.sigma ** _USUAL[1]
-        share = self.missing.float().mean()
-        return (_USUAL_HOLES[0] * (share / (1 - share)) ** _USUAL_HOLES[1]).expand(len(self.sigma))
+        return torch.full_like(self.sigma, _USUAL_HOLES[0] * (share / (1 - share)) ** _USUAL_HOLES[1])
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class CaseSource:
         else:
             y = self._noisy(clean, sigma, generator)
         least, most = _FIRST_STEPS_HOLES if holes else _FIRST_STEPS
-        clean, y, sigma, missing = (part.to(device) for part in (clean, y, sigma, missing))
+        clean, y, sigma = (part.to(device) for part in (clean, y, sigma))  # what is asked often stays here
         x = _problem(y, missing, patch).start
         return Case(
             *(clean, y, sigma, missing, x, torch.zeros_like(x)),

@@ -56,19 +56,19 @@ class Local:
         """v = H^-1 s, from the v of the last visit on, or from nothing. 0 for a crop where v runs away, as it
         may where H does not curve upwards everywhere: in the frame H is 1 and a little more or less."""
         weights = self.inverses(x)
-        preconditioner = self.preconditioner(weights)
-        mean = float(preconditioner.prior.mean())
-        product = self.hessian([(2 * u).sub_(1).mul_(u) for u in weights], mean)
+        preconditioner, free = self.preconditioner(weights), self.problem.free
+        damping = DAMPING if free is None else _HELD_DAMPING * float(preconditioner.prior.mean())
+        product = self.hessian([(2 * u).sub_(1).mul_(u) for u in weights], damping)
         steps = _SOLVES if v.any() else _FIRST_SOLVES
-        v = conjugate_gradients(product, s, v, steps, preconditioner, self.problem.free)
-        if self.problem.free is not None:
+        v = conjugate_gradients(product, s, v, steps, preconditioner, free)
+        if free is not None:
             return v
         return torch.where(dot(v, v) < _RUNAWAY**2 * dot(s, s), v, 0.0)
 
-    def hessian(self, curvatures: list[Tensor], mean: float = 0.0) -> Product:
-        """v -> (H + c) v, curvatures being half of the second derivatives of log(1 + t^2); c is for
-        directions in which E does not curve upwards.  mean: of the prior's part of P."""
-        return self._product(curvatures, DAMPING if self.problem.free is None else _HELD_DAMPING * mean)
+    def hessian(self, curvatures: list[Tensor], damping: float = DAMPING) -> Product:
+        """v -> (H + c) v, curvatures being half of the second derivatives of log(1 + t^2); c, the damping, is
+        for directions in which E does not curve upwards."""
+        return self._product(curvatures, damping)
 
     def preconditioner(self, weights: list[Tensor]) -> Circulant:
         """Of a product with such weights, or a little smaller ones."""

@@ -77,35 +77,34 @@ class Validation:
     def restore(self, critic: AnyCritic, sigma: float, lam: float) -> Tensor | None:
         """x*(lam) at noise level sigma, (B, C, H, W); None if the descent blew up."""
         problem = problems.denoising(self.clean + sigma * self.noise, critic.patch)
-        method = self.method or descent.usual_method(critic, problem)
-        with devices.flushed_denormals():
-            solution = descent.minimise(
-                *(problem, SquaredError(problem.y), critic.at(sigma), lam, sigma, method),
-                precision=self.precision,
-            )
-        return None if solution.stop == "non_finite" else problem.crop(solution.x)
+        return self._solved(problem, critic.at(sigma), sigma, lam)
 
     def quality(self, critic: AnyCritic, sigma: float, lam: float) -> float:
         """Mean over the pictures of their PSNR in dB; -inf if the descent blew up."""
-        restored = self.restore(critic, sigma, lam)
-        if restored is None:
-            return -math.inf
-        return float(psnr(self._whole(restored), self._whole(self.clean)).mean())
+        return self._psnr(self.restore(critic, sigma, lam))
 
     def filled(self, critic: AnyCritic, share: float) -> float:
         """As `quality`, without noise, of crops that miss so many of their pixels; the others are held."""
         generator = torch.Generator().manual_seed(0)
         missing = torch.rand(self.clean.shape[-2:], generator=generator) < share
         problem = problems.inpainting(self.clean, missing.to(self.clean.device), critic.patch, exact=True)
+        return self._psnr(self._solved(problem, critic.at(problems.HELD_LEVEL), sigma=0.0, lam=1.0))
+
+    def _solved(
+        self, problem: problems.Problem, critic: AnyCritic, sigma: float, lam: float
+    ) -> Tensor | None:
+        """critic: at its level."""
         method = self.method or descent.usual_method(critic, problem)
         with devices.flushed_denormals():
             solution = descent.minimise(
-                *(problem, SquaredError(problem.y), critic.at(problems.HELD_LEVEL), 1.0, 0.0, method),
-                precision=self.precision,
+                *(problem, SquaredError(problem.y), critic, lam, sigma, method), precision=self.precision
             )
-        if solution.stop == "non_finite":
+        return None if solution.stop == "non_finite" else problem.crop(solution.x)
+
+    def _psnr(self, restored: Tensor | None) -> float:
+        if restored is None:
             return -math.inf
-        return float(psnr(self._whole(problem.crop(solution.x)), self._whole(self.clean)).mean())
+        return float(psnr(self._whole(restored), self._whole(self.clean)).mean())
 
     def _whole(self, crops: Tensor) -> Tensor:
         """The crops of each picture above each other: (B, C, H, W) -> (B / k, C, k H, W)."""
