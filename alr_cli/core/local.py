@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from alr_cli.core.bank import Bank, summed, whole_patches
 from alr_cli.core.circulant import Circulant, prior_spectrum
-from alr_cli.core.experts import Bank, summed, whole_patches
 from alr_cli.core.problems import Problem
 from alr_cli.core.symmetry import Glimpse
 

@@ -6,26 +6,14 @@ import torch
 from torch import Tensor
 
 from alr_cli.core import experts
+from alr_cli.core.bank import summed
 from alr_cli.core.critics import build
 from alr_cli.core.experts import KNOTS, SIDE, Experts, ExpertsArchitecture
 from alr_cli.core.regularizer import LocalRegularizer
 from alr_cli.core.symmetry import Turning
-from tests.core.toys import seeded
+from tests.core.toys import some_experts, two_pictures
 
 SCALES = [0, 3]  # filters at the third scale: none, or some
-
-
-def some_experts(channels: int = 1, coarser: int = 0, dtype: torch.dtype = torch.float64) -> Experts:
-    critic = Experts(ExpertsArchitecture(channels, fine=5, coarse=3, coarser=coarser))
-    generator = seeded(1)
-    for parameter in critic.parameters():
-        noise = torch.randn(parameter.shape, generator=generator)
-        parameter.data += 0.3 * noise * (10 if parameter.dim() == 2 else 1)
-    return critic.to(dtype).eval().requires_grad_(False)
-
-
-def picture(channels: int, height: int, width: int, dtype: torch.dtype = torch.float64) -> Tensor:
-    return torch.rand(2, channels, height, width, generator=seeded(3), dtype=dtype)
 
 
 def score_by_hand(critic: Experts, patch: Tensor) -> float:
@@ -52,7 +40,7 @@ def score_by_hand(critic: Experts, patch: Tensor) -> float:
 def test_the_score_of_a_patch_is_the_formula(channels: int, coarser: int) -> None:
     critic = some_experts(channels, coarser)
     p, s = critic.patch, critic.stride
-    x = picture(channels, p + 2 * s, p + s)
+    x = two_pictures(channels, p + 2 * s, p + s)
     scores = critic(x)
     assert scores.shape == (2, 1, 3, 2)
     for row in range(3):
@@ -61,49 +49,16 @@ def test_the_score_of_a_patch_is_the_formula(channels: int, coarser: int) -> Non
             assert float(scores[1, 0, row, column]) == pytest.approx(score_by_hand(critic, patch), rel=1e-6)
 
 
-@pytest.mark.parametrize("wide", [1, 10, 100])
-@pytest.mark.parametrize("shape", [(28, 28), (30, 28), (37, 34), (46, 49)])
-@pytest.mark.parametrize("coarser", SCALES)
-@pytest.mark.parametrize("channels", [1, 3])
-def test_the_gradient_by_hand_is_that_of_autograd(
-    channels: int, coarser: int, shape: tuple[int, int], wide: int
-) -> None:
-    critic, x = some_experts(channels, coarser), picture(channels, *shape)
-    value, gradient = critic.summed(torch.float64)(x, wide)
-    leaf = x.clone().requires_grad_(True)
-    scores = critic(leaf).sum((1, 2, 3))
-    (expected,) = torch.autograd.grad(scores.sum(), leaf)
-    torch.testing.assert_close(value, scores.detach(), rtol=1e-6, atol=1e-9)
-    torch.testing.assert_close(gradient, expected, rtol=1e-6, atol=1e-9)
-
-
-@pytest.mark.parametrize("coarser", SCALES)
-@pytest.mark.parametrize("channels", [1, 3])
-def test_dense_filters_on_one_grid_have_their_own_gradient(channels: int, coarser: int) -> None:
-    critic, x = some_experts(channels, coarser), picture(channels, 44, 36)
-    banks = critic.banks(torch.float64, dense=True)
-    leaf = x.clone().requires_grad_(True)
-    scores = sum(
-        (torch.log1p(bank.responses(bank.seen(leaf)).square()).sum((2, 3)) * bank.weights).sum(1)
-        for bank in banks
-    )
-    assert isinstance(scores, Tensor)
-    (expected,) = torch.autograd.grad(scores.sum(), leaf)
-    value, gradient = experts.summed(banks, critic.stride, x, 8)
-    torch.testing.assert_close(value, scores.detach(), rtol=1e-6, atol=1e-9)
-    torch.testing.assert_close(gradient, expected, rtol=1e-6, atol=1e-9)
-
-
 @pytest.mark.parametrize("coarser", SCALES)
 def test_dense_filters_on_one_grid_are_nearer_to_the_mean_over_all_grids(coarser: int) -> None:
     """Inside, away from where the grids end."""
-    critic, x = some_experts(3, coarser), picture(3, 128, 128)
+    critic, x = some_experts(3, coarser), two_pictures(3, 128, 128)
     regularizer = LocalRegularizer(critic, 0, torch.float64)
     inner = (..., slice(40, -40), slice(40, -40))
     exact = regularizer.value_and_grad(x)[1][inner]
     thin = regularizer.on_grid(x)[1][inner]
     patches = ((128 - critic.patch) // critic.stride + 1) ** 2
-    dense = experts.summed(critic.banks(torch.float64, dense=True), critic.stride, x, 128)[1][inner] / patches
+    dense = summed(critic.banks(torch.float64, dense=True), critic.stride, x, 128)[1][inner] / patches
     scale = exact.norm() / dense.norm()  # the patches counted are not quite as many
     assert float((dense * scale - exact).norm()) < 0.6 * float((thin - exact).norm())
     assert float((dense * scale - exact).norm()) < 0.5 * float(exact.norm())
@@ -112,7 +67,7 @@ def test_dense_filters_on_one_grid_are_nearer_to_the_mean_over_all_grids(coarser
 @pytest.mark.parametrize("tile", [14, 17, 32])
 @pytest.mark.parametrize("coarser", SCALES)
 def test_tiles_change_nothing(coarser: int, tile: int) -> None:
-    critic, x = some_experts(3, coarser), picture(3, 61, 58)
+    critic, x = some_experts(3, coarser), two_pictures(3, 61, 58)
     whole, tiled = LocalRegularizer(critic, 0, torch.float64), LocalRegularizer(critic, tile, torch.float64)
     for one, two in zip(whole.value_and_grad(x), tiled.value_and_grad(x), strict=True):
         torch.testing.assert_close(one, two, rtol=1e-9, atol=1e-12)
@@ -122,7 +77,7 @@ def test_tiles_change_nothing(coarser: int, tile: int) -> None:
 def test_evaluations_in_turn_are_the_mean_over_all_patches(coarser: int) -> None:
     critic = some_experts(1, coarser)
     grids = critic.stride**2
-    x = picture(1, critic.patch + 19, critic.patch + 19)  # 20 x 20 patches, as many in each grid
+    x = two_pictures(1, critic.patch + 19, critic.patch + 19)  # 20 x 20 patches, as many in each grid
     regularizer = LocalRegularizer(critic, 0, torch.float64)
     turning = Turning(regularizer)
     seen = [turning.value_and_grad(x) for _ in range(grids)]
@@ -134,7 +89,7 @@ def test_evaluations_in_turn_are_the_mean_over_all_patches(coarser: int) -> None
 @pytest.mark.parametrize("coarser", SCALES)
 @pytest.mark.parametrize("channels", [1, 3])
 def test_no_filter_sees_the_mean_of_a_patch(channels: int, coarser: int) -> None:
-    critic, x = some_experts(channels, coarser), picture(channels, 40, 40)
+    critic, x = some_experts(channels, coarser), two_pictures(channels, 40, 40)
     shifted = x + torch.tensor([0.3, -0.1, 0.2], dtype=x.dtype)[:channels].reshape(1, -1, 1, 1)
     torch.testing.assert_close(critic(x), critic(shifted))
     assert float(critic(torch.full_like(x, 0.4)).abs().max()) < 1e-9
@@ -156,7 +111,7 @@ def test_the_filters_to_begin_with_are_all_different_and_gray_comes_first(channe
 
 @pytest.mark.parametrize("sigma", [0.01, 0.03, 0.1, 0.32, 0.6])
 def test_at_a_level_of_noise_the_picture_is_scaled_by_the_contrast(sigma: float) -> None:
-    critic, x = some_experts(1), picture(1, 20, 20)
+    critic, x = some_experts(1), two_pictures(1, 20, 20)
     s = critic.contrast(torch.tensor(sigma, dtype=torch.float64))
     torch.testing.assert_close(critic.at(sigma).double()(x), critic(s * x), rtol=1e-5, atol=1e-7)
 

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from alr_cli.core.critic import Activation, Architecture, Critic
+from alr_cli.core.experts import Experts, ExpertsArchitecture
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -27,6 +28,20 @@ def a_critic(
         if name.endswith("bias"):
             value.data.normal_(0.0, 0.1, generator=generator)
     return critic.to(dtype).eval().requires_grad_(False)
+
+
+def some_experts(channels: int = 1, coarser: int = 0, dtype: torch.dtype = torch.float64) -> Experts:
+    """Random ones, frozen, not what they begin with."""
+    critic = Experts(ExpertsArchitecture(channels, fine=5, coarse=3, coarser=coarser))
+    generator = seeded(1)
+    for parameter in critic.parameters():
+        noise = torch.randn(parameter.shape, generator=generator)
+        parameter.data += 0.3 * noise * (10 if parameter.dim() == 2 else 1)
+    return critic.to(dtype).eval().requires_grad_(False)
+
+
+def two_pictures(channels: int, height: int, width: int, dtype: torch.dtype = torch.float64) -> Tensor:
+    return torch.rand(2, channels, height, width, generator=seeded(3), dtype=dtype)
 
 
 def mean_critic(channels: int = 1, depth: int = 7) -> Critic:
