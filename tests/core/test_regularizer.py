@@ -11,7 +11,7 @@ from alr_cli.core.critics import AnyCritic
 from alr_cli.core.experts import Experts, ExpertsArchitecture
 from alr_cli.core.regularizer import LocalRegularizer, Periodic, Regularizer
 from alr_cli.core.symmetry import Turning
-from tests.core.toys import a_critic, mean_critic, seeded, smoothness_critic
+from tests.core.toys import a_critic, mean_critic, seeded, smoothness_critic, some_experts
 
 
 class OfEachPicture(torch.autograd.Function):
@@ -175,17 +175,11 @@ def test_the_caller_keeps_its_picture() -> None:
 
 # --- of a picture that goes on at its opposite side ---
 
-
-def experts(channels: int, coarser: int) -> Experts:
-    critic = Experts(ExpertsArchitecture(channels, fine=5, coarse=3, coarser=coarser)).double()
-    return critic.eval().requires_grad_(False)
-
-
 CRITICS: dict[str, Callable[[int], AnyCritic]] = {
     "deep": lambda channels: a_critic(channels, depth=3, dtype=torch.float64),
     "deep of stride 2": lambda channels: a_critic(channels, depth=3, dtype=torch.float64, stride=2),
-    "experts of stride 2": lambda channels: experts(channels, coarser=0),
-    "experts of stride 4": lambda channels: experts(channels, coarser=3),
+    "experts of stride 2": lambda channels: some_experts(channels, coarser=0),
+    "experts of stride 4": lambda channels: some_experts(channels, coarser=3),
 }
 
 
