@@ -17,7 +17,8 @@ from alr_cli.core.problems import Problem
 
 _FIRST_STEPS = (12, 40)  # log-uniformly: enough to end, and not always at the same place
 _FIRST_STEPS_HOLES = (70, 140)
-_MISSING = (0.45, 0.95)  # shares, uniformly
+_MISSING = (0.6, 0.95)  # shares, uniformly
+_VISITS_HOLES = 6  # at most: crops that miss most of their pixels differ so much that few of them mislead
 # m, a part of the squared error that a picture usually ends with. Without it in the loss, smooth crops would
 # count for more than their share of a picture.
 _USUAL = 0.018, 1.4  # half of it: 0.018 sigma^1.4
@@ -62,7 +63,8 @@ class CaseSource:
     """Draws cases.
 
     source: of crops.  batch_size: of them in a case.  sigmas: the range of noise levels, log-uniformly.
-    visits: the most that a case lives.  field: how the noise is made; None for white noise.  holes: the share
+    visits: the most that a case lives, where
+    pixels are missing 6.  field: how the noise is made; None for white noise.  holes: the share
     of cases that miss pixels instead.
     """
 
@@ -90,13 +92,14 @@ class CaseSource:
         else:
             y = self._noisy(clean, sigma, generator)
         least, most = _FIRST_STEPS_HOLES if holes else _FIRST_STEPS
+        most_visits = min(self.visits, _VISITS_HOLES) if holes else self.visits
         clean, y, sigma = (part.to(device) for part in (clean, y, sigma))  # what is asked often stays here
         x = _problem(y, missing, patch).start
         return Case(
             *(clean, y, sigma, missing, x, torch.zeros_like(x)),
             first=torch.tensor(round(least * (most / least) ** path)),
             old=torch.tensor(0),
-            visits=torch.tensor(1 + int(life * self.visits)),
+            visits=torch.tensor(1 + int(life * most_visits)),
         )
 
     def _noisy(self, clean: Tensor, sigma: Tensor, generator: torch.Generator) -> Tensor:

@@ -17,7 +17,7 @@ from alr_cli.core.symmetry import Turning
 from alr_cli.errors import UsageError
 
 _AMPLITUDE_POWER = 0.45
-_FAR_ITERATIONS, _HOLES_ITERATIONS = 75, 120  # of fourier, where A hides what only many steps bring back
+_FAR_ITERATIONS, _HOLES_ITERATIONS = 75, 200  # of fourier, where A hides what only many steps bring back
 
 
 def usual_method(critic: AnyCritic, problem: Problem) -> Method:

@@ -16,8 +16,8 @@ def ramp(channels: int = 1) -> PatchSource:
     return PatchSource([rows.astype(np.float32)], SIDE)
 
 
-def some(channels: int = 1, count: int = 1) -> list[Case]:
-    source = CaseSource(ramp(channels), 2, (0.05, 0.2), visits=100)
+def some(channels: int = 1, count: int = 1, visits: int = 100, holes: float = 0.0) -> list[Case]:
+    source = CaseSource(ramp(channels), 2, (0.05, 0.2), visits, holes=holes)
     generator = torch.Generator().manual_seed(0)
     return [source.draw(PATCH, generator, CPU) for _ in range(count)]
 
@@ -57,3 +57,13 @@ def test_lives_and_paths_are_long_and_short() -> None:
     assert first.max() <= 40
     for values, middle in ((visits, 50), (first, 22)):
         assert np.median(values) == pytest.approx(middle, rel=0.25)
+
+
+@pytest.mark.parametrize(("visits", "most"), [(100, 6), (6, 6), (3, 3)])
+def test_crops_that_miss_pixels_live_briefly_and_miss_most_of_them(visits: int, most: int) -> None:
+    drawn = some(count=100, visits=visits, holes=1.0)
+    assert {int(case.visits) for case in drawn} == set(range(1, most + 1))
+    shares = np.array([float(case.missing.float().mean()) for case in drawn])
+    assert shares.min() > 0.5
+    assert shares.max() < 1
+    assert shares.mean() == pytest.approx(0.775, abs=0.05)
