@@ -63,9 +63,8 @@ class CaseSource:
     """Draws cases.
 
     source: of crops.  batch_size: of them in a case.  sigmas: the range of noise levels, log-uniformly.
-    visits: the most that a case lives, where
-    pixels are missing 6.  field: how the noise is made; None for white noise.  holes: the share
-    of cases that miss pixels instead.
+    visits: the most that a case lives; where pixels are missing no more than 6.  field: how the noise is
+    made; None for white noise.  holes: the share of cases that miss pixels instead.
     """
 
     source: PatchSource
