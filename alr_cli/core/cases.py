@@ -83,22 +83,21 @@ class CaseSource:
         low, high = self.sigmas
         sigma = low * (high / low) ** torch.rand(self.batch_size, generator=generator)
         missing = torch.zeros(clean.shape[-2:], dtype=torch.bool)
-        holes = bool(self.holes) and float(torch.rand((), generator=generator)) < self.holes
-        if holes:
+        if self.holes and float(torch.rand((), generator=generator)) < self.holes:
             share = _MISSING[0] + (_MISSING[1] - _MISSING[0]) * float(torch.rand((), generator=generator))
             missing = torch.rand(missing.shape, generator=generator) < share
             y, sigma = clean * ~missing, torch.full_like(sigma, problems.HELD_LEVEL)
+            (least, most), visits = _FIRST_STEPS_HOLES, min(self.visits, _VISITS_HOLES)
         else:
             y = self._noisy(clean, sigma, generator)
-        least, most = _FIRST_STEPS_HOLES if holes else _FIRST_STEPS
-        most_visits = min(self.visits, _VISITS_HOLES) if holes else self.visits
+            (least, most), visits = _FIRST_STEPS, self.visits
         clean, y, sigma = (part.to(device) for part in (clean, y, sigma))  # what is asked often stays here
         x = _problem(y, missing, patch).start
         return Case(
             *(clean, y, sigma, missing, x, torch.zeros_like(x)),
             first=torch.tensor(round(least * (most / least) ** path)),
             old=torch.tensor(0),
-            visits=torch.tensor(1 + int(life * most_visits)),
+            visits=torch.tensor(1 + int(life * visits)),
         )
 
     def _noisy(self, clean: Tensor, sigma: Tensor, generator: torch.Generator) -> Tensor:
