@@ -29,7 +29,7 @@ class Pace:
 
 
 # Where frequencies are missing only the regularizer bends E, at edges hardly.
-NEAR, FAR, HOLES = Pace(), Pace(0.1, 0.1, 0.8), Pace(0.0, 0.8, 0.97)
+NEAR, FAR, HOLES = Pace(), Pace(0.1, 0.1, 0.9), Pace(0.0, 0.8, 0.97)
 
 
 def accelerated(
