@@ -41,7 +41,7 @@ bench: $(VENV)/installed ## all that `alr benchmark` can use (bm3d is non-commer
 
 epll-mixture: bench ## DATA=FOLDER of clean pictures: fit a mixture of your own for the baseline epll, kept in the cache folder
 	@test -n "$(DATA)" || { echo "name a folder of clean pictures: make epll-mixture DATA=FOLDER"; exit 2; }
-	$(BIN)/python -m alr_cli.bench.mixture "$(DATA)"
+	$(BIN)/python -m alr_cli.bench.methods.mixture "$(DATA)"
 
 # The paper's recipe, but for fewer iterations: 100,000 gave nothing that 4,000 had not (docs/critics.md). A critic that
 # is there is kept; a stopped training goes on.

@@ -10,9 +10,9 @@ import numpy as np
 import skimage
 import torch
 
-from alr_cli.core.kernels import parse_kernel
-from alr_cli.core.noise import add_gaussian_noise, seed_for
-from alr_cli.core.operators import Convolution
+from alr_cli.core.noise.white import add_gaussian_noise, seed_for
+from alr_cli.core.operators.kernels import parse_kernel
+from alr_cli.core.operators.linear import Convolution
 from alr_cli.files.pictures import Picture, encode
 
 HERE = Path(__file__).resolve().parent

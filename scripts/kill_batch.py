@@ -20,7 +20,7 @@ import numpy as np
 
 from alr_cli.cli.app import run
 from alr_cli.cli.streams import Streams
-from alr_cli.core import devices
+from alr_cli.core.numerics import devices
 from alr_cli.files.pictures import Picture, encode
 
 PICTURES = 4

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import convolve1d
 from scipy.special import ndtri
 
-from alr_cli.core.noise import add_gaussian_noise, estimate_sigma, seed_for
+from alr_cli.core.noise.white import add_gaussian_noise, estimate_sigma, seed_for
 from alr_cli.files.pictures import format_of_name, read_picture
 
 Pixels = NDArray[np.floating[Any]]

@@ -115,7 +115,7 @@ def environment(weights: Path) -> dict[str, str]:
 def _critic(folder: Path, channels: int) -> Path:
     import torch
 
-    from alr_cli.core.critic import Architecture, Critic
+    from alr_cli.core.priors.critic import Architecture, Critic
     from alr_cli.files.weights import save_weights
 
     torch.manual_seed(channels)

@@ -5,9 +5,9 @@ import pytest
 import skimage
 import torch
 
-from alr_cli.core.noise import add_gaussian_noise
-from alr_cli.core.noise_field import NoiseField
-from alr_cli.core.noise_model import NoiseModel
+from alr_cli.core.noise.field import NoiseField
+from alr_cli.core.noise.model import NoiseModel
+from alr_cli.core.noise.white import add_gaussian_noise
 from alr_cli.core.restore import Restorer, Settings
 from alr_cli.files.weights import default_name, load_weights, shipped_folder, shipped_names
 

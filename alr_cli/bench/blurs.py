@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alr_cli.core.kernels import Kernel, normalize_kernel
+from alr_cli.core.operators.kernels import Kernel, normalize_kernel
 from alr_cli.errors import InputError, UsageError
 from alr_cli.files.kernel_files import read_kernel
 

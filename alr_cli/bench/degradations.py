@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alr_cli.bench.settings import Setting
-from alr_cli.core.noise import add_gaussian_noise, random_mask, seed_for
+from alr_cli.bench.protocol import Setting
+from alr_cli.core.noise.white import add_gaussian_noise, random_mask, seed_for
 
 Pixels = NDArray[np.float32]
 
@@ -54,7 +54,7 @@ def observe(clean: Pixels, name: str, setting: Setting) -> Observation:
 
 def _missing(shape: tuple[int, int], setting: Setting, seed: int) -> NDArray[np.bool_]:
     if setting.missing == "text":
-        from alr_cli.bench.masks import text_mask
+        from alr_cli.bench.text_masks import text_mask
 
         return text_mask(shape, seed)
     return random_mask(shape, setting.missing or 0.0, seed)
@@ -64,7 +64,7 @@ def _blurred(clean: Pixels, setting: Setting, seed: int) -> Observation:
     import torch
 
     from alr_cli.bench.blurs import read_blur
-    from alr_cli.core.operators import Convolution
+    from alr_cli.core.operators.linear import Convolution
 
     assert setting.kernel is not None and setting.boundary is not None
     kernel, _ = read_blur(setting.kernel)

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
-from alr_cli.bench.baselines import Restore
 from alr_cli.bench.cache import Cache
 from alr_cli.bench.degradations import Observation, Pixels, observe
+from alr_cli.bench.methods.baselines import Restore
+from alr_cli.bench.protocol import OBSERVED, Setting
 from alr_cli.bench.scores import Distance, Metrics, Score, judge
-from alr_cli.bench.settings import OBSERVED, Setting
 from alr_cli.bench.versions import key_of
 from alr_cli.files.pictures import Picture, decode, encode
 

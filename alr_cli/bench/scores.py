@@ -9,7 +9,7 @@ from typing import Any
 
 from alr_cli.bench.degradations import Observation, Pixels
 from alr_cli.bench.metrics import psnr, ssim
-from alr_cli.bench.settings import Setting
+from alr_cli.bench.protocol import Setting
 
 Distance = Callable[[Pixels, Pixels], float | None]
 

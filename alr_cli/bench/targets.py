@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Literal, get_args
 
-from alr_cli.bench.settings import BY_NAME, DEFAULT_SIGMAS, METHODS, OURS, Method, Task
+from alr_cli.bench.protocol import BY_NAME, DEFAULT_SIGMAS, METHODS, OURS, Method, Task
 
 Target = Literal[
     "denoise", "deblur", "inpaint", "table1", "table2", "fig1", "fig2", "fig3", "fig4", "fig5", "speed"

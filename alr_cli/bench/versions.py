@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from alr_cli.bench.degradations import Observation
-from alr_cli.bench.settings import BY_NAME, Method
+from alr_cli.bench.protocol import BY_NAME, Method
 
 METRICS = ("bench.metrics", "bench.lpips")
-PREPARING = {"bench.degradations", "bench.settings", "bench.cache"}
+PREPARING = {"bench.degradations", "bench.protocol", "bench.cache"}
 _ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -100,11 +100,14 @@ def _imports(source: str) -> set[str]:
         for name in names
         if name.startswith(("alr_cli.core.", "alr_cli.bench."))
     }
-    return {name for name in short if _path(name).is_file()} - PREPARING
+    all_parts = {".".join(name.split(".")[:n]) for name in short for n in range(2, name.count(".") + 2)}
+    return {name for name in all_parts if _path(name).is_file()} - PREPARING
 
 
 def _path(module: str) -> Path:
-    return _ROOT.joinpath(*module.split(".")).with_suffix(".py")
+    """The file of a module, or the `__init__.py` of a package: what it re-exports counts as well."""
+    place = _ROOT.joinpath(*module.split("."))
+    return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
 
 
 def _source(module: str) -> str:

@@ -9,14 +9,14 @@ import typer
 
 from alr_cli import __version__
 from alr_cli.cli import exits
-from alr_cli.cli.benchmark import benchmark
-from alr_cli.cli.deblur import deblur
-from alr_cli.cli.denoise import denoise
+from alr_cli.cli.benchmark.command import benchmark
 from alr_cli.cli.info import info
-from alr_cli.cli.inpaint import inpaint
+from alr_cli.cli.restore.deblur import deblur
+from alr_cli.cli.restore.denoise import denoise
+from alr_cli.cli.restore.inpaint import inpaint
 from alr_cli.cli.streams import Streams, secure_descriptors
-from alr_cli.cli.train import train
-from alr_cli.cli.tune import tune
+from alr_cli.cli.train.command import train
+from alr_cli.cli.train.tune import tune
 from alr_cli.cli.weights import weights
 from alr_cli.errors import OutputError
 

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alr_cli.cli.options import Debug, Json, ReportOptions
-from alr_cli.cli.report import Report, json_line, printable
+from alr_cli.cli.options.common import Debug, Json, ReportOptions
+from alr_cli.cli.options.values import whole
+from alr_cli.cli.report.records import Report, json_line, printable
+from alr_cli.cli.report.viewer import check_plot
 from alr_cli.cli.streams import Streams
-from alr_cli.cli.values import whole
-from alr_cli.cli.viewer import check_plot
 from alr_cli.errors import PartialFailure, UsageError
 
 if TYPE_CHECKING:
-    from alr_cli.core.noise_model import NoiseModel
+    from alr_cli.core.noise.model import NoiseModel
     from alr_cli.files.pictures import Picture
 
 Facts = dict[str, Any]
@@ -101,7 +101,7 @@ class _Drawing:
             return
         if model is None:
             raise UsageError(f"the noise of {name} cannot be drawn: it is too small a picture, or none")
-        from alr_cli.bench.figure_noise import draw
+        from alr_cli.bench.figures.noise import draw
 
         self._data = draw(model)
 
@@ -132,8 +132,8 @@ def _facts(name: str, streams: Streams, page: int | None, drawing: _Drawing) -> 
 
 
 def _noise(picture: "Picture") -> "NoiseModel | None":
-    from alr_cli.cli.masks import from_nan
-    from alr_cli.core.noise_estimation import estimate_noise
+    from alr_cli.cli.restore.masks import from_nan
+    from alr_cli.core.noise.estimation import estimate_noise
 
     return estimate_noise(picture.pixels, from_nan(picture))
 
@@ -142,8 +142,8 @@ def picture_facts(name: str, picture: "Picture", noise: "NoiseModel | None") -> 
     """What is known of a decoded picture; of its noise as if white, and as a model of a camera's has it."""
     import numpy as np
 
-    from alr_cli.cli.masks import from_nan
-    from alr_cli.core.noise import estimate_sigma
+    from alr_cli.cli.restore.masks import from_nan
+    from alr_cli.core.noise.white import estimate_sigma
     from alr_cli.files.exif import ORIENTATION as TAG
     from alr_cli.files.exif import read_block
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import typer
 
-from alr_cli.cli.options import Debug, Json
-from alr_cli.cli.report import json_line
+from alr_cli.cli.options.common import Debug, Json
+from alr_cli.cli.report.records import json_line
 from alr_cli.cli.streams import Streams
 
 

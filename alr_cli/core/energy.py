@@ -14,10 +14,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from alr_cli.core.operators import LinearOperator
-from alr_cli.core.pieces import WHOLE, Piece, planes
-from alr_cli.core.regularizer import Periodic, Regularizer
-from alr_cli.core.sums import squared_norm
+from alr_cli.core.numerics.chunks import WHOLE, Piece, planes
+from alr_cli.core.numerics.reductions import squared_norm
+from alr_cli.core.operators.linear import LinearOperator
+from alr_cli.core.priors.local import Periodic, Regularizer
 
 
 class DataTerm(Protocol):

@@ -15,7 +15,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alr_cli.core.operators import Boundary, Compose, Convolution, Crop, Downsample, LinearOperator, Mask
+from alr_cli.core.operators.linear import (
+    Boundary,
+    Compose,
+    Convolution,
+    Crop,
+    Downsample,
+    LinearOperator,
+    Mask,
+)
 
 HELD_LEVEL = 0.2  # of noise, for the critic where known pixels are held: see docs/critics.md
 _ITERATIONS = 50  # the paper's, sec. 3.3

@@ -12,14 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alr_cli.core import descent, devices, problems
-from alr_cli.core.clipping import ClippedGaussian, is_clipped
-from alr_cli.core.critics import AnyCritic
+from alr_cli.core import defaults, problems
+from alr_cli.core.data_terms import ClippedGaussian, is_clipped
 from alr_cli.core.energy import DataTerm, SquaredError
-from alr_cli.core.operators import Boundary
+from alr_cli.core.numerics import devices
+from alr_cli.core.operators.linear import Boundary
+from alr_cli.core.priors.local import LocalRegularizer
+from alr_cli.core.priors.registry import AnyCritic
 from alr_cli.core.problems import Problem
-from alr_cli.core.regularizer import LocalRegularizer
-from alr_cli.core.solver import DEFAULT_ITERATIONS, Method, Record, Solution
+from alr_cli.core.solvers.descent import DEFAULT_ITERATIONS, Method, Record, Solution
 from alr_cli.errors import DeviceError, NonFiniteError, UsageError, WeightsError
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ class Restorer:
         with self._memory_for(pixels):
             batch = self._batch(pixels)
             problem = problems.deblurring(batch, kernel, self.critic.patch, cast(Boundary, boundary))
-            gain = descent.blur_gain(self.critic, torch.from_numpy(np.ascontiguousarray(kernel)))
+            gain = defaults.blur_gain(self.critic, torch.from_numpy(np.ascontiguousarray(kernel)))
             return self._minimise(problem, sigma, callback, gain)
 
     def inpaint(
@@ -276,13 +277,13 @@ class Restorer:
         callback: Callback | None,
     ) -> Solution:
         settings = self.settings
-        method = descent.usual_method(critic, problem)
+        method = defaults.usual_method(critic, problem)
         if settings.solver != "default":
             method = cast(Method, settings.solver)
-            descent.check_method(method, critic, problem)
+            defaults.check_method(method, critic, problem)
         limit = settings.max_iter
         if limit is None:
-            limit = descent.usual_iterations(method, problem, sigma)
+            limit = defaults.usual_iterations(method, problem, sigma)
 
         def report(record: Record, x: Tensor) -> None:
             if callback is not None:
@@ -292,7 +293,7 @@ class Restorer:
                 )
                 callback(Step(record.iteration, limit, energy, data, mean_score, lambda: _pixels(problem, x)))
 
-        return descent.minimise(
+        return defaults.minimise(
             *(problem, self._data(problem.y, sigma), critic, lam, sigma, method),
             limit=limit,
             tol=settings.tol,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alr_cli.core.kernels import GRAMMAR, Kernel, normalize_kernel, parse_kernel
+from alr_cli.core.operators.kernels import GRAMMAR, Kernel, normalize_kernel, parse_kernel
 from alr_cli.errors import InputError, UsageError
 from alr_cli.files.atomic import read_bytes
 from alr_cli.files.quiet import quiet

@@ -22,7 +22,7 @@ from alr_cli.errors import WeightsError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from alr_cli.core.critics import AnyCritic
+    from alr_cli.core.priors.registry import AnyCritic
 
 FORMAT = "alr-critic-1"
 CHECKPOINT = "alr-checkpoint-1"
@@ -91,7 +91,7 @@ def load_weights(name_or_path: str) -> Weights:
     """Read, verify and build. Raises WeightsError."""
     import torch
 
-    from alr_cli.core.calibration import LambdaCurve
+    from alr_cli.core.training.calibration import LambdaCurve
 
     path = locate(name_or_path)
     tensors, metadata = read_tensors(path, FORMAT)
@@ -134,7 +134,7 @@ def _without_numbers(architecture: Mapping[str, Any]) -> AnyCritic:
     import torch
     from torch.overrides import TorchFunctionMode
 
-    from alr_cli.core.critics import build
+    from alr_cli.core.priors.registry import build
 
     class WithoutDraws(TorchFunctionMode):
         def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

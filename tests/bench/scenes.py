@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from alr_cli.bench.settings import Setting
+from alr_cli.bench.protocol import Setting
 
 DENOISE = Setting("denoise", 0.1)
 DEBLUR = Setting("deblur", 0.01, kernel="gaussian:5:1.5", boundary="valid")

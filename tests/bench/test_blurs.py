@@ -7,9 +7,9 @@ import pytest
 
 from alr_cli.bench.blurs import gs_pnp, read_blur
 from alr_cli.bench.degradations import observe
-from alr_cli.bench.masks import text_mask
-from alr_cli.bench.settings import Setting
-from alr_cli.core.kernels import parse_kernel
+from alr_cli.bench.protocol import Setting
+from alr_cli.bench.text_masks import text_mask
+from alr_cli.core.operators.kernels import parse_kernel
 from alr_cli.errors import InputError, UsageError
 from tests.bench.scenes import INPAINT, cartoon
 

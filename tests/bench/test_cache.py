@@ -149,18 +149,30 @@ def test_the_same_code_counts_as_the_same_in_every_python() -> None:
 
 
 def test_a_version_covers_all_that_is_imported_even_within_functions() -> None:
-    ours = versions.reachable(("bench.ours",))
-    assert {"core.restore", "core.solver", "core.energy", "core.regularizer", "core.operators"} <= ours
+    ours = versions.reachable(("bench.methods.ours",))
+    assert {
+        "core.restore",
+        "core.solvers.descent",
+        "core.energy",
+        "core.priors.local",
+        "core.operators.linear",
+    } <= ours
     assert not ours & versions.PREPARING
-    assert {"bench.mixture", "bench.colours"} <= versions.reachable(("bench.epll",))
-    assert versions.reachable(("bench.block_matching",)) == {"bench.block_matching"}
+    assert {"bench.methods.mixture", "bench.methods.colours"} <= versions.reachable(("bench.methods.epll",))
+    assert versions.reachable(("bench.methods.block_matching",)) == {"bench.methods.block_matching"}
 
 
 def test_types_alone_are_not_followed() -> None:
-    source = (
-        "if TYPE_CHECKING:\n    import alr_cli.core.solver\ndef f():\n    from alr_cli.core import energy\n"
-    )
-    assert versions._imports(source) == {"core.energy"}
+    types = "if TYPE_CHECKING:\n    import alr_cli.core.solvers.descent\n"
+    assert versions._imports(types + "def f():\n    from alr_cli.core import energy\n") == {"core.energy"}
+
+
+def test_a_package_counts_with_what_it_re_exports() -> None:
+    assert versions._imports("from alr_cli.core.operators import linear") == {
+        "core.operators",
+        "core.operators.linear",
+    }
+    assert versions._path("core.operators").name == "__init__.py"
 
 
 @pytest.mark.parametrize("name", sorted(versions.BY_NAME))

@@ -5,8 +5,8 @@ import pytest
 from scipy.signal import convolve2d
 
 from alr_cli.bench.degradations import observe
-from alr_cli.bench.settings import Setting
-from alr_cli.core.kernels import parse_kernel
+from alr_cli.bench.protocol import Setting
+from alr_cli.core.operators.kernels import parse_kernel
 from alr_cli.errors import UsageError
 from tests.bench.scenes import DEBLUR, DENOISE, INPAINT, cartoon
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from alr_cli.bench import tables
 from alr_cli.bench.cache import Cache
 from alr_cli.bench.degradations import observe
 from alr_cli.bench.runs import Benchmark, Clean, Contender, Done, Failure
 from alr_cli.bench.scores import Mean, Metrics, Score, judge, means
+from alr_cli.bench.tables import layout
 from alr_cli.errors import InputError
 from tests.bench.scenes import DEBLUR, DENOISE, INPAINT, cartoon
 
@@ -81,7 +81,7 @@ def test_a_failure_loses_only_what_depends_on_it() -> None:
 
 
 def test_markdown_has_a_row_for_each_mean() -> None:
-    lines = tables.markdown(tables.by_setting(means(SCORES), "two pictures")).splitlines()
+    lines = layout.markdown(layout.by_setting(means(SCORES), "two pictures")).splitlines()
     assert lines[0] == "two pictures"
     assert lines[2:] == [
         "| setting | method | PSNR [dB] | SSIM | LPIPS | seconds | pictures |",
@@ -93,7 +93,7 @@ def test_markdown_has_a_row_for_each_mean() -> None:
 
 
 def test_lpips_has_no_column_where_nobody_measured_it() -> None:
-    table = tables.by_setting(means(SCORES)[1:], "")
+    table = layout.by_setting(means(SCORES)[1:], "")
     assert "LPIPS" not in table.headings
     assert all(len(row) == len(table.headings) for row in table.rows)
 
@@ -101,13 +101,13 @@ def test_lpips_has_no_column_where_nobody_measured_it() -> None:
 def test_levels_are_columns_and_other_settings_are_averaged() -> None:
     others = [replace(DEBLUR, kernel="box:3"), replace(DEBLUR, sigma=0.05)]
     found = means([*SCORES, *(Score("a", each, "tv", Metrics(22.0, 0.5, None, 1.0)) for each in others)])
-    table = tables.by_level([mean for mean in found if mean.setting.task == "deblur"], "blurs")
+    table = layout.by_level([mean for mean in found if mean.setting.task == "deblur"], "blurs")
     assert table.headings == ("PSNR [dB] / SSIM", "sigma 2.55/255", "sigma 12.75/255")
     assert table.rows == (("tv", "23.00 / 0.600", "22.00 / 0.500"),)
 
 
 def test_csv_reads_back() -> None:
-    rows = list(csv.DictReader(io.StringIO(tables.comma_separated(means(SCORES)))))
+    rows = list(csv.DictReader(io.StringIO(layout.comma_separated(means(SCORES)))))
     assert [(row["task"], row["method"], float(row["psnr"])) for row in rows] == [
         ("denoise", "tv", 29.0),
         ("denoise", "observed", 20.5),
@@ -117,10 +117,10 @@ def test_csv_reads_back() -> None:
 
 
 def test_a_table_is_csv_too() -> None:
-    table = tables.Table("t", ("a", "b"), (("x, y", "1"),))
-    assert list(csv.reader(io.StringIO(tables.cells(table)))) == [["a", "b"], ["x, y", "1"]]
+    table = layout.Table("t", ("a", "b"), (("x, y", "1"),))
+    assert list(csv.reader(io.StringIO(layout.cells(table)))) == [["a", "b"], ["x, y", "1"]]
 
 
 def test_a_terminal_sees_each_setting_once() -> None:
-    text = tables.drawn(tables.by_setting(means(SCORES), "two pictures"))
+    text = layout.drawn(layout.by_setting(means(SCORES), "two pictures"))
     assert text.count("denoise, sigma") == 1 and text.count("tv") == 2

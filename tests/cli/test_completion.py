@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from alr_cli.cli.values import complete_weights
-from alr_cli.core.kernels import parse_kernel
+from alr_cli.cli.options.values import complete_weights
+from alr_cli.core.operators.kernels import parse_kernel
 from alr_cli.files import weights as weights_files
 
 ALR = "from alr_cli.cli.app import main; main()"

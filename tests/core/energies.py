@@ -5,9 +5,17 @@ from torch import Tensor
 
 from alr_cli.core import problems
 from alr_cli.core.energy import Energy, SquaredError
-from alr_cli.core.kernels import parse_kernel
-from alr_cli.core.operators import Compose, Convolution, Crop, Downsample, Identity, LinearOperator, Mask
-from alr_cli.core.regularizer import LocalRegularizer
+from alr_cli.core.operators.kernels import parse_kernel
+from alr_cli.core.operators.linear import (
+    Compose,
+    Convolution,
+    Crop,
+    Downsample,
+    Identity,
+    LinearOperator,
+    Mask,
+)
+from alr_cli.core.priors.local import LocalRegularizer
 from tests.core.toys import Quadratic, a_critic, seeded, smoothness_critic
 
 HEIGHT, WIDTH = 8, 9

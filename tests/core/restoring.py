@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from alr_cli.core.calibration import LambdaCurve
-from alr_cli.core.critic import Critic
-from alr_cli.core.kernels import parse_kernel
-from alr_cli.core.noise import random_mask
+from alr_cli.core.noise.white import random_mask
+from alr_cli.core.operators.kernels import parse_kernel
+from alr_cli.core.priors.critic import Critic
 from alr_cli.core.restore import Restoration, Restorer, Settings
+from alr_cli.core.training.calibration import LambdaCurve
 from alr_cli.files.weights import Weights
 from tests.core.toys import smoothness_critic
 

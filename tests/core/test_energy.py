@@ -8,10 +8,10 @@ from torch import Tensor
 
 from alr_cli.core import problems
 from alr_cli.core.energy import Energy, SquaredError
-from alr_cli.core.kernels import parse_kernel
-from alr_cli.core.operators import Convolution, Crop, Identity, LinearOperator, Mask
+from alr_cli.core.operators.kernels import parse_kernel
+from alr_cli.core.operators.linear import Convolution, Crop, Identity, LinearOperator, Mask
+from alr_cli.core.priors.local import LocalRegularizer
 from alr_cli.core.problems import Problem
-from alr_cli.core.regularizer import LocalRegularizer
 from tests.core.toys import Linear, a_critic, mean_critic, seeded
 
 KERNEL = parse_kernel("motion:3:30")

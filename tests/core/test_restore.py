@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from alr_cli.core.noise import random_mask
-from alr_cli.core.operators import Boundary, Convolution
+from alr_cli.core.noise.white import random_mask
+from alr_cli.core.operators.linear import Boundary, Convolution
 from alr_cli.core.restore import Restorer, Step
-from alr_cli.core.solver import Method
+from alr_cli.core.solvers.descent import Method
 from alr_cli.errors import WeightsError
 from tests.core.restoring import FEW, KERNEL, LAM, SETTINGS, TASKS, noisy, psnr, restorer, scene, weights
 from tests.core.toys import smoothness_critic

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from alr_cli.core import devices
-from alr_cli.core.regularizer import LocalRegularizer
+from alr_cli.core.numerics import devices
+from alr_cli.core.priors.local import LocalRegularizer
 from alr_cli.core.restore import Restorer
-from alr_cli.core.solver import Method
+from alr_cli.core.solvers.descent import Method
 from alr_cli.errors import DeviceError, NonFiniteError, UsageError
 from tests.core.restoring import FEW, SETTINGS, TASKS, noisy, restorer, scene, weights
 from tests.core.toys import a_critic, smoothness_critic

@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alr_cli.core.critic import Activation, Architecture, Critic
-from alr_cli.core.experts import Experts, ExpertsArchitecture
+from alr_cli.core.priors.critic import Activation, Architecture, Critic
+from alr_cli.core.priors.experts import Experts, ExpertsArchitecture
 
 
 def seeded(seed: int = 0) -> torch.Generator:

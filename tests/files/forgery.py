@@ -9,7 +9,7 @@ import pytest
 from safetensors.torch import save
 from torch import Tensor
 
-from alr_cli.core.critic import Architecture, Critic
+from alr_cli.core.priors.critic import Architecture, Critic
 from alr_cli.errors import WeightsError
 from alr_cli.files.weights import FORMAT, load_weights, tensor_hash
 

@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from alr_cli.core.kernels import parse_kernel
+from alr_cli.core.operators.kernels import parse_kernel
 from alr_cli.errors import AlrError, InputError, UsageError
 from alr_cli.files.kernel_files import read_kernel
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from alr_cli import __version__
-from alr_cli.core.critic import Architecture, Critic
+from alr_cli.core.priors.critic import Architecture, Critic
 from alr_cli.errors import OutputError, WeightsError
 from alr_cli.files import weights as module
 from alr_cli.files.weights import (

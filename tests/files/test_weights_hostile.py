@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from alr_cli.core.critic import Critic
+from alr_cli.core.priors.critic import Critic
 from alr_cli.errors import WeightsError
 from alr_cli.files.weights import FORMAT, read_metadata, save_weights, tensor_hash
 from tests.files.forgery import ARCHITECTURE, METADATA, forged, parts, raw, refusal

@@ -1,0 +1,71 @@
+"""E(x_l), its two terms and PSNR against l; and the map of r over a picture: where the critic sees noise"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alr_cli.bench.figures import drawing
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """An iteration: energy = data_term + lam * regularizer.  psnr: dB, None without a reference."""
+
+    iteration: int
+    energy: float
+    data_term: float
+    regularizer: float
+    psnr: float | None
+
+
+def draw_trace(moments: Sequence[Moment]) -> bytes:
+    """A PNG: the energy and its terms, and PSNR below where it is known."""
+    measured = [moment for moment in moments if moment.psnr is not None]
+    figure = drawing.new(6.4, 4.4 if measured else 3.0)
+    rows = 2 if measured else 1
+    grid = figure.subplots(rows, 1, sharex=True, squeeze=False, height_ratios=(1.6, 1)[:rows])
+    terms, iterations = grid[0, 0], [moment.iteration for moment in moments]
+    energy, data = ([getattr(moment, name) for moment in moments] for name in ("energy", "data_term"))
+    rest = [whole - part for whole, part in zip(energy, data, strict=True)]
+    terms.plot(iterations, energy, color=drawing.BLACK, label="energy")
+    terms.plot(iterations, data, "--", color=drawing.BLUE, label="data term")
+    terms.plot(iterations, rest, ":", color=drawing.RED, label="lambda x regularizer")
+    terms.legend(fontsize="small")
+    terms.set_ylabel("energy")
+    if measured:
+        quality = grid[1, 0]
+        quality.plot(
+            [moment.iteration for moment in measured],
+            [moment.psnr for moment in measured],
+            color=drawing.GREEN,
+        )
+        quality.set_ylabel("PSNR [dB]")
+    grid[-1, 0].set_xlabel("iteration")
+    return drawing.png(figure)
+
+
+def draw_scores(observed: Floats, restored: Floats, before: Floats, after: Floats) -> bytes:
+    """A PNG: two pictures (H, W, C), and below each the score of the patch around each pixel (H, W), on one
+    scale."""
+    height, width = before.shape
+    panel = 6.4 / 2.3
+    figure = drawing.new(6.4, min(2 * panel * height / width + 0.6, 12.0))
+    grid = figure.subplots(2, 2)
+    for axis, pixels, name in zip(grid[0], (observed, restored), ("observed", "restored"), strict=True):
+        shown = np.clip(pixels, 0, 1)
+        axis.imshow(shown if shown.shape[2] == 3 else shown[..., 0], cmap="gray", vmin=0, vmax=1)
+        axis.set_title(name)
+    low, high = np.quantile(np.concatenate([before.ravel(), after.ravel()]), (0.005, 0.995))
+    for axis, scores in zip(grid[1], (before, after), strict=True):
+        drawn = axis.imshow(scores, cmap=drawing.MAP, vmin=low, vmax=max(high, low + 1e-9))
+        axis.set_title(f"r, mean {scores.mean():.3g}")
+    for axis in grid.ravel():
+        axis.set_axis_off()
+    figure.colorbar(drawn, ax=grid[1], label="r around a pixel")
+    return drawing.png(figure)

@@ -1,0 +1,170 @@
+"""y = A x + eps, as a benchmark sets it: which A, how much eps    (eq. 1)"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+Task = Literal["denoise", "deblur", "inpaint"]
+Boundary = Literal["valid", "replicate", "reflect", "circular"]
+Missing = float | Literal["text"]
+
+TASKS: tuple[Task, ...] = get_args(Task)
+DEFAULT_SIGMAS: dict[Task, tuple[float, ...]] = {"denoise": (0.1, 0.2), "deblur": (0.03,), "inpaint": (0.0,)}
+DEFAULT_KERNEL = "gaussian:7:3"
+DEFAULT_BOUNDARY: Boundary = "valid"
+DEFAULT_MISSING: Missing = 0.5
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One degradation, the same for every picture but for its random numbers.
+
+    sigma: of the noise, on [0,1].  clip: clip the noisy pixels to [0,1], as a camera or an 8-bit file does.
+    seed: with the name of a picture it decides noise and mask.  kernel, boundary: deblur's alone; the kernel
+    as in blurs.py.  missing: the share of pixels that inpaint has to fill, or "text" for lines of writing.
+    """
+
+    task: Task
+    sigma: float
+    clip: bool = False
+    seed: int = 0
+    kernel: str | None = None
+    boundary: Boundary | None = None
+    missing: Missing | None = None
+
+    def __str__(self) -> str:
+        """`deblur gaussian:7:3 valid, sigma 0.03, unclipped`."""
+        of_task = {"denoise": "", "deblur": f" {self.blur} {self.boundary}", "inpaint": f" {self._hole}"}
+        noise = f"sigma {self.sigma:.4g}"
+        return f"{self.task}{of_task[self.task]}, {noise}, {'clipped' if self.clip else 'unclipped'}"
+
+    @property
+    def held(self) -> bool:
+        """Whether what is observed is exact."""
+        return self.task == "inpaint" and self.sigma == 0
+
+    @property
+    def blur(self) -> str | None:
+        """The kernel in short: of `npz:FILE:NAME` the name."""
+        if self.kernel is not None and self.kernel.startswith("npz:"):
+            return self.kernel.rpartition(":")[2]
+        return self.kernel
+
+    @property
+    def _hole(self) -> str:
+        return "under text" if self.missing == "text" else f"{100 * (self.missing or 0):g} % missing"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Flat, for a line of JSON."""
+        return asdict(self)
+
+    @property
+    def slug(self) -> str:
+        """As the name of a folder: `deblur-gaussian-7-3-valid-sigma-0.03-unclipped`."""
+        text = str(self).replace(",", "").replace(" %", "").replace(":", "-").replace("/", "-")
+        return "-".join(text.split())
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to restore.
+
+    tasks: what it can do.  usual: part of a benchmark that names no methods.  package: what it needs beyond
+    the dependencies, as it is imported; only when it is asked for by name.  code: where it is, below alr_cli;
+    with all that this imports, and `distributions`, packages as they are installed, it makes its version.
+    """
+
+    name: str
+    tasks: tuple[Task, ...]
+    what: str
+    code: tuple[str, ...]
+    distributions: tuple[str, ...] = ()
+    usual: bool = True
+    package: str | None = None
+
+
+OBSERVED = "observed"  # beside the methods: the degraded picture itself, missing pixels black
+OURS = "ours"
+
+_SKIMAGE = ("scikit-image",)
+_BM3D = ("bm3d", "bm4d")
+
+METHODS: tuple[Method, ...] = (
+    Method(
+        OURS,
+        TASKS,
+        "the learned regularizer of the chosen weights",
+        ("bench.methods.ours", "core.priors.critic", "core.training.calibration"),
+    ),
+    Method(
+        "tv",
+        TASKS,
+        "total variation of all channels jointly, in the same energy and solver as ours",
+        ("bench.methods.total_variation",),
+    ),
+    Method(
+        "chambolle",
+        ("denoise",),
+        "total variation channel by channel, scikit-image's projection",
+        ("bench.methods.classical",),
+        _SKIMAGE,
+    ),
+    Method("nlm", ("denoise",), "non-local means, scikit-image", ("bench.methods.classical",), _SKIMAGE),
+    Method(
+        "wavelets",
+        ("denoise",),
+        "thresholded wavelets averaged over shifts, scikit-image",
+        ("bench.methods.classical",),
+        (*_SKIMAGE, "PyWavelets"),
+        usual=False,
+        package="pywt",
+    ),
+    Method(
+        "epll",
+        ("denoise",),
+        "expected patch log-likelihood of a Gaussian mixture",
+        ("bench.methods.epll",),
+        usual=False,
+    ),
+    Method(
+        "bm3d",
+        ("denoise",),
+        "BM3D channel by channel",
+        ("bench.methods.block_matching",),
+        _BM3D,
+        usual=False,
+        package="bm3d",
+    ),
+    Method(
+        "cbm3d",
+        ("denoise",),
+        "BM3D for colour",
+        ("bench.methods.block_matching",),
+        _BM3D,
+        usual=False,
+        package="bm3d",
+    ),
+    Method(
+        "wiener",
+        ("deblur",),
+        "Wiener-Hunt filter with a Laplacian prior, scikit-image",
+        ("bench.methods.deconvolution",),
+        _SKIMAGE,
+    ),
+    Method(
+        "richardson-lucy",
+        ("deblur",),
+        "Richardson-Lucy iteration stopped early, scikit-image",
+        ("bench.methods.deconvolution",),
+        _SKIMAGE,
+    ),
+    Method(
+        "biharmonic",
+        ("inpaint",),
+        "biharmonic interpolation, scikit-image",
+        ("bench.methods.classical",),
+        _SKIMAGE,
+    ),
+)
+BY_NAME = {method.name: method for method in METHODS}

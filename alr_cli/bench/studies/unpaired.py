@@ -1,0 +1,49 @@
+"""Two folders without pairs, from one of clean pictures: every second one stays clean, the others get noise
+
+White Gaussian noise of one level each, log-uniform, drawn from (seed, name) and not clipped. This is what the
+critics that know no pairs are trained on, see their cards.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alr_cli.core.noise.white import add_gaussian_noise, seed_for
+from alr_cli.core.training.patches import as_float
+from alr_cli.errors import OutputError
+from alr_cli.files.atomic import write_atomic
+from alr_cli.files.folders import load_folder
+from alr_cli.files.pictures import Picture, encode
+
+SIGMAS = 0.04, 0.25
+
+
+def split(clean: Path, output: Path, exclude: tuple[str, ...] = (), seed: int = 0) -> None:
+    """Write output/clean and output/noisy, 32-bit TIFFs. Raises InputError, OutputError (also where output
+    is there)."""
+    folder = load_folder(clean, 3, 1, exclude)
+    if output.exists():
+        raise OutputError(f"{output} exists: name a new folder")
+    for name in ("clean", "noisy"):
+        (output / name).mkdir(parents=True)
+    for index, (name, pixels) in enumerate(zip(folder.names, folder.pictures, strict=True)):
+        picture, side = as_float(pixels), "clean" if index % 2 == 0 else "noisy"
+        if side == "noisy":
+            picture = noisy(picture, seed_for(seed, name))
+        data = encode(Picture(np.ascontiguousarray(picture), "float32", "tiff"), "tiff")
+        write_atomic((output / side / name).with_suffix(".tif"), data)
+
+
+def noisy(picture: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
+    """picture: (H, W, C) on [0,1]."""
+    low, high = SIGMAS
+    sigma = low * (high / low) ** np.random.default_rng(seed).uniform()
+    return add_gaussian_noise(picture, float(sigma), seed + 1)
+
+
+if __name__ == "__main__":
+    split(Path(sys.argv[1]), Path(sys.argv[2]), tuple(sys.argv[3:]))

@@ -1,0 +1,141 @@
+"""`alr benchmark`: known pictures degraded on purpose, restored by several methods, measured."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from alr_cli.bench.protocol import OURS, Setting
+from alr_cli.bench.targets import FIGURES, PLANS, Target, undrawable
+from alr_cli.cli.benchmark import figures as figures
+from alr_cli.cli.benchmark import files as files
+from alr_cli.cli.benchmark.contenders import Contenders
+from alr_cli.cli.benchmark.run import Run, prepare, show
+from alr_cli.cli.options.benchmarking import ProtocolOptions, TableOptions, methods_of, settings_of, sides_of
+from alr_cli.cli.options.common import ComputeOptions, ModelOptions, ReportOptions, expand_options
+from alr_cli.cli.report.records import Report, printable
+from alr_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from alr_cli.bench.scores import Mean
+    from alr_cli.bench.tables.layout import Layout
+
+
+@expand_options
+def benchmark(
+    ctx: typer.Context,
+    target: Annotated[
+        Target | None,
+        typer.Argument(
+            metavar="TARGET",
+            help="denoise, deblur or inpaint; table1, table2, fig1 to fig5 of the paper; speed. Without it, "
+            "the first three.",
+        ),
+    ] = None,
+    *,
+    protocol: ProtocolOptions,
+    table: TableOptions,
+    model: ModelOptions,
+    compute: ComputeOptions,
+    reports: ReportOptions,
+) -> None:
+    """Measure methods of restoration on pictures whose truth is known.
+
+    Examples:
+
+      alr benchmark
+      alr benchmark denoise --data photos/ --sigmas 15/255,25/255 --methods ours,tv,cbm3d --markdown
+      alr benchmark deblur --data photos/ --kernel gaussian:7:3 --sigma 0.03 -o restored/
+      alr benchmark table2 --data cbsd68/ -w color-paper,mine.safetensors --markdown
+      alr benchmark fig4 --data photos/ -o figures/
+
+    Degrades each clean picture x, and restores what was observed with each method:
+
+      y = A x + noise
+
+    Prints PSNR (peak 1, estimates clamped to 0 to 1, channels together), SSIM, LPIPS (where its package is
+    installed) and seconds as means over the pictures. The first row, observed, is y itself, with black where
+    pixels are missing. With --json there is a line for each picture, setting and method, then one for each
+    mean. -w may name several weights, and folders of them, separated by commas. Results are kept: a
+    benchmark that was stopped goes on where it was.
+    """
+    if reports.json + table.csv + table.markdown > 1:
+        raise UsageError("--json, --csv and --markdown contradict each other: give one of them")
+    settings, sides = settings_of(target, protocol), sides_of(protocol)
+    note = _check_kernels(settings)
+    able, problems = methods_of(target, protocol.methods)
+    contenders = Contenders(model, compute)
+    limit = PLANS[target].limit if protocol.limit is None else protocol.limit
+    pictures = files.pictures(protocol.data, limit)
+    place = _place(target, table, [name for name, _ in pictures])
+    if target in ("fig2", "fig3") or any(OURS in names for names in able.values()):
+        contenders.check()
+    _set_threads(compute.threads)
+    methods = {setting: contenders.labels(able[setting.task]) for setting in settings if able[setting.task]}
+    count = "1 picture" if len(pictures) == 1 else f"{len(pictures)} pictures"
+    title = f"{count} of {printable(protocol.data or 'scikit-image')}, seed {protocol.seed}"
+    with Report(ctx.obj, reports) as report:
+        if note is not None:
+            report.say(note)
+        for problem in problems:
+            report.warn(problem)
+        run = Run(contenders, report, problems)
+        means: list[Mean] | None = None
+        if target == "speed":
+            shown = figures.speed(run, pictures[0], contenders.labels(able["denoise"]), sides)
+        elif place is not None and target == "fig1":
+            shown = figures.circle(run, place, protocol.seed)
+        elif place is not None and (target == "fig2" or target == "fig3"):
+            shown = figures.patches(target, run, place, pictures, protocol.seed)
+        else:
+            work = prepare(pictures, methods, contenders, table, pictures_wanted=place is not None)
+            if place is not None and (target == "fig4" or target == "fig5"):
+                shown, means = figures.side_by_side(target, run, place, work, title)
+            else:
+                means = run.means(done.score for done in run.results(work, place))
+                shown = _layout(target, protocol, contenders)(means, title)
+        if shown.rows and not reports.json:
+            show(shown, means, table, ctx.obj)
+        run.finish()
+
+
+def _check_kernels(settings: list[Setting]) -> str | None:
+    """The note of a kernel that was normalised. Raises UsageError, InputError for one that is none."""
+    from alr_cli.bench.blurs import read_blur
+
+    kernels = dict.fromkeys(setting.kernel for setting in settings if setting.kernel is not None)
+    notes = [note for _, note in map(read_blur, kernels) if note is not None]
+    return notes[0] if notes else None
+
+
+def _place(target: Target | None, table: TableOptions, names: list[str]) -> Path | None:
+    """The folder for pictures, or the file of a figure. Raises UsageError, OutputError."""
+    if target in FIGURES:
+        problem = undrawable(target)
+        if problem is not None:
+            raise UsageError(problem)
+        return files.figure_path(table.output, target, table.overwrite)
+    if table.output is None:
+        return None
+    if target == "speed":
+        raise UsageError("-o belongs to the other targets: speed saves no pictures, leave it out")
+    return files.check_folder(table.output, names, table.overwrite)
+
+
+def _set_threads(threads: int | None) -> None:
+    from alr_cli.core.numerics import devices
+
+    devices.set_threads(threads)
+
+
+def _layout(target: Target | None, protocol: ProtocolOptions, contenders: Contenders) -> Layout:
+    from alr_cli.bench.tables import layout, paper
+
+    if target == "table1":
+        return partial(paper.table1, trained=contenders.trained())
+    if target == "table2":
+        return paper.table2
+    return layout.by_level if protocol.kernels is not None else layout.by_setting

@@ -1,0 +1,145 @@
+"""The figures of the paper, and the time that methods take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alr_cli.bench.protocol import OURS
+from alr_cli.cli.benchmark.files import Read, write
+from alr_cli.cli.benchmark.run import Run, bar
+from alr_cli.cli.restore.models import ModelFailure
+from alr_cli.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from alr_cli.bench.degradations import Pixels
+    from alr_cli.bench.runs import Benchmark
+    from alr_cli.bench.scores import Mean
+    from alr_cli.bench.studies.speed import Timing
+    from alr_cli.bench.tables.layout import Table
+
+
+def circle(run: Run, path: Path, seed: int) -> Table:
+    """Fig. 1."""
+    from alr_cli.bench.figures import circle
+
+    field = circle.compute(seed)
+    return _keep(run, path, circle.draw(field), circle.table(field))
+
+
+def patches(
+    target: Literal["fig2", "fig3"], run: Run, path: Path, pictures: list[tuple[str, Read]], seed: int
+) -> Table:
+    """Fig. 2 and 3: of one critic, on patches from all of the pictures that fit it."""
+    from alr_cli.bench.figures import patches as figure
+
+    labels = run.contenders.labels((OURS,))
+    if len(labels) > 1:
+        raise UsageError(f"{target} shows one critic: give -w one of them")
+    clean = _read_all(run, pictures)
+    restorer = run.contenders.restorer(labels[0], clean[0][1].shape[2])
+    assert restorer is not None
+    critic = restorer.weights.critic
+    fitting = []
+    for name, pixels in clean:
+        try:
+            fitting.append(figure.fitted(pixels, critic))
+        except InputError as error:
+            run.lost += 1
+            run.report.fail(name, error)
+    if not fitting:
+        raise InputError("no picture is left: see above")
+    title = f"{target}: {restorer.weights.name}, patches of {len(fitting)} pictures, seed {seed}"
+    if target == "fig2":
+        scored = figure.compute(critic, fitting, (0.0, figure.SHOWN_SIGMA), figure.COUNT // 10, seed)
+        data = figure.draw_patches([figure.quantiles(each, figure.SHOWN) for each in scored])
+    else:
+        scored = figure.compute(critic, fitting, figure.SIGMAS, figure.COUNT, seed)
+        data = figure.draw_histograms(scored)
+    return _keep(run, path, data, figure.table(scored, title))
+
+
+def side_by_side(
+    target: Literal["fig4", "fig5"], run: Run, path: Path, work: Benchmark, title: str
+) -> tuple[Table, list[Mean]]:
+    """Fig. 4 and 5; the table has the scores of the whole pictures."""
+    from alr_cli.bench.figures import pictures
+    from alr_cli.bench.tables import layout
+
+    done = list(run.results(work))
+    means = run.means(each.score for each in done)
+    shown = layout.by_setting(means, f"{target}: {title}")
+    return _keep(run, path, pictures.draw(pictures.rows_of(done)), shown), means
+
+
+def speed(
+    run: Run, picture: tuple[str, Read], labels: tuple[str, ...], sides: tuple[int, ...] | None
+) -> Table:
+    """Each method on the first picture, at several sizes; of ours, what share of the machine it uses."""
+    from alr_cli.bench.studies import speed as speeds
+
+    name, read = picture
+    clean = read()
+    timings: list[Timing] = []
+    sides = speeds.SIDES if sides is None else sides
+    run.asked = len(labels) * len(sides)
+    with bar(run.report, run.asked) as advance:
+        for label in labels:
+            for side in sides:
+                try:
+                    restore = run.contenders.contender(label, clean.shape[2]).restore
+                    assert restore is not None
+                    timings.append(speeds.measure(label, restore, clean, side))
+                except ModelFailure:
+                    raise
+                except Exception as error:  # noqa: BLE001 - one method stops no other
+                    run.lost += 1
+                    run.report.fail(f"{label}, {side} x {side}", error)
+                else:
+                    run.report.event({"kind": "speed", "picture": name, **timings[-1].as_dict()})
+                advance(f"{label} {side}", 1)
+    _rates(run, labels, clean.shape[2])
+    return speeds.table(timings, f"denoising at sigma 0.1, {name}: the fastest of {speeds.REPEATS} runs")
+
+
+def _rates(run: Run, labels: tuple[str, ...], channels: int) -> None:
+    from alr_cli.bench.studies import machine
+
+    for label in labels:
+        restorer = run.contenders.restorer(label, channels)
+        if restorer is None:
+            continue
+        rate = machine.rate(restorer)
+        run.report.event({"kind": "rate", "method": label, **rate.as_dict()})
+        run.report.say(
+            f"{label}: the gradient reaches {rate.gradient / 1e9:.0f} of {rate.product / 1e9:.0f} GFlop/s, "
+            f"{100 * rate.share:.0f} % of a large {rate.precision} matrix product ({rate.threads} threads)"
+        )
+
+
+def _read_all(run: Run, pictures: list[tuple[str, Read]]) -> list[tuple[str, Pixels]]:
+    """The pictures that can be read; the others are reported. Raises the error of a single one."""
+    found = []
+    run.asked += len(pictures)
+    for name, read in pictures:
+        try:
+            found.append((name, read()))
+        except Exception as error:
+            if len(pictures) == 1:
+                raise
+            run.lost += 1
+            run.report.fail(name, error)
+    if not found:
+        raise InputError("no picture can be read: see above")
+    return found
+
+
+def _keep(run: Run, path: Path, data: bytes, table: Table) -> Table:
+    """Save a figure; its numbers are the table."""
+    write(path, data)
+    rows = [dict(zip(table.headings, row, strict=True)) for row in table.rows]
+    run.report.event({"kind": "figure", "file": str(path), "numbers": rows})
+    run.report.say(f"{path} written")
+    return table

@@ -1,0 +1,97 @@
+"""The pictures of a benchmark, and the folder for what becomes of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alr_cli.bench.protocol import OBSERVED
+from alr_cli.cli.restore.sources import Source, find_sources
+from alr_cli.errors import InputError, OutputError, UsageError
+
+if TYPE_CHECKING:
+    from alr_cli.bench.degradations import Pixels
+    from alr_cli.bench.runs import Done
+
+Read = Callable[[], "Pixels"]
+
+
+def pictures(data: str | None, limit: int | None) -> list[tuple[str, Read]]:
+    """Name and reader of the first `limit` in the folder, or bundled ones. Raises InputError, UsageError."""
+    if data is None:
+        from alr_cli.bench import bundled
+
+        return [(name, partial(bundled.read, name)) for name in bundled.NAMES[:limit]]
+    if data == "-":
+        raise UsageError("--data - : stdin is no folder, name one that holds clean pictures")
+    sources = find_sources([data])[:limit]
+    if not sources:
+        raise InputError(f"{data} holds no pictures: name a folder with PNG, JPEG or TIFF files")
+    return [(source.relative.name, partial(_read, source)) for source in sources]
+
+
+def _read(source: Source) -> Pixels:
+    from alr_cli.files.pictures import read_picture
+
+    if source.problem is not None:
+        raise source.problem
+    assert source.path is not None
+    pixels = read_picture(source.path).pixels
+    if pixels.min() < 0 or pixels.max() > 1:
+        raise InputError(f"{source} has values outside 0 to 1: scale it, the noise levels are on that range")
+    return pixels
+
+
+def check_folder(output: str, names: list[str], overwrite: bool) -> Path:
+    """The folder of -o; what could not be saved is refused before any work. Raises OutputError."""
+    folder = Path(output)
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"-o {folder} is a file: name a folder")
+    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
+        raise OutputError(f"-o {folder} is not empty: give --overwrite, or name another folder")
+    stem, count = Counter(Path(name).stem for name in names).most_common(1)[0]
+    if count > 1:
+        raise OutputError(f"{count} pictures are called {stem}: rename them, or leave out -o")
+    return folder
+
+
+def figure_path(folder: str | None, name: str, overwrite: bool) -> Path:
+    """Where a figure goes. Raises UsageError, OutputError, before any work."""
+    if folder is None:
+        raise UsageError(f"{name} is a picture: name a folder for it with -o")
+    place = Path(folder)
+    if place.exists() and not place.is_dir():
+        raise OutputError(f"-o {folder} is a file: name a folder")
+    path = place / f"{name}.png"
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists: give --overwrite, or name another folder with -o")
+    return path
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write a file, and the folder it needs. Raises OutputError."""
+    from alr_cli.files.atomic import write_atomic
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"the folder {path.parent} cannot be made ({error.strerror}): name another with -o"
+        ) from error
+    write_atomic(path, data)
+
+
+def save(done: Done, folder: Path) -> None:
+    """Write a result, and the clean picture beside the observed one."""
+    from alr_cli.bench.runs import encoded
+
+    score = done.score
+    assert done.estimate is not None
+    wanted = {score.method.replace(" ", "-"): done.estimate}
+    if score.method == OBSERVED:
+        wanted["clean"] = done.clean
+    for name, pixels in wanted.items():
+        write(folder / score.setting.slug / f"{Path(score.picture).stem}.{name}.png", encoded(pixels))

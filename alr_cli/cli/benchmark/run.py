@@ -1,0 +1,166 @@
+"""A benchmark on its way: progress, failures, JSON lines, and at the end a table on stdout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alr_cli.cli.benchmark.contenders import Contenders
+from alr_cli.cli.benchmark.files import Read, save
+from alr_cli.cli.exits import explain
+from alr_cli.cli.options.benchmarking import TableOptions
+from alr_cli.cli.report.records import Report
+from alr_cli.cli.restore.models import ModelFailure
+from alr_cli.errors import PartialFailure
+
+if TYPE_CHECKING:
+    from alr_cli.bench.cache import Cache
+    from alr_cli.bench.protocol import Setting
+    from alr_cli.bench.runs import Benchmark, Done, Failure
+    from alr_cli.bench.scores import Mean, Score
+    from alr_cli.bench.tables.layout import Table
+    from alr_cli.cli.streams import Streams
+
+
+@dataclass
+class Run:
+    """Results come in through `results`; `lost` counts those of the `asked` that do not.
+
+    problems: a sentence for each method that a table has of itself and that cannot run.
+    """
+
+    contenders: Contenders
+    report: Report
+    problems: list[str]
+    asked: int = 0
+    lost: int = 0
+
+    def results(self, work: Benchmark, output: Path | None = None) -> Iterator[Done]:
+        """Do the work and report on it; pictures are saved below `output`. Raises what leaves nothing."""
+        from alr_cli.bench.runs import Done
+
+        self.asked += work.results
+        with bar(self.report, work.results) as advance:
+            for result in work.run():
+                if isinstance(result, Done):
+                    self.report.event(
+                        {"kind": "result", "status": "ok", **result.score.as_dict()}
+                        | {"weights_sha256": self._hash(result), "cached": result.cached}
+                    )
+                    if output is not None:
+                        save(result, output)
+                    advance(f"{result.score.picture} {result.score.method}", 1)
+                    yield result
+                    continue
+                if isinstance(result.error, ModelFailure) or _nothing_left(result, work):
+                    raise result.error
+                self.lost += result.results
+                self._fail(result)
+                advance(result.picture, result.results)
+
+    def means(self, scores: Iterable[Score]) -> list[Mean]:
+        """The means, each with its JSON line."""
+        from alr_cli.bench.scores import means
+
+        found = means(scores)
+        for mean in found:
+            self.report.event({"kind": "mean", **mean.as_dict()})
+        return found
+
+    def finish(self) -> None:
+        """Raises PartialFailure where something is missing."""
+        if self.lost:
+            raise PartialFailure(f"{self.lost} of {self.asked} results are missing: see above")
+        if self.problems:
+            raise PartialFailure("some methods are missing: see above")
+
+    def _hash(self, done: Done) -> str | None:
+        score = done.score
+        restorer = self.contenders.restorer(score.method, done.clean.shape[2], score.setting.held)
+        return None if restorer is None else restorer.weights.sha256
+
+    def _fail(self, failure: Failure) -> None:
+        setting = failure.setting
+        what = [failure.picture, *([str(setting)] if setting else []), *filter(None, [failure.method])]
+        self.report.fail(": ".join(what), failure.error)
+        reason = explain(failure.error)[1]
+        of_setting = setting.as_dict() if setting else {}
+        self.report.event(
+            {"kind": "result", "status": "failed", "reason": reason, "picture": failure.picture}
+            | of_setting
+            | {"method": failure.method}
+        )
+
+
+def prepare(
+    pictures: list[tuple[str, Read]],
+    methods: dict[Setting, tuple[str, ...]],
+    contenders: Contenders,
+    table: TableOptions,
+    pictures_wanted: bool,
+) -> Benchmark:
+    """Here torch is imported: everything that was typed has been checked."""
+    from alr_cli.bench import lpips
+    from alr_cli.bench.runs import Benchmark, Clean
+
+    return Benchmark(
+        [Clean(name, read) for name, read in pictures],
+        methods,
+        contenders.contender,
+        cache_of(table),
+        pictures_wanted,
+        lpips.lpips if lpips.available() else None,
+    )
+
+
+def cache_of(table: TableOptions) -> Cache:
+    """The cache that --cache and --no-cache ask for."""
+    from alr_cli.bench.cache import Cache, default_folder
+
+    if table.no_cache:
+        return Cache(None)
+    return Cache(default_folder() if table.cache is None else Path(table.cache))
+
+
+def show(what: Table, means: list[Mean] | None, table: TableOptions, streams: Streams) -> None:
+    """On stdout: drawn on a terminal, as Markdown into a pipe or file, or as was asked."""
+    from alr_cli.bench.tables import layout
+
+    if table.csv:
+        text = layout.cells(what) if means is None else layout.comma_separated(means)
+    elif table.markdown or streams.stdout_kind != "terminal":
+        text = layout.markdown(what)
+    else:
+        text = layout.drawn(what)
+    streams.write_stdout(text.encode())
+
+
+@contextmanager
+def bar(report: Report, results: int) -> Iterator[Callable[[str, int], None]]:
+    """A bar with the time left, where the report may draw one; yields advance(what was done, how many)."""
+    with report.live() as console:
+        if console is None:
+            yield lambda text, count: None
+            return
+        from rich import progress
+
+        columns = (
+            progress.BarColumn(),
+            progress.MofNCompleteColumn(),
+            progress.TimeRemainingColumn(),
+            progress.TextColumn("{task.description}", markup=False),
+        )
+        with progress.Progress(*columns, console=console, transient=True) as bars:
+            task = bars.add_task("", total=results)
+
+            def advance(text: str, count: int) -> None:
+                bars.update(task, advance=count, description=text)
+
+            yield advance
+
+
+def _nothing_left(failure: Failure, work: Benchmark) -> bool:
+    return failure.setting is None and len(work.pictures) == 1

@@ -1,0 +1,306 @@
+"""The options that commands share: written once, in groups that expand.py puts into each command."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import typer
+
+from alr_cli.cli.options import values
+from alr_cli.cli.options.expand import (
+    expand_options as expand_options,  # commands import options from one place
+)
+from alr_cli.errors import UsageError
+
+FILES, RESTORATION, COMPUTE, REPORTS = "Files", "Restoration", "Compute", "Reports"
+
+Inputs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="INPUT...", help="Pictures, folders of pictures, or - for stdin.", show_default=False
+    ),
+]
+Sigma = Annotated[
+    float | None,
+    typer.Option(
+        "--sigma",
+        metavar="SIGMA",
+        parser=values.parse_sigma,
+        rich_help_panel=RESTORATION,
+        help="Standard deviation of the noise, pixels being 0 to 1: 0.1, or 25/255; auto, the default, "
+        "estimates it.",
+    ),
+]
+Json = Annotated[
+    bool, typer.Option("--json", rich_help_panel=REPORTS, help="One JSON line per input on stdout.")
+]
+Debug = Annotated[
+    bool,
+    typer.Option(
+        "--debug", envvar="ALR_DEBUG", rich_help_panel=REPORTS, help="Show the traceback of an error."
+    ),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileOptions:
+    """Which files are read and written, and how."""
+
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="OUT",
+            rich_help_panel=FILES,
+            help="A file, - for stdout, or a folder (existing, or ending in /). Without it one picture goes "
+            "to stdout if that is a pipe or a file, else <stem>.<command>.<ext> beside its input.",
+        ),
+    ] = None
+    format: Annotated[
+        Literal["png", "jpeg", "tiff", "webp", "bmp", "pnm"] | None,
+        typer.Option(
+            "-f",
+            "--format",
+            metavar="FORMAT",
+            parser=values.parse_format,
+            autocompletion=values.complete_format,
+            rich_help_panel=FILES,
+            help="png, jpeg, tiff, webp, bmp or pnm. Without it: by the name of the output, else that of the "
+            "input; into a pipe 16-bit PNG, or TIFF for float pictures: the next stage loses nothing.",
+        ),
+    ] = None
+    depth: Annotated[
+        Literal["8", "16", "float"] | None,
+        typer.Option(
+            "--depth",
+            rich_help_panel=FILES,
+            help="Bits of each value to write. Without it those of the input (into a pipe at least 16).",
+        ),
+    ] = None
+    suffix: Annotated[
+        str | None,
+        typer.Option(
+            "--suffix",
+            metavar="TEXT",
+            rich_help_panel=FILES,
+            help="Put TEXT after the stem of each output: --suffix _clean writes a_clean.png; without -o, "
+            "beside its input.",
+        ),
+    ] = None
+    recursive: Annotated[
+        bool,
+        typer.Option(
+            "-r",
+            "--recursive",
+            rich_help_panel=FILES,
+            help="Look into the folders of folders; the output mirrors the tree.",
+        ),
+    ] = False
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", rich_help_panel=FILES, help="Replace outputs that exist.")
+    ] = False
+    skip_existing: Annotated[
+        bool,
+        typer.Option(
+            "--skip-existing", rich_help_panel=FILES, help="Leave outputs that exist: a batch can be resumed."
+        ),
+    ] = False
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", rich_help_panel=FILES, help="Stop a batch at the first failure.")
+    ] = False
+    strip: Annotated[
+        bool,
+        typer.Option("--strip", rich_help_panel=FILES, help="Drop EXIF; the colour profile is kept."),
+    ] = False
+    drop_alpha: Annotated[
+        bool,
+        typer.Option(
+            "--drop-alpha", rich_help_panel=FILES, help="Write no transparency, for formats that have none."
+        ),
+    ] = False
+    page: Annotated[
+        int | None,
+        typer.Option(
+            "--page",
+            metavar="N",
+            parser=values.whole("--page", least=1),
+            rich_help_panel=FILES,
+            help="Which picture of a file that holds several, counted from 1.",
+        ),
+    ] = None
+    max_pixels: Annotated[
+        int,
+        typer.Option(
+            "--max-pixels",
+            metavar="N",
+            parser=values.whole("--max-pixels", least=1),
+            rich_help_panel=FILES,
+            help="Refuse larger pictures (width x height, judged by the header).",
+        ),
+    ] = 100_000_000
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            "--reference",
+            metavar="CLEAN",
+            rich_help_panel=FILES,
+            help="The true picture, or a folder of true pictures of equal names: report PSNR and SSIM.",
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        if self.overwrite and self.skip_existing:
+            raise UsageError("--overwrite and --skip-existing contradict each other: give one of them")
+        if self.suffix is not None and (not self.suffix or "/" in self.suffix or "\0" in self.suffix):
+            raise UsageError("--suffix is text inside a file name, without /: for instance --suffix _clean")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelOptions:
+    """Which regularizer, how strong, and how the energy is descended."""
+
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            "-w",
+            "--weights",
+            metavar="NAME|FILE",
+            envvar="ALR_WEIGHTS",
+            autocompletion=values.complete_weights,
+            rich_help_panel=RESTORATION,
+            help="Shipped weights by name (see alr weights) or a file of your own. Without it: gray weights "
+            "for gray pictures, colour weights for colour pictures. Gray weights restore the "
+            "channels of a colour picture one by one; colour weights are refused for gray pictures.",
+        ),
+    ] = None
+    strength: Annotated[
+        float | None,
+        typer.Option(
+            "--strength",
+            metavar="X",
+            parser=values.number("--strength", least=0),
+            rich_help_panel=RESTORATION,
+            help="Multiplies the lambda that was fitted for these weights, 1 by default: more is smoother.",
+        ),
+    ] = None
+    lam: Annotated[
+        float | None,
+        typer.Option(
+            "--lam",
+            metavar="X",
+            parser=values.number("--lam", least=0),
+            rich_help_panel=RESTORATION,
+            help="Sets lambda itself, instead of the fitted one.",
+        ),
+    ] = None
+    solver: Annotated[
+        Literal["default", "fourier", "adam", "gd", "nmapg"],
+        typer.Option("--solver", rich_help_panel=RESTORATION, help="How the energy is descended."),
+    ] = "default"
+    max_iter: Annotated[
+        int | None,
+        typer.Option(
+            "--max-iter",
+            metavar="N",
+            parser=values.whole("--max-iter", least=1),
+            rich_help_panel=RESTORATION,
+            help="At most so many iterations. Without it, the solver's own number.",
+        ),
+    ] = None
+    tol: Annotated[
+        float | None,
+        typer.Option(
+            "--tol",
+            metavar="X",
+            parser=values.number("--tol", least=0),
+            rich_help_panel=RESTORATION,
+            help="Stop when an iteration changes the pixels by less (root mean square).",
+        ),
+    ] = None
+    clip_aware: Annotated[
+        bool,
+        typer.Option(
+            "--clip-aware/--no-clip-aware",
+            rich_help_panel=RESTORATION,
+            help="Take a pixel at black or white as cut off there: it says only 'at most' or 'at least'.",
+        ),
+    ] = True
+
+    def __post_init__(self) -> None:
+        if self.lam is not None and self.strength is not None:
+            raise UsageError("--lam sets lambda and --strength multiplies the fitted one: give one of them")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComputeOptions:
+    """Where and in which pieces the numbers are computed."""
+
+    device: Annotated[
+        str,
+        typer.Option(
+            "--device",
+            metavar="DEVICE",
+            envvar="ALR_DEVICE",
+            parser=values.parse_device,
+            rich_help_panel=COMPUTE,
+            help="auto, cpu, cuda, cuda:1 or mps. auto takes what there is; a named one is taken or refused.",
+        ),
+    ] = "auto"
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16"],
+        typer.Option(
+            "--precision",
+            rich_help_panel=COMPUTE,
+            help="Of the network; the energy is always summed in float32. auto: bfloat16 where it is native.",
+        ),
+    ] = "auto"
+    tile: Annotated[
+        int | None,
+        typer.Option(
+            "--tile",
+            metavar="N",
+            envvar="ALR_TILE",
+            parser=values.parse_tile,
+            rich_help_panel=COMPUTE,
+            help="Side of the tiles in pixels, 0 for one piece, or auto, the default: bounds the memory, "
+            "never changes the energy.",
+        ),
+    ] = None
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            "--threads",
+            metavar="N",
+            envvar="ALR_THREADS",
+            parser=values.whole("--threads", least=1),
+            rich_help_panel=COMPUTE,
+            help="CPU threads. Without it, one per core.",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportOptions:
+    """What is said, and where."""
+
+    json: Json = False
+    report: Annotated[
+        str | None,
+        typer.Option(
+            "--report", metavar="FILE", rich_help_panel=REPORTS, help="Append the JSON lines to FILE as well."
+        ),
+    ] = None
+    quiet: Annotated[
+        bool, typer.Option("-q", "--quiet", rich_help_panel=REPORTS, help="Say nothing but errors.")
+    ] = False
+    verbose: Annotated[
+        bool, typer.Option("-v", "--verbose", rich_help_panel=REPORTS, help="Say more about each picture.")
+    ] = False
+    no_progress: Annotated[
+        bool, typer.Option("--no-progress", rich_help_panel=REPORTS, help="No progress bar on the terminal.")
+    ] = False
+    debug: Debug = False
+
+    def __post_init__(self) -> None:
+        if self.quiet and self.verbose:
+            raise UsageError("-q and -v contradict each other: give one of them")

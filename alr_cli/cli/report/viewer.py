@@ -1,0 +1,169 @@
+"""What happens while a picture is restored, to be looked at: --trace, --plot and --heatmap."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import astuple, dataclass, fields
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from alr_cli.cli.options.common import FILES
+from alr_cli.errors import OutputError, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from alr_cli.bench.figures.energy import Moment
+    from alr_cli.core.restore import Restorer, Step
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViewerOptions:
+    """Files to look at, of a single picture."""
+
+    trace: Annotated[
+        str | None,
+        typer.Option(
+            "--trace",
+            metavar="FILE.csv",
+            rich_help_panel=FILES,
+            help="Write energy, data term, regularizer and, with --reference, PSNR of each iteration as CSV.",
+        ),
+    ] = None
+    plot: Annotated[
+        str | None,
+        typer.Option(
+            "--plot",
+            metavar="FILE.png",
+            rich_help_panel=FILES,
+            help="Draw them against the iterations (needs matplotlib).",
+        ),
+    ] = None
+    heatmap: Annotated[
+        str | None,
+        typer.Option(
+            "--heatmap",
+            metavar="FILE.png",
+            rich_help_panel=FILES,
+            help="Draw the critic's score r of the patch around each pixel, before and after: where it sees "
+            "noise (needs matplotlib).",
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        for option, path in (("--plot", self.plot), ("--heatmap", self.heatmap)):
+            if path is not None:
+                _check_drawable(option, path)
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        """Those that were asked for, by option."""
+        given = {"--trace": self.trace, "--plot": self.plot, "--heatmap": self.heatmap}
+        return {option: Path(path) for option, path in given.items() if path is not None}
+
+
+class Viewer:
+    """Watches one restoration; writes nothing before it is done."""
+
+    def __init__(self, options: ViewerOptions) -> None:
+        self._options = options
+        self._moments: list[Moment] = []
+        self._heatmap: bytes | None = None
+
+    def check(self, pictures: int, taken: Iterable[str | None], overwrite: bool) -> None:
+        """Refuse before any work what cannot be shown or written. taken: files that are read or written
+        otherwise. Raises UsageError, OutputError."""
+        paths = self._options.paths
+        if paths and pictures != 1:
+            raise UsageError(f"{next(iter(paths))} shows one picture and there are {pictures}: name one")
+        occupied = {os.path.realpath(path) for path in taken if path is not None}
+        for option, path in paths.items():
+            if os.path.realpath(path) in occupied:
+                raise UsageError(f"{option} {path} is another file of this command: give another name")
+            occupied.add(os.path.realpath(path))
+            _check_place(option, path, overwrite)
+
+    def watch(
+        self, also: Callable[[Step], None], reference: NDArray[np.float32] | None
+    ) -> Callable[[Step], None]:
+        """The callback for a restoration, which calls `also`, too."""
+        if self._options.trace is None and self._options.plot is None:
+            return also
+
+        def note(step: Step) -> None:
+            from alr_cli.bench.figures.energy import Moment
+            from alr_cli.bench.metrics import psnr
+
+            quality = None if reference is None else psnr(reference, step.estimate())
+            self._moments.append(
+                Moment(step.iteration, step.energy, step.data_term, step.regularizer, quality)
+            )
+            also(step)
+
+        return note
+
+    def look(self, restorer: Restorer, observed: NDArray[np.float32], restored: NDArray[np.float32]) -> None:
+        """Draw the maps of r of both pictures (H, W, C) while the critic is at hand."""
+        if self._options.heatmap is not None:
+            from alr_cli.bench.figures.energy import draw_scores
+
+            maps = (restorer.scores(picture) for picture in (observed, restored))
+            self._heatmap = draw_scores(observed, restored, *maps)
+
+    def write(self) -> list[Path]:
+        """Write what was asked for; returns where. Raises OutputError."""
+        from alr_cli.files.atomic import write_atomic
+
+        written = []
+        for option, path in self._options.paths.items():
+            data = self._data(option)
+            if data is not None:
+                write_atomic(path, data)
+                written.append(path)
+        return written
+
+    def _data(self, option: str) -> bytes | None:
+        if option == "--trace":
+            return _table(self._moments)
+        if option == "--plot":
+            from alr_cli.bench.figures.energy import draw_trace
+
+            return draw_trace(self._moments)
+        return self._heatmap
+
+
+def check_plot(option: str, path: str, overwrite: bool) -> None:
+    """Refuse a drawing that cannot be made or written. Raises UsageError, OutputError."""
+    _check_drawable(option, path)
+    _check_place(option, Path(path), overwrite)
+
+
+def _check_drawable(option: str, path: str) -> None:
+    if not path.lower().endswith(".png"):
+        raise UsageError(f"{option} {path}: it is drawn as PNG, give a name ending in .png")
+    if find_spec("matplotlib") is None:
+        raise UsageError(f"{option} needs the package matplotlib: pip install 'alr-cli[bench]'")
+
+
+def _check_place(option: str, path: Path, overwrite: bool) -> None:
+    if path.exists() and not overwrite:
+        raise OutputError(f"{option} {path} exists: give --overwrite, or another name")
+    if not path.parent.is_dir():
+        raise OutputError(f"{option} {path}: its folder does not exist, make it first")
+
+
+def _table(moments: list[Moment]) -> bytes:
+    from alr_cli.bench.figures.energy import Moment
+
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([field.name for field in fields(Moment)])
+    writer.writerows(astuple(moment) for moment in moments)
+    return text.getvalue().encode()

@@ -1,0 +1,231 @@
+"""Inputs -> (input, output) jobs: names, collisions, what exists; all refused before any work is done."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from alr_cli.cli.options.common import FileOptions
+from alr_cli.cli.ranks import Rank
+from alr_cli.cli.restore.sources import Source, find_sources, kind_of
+from alr_cli.cli.streams import Streams
+from alr_cli.errors import AlrError, InputError, OutputError, UsageError
+from alr_cli.files.sniff import HEAD, Format, format_of_name, sniff
+
+SUFFIXES: dict[Format, str] = {
+    "png": ".png",
+    "jpeg": ".jpg",
+    "tiff": ".tif",
+    "webp": ".webp",
+    "bmp": ".bmp",
+    "pnm": ".pnm",
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture's way. target: None is stdout. format: None is decided by the picture that is read."""
+
+    source: Source
+    target: Path | None
+    format: Format | None
+    skip: bool = False
+    problem: AlrError | None = None
+
+    @property
+    def output(self) -> str:
+        return "-" if self.target is None else str(self.target)
+
+
+def plan(
+    inputs: list[str],
+    options: FileOptions,
+    *,
+    command: str,
+    streams: Streams,
+    json_on_stdout: bool = False,
+    reads: Iterable[str | None] = (),
+    report: str | None = None,
+    rank: Rank = Rank(),  # noqa: B008 - immutable
+) -> list[Job]:
+    """The jobs meant by the command line, in order. Raises UsageError or OutputError for what cannot be.
+
+    rank: of several processes that share the jobs; only its own are returned.
+
+    reads: other files the command reads. report: a file it appends to. No output may replace any of them, and
+    nothing that is read may be appended to.
+    """
+    folder = _output_folder(options.output)
+    sources = find_sources(inputs, recursive=options.recursive, suffix=options.suffix, output=folder)
+    folders = any(text != "-" and kind_of(Path(text)) == "folder" for text in inputs)
+    several = len(inputs) > 1 or folders
+    if several and options.output is not None and folder is None:
+        raise UsageError(f"several inputs need a folder: end it with a slash, -o {options.output}/")
+    if options.output is None and options.suffix is None and folders:
+        raise UsageError("a folder of pictures needs a place for its outputs: -o FOLDER/ or --suffix _clean")
+    if _goes_to_stdout(inputs[0], several, options, streams, json_on_stdout):
+        _check_stdout(sources[0], streams, json_on_stdout)
+        jobs = [Job(sources[0], None, options.format, problem=sources[0].problem)]
+    else:
+        jobs = [_job(source, folder, options, command) for source in sources]
+    sacred = _read_files(sources, reads)
+    if report is not None and _identity(Path(report)) in sacred:
+        raise OutputError(f"the report {report} is also read by this command: choose another name")
+    if report is not None:
+        sacred[_identity(Path(report))] = report
+    _check_targets(jobs, options, sacred)
+    jobs = rank.share(jobs)  # what another process has written meanwhile is none of its business
+    _check_existing(jobs, options)
+    return [_skip_existing(job, options) for job in jobs]
+
+
+def _output_folder(output: str | None) -> Path | None:
+    if output is None or output == "-" or not (output.endswith("/") or kind_of(Path(output)) == "folder"):
+        return None
+    return Path(output)
+
+
+def _goes_to_stdout(
+    first: str, several: bool, options: FileOptions, streams: Streams, json_on_stdout: bool
+) -> bool:
+    if options.output == "-":
+        if several:
+            raise UsageError("-o - is one picture on stdout: several inputs need a folder, -o FOLDER/")
+        return True
+    if options.output is not None or several:
+        return False
+    beside = options.suffix is not None or json_on_stdout or streams.stdout_kind == "terminal"
+    return first == "-" or not beside
+
+
+def _check_stdout(source: Source, streams: Streams, json_on_stdout: bool) -> None:
+    if json_on_stdout:
+        raise UsageError(
+            "--json and the picture cannot both go to stdout: name a file with -o, or use --report"
+        )
+    if streams.stdout_kind == "terminal":
+        raise UsageError(
+            "a picture is not written to a terminal: name the output with -o, or redirect stdout"
+        )
+    if streams.stdout_kind == "closed":
+        raise OutputError("stdout is closed: name the output with -o FILE")
+    if source.path is not None and _identity(source.path) == streams.stdout_file:
+        raise OutputError(f"stdout is {source} itself, the input: choose another name")
+
+
+def _job(source: Source, folder: Path | None, options: FileOptions, command: str) -> Job:
+    if options.output is not None and folder is None:
+        target = Path(options.output)
+        return Job(source, target, _format_of_file(target, options.format), problem=source.problem)
+    problem = source.problem
+    format = options.format or format_of_name(source.relative) or "png"
+    if options.format is None and format_of_name(source.relative) is None and problem is None:
+        try:
+            format = _sniffed(source)
+        except InputError as error:
+            problem = error
+    if folder is not None:
+        return Job(
+            source, folder / _renamed(source.relative, format, options.suffix or ""), format, problem=problem
+        )
+    place = source.path.parent if source.path is not None else Path()
+    name = _renamed(source.relative, format, options.suffix or f".{command}").name
+    return Job(source, place / name, format, problem=problem)
+
+
+def _format_of_file(target: Path, wanted: Format | None) -> Format | None:
+    by_name = format_of_name(target)
+    if wanted is not None and by_name is not None and wanted != by_name:
+        raise UsageError(f"-f {wanted} and the name {target} contradict each other: give one of them")
+    if wanted is None and by_name is None and kind_of(target) != "special":
+        known = ", ".join(SUFFIXES.values())
+        raise OutputError(f"{target} does not name a format: end it with {known}, or give -f")
+    return wanted or by_name
+
+
+def _sniffed(source: Source) -> Format:
+    if source.path is None or kind_of(source.path) == "special":
+        return "png"
+    try:
+        with source.path.open("rb") as file:
+            return sniff(file.read(HEAD))
+    except OSError as error:
+        raise InputError(f"{source} cannot be read ({error.strerror})") from error
+    except InputError as error:
+        raise InputError(f"{source} cannot be read: {error}") from error
+
+
+def _renamed(relative: PurePath, format: Format, added: str) -> PurePath:
+    """`a.png` with `added` after its stem and the suffix of `format`."""
+    known = format_of_name(relative)
+    ending = relative.suffix if known == format else SUFFIXES[format]
+    stem = relative.stem if known is not None else relative.name
+    return relative.with_name(f"{stem}{added}{ending}")
+
+
+def _read_files(sources: list[Source], reads: Iterable[str | None]) -> dict[object, str]:
+    """Everything that is read, by identity: inputs, other files, partners of inputs in other folders."""
+    paths = [source.path for source in sources if source.path is not None]
+    for other in (Path(path) for path in reads if path is not None):
+        in_folder = kind_of(other) == "folder"
+        paths += [other / source.relative for source in sources] if in_folder else [other]
+    return {_identity(path): str(path) for path in paths}
+
+
+def _check_targets(jobs: list[Job], options: FileOptions, sacred: dict[object, str]) -> None:
+    """Two inputs to one name, an output that is also read, a place that cannot be written."""
+    taken: dict[object, Job] = {}
+    for job in jobs:
+        target = job.target
+        if target is None or kind_of(target) == "special":
+            continue
+        identity = _identity(target)
+        if identity in sacred:
+            raise OutputError(
+                f"the output {target} is also read by this command ({sacred[identity]}): "
+                "choose another name, another folder or --suffix"
+            )
+        if identity in taken:
+            raise OutputError(
+                f"{taken[identity].source} and {job.source} would both be written to {target}: "
+                "restore them into different folders"
+            )
+        taken[identity] = job
+        _check_place(target, into_folder=_output_folder(options.output) is not None)
+
+
+def _check_existing(jobs: list[Job], options: FileOptions) -> None:
+    existing = [job for job in jobs if job.target is not None and kind_of(job.target) == "file"]
+    if existing and not (options.overwrite or options.skip_existing):
+        more = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
+        raise OutputError(
+            f"{existing[0].target}{more} exists already: give --overwrite to replace it, "
+            "or --skip-existing to leave it"
+        )
+
+
+def _check_place(target: Path, *, into_folder: bool) -> None:
+    """Folders named by `-o FOLDER/` are made when the first picture is written; others have to be there."""
+    if kind_of(target) == "folder":
+        raise OutputError(f"{target} is a folder: end it with a slash, or name a file in it")
+    place = target.resolve().parent
+    while into_folder and kind_of(place) == "missing":
+        place = place.parent
+    if kind_of(place) != "folder":
+        raise OutputError(f"{target} cannot be written: {place} is not an existing folder; make it first")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise OutputError(f"{target} cannot be written: no permission in the folder {place}")
+
+
+def _skip_existing(job: Job, options: FileOptions) -> Job:
+    skip = options.skip_existing and job.target is not None and kind_of(job.target) == "file"
+    return Job(job.source, job.target, job.format, skip=skip, problem=job.problem)
+
+
+def _identity(path: Path) -> object:
+    """Equal for two names of one file, whatever links and letter cases stand between."""
+    try:
+        status = path.stat()
+    except OSError:
+        return os.path.realpath(path)
+    return (status.st_dev, status.st_ino)

@@ -1,0 +1,95 @@
+"""`alr denoise`: A is the identity."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from alr_cli.cli.options.common import (
+    RESTORATION,
+    ComputeOptions,
+    FileOptions,
+    Inputs,
+    ModelOptions,
+    ReportOptions,
+    Sigma,
+    expand_options,
+)
+from alr_cli.cli.report.viewer import Viewer, ViewerOptions
+from alr_cli.cli.restore.task import Prepared
+from alr_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from alr_cli.cli.restore.sources import Source
+    from alr_cli.core.restore import Restoration, Restorer, Step
+    from alr_cli.files.pictures import Picture
+
+
+@dataclass(frozen=True)
+class Denoise:
+    """y = x + noise. auto_strength: whether it is chosen for each picture."""
+
+    name: str = "denoise"
+    allow_nan: bool = False
+    auto_strength: bool = False
+
+    def prepare(self, picture: "Picture", source: "Source") -> Prepared:
+        return Prepared(picture)
+
+    def restore(
+        self, restorer: "Restorer", prepared: Prepared, sigma: float, callback: "Callable[[Step], None]"
+    ) -> "Restoration":
+        pixels = prepared.picture.pixels
+        if not self.auto_strength or sigma == 0:
+            return restorer.denoise(pixels, sigma, callback)
+        from alr_cli.core.strength import choose_strength
+
+        strength = choose_strength(restorer, pixels, sigma, prepared.noise)
+        return restorer.denoise(pixels, sigma, callback, strength)
+
+
+@expand_options
+def denoise(
+    ctx: typer.Context,
+    inputs: Inputs,
+    *,
+    sigma: Sigma = None,
+    auto_strength: Annotated[
+        bool,
+        typer.Option(
+            "--auto-strength",
+            rich_help_panel=RESTORATION,
+            help="Choose the strength for each picture, from the picture alone: that with the least error to "
+            "expect (Stein's estimate) on 256 x 256 pixels of its middle. Takes some seconds more.",
+        ),
+    ] = False,
+    files: FileOptions,
+    model: ModelOptions,
+    compute: ComputeOptions,
+    reports: ReportOptions,
+    viewer: ViewerOptions,
+) -> None:
+    """Remove noise from pictures.
+
+    Examples:
+
+      alr denoise noisy.png -o clean.png
+      alr denoise frames/ -o clean/ --sigma 25/255 --skip-existing
+      cat noisy.png | alr denoise - --sigma 0.1 > clean.png
+      alr denoise noisy.png -o clean.png --auto-strength
+      alr denoise noisy.png -o clean.png --plot energy.png --heatmap scores.png
+
+    Solves, for the observed picture y,
+
+      x = argmin  mean((x - y)^2) + lambda(sigma) R(x)
+
+    where R is the mean of a learned critic over all small patches of x;
+    lambda(sigma) was fitted for the weights and --strength multiplies it.
+    """
+    from alr_cli.cli.restore.run import restore_all
+
+    if auto_strength and not (model.strength is None and model.lam is None):
+        raise UsageError("--auto-strength chooses what --strength and --lam set: give one of them")
+    task = Denoise(auto_strength=auto_strength)
+    restore_all(task, inputs, sigma, ctx.obj, files, model, compute, reports, viewer=Viewer(viewer))

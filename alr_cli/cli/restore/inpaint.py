@@ -1,0 +1,156 @@
+"""`alr inpaint`: A keeps the observed pixels."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from alr_cli.cli.options.common import (
+    RESTORATION,
+    ComputeOptions,
+    FileOptions,
+    Inputs,
+    ModelOptions,
+    ReportOptions,
+    Sigma,
+    expand_options,
+)
+from alr_cli.cli.options.values import number, whole
+from alr_cli.cli.restore.task import Prepared
+from alr_cli.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from alr_cli.cli.restore.masks import Mask
+    from alr_cli.cli.restore.sources import Source
+    from alr_cli.core.restore import Restoration, Restorer, Step
+    from alr_cli.files.pictures import Picture
+
+
+@dataclass(frozen=True)
+class Inpaint:
+    """y = x + noise where observed. mask: a file, a folder, `alpha` or `nan`; or a share drawn at random."""
+
+    mask: str | None
+    missing: float | None
+    seed: int
+    invert: bool
+    max_pixels: int
+    name: str = "inpaint"
+    allow_nan: bool = True
+
+    def prepare(self, picture: "Picture", source: "Source") -> Prepared:
+        import numpy as np
+
+        from alr_cli.cli.restore import masks
+
+        missing, soft = self._mask(picture, source)
+        if self.invert:
+            missing = ~missing
+        unknown = masks.from_nan(picture)  # nobody observed a NaN, whatever the mask says
+        missing = missing | unknown
+        share = float(missing.mean())
+        if share == 1:
+            raise UsageError(
+                f"all pixels of {source} are to be filled: white means repair, try --invert-mask"
+            )
+        notes = [f"{share:.1%} of pixels to fill".replace("%", " %")]
+        if self.mask == "alpha" and picture.alpha is not None:
+            picture = replace(picture, alpha=None)
+            notes.append("its transparency was the mask; the result is opaque")
+        picture = replace(picture, pixels=np.where(unknown[..., None], np.float32(0), picture.pixels))
+        return Prepared(picture, missing, tuple(notes), (masks.SOFT,) if soft else ())
+
+    def restore(
+        self, restorer: "Restorer", prepared: Prepared, sigma: float, callback: "Callable[[Step], None]"
+    ) -> "Restoration":
+        assert prepared.missing is not None
+        return restorer.inpaint(prepared.picture.pixels, prepared.missing, sigma, callback)
+
+    def _mask(self, picture: "Picture", source: "Source") -> tuple["Mask", bool]:
+        from alr_cli.cli.restore import masks
+
+        if self.missing is not None:
+            return masks.at_random(picture, source, self.missing, self.seed), False
+        if self.mask == "alpha":
+            return masks.from_alpha(picture, source)
+        if self.mask == "nan":
+            return masks.from_nan(picture), False
+        assert self.mask is not None
+        return masks.from_file(Path(self.mask), picture, source, self.max_pixels)
+
+
+@expand_options
+def inpaint(
+    ctx: typer.Context,
+    inputs: Inputs,
+    *,
+    mask: Annotated[
+        str | None,
+        typer.Option(
+            "-m",
+            "--mask",
+            metavar="MASK",
+            rich_help_panel=RESTORATION,
+            help="White pixels of this picture are repaired (or of the one of equal name in a folder); "
+            "alpha: the transparent pixels; nan: the NaN of a float TIFF, which are always repaired.",
+        ),
+    ] = None,
+    invert_mask: Annotated[
+        bool, typer.Option("--invert-mask", rich_help_panel=RESTORATION, help="Black means repair.")
+    ] = False,
+    missing: Annotated[
+        float | None,
+        typer.Option(
+            "--missing",
+            metavar="SHARE",
+            parser=number("--missing", above=0, below=1),
+            rich_help_panel=RESTORATION,
+            help="For experiments, instead of a mask: forget this share of the pixels, drawn at random.",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed",
+            metavar="N",
+            parser=whole("--seed", least=0),
+            rich_help_panel=RESTORATION,
+            help="Of --missing, 0 by default; the pixels depend on it and the picture's name alone.",
+        ),
+    ] = None,
+    sigma: Sigma = None,
+    files: FileOptions,
+    model: ModelOptions,
+    compute: ComputeOptions,
+    reports: ReportOptions,
+) -> None:
+    """Fill in missing pixels of pictures.
+
+    Examples:
+
+      alr inpaint scratched.png -o whole.png --mask scratches.png --sigma 0
+      alr inpaint logo.png -o filled.png --mask alpha
+      alr inpaint a.png -o test.png --missing 0.5 --reference a.png
+
+    Solves, for the observed pixels y and M x the pixels of x that were observed,
+
+      x = argmin  mean((M x - y)^2) + lambda(sigma) R(x)
+
+    where R is the mean of a learned critic over all small patches of x;
+    lambda(sigma) was fitted for the weights and --strength multiplies it.
+    With --sigma 0 the observed pixels are kept exactly.
+    """
+    if (mask is None) == (missing is None):
+        raise UsageError("say what to repair, once: --mask FILE, --mask alpha, --mask nan or --missing 0.5")
+    if seed is not None and missing is None:
+        raise UsageError("--seed belongs to --missing: leave it out, or give --missing 0.5")
+    from_file = mask is not None and mask not in ("alpha", "nan")
+    if from_file and not Path(mask or "").exists():
+        raise InputError(f"--mask {mask} does not exist: check the path")
+    from alr_cli.cli.restore.run import restore_all
+
+    task = Inpaint(mask, missing, seed or 0, invert_mask, files.max_pixels)
+    reads = (mask if from_file else None,)
+    restore_all(task, inputs, sigma, ctx.obj, files, model, compute, reports, reads=reads)

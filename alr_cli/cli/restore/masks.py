@@ -1,0 +1,60 @@
+"""Which pixels of a picture are missing: from a mask file, its transparency, its NaN, or drawn at random."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alr_cli.cli.restore.sources import Source, partner
+from alr_cli.cli.restore.task import size
+from alr_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from alr_cli.files.pictures import Picture
+
+    Mask = NDArray[np.bool_]
+
+SOFT = "the mask has values between black and white: those of at least 50 % are repaired"
+
+
+def from_file(named: Path, picture: "Picture", source: Source, max_pixels: int) -> tuple["Mask", bool]:
+    """White pixels of the mask file, or of the file of equal name in a folder; and whether it is soft."""
+    from alr_cli.files.pictures import read_picture
+
+    path = partner(named, source, "--mask")
+    mask = read_picture(path, max_pixels=max_pixels)
+    if (mask.height, mask.width) != (picture.height, picture.width):
+        raise UsageError(
+            f"the mask {path} is {mask.width} x {mask.height} pixels and {source} is "
+            f"{picture.width} x {picture.height}: give a mask of the size of the picture"
+        )
+    return _threshold(mask.pixels.mean(axis=2))
+
+
+def from_alpha(picture: "Picture", source: Source) -> tuple["Mask", bool]:
+    """Transparent pixels; and whether some are half transparent."""
+    if picture.alpha is None:
+        raise UsageError(f"{source} ({size(picture)}) has no transparency: give --mask FILE")
+    return _threshold(1 - picture.alpha)
+
+
+def from_nan(picture: "Picture") -> "Mask":
+    """Pixels with a NaN in any channel."""
+    import numpy as np
+
+    return np.asarray(np.isnan(picture.pixels).any(axis=2))
+
+
+def at_random(picture: "Picture", source: Source, missing: float, seed: int) -> "Mask":
+    """A share of the pixels, drawn from seed and name of the picture: the same alone or in a batch."""
+    from alr_cli.core.noise.white import random_mask, seed_for
+
+    shape = (picture.height, picture.width)
+    mask: Mask = random_mask(shape, missing, seed_for(seed, source.relative.name))
+    return mask
+
+
+def _threshold(white: "NDArray[np.float32]") -> tuple["Mask", bool]:
+    soft = bool(((white > 0) & (white < 1)).any())
+    return white >= 0.5, soft

@@ -1,0 +1,83 @@
+"""The critics of one batch: checked by name early, loaded when the first picture is ready, once each."""
+
+from typing import TYPE_CHECKING
+
+from alr_cli.cli.options.common import ComputeOptions, ModelOptions
+from alr_cli.errors import AlrError
+
+if TYPE_CHECKING:
+    from alr_cli.core.noise.model import NoiseModel
+    from alr_cli.core.restore import Restorer
+
+
+class ModelFailure(AlrError):
+    """The critic or its device is unusable: no picture of the batch can be restored."""
+
+    def __init__(self, cause: AlrError) -> None:
+        super().__init__(str(cause))
+        self.exit_code = cause.exit_code
+
+
+def build_restorer(name: str, model: ModelOptions, compute: ComputeOptions) -> "Restorer":
+    """Load the critic `name` and put it on its device: here torch is imported. The tests' seam."""
+    from alr_cli.core.numerics import devices
+    from alr_cli.core.restore import Restorer, Settings
+    from alr_cli.files.weights import load_weights
+
+    devices.set_threads(compute.threads)
+    settings = Settings(
+        strength=1.0 if model.strength is None else model.strength,
+        lam=model.lam,
+        solver=model.solver,
+        max_iter=model.max_iter,
+        tol=model.tol,
+        tile=compute.tile,
+        precision=compute.precision,
+        device=compute.device,
+        clip_aware=model.clip_aware,
+    )
+    return Restorer(load_weights(name), settings)
+
+
+class Models:
+    """A restorer for each kind of picture, made when the first of its kind comes."""
+
+    def __init__(self, model: ModelOptions, compute: ComputeOptions) -> None:
+        self._model = model
+        self._compute = compute
+        self._loaded: dict[str, Restorer] = {}
+
+    def check(self) -> None:
+        """Refuse weights that cannot be used, from their header alone. Raises WeightsError."""
+        if self._model.weights is not None:
+            from alr_cli.files.weights import read_metadata
+
+            read_metadata(self._model.weights)
+
+    def expected_noise(self) -> "NoiseModel | None":
+        """Where -w names a critic that learned noise whose neighbours are correlated, as a camera's are, that
+        noise."""
+        if self._model.weights is None:
+            return None
+        from alr_cli.core.noise.model import NoiseModel
+        from alr_cli.files.weights import read_metadata
+
+        noise = read_metadata(self._model.weights).get("noise")
+        model = None if noise is None else NoiseModel.from_dict(noise)
+        return model if model is not None and model.correlated else None
+
+    def restorer(self, channels: int, held: bool = False) -> "Restorer":
+        """The restorer for pictures of so many channels: of -w, else of the shipped critic that fits them.
+        held: whose pixels are missing or exactly known.
+
+        Raises ModelFailure.
+        """
+        from alr_cli.files.weights import default_name
+
+        name = self._model.weights or default_name(channels, held)
+        if name not in self._loaded:
+            try:
+                self._loaded[name] = build_restorer(name, self._model, self._compute)
+            except AlrError as error:
+                raise ModelFailure(error) from error
+        return self._loaded[name]

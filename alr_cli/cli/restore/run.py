@@ -1,0 +1,223 @@
+"""The way of a batch through denoise, deblur and inpaint: plan, load, restore, write, report."""
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from alr_cli.cli.exits import explain
+from alr_cli.cli.options.common import ComputeOptions, FileOptions, ModelOptions, ReportOptions
+from alr_cli.cli.ranks import this_rank
+from alr_cli.cli.report.progress import Progress, Silent
+from alr_cli.cli.report.records import Record, Report, Status, printable
+from alr_cli.cli.report.viewer import Viewer, ViewerOptions
+from alr_cli.cli.restore import destination
+from alr_cli.cli.restore.batch import Job, plan
+from alr_cli.cli.restore.loading import Loaded, Loader, Skip
+from alr_cli.cli.restore.models import ModelFailure, Models
+from alr_cli.cli.restore.pipeline import overlap
+from alr_cli.cli.restore.task import Task, size
+from alr_cli.cli.streams import StdoutClosed, Streams
+from alr_cli.errors import PartialFailure
+
+if TYPE_CHECKING:
+    from alr_cli.core.restore import Restoration
+    from alr_cli.files.pictures import Picture
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A restored picture, not yet written. seconds: its restoration alone.  chosen: whether its strength was
+    found for it."""
+
+    loaded: Loaded
+    picture: "Picture"
+    restoration: "Restoration"
+    seconds: float
+    weights: str
+    sha256: str
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What there is to say of one input: to a program, and to a person."""
+
+    record: Record
+    line: str
+    details: str
+
+
+def restore_all(
+    task: Task,
+    inputs: list[str],
+    sigma: float | None,
+    streams: Streams,
+    files: FileOptions,
+    model: ModelOptions,
+    compute: ComputeOptions,
+    reports: ReportOptions,
+    *,
+    reads: tuple[str | None, ...] = (),
+    viewer: Viewer | None = None,
+) -> None:
+    """Restore `inputs` and report on each. Raises the error of a single input, PartialFailure of several.
+
+    sigma: None estimates it for each picture. reads: the task's own files, which no output may replace.
+    viewer: looks on, where there is a single picture.
+    """
+    viewer = viewer or Viewer(ViewerOptions())
+    models = Models(model, compute)
+    models.check()
+    jobs = plan(
+        inputs,
+        files,
+        command=task.name,
+        streams=streams,
+        json_on_stdout=reports.json,
+        reads=(files.reference, model.weights, *reads),
+        report=reports.report,
+        rank=this_rank(),
+    )
+    taken = [name for job in jobs for name in (str(job.source), job.output)]
+    viewer.check(len(jobs), (*taken, files.reference, model.weights, reports.report), files.overwrite)
+    loader = Loader(task, sigma, files, streams, models.expected_noise())
+    with Report(streams, reports) as report, report.progress(len(jobs)) as progress:
+        _Batch(jobs, loader, models, report, progress, viewer).run()
+
+
+@dataclass(frozen=True)
+class _Batch:
+    jobs: list[Job]
+    loader: Loader
+    models: Models
+    report: Report
+    progress: Progress | Silent
+    viewer: Viewer
+
+    def run(self) -> None:
+        """Do the jobs, reading and writing beside restoring, and report on them in their order."""
+        started = time.perf_counter()
+        try:
+            overlap(self.jobs, self.loader.load, self.restore, self.write, self.settle)
+        finally:
+            self.report.summary(len(self.jobs), time.perf_counter() - started)
+        failed = self.report.counts["failed"]
+        if failed:
+            raise PartialFailure(f"{failed} of {len(self.jobs)} pictures failed: see above")
+
+    def settle(self, job: Job, result: Outcome | Exception) -> None:
+        """Report on one job. Raises what ends the batch."""
+        self.progress.done()
+        if isinstance(result, Outcome):
+            self.report.record(result.record)
+            self.report.say(result.line)
+            self.report.detail(result.details)
+        elif isinstance(result, Skip):
+            self.report.record(_not_done(job, "skipped", "the output exists"))
+            self.report.say(f"{job.source}: skipped, {job.output} exists")
+        elif isinstance(result, StdoutClosed):
+            raise result
+        else:
+            self.report.record(_not_done(job, "failed", explain(result)[1]))
+            self._fail(job, result)
+
+    def _fail(self, job: Job, error: Exception) -> None:
+        if len(self.jobs) == 1 or isinstance(error, ModelFailure):
+            raise error
+        self.report.fail(str(job.source), error)
+        if self.loader.files.fail_fast:
+            raise PartialFailure(f"stopped at {job.source}, as --fail-fast asks")
+
+    def restore(self, loaded: Loaded) -> Restored:
+        """The one step that needs torch and a critic."""
+        picture = loaded.prepared.picture
+        if len(self.jobs) == 1:
+            self._announce(loaded)
+        self.progress.picture(printable(loaded.job.source.relative.name))
+        held = loaded.prepared.missing is not None and loaded.sigma == 0
+        restorer = self.models.restorer(picture.channels, held)
+        started = time.perf_counter()
+        callback = self.viewer.watch(self.progress.step, loaded.reference)
+        restoration = self.loader.task.restore(restorer, loaded.prepared, loaded.sigma, callback)
+        seconds = time.perf_counter() - started
+        self.viewer.look(restorer, picture.pixels, restoration.pixels)
+        restored = picture.with_pixels(restoration.pixels)
+        weights = restorer.weights
+        chosen = restoration.strength not in (restorer.settings.strength, 0.0)
+        return Restored(loaded, restored, restoration, seconds, weights.name, weights.sha256, chosen)
+
+    def write(self, restored: Restored) -> Outcome:
+        """Write one picture and measure it against its reference."""
+        loaded, restoration, picture = restored.loaded, restored.restoration, restored.picture
+        job = loaded.job
+        if len(self.jobs) > 1:  # together with its result, as the next picture is being restored already
+            self._announce(loaded)
+        depth = destination.write(picture, job, self.loader.files, self.loader.streams)
+        for path in self.viewer.write():
+            self.report.say(f"{path} written")
+        psnr, ssim, gain = _scores(loaded, picture)
+        record = Record(
+            input=str(job.source),
+            output=job.output,
+            status="ok",
+            seconds=restored.seconds,
+            iterations=restoration.iterations,
+            stop=restoration.stop,
+            energy=restoration.energy,
+            data_term=restoration.data_term,
+            regularizer=restoration.regularizer,
+            lam=restoration.lam,
+            sigma=restoration.sigma,
+            sigma_estimated=loaded.estimate,
+            strength=restoration.strength,
+            device=restoration.device,
+            precision=restoration.precision,
+            tile=restoration.tile,
+            shape=picture.shape,
+            depth=depth,
+            psnr=psnr,
+            ssim=ssim,
+            weights=restored.weights,
+            weights_sha256=restored.sha256,
+        )
+        place = "stdout" if job.target is None else job.output
+        effort = f"{restoration.iterations} iterations, {restored.seconds:.1f} s"
+        noise = f"sigma {restoration.sigma:.3g}"
+        if restored.chosen:
+            noise += f", strength {restoration.strength:.2f} (chosen)"
+        line = f"{job.source} -> {place}: {restored.weights}, {noise}, {effort}{gain}"
+        return Outcome(record, line, _details(restoration, picture, depth))
+
+    def _announce(self, loaded: Loaded) -> None:
+        for note in loaded.notes:
+            self.report.say(f"{loaded.job.source}: {note}")
+        for warning in loaded.warnings:
+            self.report.warn(f"{loaded.job.source}: {warning}")
+
+
+def _not_done(job: Job, status: Status, reason: str) -> Record:
+    return Record(input=str(job.source), output=job.output, status=status, reason=reason)
+
+
+def _details(restoration: "Restoration", picture: "Picture", depth: str) -> str:
+    return (
+        f"  {size(picture)}, {depth}; energy {restoration.energy:.6g} = "
+        f"data term {restoration.data_term:.6g} + "
+        f"lambda {restoration.lam:.4g} x regularizer {restoration.regularizer:.6g}; {restoration.stop} "
+        f"on {restoration.device} in {restoration.precision}, tile {restoration.tile or 'off'}"
+    )
+
+
+def _scores(loaded: Loaded, restored: "Picture") -> tuple[float | None, float | None, str]:
+    if loaded.reference is None:
+        return None, None, ""
+    from alr_cli.bench.metrics import psnr, ssim
+
+    before = psnr(loaded.reference, loaded.prepared.picture.pixels)
+    after, similarity = psnr(loaded.reference, restored.pixels), ssim(loaded.reference, restored.pixels)
+    said = [f"PSNR {_shown(before, '.2f')} -> {_shown(after, '.2f')} dB", f"SSIM {_shown(similarity, '.3f')}"]
+    return after, similarity, ", " + ", ".join(said)
+
+
+def _shown(score: float | None, form: str) -> str:
+    return "n/a" if score is None else format(score, form)

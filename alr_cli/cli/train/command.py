@@ -1,0 +1,65 @@
+"""`alr train`: Algorithm 1 on two folders, with checkpoints that continue exactly."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import typer
+
+from alr_cli.cli.options.common import ReportOptions, expand_options
+from alr_cli.cli.options.training import CriticOptions, DataOptions, RecipeOptions, RunOptions
+from alr_cli.cli.ranks import this_rank
+from alr_cli.cli.report.records import Report
+from alr_cli.cli.train.progress import TrainingBar
+from alr_cli.cli.train.session import Session, check_outputs, checkpoint_of, resume
+
+
+@expand_options
+def train(
+    ctx: typer.Context,
+    *,
+    data: DataOptions,
+    critic: CriticOptions,
+    recipe: RecipeOptions,
+    run: RunOptions,
+    reports: ReportOptions,
+) -> None:
+    """Train a critic from a folder of clean and a folder of noisy pictures.
+
+    The two need not show the same things: no pairs are used.
+
+    Examples:
+
+      alr train --clean-dir clean/ --noisy-dir noisy/ -o mine.safetensors
+      alr train --clean-dir clean/ --sigma 0.05:0.3 -o mine.safetensors
+      alr train --clean-dir clean/ -o mine.safetensors --resume
+
+    Maximises, over patches z of 15 x 15 pixels,
+
+      D = mean r(z noisy) - mean r(z clean) - mu mean (||grad r|| - 1)^2
+
+    then fits lambda(sigma) on the validation pictures and writes both.
+    Ctrl-C leaves a checkpoint, and --resume continues from it exactly.
+    Use the result with -w mine.safetensors.
+
+    Several processes, each with minibatches of its own (docs/performance.md):
+
+      torchrun --nproc-per-node 4 -m alr_cli train --clean-dir clean/ -o mine.safetensors
+    """
+    output = Path(run.output)
+    check_outputs(output, run)
+    from alr_cli.cli.train import inputs
+
+    if not this_rank().first:
+        reports = replace(reports, quiet=True, verbose=False, json=False, report=None)
+    with Report(ctx.obj, reports) as report:
+        pictures = inputs.load(data, critic, report)
+        trainer, description = inputs.prepare(pictures, data, critic, recipe, run, report)
+        if run.resume:
+            resume(trainer, description, checkpoint_of(output), report)
+        session = Session(trainer, description, pictures, checkpoint_of(output), run, report)
+        with closing(trainer.workers), TrainingBar(report, trainer.iterations) as bar:
+            session.train(bar)
+        session.finish(output)

@@ -1,0 +1,215 @@
+"""From folders and options to a trainer, and to the description that its weights will carry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alr_cli.cli.ranks import this_rank
+from alr_cli.cli.train import folder_noise
+from alr_cli.core.noise.field import NoiseField
+from alr_cli.core.noise.model import NoiseModel, pooled
+from alr_cli.core.numerics import devices
+from alr_cli.core.priors.critic import Architecture
+from alr_cli.core.training.adversarial import BatchSource, Recipe, SyntheticNoise, Trainer
+from alr_cli.core.training.matching import BLOCK, MatchedPatches, content_bias, survey
+from alr_cli.core.training.patches import PatchSource, as_float
+from alr_cli.core.training.validation import Validation
+from alr_cli.core.training.workers import Group
+from alr_cli.errors import InputError, UsageError
+from alr_cli.files.folders import PictureFolder, load_folder
+
+if TYPE_CHECKING:
+    from alr_cli.cli.options.training import (
+        CriticOptions,
+        DataOptions,
+        NoiseOrigin,
+        RecipeOptions,
+        RunOptions,
+    )
+    from alr_cli.cli.report.records import Report
+
+FEWEST_PICTURES = 2  # of either side, where noise is to be told from content
+MARGIN = (1.5, 2.0)  # how far below and above the noisy folder's levels a critic is made to reach
+# Weak noise teaches eq. 7 nothing: the white noise that stands in for it is of all levels.
+WEAK, WHITE = 0.03, (0.01, 0.3)
+WIDE = (
+    2.0  # the highest level over the lowest from which on levels are weighted alike; below, it costs 0.2 dB
+)
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The pictures of a training. levels: the noise range, given or estimated.
+
+    noisy: None to add noise.  noise: of each noisy picture.  origin: what is made of it, None without them.
+    """
+
+    clean: PictureFolder
+    noisy: PictureFolder | None
+    levels: tuple[float, float]
+    validation: Validation
+    noise: tuple[NoiseModel, ...] = ()
+    origin: NoiseOrigin | None = None
+    shrunk: int = 1
+
+    @property
+    def field(self) -> NoiseField | None:
+        """What draws the noise to be added; None for white noise."""
+        return NoiseField(self.noise) if self.origin == "from-noisy-dir" else None
+
+
+def load(
+    data: DataOptions,
+    critic: CriticOptions,
+    report: Report,
+    levels: tuple[float, float] | None = None,
+    default: NoiseOrigin = "white",
+) -> TrainingData:
+    """Decode every folder, and learn what they say of their noise. levels: of the added noise, those of
+    `data` if None.  default: of --noise-model. Raises InputError; says which files were left out."""
+    origin = data.noise_from(default)
+    channels = 1 if critic.gray else 3
+    patch = architecture_of(critic).patch
+    least = patch if data.noisy_dir is None else max(patch, BLOCK)
+    clean = load_folder(Path(data.clean_dir), channels, least, data.exclude or ())
+    noisy = load_folder(Path(data.noisy_dir), channels, least) if data.noisy_dir is not None else None
+    val = load_folder(Path(data.val_dir), channels, least) if data.val_dir is not None else None
+    for folder in (clean, noisy, val):
+        for sentence in folder.skipped if folder is not None else ():
+            report.warn(f"left out: {sentence}")
+    noise: tuple[NoiseModel, ...] = ()
+    shrink = data.shrink or 1
+    if noisy is not None and data.noisy_dir is not None:
+        for folder, name in ((clean, data.clean_dir), (noisy, data.noisy_dir)):
+            if len(folder) < FEWEST_PICTURES:
+                raise InputError(f"{name} holds only one usable picture: give at least {FEWEST_PICTURES}")
+        noise = tuple(folder_noise.noise_of(noisy.pictures, data.noisy_dir, report))
+        folder_noise.check_sides(noise, clean.pictures, data.clean_dir, report)
+        shrink = data.shrink or folder_noise.shrink_factor(clean.pictures, data.clean_dir, report)
+        pictures = folder_noise.shrink(clean.pictures, shrink)
+        sides = folder_noise.same_depth(pictures, noisy.pictures, report)
+        clean, noisy = (
+            replace(folder, pictures=side) for folder, side in zip((clean, noisy), sides, strict=True)
+        )
+        levels = _levels_of(noise, data, origin)
+    else:
+        clean = replace(clean, pictures=folder_noise.shrink(clean.pictures, shrink))
+    validation = _validation(val or clean, noise)
+    return TrainingData(clean, noisy, levels or data.levels, validation, noise, origin, shrink)
+
+
+def architecture_of(critic: CriticOptions) -> Architecture:
+    """Raises UsageError for a network that cannot be."""
+    try:
+        return Architecture(
+            1 if critic.gray else 3, critic.width, critic.depth, critic.activation, critic.stride
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def prepare(
+    pictures: TrainingData,
+    data: DataOptions,
+    critic: CriticOptions,
+    options: RecipeOptions,
+    run: RunOptions,
+    report: Report,
+) -> tuple[Trainer, dict[str, Any]]:
+    """The trainer at step 0, and what its checkpoint and weights will say of themselves."""
+    device = devices.choose(run.device)
+    devices.set_threads(run.threads)
+    architecture = architecture_of(critic)
+    low, high = _white_levels(pictures) if pictures.origin == "white" else pictures.levels
+    wide = pictures.origin == "white" and high > WIDE * low
+    recipe = Recipe(
+        iterations=options.iterations,
+        batch_size=options.batch_size,
+        lr=options.lr,
+        lr_final=options.lr_final,
+        mu=options.mu,
+        one_sided=options.one_sided,
+        sigma_low=low,
+        sigma_high=high,
+        log_sigma=data.log_sigma or wide,
+        normalise=options.normalise or wide,
+        ema=options.ema,
+        bfloat16=devices.precision_name(devices.choose_precision(run.precision, device)) == "bfloat16",
+        seed=options.seed,
+    )
+    description = {
+        "architecture": architecture.as_dict(),
+        "recipe": recipe.as_dict(),
+        "data": describe(pictures, data),
+        "noise": noise_metadata(pictures),
+    }
+    source = _source(pictures, architecture.patch, recipe, report)
+    workers = Group(device) if this_rank().size > 1 else None
+    return Trainer(architecture, recipe, source, device, workers), description
+
+
+def describe(pictures: TrainingData, data: DataOptions) -> dict[str, Any]:
+    """What a weights file says of its pictures."""
+    return {
+        "clean": Path(data.clean_dir).resolve().name,
+        "clean_pictures": len(pictures.clean),
+        "clean_digest": pictures.clean.digest,
+        "clean_shrunk": pictures.shrunk if pictures.shrunk > 1 else None,
+        "noisy": None if data.noisy_dir is None else Path(data.noisy_dir).resolve().name,
+        "noisy_pictures": 0 if pictures.noisy is None else len(pictures.noisy),
+        "noisy_digest": None if pictures.noisy is None else pictures.noisy.digest,
+        "noise_model": pictures.origin,
+    }
+
+
+def noise_metadata(pictures: TrainingData) -> dict[str, Any] | None:
+    """What the noisy pictures' noise has in common, for the weights file; None for white noise."""
+    return pooled(pictures.noise).as_dict() if pictures.noise else None
+
+
+def calibration_levels(low: float, high: float) -> list[float]:
+    """Where lambda is fitted: from half of the lowest level by doubling until past the highest."""
+    levels = [low / 2]
+    while levels[-1] < high:
+        levels.append(2 * levels[-1])
+    return levels
+
+
+def _levels_of(
+    noise: tuple[NoiseModel, ...], data: DataOptions, origin: NoiseOrigin | None
+) -> tuple[float, float]:
+    """The range of the noisy pictures' levels; wider, or as given, where noise is made and not taken."""
+    found = [model.nominal for model in noise]
+    if origin == "none":
+        return min(found), max(found)
+    return data.levels if data.sigma is not None else (min(found) / MARGIN[0], max(found) * MARGIN[1])
+
+
+def _white_levels(pictures: TrainingData) -> tuple[float, float]:
+    """Of the white noise that stands in for that of the noisy pictures: their own where it is strong."""
+    found = [model.nominal for model in pictures.noise]
+    return WHITE if min(found) < WEAK else (min(found), max(found))
+
+
+def _validation(folder: PictureFolder, noise: tuple[NoiseModel, ...]) -> Validation:
+    """Crops with white noise, or with such as the noisy pictures have."""
+    validation = Validation.from_pictures([as_float(p) for p in folder.pictures])
+    return validation.with_noise_of(NoiseField(noise)) if noise else validation
+
+
+def _source(pictures: TrainingData, patch: int, recipe: Recipe, report: Report) -> BatchSource:
+    clean = PatchSource(pictures.clean.pictures, patch)
+    if pictures.noisy is not None and pictures.origin == "none":
+        places = survey(pictures.clean.pictures), survey(pictures.noisy.pictures, pictures.noise)
+        source = MatchedPatches(clean, PatchSource(pictures.noisy.pictures, patch), *places)
+        before, after = content_bias(source.matching, *places)
+        report.say(
+            f"content alone tells the folders apart in {before:.0%} of pairs, "
+            f"after matching in {after:.0%} (50% is best)"
+        )
+        return source
+    # Both sides are drawn from all pictures: the patches are unpaired all the same, and with a few hundred
+    # pictures two halves differ enough for the critic to learn their content (it cost 0.3 dB).
+    return SyntheticNoise(clean, clean, recipe, pictures.field)

@@ -1,0 +1,60 @@
+"""-2 sigma^2 log p(y | z), y = clip(z + sigma e, 0, 1), e ~ N(0, 1): ||z - y||^2 inside, log Phi at the ends
+
+A file holds no values outside [0,1]. A pixel at 1 only says "at least 1", one at 0 "at most 0", and to take
+them at their word pulls highlights and shadows to gray: at sigma 0.4 that alone caps every method at 23.6 dB.
+The likelihood of a clipped Gaussian (Tobin 1958) is log-concave, and smooth in z.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from alr_cli.core.numerics.chunks import WHOLE, Piece, bands
+from alr_cli.core.numerics.reductions import total
+
+_AT_ONCE = 500_000  # numbers, of which several intermediate results are alive
+
+
+@dataclass(frozen=True)
+class ClippedGaussian:
+    """A DataTerm (see energy.py) in units of the squared error.
+
+    y: (B, C, H, W) on [0,1].  sigma: of the noise before clipping, positive.
+    """
+
+    y: Tensor
+    sigma: float
+
+    def value_and_grad(self, z: Tensor, piece: Piece = WHOLE) -> tuple[Tensor, Tensor]:
+        """z: that piece of (B, C, H, W) -> (sum over its pixels and channels, of each picture; gradient like
+        z)."""
+        y = self.y[piece]
+        value, gradient = z.new_zeros(z.shape[0]), torch.empty_like(z)
+        for band in bands(z, _AT_ONCE):
+            part, gradient[band] = self._of_band(z[band], y[band])
+            value += part
+        return value, gradient
+
+    def _of_band(self, z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        difference = z - y
+        value, gradient = difference.square(), 2.0 * difference
+        for end, sign in ((1.0, 1.0), (0.0, -1.0)):
+            at_end = y == end
+            if not bool(at_end.any()):
+                continue
+            u = sign * difference[at_end] / self.sigma  # how far z lies on the far side of the end
+            log_share = torch.special.log_ndtr(u)
+            value[at_end] = -2.0 * self.sigma**2 * log_share
+            density = torch.exp(-0.5 * u.square() - log_share) / math.sqrt(2.0 * math.pi)
+            gradient[at_end] = -2.0 * self.sigma * sign * density
+        return total(value), gradient
+
+
+def is_clipped(y: Tensor) -> bool:
+    """Whether an observation looks cut off at 0 and 1: nothing lies beyond them and something at them."""
+    low, high = float(y.min()), float(y.max())
+    return low >= 0.0 and high <= 1.0 and (low == 0.0 or high == 1.0)

@@ -1,0 +1,117 @@
+"""Where the arithmetic happens: device, precision, and how much of a picture fits at once"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from alr_cli.core.priors.registry import AnyCritic
+from alr_cli.errors import DeviceError, UsageError
+
+# Feature maps a layer keeps for the gradient: its output, its activation and the gradient of both.
+_MAPS_PER_LAYER = 4
+_CACHED_BYTES = 5_000_000  # of one feature map; see docs/performance.md
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+
+
+def choose(name: str) -> torch.device:
+    """auto, cpu, cuda, cuda:N or mps -> the device. Only `auto` falls back; a named one must be there."""
+    if name == "auto" and torch.cuda.is_available() and "LOCAL_RANK" in os.environ:
+        name = f"cuda:{int(os.environ['LOCAL_RANK']) % torch.cuda.device_count()}"  # torchrun's: one each
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        if device.type not in ("cpu", "cuda", "mps"):
+            raise RuntimeError("not a device that this program knows")
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise DeviceError(f"the device {name!r} is not available; use --device auto or cpu") from error
+    return device
+
+
+def choose_precision(name: str, device: torch.device) -> torch.dtype:
+    """auto, float32 or bfloat16 -> the type of the critic's convolutions on `device`. Raises UsageError."""
+    if name not in ("auto", "float32", "bfloat16"):
+        raise UsageError(f"unknown precision {name!r}: choose auto, float32 or bfloat16")
+    if name == "float32" or (name == "auto" and not has_fast_bfloat16(device)):
+        return torch.float32
+    return torch.bfloat16
+
+
+def precision_name(precision: torch.dtype) -> str:
+    return str(precision).removeprefix("torch.")
+
+
+def set_threads(count: int | None) -> None:
+    """CPU threads for the arithmetic of this process, None for one a core. Called before any arithmetic, it
+    also makes all of them take denormal numbers as 0 (see `flushed_denormals`): threads inherit that from
+    the one that starts them."""
+    torch.set_flush_denormal(True)
+    _return_large_arrays()
+    if count is not None:
+        torch.set_num_threads(count)
+
+
+def _return_large_arrays() -> None:
+    """Have glibc give freed arrays of 16 MB and more back to the system. By itself it learns to keep those of
+    up to 32 MB, and the pieces that are left between them are 100 MB of the peak of a large picture."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, 16 << 20)
+        mallopt(_M_TRIM_THRESHOLD, 64 << 20)
+
+
+@contextmanager
+def flushed_denormals() -> Iterator[None]:
+    """Take denormal numbers, those below 1e-38, as 0 in this thread and those it starts meanwhile: the tails
+    of SiLU are full of them, and the processor is ten times slower at them than at others."""
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+
+
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Whether the processor multiplies bfloat16 natively; emulated it would be slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    if device.type == "cpu":
+        return torch.cpu._is_avx512_bf16_supported()  # torch has no public question for this yet
+    return False
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of Python or torch says that memory ran out; on the CPU torch has no class for it."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    words = ("can't allocate memory", "not enough memory", "out of memory")
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in words)
+
+
+def automatic_tile(
+    critic: AnyCritic, shape: tuple[int, ...], device: torch.device, precision: torch.dtype
+) -> int:
+    """The side in pixels of the blocks in which a picture of `shape` (B, C, H, W) is best scored; 0 for all
+    at once.
+
+    On the CPU one feature map of a block should stay in the cache from one layer to the next; on a GPU all
+    of them must fit its memory.
+    """
+    architecture = critic.architecture
+    per_pixel = precision.itemsize * shape[0] * architecture.width / architecture.stride**2
+    if device.type == "cuda":
+        per_pixel *= architecture.depth * _MAPS_PER_LAYER
+        budget = torch.cuda.mem_get_info(device)[0] // 3
+    else:  # not of what is free just now: the same command gives the same bits
+        budget = _CACHED_BYTES
+    if shape[-2] * shape[-1] * per_pixel <= budget:
+        return 0
+    side = int((budget / per_pixel) ** 0.5)
+    return max(64, side - side % 32)

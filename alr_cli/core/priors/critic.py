@@ -1,0 +1,146 @@
+"""r_theta : (B, C, p, p) -> (B, 1, 1, 1), a fully convolutional critic of p x p patches    (sec. 3.1)
+
+The paper says "six layers of 3x3" and "15 x 15"; six give 13 x 13, so there are seven, without padding.
+On a picture (B, C, H, W) the same network scores every patch at once: (B, 1, H - p + 1, W - p + 1).
+
+With a stride s of 2 the first layer (4x4) halves the resolution, as FFDNet does (Zhang et al. 2018): seven
+layers then see 28 x 28 pixels at a quarter of the cost a feature, and the patches lie s pixels apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import pairwise
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from alr_cli.core.numerics.chunks import parts
+from alr_cli.core.numerics.reductions import total
+
+SumAndGrad = Callable[[Tensor, int], tuple[Tensor, Tensor]]
+Activation = Literal["relu", "leaky_relu", "silu", "softplus"]
+
+
+class Softplus(nn.Module):
+    """log(1 + exp(beta t)) / beta - log(2) / beta: a ReLU with a rounded corner that maps 0 to 0."""
+
+    def __init__(self, beta: float = 20.0) -> None:
+        super().__init__()
+        self.beta = beta
+
+    def forward(self, t: Tensor) -> Tensor:
+        return nn.functional.softplus(t, beta=self.beta) - 0.6931471805599453 / self.beta
+
+
+_ACTIVATIONS: dict[str, tuple[type[nn.Module], float]] = {
+    # constructor, and the gain g that keeps magnitudes from layer to layer: E phi(g z)^2 = 1, z ~ N(0, 1)
+    "relu": (nn.ReLU, 1.4142),
+    "leaky_relu": (nn.LeakyReLU, 1.4141),
+    "silu": (nn.SiLU, 1.5588),
+    "softplus": (Softplus, 1.4413),
+}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A critic as data: this is what a weights file carries.
+
+    channels: of the pictures, 1 or 3.  width: feature channels.  depth: convolutions.  activation: between
+    them.  stride: s of the first convolution, which is (s + 2) x (s + 2); the others are 3x3.
+    """
+
+    channels: int = 3
+    width: int = 32
+    depth: int = 7
+    activation: Activation = "relu"
+    stride: int = 1
+
+    def __post_init__(self) -> None:
+        if self.channels not in (1, 3):
+            raise ValueError(f"a critic sees 1 or 3 channels, not {self.channels}")
+        if not (1 <= self.width <= 4096 and 2 <= self.depth <= 64):
+            raise ValueError(f"unusable critic of width {self.width} and depth {self.depth}")
+        if not 1 <= self.stride <= 8:
+            raise ValueError(f"unusable critic of stride {self.stride}")
+        if self.activation not in _ACTIVATIONS:
+            raise ValueError(f"unknown activation {self.activation!r}, use one of {', '.join(_ACTIVATIONS)}")
+
+    @property
+    def patch(self) -> int:
+        """p, the side of the receptive field in pixels."""
+        return self.stride + 2 + 2 * self.stride * (self.depth - 1)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Critic(nn.Module):
+    """r_theta(x): (B, C, H, W) in [0,1] -> scores (B, 1, (H - p) // s + 1, (W - p) // s + 1), large where
+    noisy."""
+
+    def __init__(self, architecture: Architecture, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.architecture = architecture
+        widths = [architecture.channels] + [architecture.width] * (architecture.depth - 1) + [1]
+        activation, gain = _ACTIVATIONS[architecture.activation]
+        layers: list[nn.Module] = []
+        for n, (fan_in, fan_out) in enumerate(pairwise(widths)):
+            stride = architecture.stride if n == 0 else 1
+            side = stride + 2
+            convolution = nn.Conv2d(fan_in, fan_out, side, stride)
+            last = n == architecture.depth - 1
+            std = (1.0 if last else gain) / (side**2 * fan_in) ** 0.5
+            with torch.no_grad():
+                convolution.weight.normal_(0.0, std, generator=generator)
+                nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
+            layers += [convolution] if last else [convolution, activation()]
+        self.layers = nn.Sequential(*layers)
+
+    @property
+    def patch(self) -> int:
+        return self.architecture.patch
+
+    @property
+    def stride(self) -> int:
+        return self.architecture.stride
+
+    def at(self, sigma: float) -> Critic:
+        """The critic for noise of that level: one and the same."""
+        return self
+
+    def summed(self, precision: torch.dtype) -> SumAndGrad:
+        """x (B, C, H, W), w -> the sum of its scores (B,), and the gradient of that like x, from blocks of w
+        pixels of each row."""
+        return partial(_sum_and_grad, self, precision)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x)  # type: ignore[no-any-return]
+
+
+def _sum_and_grad(critic: Critic, precision: torch.dtype, x: Tensor, wide: int) -> tuple[Tensor, Tensor]:
+    value, gradient = x.new_zeros(x.shape[0]), torch.zeros_like(x)
+    for _, columns in parts(x, -1, critic.patch, critic.stride, wide):
+        block_value, block_gradient = _of_block(critic, precision, x[..., columns])
+        value += block_value
+        gradient[..., columns] += block_gradient
+    return value, gradient
+
+
+def _of_block(critic: Critic, precision: torch.dtype, x: Tensor) -> tuple[Tensor, Tensor]:
+    leaf = x.detach().contiguous(memory_format=torch.channels_last).requires_grad_(True)
+    low = precision != torch.float32
+    with torch.enable_grad(), torch.autocast(leaf.device.type, dtype=precision, enabled=low):
+        scores = critic(leaf)
+    value = total(scores.detach().to(x.dtype))
+    (gradient,) = torch.autograd.grad(scores, leaf, torch.ones_like(scores))
+    return value, gradient.to(x.dtype)
+
+
+def scored(critic: Callable[[Tensor], Tensor], x: Tensor, bfloat16: bool) -> Tensor:
+    """critic(x) in float32, its convolutions in bfloat16 where that is asked for; differentiable."""
+    with torch.autocast(x.device.type, torch.bfloat16, enabled=bfloat16):
+        return critic(x.contiguous(memory_format=torch.channels_last)).float()

@@ -1,0 +1,146 @@
+"""P = mean A^T A + sum_s sum_k lam C w_sk u |F_sk|^2: the Hessian of E if all responses had the same weight u
+
+Fields of experts weigh the square of a response t by u = 1 / (1 + t^2), from place to place. With one u for
+all places, and A^T A averaged over them, the Hessian is diagonal in frequency and in opponent colours (those
+of `experts.colours`), and P^-1 costs two Fourier transforms. Steps along P^-1 grad E do not care how much
+more curved E is for fine colour noise than for smooth gray (docs/performance.md), and conjugate gradients
+need a fifth of the steps (docs/critics.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from scipy.fft import next_fast_len
+from torch import Tensor
+
+from alr_cli.core.numerics.chunks import bands, small
+from alr_cli.core.operators.linear import Shape
+from alr_cli.core.priors.experts import SIDE, Experts, basis, colours
+from alr_cli.core.problems import Problem
+
+_HELD = 0.05
+_GRID = 16  # holds all lags of a filter's autocorrelation, -6 to 6
+
+
+@dataclass(frozen=True)
+class Circulant:
+    """prior: (B, C, H, W // 2 + 1), sum_k ... of the first line by opponent colours, on a torus of `shape`,
+    which holds the picture.  data: the first term, a number or (H, W // 2 + 1)."""
+
+    prior: Tensor
+    data: float | Tensor
+    shape: Shape
+    weight: float = 1.0  # u, prior being for 1
+
+    def solve(self, residual: Tensor) -> Tensor:
+        """P^-1 r, like r (B, C, H, W)."""
+        return self._filtered(residual, inverse=True)
+
+    def smoothed(self, x: Tensor) -> Tensor:
+        """The prior's part of P, times x."""
+        return self._filtered(x, inverse=False)
+
+    def scaled(self, factor: float) -> Circulant:
+        """With other weights u, so many times these."""
+        return replace(self, weight=self.weight * factor)
+
+    def _filtered(self, x: Tensor, inverse: bool) -> Tensor:
+        """All opponent colours at once; one at a time where the transforms would take gigabytes."""
+        opponents = colours(x.shape[1])
+        if small(x):
+            mixing = opponents.to(x)
+            seen = torch.einsum("oc,bchw->bohw", mixing, x)
+            return torch.einsum("oc,bohw->bchw", mixing, self._weighed(seen, slice(None), inverse))
+        result = torch.zeros_like(x)
+        for number, opponent in enumerate(opponents.tolist()):
+            seen = self._weighed(_mixed(x, opponent), number, inverse)
+            for band in bands(result):
+                rows = seen[:, band[2]] if len(band) == 3 else seen
+                for channel, share in enumerate(opponent):
+                    result[band][:, channel].add_(rows, alpha=share)
+        return result
+
+    def _weighed(self, seen: Tensor, number: int | slice, inverse: bool) -> Tensor:
+        """Of one opponent colour (B, H, W), or all of them (B, C, H, W)."""
+        height, width = seen.shape[-2:]
+        transformed = torch.fft.rfft2(seen, s=self.shape)
+        spectrum = self.prior[:, number] * self.weight
+        if inverse:
+            transformed /= spectrum + self.data
+        else:
+            transformed *= spectrum
+        del spectrum
+        back: Tensor = torch.fft.irfft2(transformed, s=self.shape)
+        return back[..., :height, :width]
+
+
+def _mixed(x: Tensor, opponent: list[float]) -> Tensor:
+    """(B, C, H, W) -> (B, H, W)."""
+    seen = x[:, 0] * opponent[0]
+    for channel in range(1, x.shape[1]):
+        seen.add_(x[:, channel], alpha=opponent[channel])
+    return seen
+
+
+def of_energy(critic: Experts, lam: float, problem: Problem) -> Circulant:
+    """P of E for u = 1.  critic: at its level of noise. Raises ValueError for an operator without `power`."""
+    shape = problem.operator.input_shape
+    if not problem.periodic:
+        shape = next_fast_len(shape[0], real=True), next_fast_len(shape[1], real=True)
+    data = problem.operator.power(shape)
+    if data is None:
+        raise ValueError("this operator is no multiplier of frequencies")
+    channels = critic.architecture.channels
+    with torch.no_grad():
+        amounts = [lam * channels * weights[None] for weights in critic.weights]
+        prior = prior_spectrum(amounts, [powers(filters) for filters in critic.filters], shape)
+    if problem.free is not None:  # there is no data term where x may move; but P needs an inverse
+        data = _HELD * float(prior.mean())
+    return Circulant(prior, data.to(prior) if isinstance(data, Tensor) else data, shape)
+
+
+def powers(coefficients: Tensor) -> Tensor:
+    """|F|^2 of filters (K, C * 48) on a small grid of frequencies, (K, C, 16, 9), by opponent colours."""
+    planes = basis(1, coefficients.device)[:, 0].to(coefficients)
+    filters = coefficients.reshape(len(coefficients), -1, len(planes)) @ planes.flatten(1)
+    grid: Tensor = torch.fft.rfft2(filters.reshape(*filters.shape[:2], SIDE, SIDE), s=(_GRID, _GRID))
+    return grid.abs().square()
+
+
+def prior_spectrum(amounts: Sequence[Tensor], of_scales: Sequence[Tensor], shape: Shape) -> Tensor:
+    """sum_s sum_k a_sk |F_sk|^2 on a torus of `shape`, (B, C, H, W // 2 + 1).
+
+    amounts: a_k for each scale, (B, K).  of_scales: their `powers`.
+    """
+    spectrum = torch.zeros((), device=amounts[0].device)
+    for power, (amount, grid) in enumerate(zip(amounts, of_scales, strict=True)):
+        lags = torch.fft.irfft2(torch.einsum("bk,kchw->bchw", amount, grid), s=(_GRID, _GRID))
+        spectrum = spectrum + _on(shape, lags, 2**power)
+    return spectrum
+
+
+def _on(shape: Shape, lags: Tensor, scale: int) -> Tensor:
+    """The transfer function on a torus of an autocorrelation of means of scale x scale pixels."""
+    reach = (SIDE - 1) * scale
+    wide = lags.new_zeros(*lags.shape[:2], *(max(size, 2 * reach + 1) for size in shape))
+    steps = torch.arange(1 - SIDE, SIDE, device=lags.device)
+    wide[..., (scale * steps)[:, None], scale * steps] = lags[..., steps[:, None], steps]
+    if tuple(wide.shape[-2:]) != tuple(shape):
+        wide = _folded(wide, shape)
+    mean = lags.new_zeros(shape)
+    mean[:scale, :scale] = 1 / scale**2
+    spectrum: Tensor = torch.fft.rfft2(wide).real.clamp_min(0) * torch.fft.rfft2(mean).abs().square()
+    return spectrum
+
+
+def _folded(wide: Tensor, shape: Shape) -> Tensor:
+    """What does not fit on the torus goes round it."""
+    height, width = wide.shape[-2:]
+    rows = wide.new_zeros(*wide.shape[:-2], shape[0], width)
+    lines = [torch.fft.fftfreq(size, 1 / size, device=wide.device).long() for size in (height, width)]
+    rows.index_add_(-2, lines[0] % shape[0], wide)
+    folded = wide.new_zeros(*wide.shape[:-2], *shape)
+    return folded.index_add_(-1, lines[1] % shape[1], rows)

@@ -1,0 +1,261 @@
+"""theta <- Adam(grad_theta sum_j D_j(theta)), K times on fresh minibatches    (Algorithm 1)
+
+A `Trainer` holds everything a run consists of: critic, optimiser, random generator, step counter. Its
+`state` restores it exactly: 200 steps equal 100, a kill, a resume and 100 more, bit for bit on the CPU.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from alr_cli.core.noise.field import NoiseField
+from alr_cli.core.priors.critic import Architecture, Critic, scored
+from alr_cli.core.training.criteria import wgan_gp
+from alr_cli.core.training.patches import PatchSource
+from alr_cli.core.training.workers import Workers
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a critic is trained; the defaults are the paper's (sec. 3.2 and 4.2).
+
+    iterations: K.  batch_size: m.  lr, lr_final: Adam's step size, decaying exponentially.  mu: gradient
+    penalty.  one_sided: Lunz's penalty.  sigma_low, sigma_high: noise levels of synthetic noise on [0,1].
+    log_sigma: draw them uniformly in the logarithm.  normalise: divide each pair's difference by the length
+    of its noise.  ema: decay of the moving average of the weights that is kept, 0 for none.
+    bfloat16: run the convolutions in bfloat16 (twice as fast where the processor has it natively).
+    """
+
+    iterations: int = 100_000
+    batch_size: int = 32
+    lr: float = 1e-3
+    lr_final: float = 1e-4
+    mu: float = 5.0
+    one_sided: bool = False
+    sigma_low: float = 0.05
+    sigma_high: float = 0.30
+    log_sigma: bool = False
+    normalise: bool = False
+    ema: float = 0.0
+    bfloat16: bool = False
+    seed: int = 0
+
+    def lr_at(self, step: int) -> float:
+        """The step size of step 0 ... iterations - 1."""
+        return float(self.lr * (self.lr_final / self.lr) ** (step / max(1, self.iterations - 1)))
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Recipe:
+        """The inverse of `as_dict`. What is missing takes its default; an unknown name raises ValueError:
+        a run is not continued exactly by a program that does not know one of its settings."""
+        unknown = sorted(set(values) - {field.name for field in fields(cls)})
+        if unknown:
+            raise ValueError(f"unknown settings in the recipe: {', '.join(unknown)}")
+        return cls(**values)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """noisy, clean: (m, C, p, p), unpaired.  length: (m,) expected length of each patch's noise, if known."""
+
+    noisy: Tensor
+    clean: Tensor
+    length: Tensor | None
+
+
+class BatchSource(Protocol):
+    """Where minibatches come from: synthetic noise, or two sets of pictures (matching.py)."""
+
+    def batch(self, count: int, generator: torch.Generator) -> Batch: ...
+
+
+@dataclass(frozen=True)
+class SyntheticNoise:
+    """Clean patches; and others, from the same or another set, with noise of a random level (sec. 4.2).
+
+    field: how the noise is made; None for white noise.
+    """
+
+    clean: PatchSource
+    other: PatchSource
+    recipe: Recipe
+    field: NoiseField | None = None
+
+    def batch(self, count: int, generator: torch.Generator) -> Batch:
+        clean, noisy = self.clean.sample(count, generator), self.other.sample(count, generator)
+        low, high = self.recipe.sigma_low, self.recipe.sigma_high
+        u = torch.rand(count, generator=generator)
+        sigma = (
+            torch.exp(math.log(low) + u * math.log(high / low))
+            if self.recipe.log_sigma
+            else low + u * (high - low)
+        )
+        if self.field is not None:
+            noisy, level = self.field.add(noisy, sigma, generator)
+            return Batch(noisy, clean, level.flatten(1).norm(dim=1))
+        noise = torch.randn(noisy.shape, generator=generator)
+        length = sigma * math.sqrt(noisy[0].numel())
+        return Batch(noisy + sigma.reshape(-1, 1, 1, 1) * noise, clean, length)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What one step measured, by name: of Trainer objective, wasserstein, gradient_norm (see criteria.py)."""
+
+    step: int
+    lr: float
+    measures: dict[str, float]
+
+
+class Trainer:
+    """Algorithm 1 with its state."""
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        recipe: Recipe,
+        source: BatchSource,
+        device: str | torch.device = "cpu",
+        workers: Workers | None = None,
+    ) -> None:
+        """workers: the processes that train together, each with minibatches of its own of `batch_size`."""
+        self.recipe = recipe
+        self.source = source
+        self.workers = workers or Workers()
+        self.device = torch.device(device)
+        self.generator = torch.Generator().manual_seed(recipe.seed)
+        critic = Critic(architecture, self.generator).to(self.device)
+        if self.workers.rank > 0:  # the same critic everywhere, but other patches
+            self.generator.manual_seed(recipe.seed + (self.workers.rank << 32))
+        self.critic = critic.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = (
+            {k: v.detach().clone() for k, v in self.critic.state_dict().items()} if recipe.ema else {}
+        )
+        self.optimiser = torch.optim.Adam(self.critic.parameters(), lr=recipe.lr, betas=(0.9, 0.999))
+        self.step_count = 0
+
+    @property
+    def iterations(self) -> int:
+        return self.recipe.iterations
+
+    @property
+    def done(self) -> bool:
+        return self.step_count >= self.iterations
+
+    @property
+    def curve(self) -> None:
+        """Eq. 7 says nothing of lambda(sigma): it is fitted afterwards."""
+        return None
+
+    def step(self) -> Progress:
+        """One iteration of Algorithm 1."""
+        recipe = self.recipe
+        lr = recipe.lr_at(self.step_count)
+        for group in self.optimiser.param_groups:
+            group["lr"] = lr
+        batch = self.source.batch(recipe.batch_size, self.generator)
+        alpha = torch.rand(recipe.batch_size, generator=self.generator)
+        criterion = wgan_gp(
+            self._score,
+            batch.noisy.to(self.device),
+            batch.clean.to(self.device),
+            alpha.to(self.device),
+            recipe.mu,
+            recipe.one_sided,
+            batch.length.to(self.device) if recipe.normalise and batch.length is not None else None,
+        )
+        self.optimiser.zero_grad(set_to_none=True)
+        (-criterion.objective).backward()  # type: ignore[no-untyped-call]
+        self.workers.average(self.critic.parameters())
+        self.optimiser.step()
+        self._update_average()
+        self.step_count += 1
+        values = torch.stack([criterion.objective, criterion.wasserstein, criterion.gradient_norm]).tolist()
+        measures = dict(zip(("objective", "wasserstein", "gradient_norm"), values, strict=True))
+        return Progress(self.step_count, lr, measures)
+
+    def _score(self, patches: Tensor) -> Tensor:
+        return scored(self.critic, patches, self.recipe.bfloat16)
+
+    def trained(self) -> Critic:
+        """A copy of the critic as it would be shipped now: the moving average if one is kept."""
+        critic = Critic(self.critic.architecture)
+        critic.load_state_dict(self.average or self.critic.state_dict())
+        return critic.to(self.device).eval()
+
+    def _update_average(self) -> None:
+        # Early on the average follows quickly, so that it never remembers the random start.
+        decay = min(self.recipe.ema, (1 + self.step_count) / (10 + self.step_count))
+        with torch.no_grad():
+            for name, value in self.critic.state_dict().items() if self.average else ():
+                self.average[name].lerp_(value, 1 - decay)
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that `restore_state` needs, as named tensors on the CPU. All workers ask together."""
+        state = {f"critic.{k}": v for k, v in self.critic.state_dict().items()}
+        state |= {f"average.{k}": v for k, v in self.average.items()}
+        state |= adam_state(self.optimiser)
+        for rank, generator in enumerate(self.workers.gather(self.generator.get_state())):
+            state[_generator_of(rank)] = generator
+        state["step"] = torch.tensor(self.step_count)
+        return {name: value.detach().cpu().clone().contiguous() for name, value in state.items()}
+
+    def restore_state(self, state: dict[str, Tensor]) -> None:
+        """Continue exactly where `state` was taken. Raises KeyError, ValueError or RuntimeError if it does
+        not fit; the trainer is then unusable."""
+        self.critic.load_state_dict(prefixed(state, "critic."))
+        average = prefixed(state, "average.")
+        if average.keys() != self.average.keys():
+            raise ValueError("the moving averages are not those of this recipe")
+        for name, value in average.items():
+            self.average[name].copy_(value)
+        restore_adam(self.optimiser, state)
+        count = sum(name.startswith("generator") for name in state)
+        if count != self.workers.size:
+            raise ValueError(f"{count} processes trained together, and now there are {self.workers.size}")
+        self.generator.set_state(state[_generator_of(self.workers.rank)].byte())
+        self.step_count = int(state["step"])
+
+
+def _generator_of(rank: int) -> str:
+    return f"generator.{rank}" if rank else "generator"
+
+
+def adam_state(optimiser: torch.optim.Adam) -> dict[str, Tensor]:
+    """Its moments and counts as named tensors."""
+    return {
+        f"adam.{index}.{name}": torch.as_tensor(value)
+        for index, moments in optimiser.state_dict()["state"].items()
+        for name, value in moments.items()
+    }
+
+
+def restore_adam(optimiser: torch.optim.Adam, state: dict[str, Tensor]) -> None:
+    """The inverse of `adam_state`. Raises KeyError, ValueError or RuntimeError if it does not fit."""
+    parameters = dict(enumerate(p for group in optimiser.param_groups for p in group["params"]))
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, value in prefixed(state, "adam.").items():
+        index, key = name.split(".")
+        # In the layout of its parameter: another order of the same sums would round differently.
+        like = parameters[int(index)].detach() if value.dim() else value
+        moments.setdefault(int(index), {})[key] = torch.empty_like(like).copy_(same_shape(value, like))
+    groups = optimiser.state_dict()["param_groups"]
+    optimiser.load_state_dict({"state": moments, "param_groups": groups})
+
+
+def same_shape(value: Tensor, like: Tensor) -> Tensor:
+    if value.shape != like.shape:
+        raise ValueError(f"{tuple(value.shape)} where {tuple(like.shape)} belongs")
+    return value
+
+
+def prefixed(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}

@@ -1,0 +1,249 @@
+"""min_theta E log( ||x*(theta) - x||^2 / N + m )  where  x*(theta) = arg min_x E(x)    (eq. 4, tuned)
+
+Eq. 7 asks a critic to tell noisy from clean; here the energy of fields of experts (experts.py) is tuned until
+its minimiser is the best picture (bilevel learning; Kunisch and Pock 2013). With s the sensitivity of the
+loss to x*, and H the Hessian of E, the implicit function theorem gives
+
+    d loss / d theta = - v^T d grad_x R / d theta,   H v = s.
+
+Conjugate gradients solve for v (local.py). Each case of a pool keeps its x* and its v between visits: the
+filters change slowly, and a few steps bring both up to date. A new case descends as `alr denoise` would, and
+far enough: an energy that is tuned where a descent has not ended is good only there (docs/critics.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from alr_cli.core.energy import Energy, SquaredError
+from alr_cli.core.noise.field import NoiseField
+from alr_cli.core.numerics import devices
+from alr_cli.core.priors.experts import KNOTS, Experts, along_knots
+from alr_cli.core.priors.glimpses import Glimpse
+from alr_cli.core.priors.preconditioner import powers
+from alr_cli.core.solvers.descent import solve
+from alr_cli.core.solvers.preconditioned import HOLES, NEAR
+from alr_cli.core.training.adversarial import Progress, adam_state, restore_adam, same_shape
+from alr_cli.core.training.calibration import LambdaCurve
+from alr_cli.core.training.crops import Case, CaseSource
+from alr_cli.core.training.implicit import Local, Scaled
+from alr_cli.core.training.patches import PatchSource
+from alr_cli.core.training.workers import Workers
+
+_POOL = 8
+_BETAS = (0.9, 0.99)
+_SLOW = 0.15  # of the step size, for lambda and the contrast: all crops pull at the same few numbers
+
+
+@dataclass(frozen=True)
+class TuningRecipe:
+    """How fields of experts are tuned.
+
+    iterations: Adam steps.  batch_size: crops in a step.  side: of the crops, in pixels.  lr, lr_final: step
+    size, relative to the root mean square of the filters, decaying exponentially.  sigma_low, sigma_high:
+    noise levels on [0,1], drawn log-uniformly.  holes: the share of cases that miss pixels instead.  visits:
+    of a case before it is replaced, at most.  ema: decay of the moving average that is kept.  bfloat16: run
+    the convolutions in bfloat16.
+    """
+
+    iterations: int = 3000
+    batch_size: int = 8
+    side: int = 72
+    lr: float = 1e-2
+    lr_final: float = 4e-4
+    sigma_low: float = 0.008
+    sigma_high: float = 0.42
+    holes: float = 0.0
+    visits: int = 50
+    ema: float = 0.995
+    bfloat16: bool = False
+    seed: int = 0
+
+    def lr_at(self, step: int) -> float:
+        """The step size of step 0 ... iterations - 1."""
+        return float(self.lr * (self.lr_final / self.lr) ** (step / max(1, self.iterations - 1)))
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Tuner:
+    """Bilevel training with its state: the same face as `Trainer`."""
+
+    def __init__(
+        self,
+        start: Experts,
+        lam: Callable[[float], float],
+        recipe: TuningRecipe,
+        source: PatchSource,
+        device: str | torch.device = "cpu",
+        field: NoiseField | None = None,
+    ) -> None:
+        """start: the experts to begin with.  lam: their lambda(sigma).  field: how the noise is made; None
+        for white noise."""
+        self.recipe = recipe
+        sigmas = (recipe.sigma_low, recipe.sigma_high)
+        self.cases = CaseSource(source, recipe.batch_size, sigmas, recipe.visits, field, recipe.holes)
+        self.workers = Workers()  # alone: the pools of several would not fit a checkpoint
+        self.device = torch.device(device)
+        self.generator = torch.Generator().manual_seed(recipe.seed)
+        self.critic = Experts(start.architecture).to(self.device)
+        self.critic.load_state_dict(start.state_dict())
+        self.log_lam = torch.tensor(
+            [lam(knot) / start.usual_lam(knot) for knot in KNOTS], device=self.device
+        ).log()
+        self.log_lam.requires_grad_(True)
+        learned = self._learned()
+        self._sizes = [_size(name, value) for name, value in learned.items()]
+        self.optimiser = torch.optim.Adam([{"params": [p]} for p in learned.values()], betas=_BETAS)
+        self.average = {name: value.detach().clone() for name, value in learned.items()}
+        self.pool: list[Case] = []
+        self.step_count = 0
+
+    @property
+    def iterations(self) -> int:
+        return self.recipe.iterations
+
+    @property
+    def done(self) -> bool:
+        return self.step_count >= self.iterations
+
+    @property
+    def curve(self) -> LambdaCurve:
+        """lambda(sigma) as learned so far (the moving average)."""
+        values = self.average["log_lam"].exp().tolist()
+        return LambdaCurve(
+            tuple((knot, self.critic.usual_lam(knot) * v) for knot, v in zip(KNOTS, values, strict=True))
+        )
+
+    def step(self) -> Progress:
+        """Bring one case up to date, and move theta and lambda by its gradient."""
+        with devices.flushed_denormals():
+            return self._step()
+
+    def _step(self) -> Progress:
+        case = self._next_case()
+        with torch.no_grad():
+            local = self._local(case, torch.bfloat16 if self.recipe.bfloat16 else torch.float32)
+            self._descend(case, local)
+            error = local.problem.crop(case.x) - case.clean
+            mse = error.square().mean((1, 2, 3))
+            s = torch.zeros_like(case.x)
+            local.problem.crop(s).copy_(error / (mse + case.usual_error).reshape(-1, 1, 1, 1))
+            s *= 2 / error[0].numel()
+            case.adjoint = local.adjoint(case.x, s, case.adjoint)
+        # In float32: what is learned gains by it, and oneDNN's gradient of dilated filters in bfloat16 is
+        # garbage.
+        rate = self._update(-self._local(case).slope_along(case.x, case.adjoint).mean())
+        before = (local.problem.crop(local.problem.start) - case.clean).square().mean((1, 2, 3))
+        gain = float((10 * torch.log10(before / mse)).mean())
+        return Progress(self.step_count, rate, {"gain": gain})
+
+    def _local(self, case: Case, dtype: torch.dtype = torch.float32) -> Local:
+        """The energy of a case as it now is, differentiable in what is learned."""
+        sigma = case.sigma.reshape(-1, 1, 1, 1)
+        lam = self.critic.usual_lam(sigma) * along_knots(self.log_lam, sigma)
+        return Local(
+            case.problem(self.critic.patch),
+            case.y,
+            Glimpse.number(self.step_count // _POOL, self.critic.stride, turns=False),
+            self.critic.banks(dtype, dense=True),
+            self.critic.stride,
+            tuple(powers(filters.detach()) for filters in self.critic.filters),
+            self.critic.stride**2 * 0.5 * case.clean.shape[1] * lam,
+            self.critic.contrast(sigma),
+        )
+
+    def _descend(self, case: Case, local: Local) -> None:
+        """Bring x* up to date: a new case as `alr denoise` would (solver.py), and from then on by quadratics
+        that lie above the energy."""
+        if not case.old:
+            problem = local.problem
+            regularizer = Scaled(local, self.critic.patch)
+            alike = local.preconditioner(local.inverses(torch.zeros_like(case.x)))
+            # f and s are in the regularizer, so that lambda is 1 and the data term half a square: see Scaled
+            data, pixels = SquaredError(case.y), problem.pixels
+            energy = Energy(problem.operator, data, regularizer, 1.0, pixels, problem.free)
+            pace = HOLES if problem.holes else NEAR
+            case.x = solve(energy, case.x, "fourier", int(case.first), preconditioner=alike, pace=pace).x
+            case.old.fill_(1)
+        case.x = local.majorised(case.x)
+
+    def trained(self) -> Experts:
+        """A copy of the critic as it would be shipped now."""
+        critic = Experts(self.critic.architecture)
+        critic.load_state_dict({name: v for name, v in self.average.items() if name != "log_lam"})
+        return critic.to(self.device).eval()
+
+    def _next_case(self) -> Case:
+        index = self.step_count % _POOL
+        if index == len(self.pool):
+            self.pool.append(self._new_case())
+        elif not self.pool[index].visits:
+            self.pool[index] = self._new_case()
+        self.pool[index].visits -= 1
+        return self.pool[index]
+
+    def _new_case(self) -> Case:
+        return self.cases.draw(self.critic.patch, self.generator, self.device)
+
+    def _update(self, loss: Tensor) -> float:
+        rate = self.recipe.lr_at(self.step_count)
+        for group, size in zip(self.optimiser.param_groups, self._sizes, strict=True):
+            group["lr"] = rate * size
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if self.recipe.holes == 1:  # lambda is moot where pixels are held, and rounding would move it
+            self.log_lam.grad = torch.zeros_like(self.log_lam)
+        for group in self.optimiser.param_groups:
+            torch.nn.utils.clip_grad_norm_(group["params"], 2.0)
+        self.optimiser.step()
+        decay = min(self.recipe.ema, (1 + self.step_count) / (10 + self.step_count))
+        with torch.no_grad():
+            for name, value in self._learned().items():
+                self.average[name].lerp_(value, 1 - decay)
+        self.step_count += 1
+        return rate
+
+    def _learned(self) -> dict[str, Tensor]:
+        return {**dict(self.critic.named_parameters()), "log_lam": self.log_lam}
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that `restore_state` needs, as named tensors on the CPU."""
+        state = {f"learned.{k}": v for k, v in self._learned().items()}
+        state |= {f"average.{k}": v for k, v in self.average.items()}
+        state |= adam_state(self.optimiser)
+        for index, case in enumerate(self.pool):
+            state |= {f"pool.{index}.{field.name}": getattr(case, field.name) for field in fields(case)}
+        state["generator"] = self.generator.get_state()
+        state["step"] = torch.tensor(self.step_count)
+        return {name: value.detach().cpu().clone().contiguous() for name, value in state.items()}
+
+    def restore_state(self, state: dict[str, Tensor]) -> None:
+        """Continue exactly where `state` was taken. Raises KeyError, ValueError or RuntimeError if it does
+        not fit; the tuner is then unusable."""
+        with torch.no_grad():
+            for name, value in self._learned().items():
+                value.copy_(same_shape(state[f"learned.{name}"], value))
+                self.average[name].copy_(same_shape(state[f"average.{name}"], value))
+        restore_adam(self.optimiser, state)
+        names = [field.name for field in fields(Case)]
+        count = len({name.split(".")[1] for name in state if name.startswith("pool.")})
+        self.pool = [
+            Case(**{name: state[f"pool.{index}.{name}"].clone().to(self.device) for name in names})
+            for index in range(count)
+        ]
+        self.generator.set_state(state["generator"].byte())
+        self.step_count = int(state["step"])
+
+
+def _size(name: str, value: Tensor) -> float:
+    """What a step of a tensor is relative to: its root mean square for filters, 1 for logarithms."""
+    if value.dim() == 2:
+        return float(value.detach().square().mean().sqrt())
+    return _SLOW if name in ("log_lam", "log_contrast") else 1.0

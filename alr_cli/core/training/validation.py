@@ -1,0 +1,138 @@
+"""PSNR(x*(lam), x) over a few pictures: what calibration maximises and training logs"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from alr_cli.core import defaults, problems
+from alr_cli.core.energy import Energy, SquaredError
+from alr_cli.core.noise.field import NoiseField
+from alr_cli.core.numerics import devices
+from alr_cli.core.priors.local import LocalRegularizer
+from alr_cli.core.priors.registry import AnyCritic
+from alr_cli.core.solvers.descent import Method
+from alr_cli.core.training.calibration import LambdaCurve, calibrate, psnr
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Denoising of a fixed batch of clean crops with fixed unit noise.
+
+    clean, noise: (B, C, H, W); at sigma the observation is clean + sigma * noise, not clipped.
+    method: None for the critic's usual one.  per_picture: so many neighbours in the batch are crops of one
+    picture, and share one PSNR.
+    """
+
+    clean: Tensor
+    noise: Tensor
+    method: Method | None = None
+    precision: torch.dtype = torch.float32
+    per_picture: int = 1
+
+    @classmethod
+    def from_pictures(
+        cls,
+        pictures: Sequence[np.ndarray],
+        count: int = 6,
+        side: int = 96,
+        per_picture: int = 2,
+        method: Method | None = None,
+        precision: torch.dtype = torch.float32,
+    ) -> Validation:
+        """`per_picture` crops of each of `count` pictures (H, W, C) float32 on [0,1], spread over both.
+
+        The crops lie anywhere, not in the centre: there pictures have more detail than elsewhere, and a
+        lambda fitted to detail costs whole pictures 0.2 dB.
+        """
+        count = min(count, len(pictures))
+        chosen = [pictures[(index * len(pictures)) // count] for index in range(count)]
+        side = min(side, *(min(picture.shape[:2]) for picture in chosen))
+        crops = []
+        for index, picture in enumerate(np.repeat(np.arange(count), per_picture)):
+            pixels = chosen[picture]
+            # Weyl sequences of two irrationals cover the square evenly.
+            top = int((index * 0.7548776662 + 0.5) % 1 * (pixels.shape[0] - side + 1))
+            left = int((index * 0.5698402910 + 0.5) % 1 * (pixels.shape[1] - side + 1))
+            crops.append(pixels[top : top + side, left : left + side].transpose(2, 0, 1))
+        clean = torch.from_numpy(np.stack(crops).astype(np.float32))
+        noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+        return cls(clean, noise, method, precision, per_picture)
+
+    def with_noise_of(self, field: NoiseField) -> Validation:
+        """The same crops with noise as `field` makes it, in units of its nominal level."""
+        noisy, _ = field.add(self.clean, 1.0, torch.Generator().manual_seed(0))
+        return replace(self, noise=noisy - self.clean)
+
+    def to(self, device: torch.device) -> Validation:
+        """There, in the usual precision of that device."""
+        precision = devices.choose_precision("auto", device)
+        clean, noise = self.clean.to(device), self.noise.to(device)
+        return replace(self, clean=clean, noise=noise, precision=precision)
+
+    def restore(self, critic: AnyCritic, sigma: float, lam: float) -> Tensor | None:
+        """x*(lam) at noise level sigma, (B, C, H, W); None if the descent blew up."""
+        problem = problems.denoising(self.clean + sigma * self.noise, critic.patch)
+        return self._solved(problem, critic.at(sigma), sigma, lam)
+
+    def quality(self, critic: AnyCritic, sigma: float, lam: float) -> float:
+        """Mean over the pictures of their PSNR in dB; -inf if the descent blew up."""
+        return self._psnr(self.restore(critic, sigma, lam))
+
+    def filled(self, critic: AnyCritic, share: float) -> float:
+        """As `quality`, without noise, of crops that miss so many of their pixels; the others are held."""
+        generator = torch.Generator().manual_seed(0)
+        missing = torch.rand(self.clean.shape[-2:], generator=generator) < share
+        problem = problems.inpainting(self.clean, missing.to(self.clean.device), critic.patch, exact=True)
+        return self._psnr(self._solved(problem, critic.at(problems.HELD_LEVEL), sigma=0.0, lam=1.0))
+
+    def _solved(
+        self, problem: problems.Problem, critic: AnyCritic, sigma: float, lam: float
+    ) -> Tensor | None:
+        """critic: at its level."""
+        method = self.method or defaults.usual_method(critic, problem)
+        with devices.flushed_denormals():
+            solution = defaults.minimise(
+                *(problem, SquaredError(problem.y), critic, lam, sigma, method), precision=self.precision
+            )
+        return None if solution.stop == "non_finite" else problem.crop(solution.x)
+
+    def _psnr(self, restored: Tensor | None) -> float:
+        if restored is None:
+            return -math.inf
+        return float(psnr(self._whole(restored), self._whole(self.clean)).mean())
+
+    def _whole(self, crops: Tensor) -> Tensor:
+        """The crops of each picture above each other: (B, C, H, W) -> (B / k, C, k H, W)."""
+        number, channels, height, width = crops.shape
+        groups = crops.reshape(-1, self.per_picture, channels, height, width).transpose(1, 2)
+        return groups.reshape(number // self.per_picture, channels, -1, width)
+
+    def balance(self, critic: AnyCritic, sigma: float) -> float:
+        """||grad data|| / ||grad R|| at the truth (Lunz's rule): where calibration starts."""
+        problem = problems.denoising(self.clean + sigma * self.noise, critic.patch)
+        truth = problems.extend(self.clean, critic.patch - 1)
+        critic = critic.at(sigma)
+        _, data = self._energy(critic, problem, 0.0).value_and_grad(truth)
+        _, both = self._energy(critic, problem, 1.0).value_and_grad(truth)
+        return float(data.norm() / problem.crop(both - data).norm().clamp_min(1e-30))
+
+    def fit(
+        self, critic: AnyCritic, sigmas: Sequence[float], fitted: Callable[[float, float], None] | None = None
+    ) -> LambdaCurve:
+        """lambda(sigma) of a critic.  fitted: told of every (sigma, lambda) once it is found."""
+        return calibrate(
+            sigmas,
+            quality=lambda sigma, lam: self.quality(critic, sigma, lam),
+            start=lambda sigma: self.balance(critic, sigma),
+            fitted=fitted,
+        )
+
+    def _energy(self, critic: AnyCritic, problem: problems.Problem, lam: float) -> Energy:
+        regularizer = LocalRegularizer(critic, precision=self.precision)
+        return Energy(problem.operator, SquaredError(problem.y), regularizer, lam, problem.pixels)

@@ -1,0 +1,376 @@
+"""A batch on its way: what comes out, what is said, what happens to the others when one fails."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from alr_cli.cli.restore import models
+from alr_cli.errors import DeviceError, NonFiniteError
+from alr_cli.files.pictures import decode, read_picture
+from tests.conftest import FAST, Alr, scene, write_picture
+
+FIELDS = [
+    "input",
+    "output",
+    "status",
+    "reason",
+    "seconds",
+    "iterations",
+    "stop",
+    "energy",
+    "data_term",
+    "regularizer",
+    "lambda",
+    "sigma",
+    "sigma_estimated",
+    "strength",
+    "device",
+    "precision",
+    "tile",
+    "shape",
+    "depth",
+    "psnr",
+    "ssim",
+    "version",
+    "weights",
+    "weights_sha256",
+]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, tiny_weights: Path) -> Path:
+    """in/{a,b,c}.png"""
+    for index, name in enumerate("abc"):
+        write_picture(tmp_path / "in" / f"{name}.png", scene(16 + index, 20))
+    return tmp_path
+
+
+def test_one_json_line_per_picture_in_order_with_the_fields_of_the_contract(alr: Alr, folder: Path) -> None:
+    result = alr("denoise", folder / "in", "-o", f"{folder}/out/", "--json", "--sigma", "0.1", *FAST)
+    assert result.code == 0
+    lines = result.lines()
+    assert [Path(line["input"]).name for line in lines] == ["a.png", "b.png", "c.png"]
+    for line in lines:
+        assert sorted(line) == sorted(FIELDS)
+        assert line["status"] == "ok"
+        assert line["shape"] == list(read_picture(line["output"]).shape)
+        assert (line["iterations"], line["sigma"], line["depth"]) == (2, 0.1, "uint8")
+        assert np.isclose(line["energy"], line["data_term"] + line["lambda"] * line["regularizer"], atol=1e-5)
+
+
+def test_a_bad_file_does_not_stop_the_others(alr: Alr, folder: Path) -> None:
+    (folder / "in/b.png").write_text("not a picture")
+    result = alr("denoise", folder / "in", "-o", f"{folder}/out/", "--json", *FAST)
+    assert result.code == 7
+    assert [line["status"] for line in result.lines()] == ["ok", "failed", "ok"]
+    assert "it is text" in result.lines()[1]["reason"]
+    assert "error: 1 of 3 pictures failed" in result.stderr
+    assert sorted(path.name for path in (folder / "out").iterdir()) == ["a.png", "c.png"]
+
+
+def test_fail_fast_stops_at_the_first_failure(alr: Alr, folder: Path) -> None:
+    (folder / "in/b.png").write_text("not a picture")
+    result = alr("denoise", folder / "in", "-o", f"{folder}/out/", "--json", "--fail-fast", *FAST)
+    assert result.code == 7
+    assert [line["status"] for line in result.lines()] == ["ok", "failed"]
+    assert [path.name for path in (folder / "out").iterdir()] == ["a.png"]
+
+
+def test_a_batch_can_be_resumed(alr: Alr, folder: Path) -> None:
+    command = ("denoise", folder / "in", "-o", f"{folder}/out/", "--json", "--skip-existing", *FAST)
+    alr(*command)
+    before = {path: path.stat().st_mtime_ns for path in (folder / "out").iterdir()}
+    (folder / "out/b.png").unlink()
+    result = alr(*command)
+    assert result.code == 0
+    assert [line["status"] for line in result.lines()] == ["skipped", "ok", "skipped"]
+    kept = [path for path in before if path.name != "b.png"]
+    assert all(path.stat().st_mtime_ns == before[path] for path in kept)
+
+
+def test_nothing_to_do_is_success_without_a_model(
+    alr: Alr, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "build_restorer", None)
+    (folder / "empty").mkdir()
+    assert alr("denoise", folder / "empty", "-o", f"{folder}/out/").code == 0
+
+
+def test_the_model_is_loaded_once_for_a_batch_and_not_for_unreadable_pictures(
+    alr: Alr, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads: list[str] = []
+    build = models.build_restorer
+    monkeypatch.setattr(
+        models, "build_restorer", lambda name, *rest: loads.append(name) or build(name, *rest)
+    )
+    (folder / "bad.png").write_bytes(b"bad")
+    assert alr("denoise", folder / "bad.png", "-o", folder / "x.png", *FAST).code == 3
+    assert loads == []
+    assert alr("denoise", folder / "in", "-o", f"{folder}/out/", *FAST).code == 0
+    assert len(loads) == 1
+
+
+def test_gray_pictures_take_gray_weights_and_colour_pictures_colour_weights(
+    alr: Alr, tmp_path: Path, gray_critic: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ALR_WEIGHTS", raising=False)
+    loads: list[str] = []
+    build = models.build_restorer
+    monkeypatch.setattr(
+        models, "build_restorer", lambda name, *rest: loads.append(name) or build(str(gray_critic), *rest)
+    )
+    gray, colour = (write_picture(tmp_path / f"{c}.png", scene(16, 16, c)) for c in (1, 3))
+    result = alr("denoise", gray, colour, "-o", f"{tmp_path}/out/", "--json", *FAST)
+    assert [line["shape"] for line in result.lines()] == [[16, 16, 1], [16, 16, 3]]
+    assert loads == ["gray-tuned", "color-tuned"]
+
+
+def test_colour_weights_are_refused_for_a_gray_picture_alone(
+    alr: Alr, tmp_path: Path, colour_critic: Path
+) -> None:
+    gray, colour = (write_picture(tmp_path / f"{c}.png", scene(16, 16, c)) for c in (1, 3))
+    assert alr("denoise", gray, "-o", tmp_path / "x.png", "-w", colour_critic, *FAST).code == 5
+    result = alr("denoise", gray, colour, "-o", f"{tmp_path}/out/", "-w", colour_critic, "--json", *FAST)
+    assert result.code == 7
+    assert [line["status"] for line in result.lines()] == ["failed", "ok"]
+
+
+def test_weights_that_cannot_be_used_end_a_batch_at_once(alr: Alr, folder: Path) -> None:
+    (folder / "w.safetensors").write_bytes(b"nothing of the kind")
+    result = alr("denoise", folder / "in", "-o", f"{folder}/out/", "-w", folder / "w.safetensors", "--json")
+    assert (result.code, result.stdout) == (5, b"")
+    assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(DeviceError, 6), (NonFiniteError, 8), (MemoryError, 6), (KeyError, 1)]
+)
+def test_a_failure_of_the_numbers_writes_nothing(
+    alr: Alr,
+    picture: Path,
+    tiny_weights: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[Exception],
+    code: int,
+) -> None:
+    from alr_cli.core.restore import Restorer
+
+    def fail(*arguments: object) -> None:
+        raise error("the reason")
+
+    monkeypatch.setattr(Restorer, "denoise", fail)
+    output = picture.with_name("out.png")
+    output.write_bytes(b"old")
+    result = alr("denoise", picture, "-o", output, "--overwrite")
+    assert result.code == code
+    assert output.read_bytes() == b"old"
+    assert sorted(path.name for path in picture.parent.iterdir()) == ["a.png", "out.png"]
+    assert result.stderr.count("error:") == 1
+    assert "Traceback" not in result.stderr
+
+
+def test_a_traceback_is_shown_only_when_asked_for(
+    alr: Alr, picture: Path, tiny_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "build_restorer", lambda *_: 1 / 0)
+    command = ("denoise", picture, "-o", picture.with_name("x.png"))
+    quiet = alr(*command)
+    assert quiet.code == 1
+    assert "internal error (ZeroDivisionError" in quiet.stderr
+    assert "--debug" in quiet.stderr
+    assert "Traceback" not in quiet.stderr
+    assert "Traceback" in alr(*command, "--debug").stderr
+    monkeypatch.setenv("ALR_DEBUG", "1")
+    assert "Traceback" in alr(*command).stderr
+    monkeypatch.setenv("ALR_DEBUG", "0")
+    assert "Traceback" not in alr(*command).stderr
+
+
+def test_a_missing_device_is_refused_while_auto_falls_back(
+    alr: Alr, picture: Path, tiny_weights: Path
+) -> None:
+    output = picture.with_name("x.png")
+    assert alr("denoise", picture, "-o", output, "--device", "cuda:99", *FAST).code == 6
+    assert alr("denoise", picture, "-o", output, "--device", "auto", *FAST).code == 0
+
+
+def test_flags_win_over_the_environment_and_the_environment_over_defaults(
+    alr: Alr, picture: Path, tiny_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALR_TILE", "64")
+    monkeypatch.setenv("ALR_DEVICE", "cuda:99")
+    command = ("denoise", picture, "--json", "-o", picture.with_name("x.png"), "--overwrite", *FAST)
+    assert alr(*command).code == 6
+    [line] = alr(*command, "--device", "cpu").lines()
+    assert line["tile"] == 64
+    [line] = alr(*command, "--device", "cpu", "--tile", "0").lines()
+    assert line["tile"] == 0
+    monkeypatch.setenv("ALR_WEIGHTS", "no-such-weights")
+    assert alr(*command, "--device", "cpu").code == 5
+    assert alr(*command, "--device", "cpu", "-w", tiny_weights).code == 0
+
+
+def test_threads_come_from_the_flag_or_the_environment(
+    alr: Alr, picture: Path, tiny_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from alr_cli.core.numerics import devices
+
+    asked: list[int | None] = []
+    monkeypatch.setattr(devices, "set_threads", asked.append)
+    for environment, flags in ((None, ()), ("2", ()), ("2", ("--threads", "1"))):
+        if environment is not None:
+            monkeypatch.setenv("ALR_THREADS", environment)
+        assert alr("denoise", picture, *flags, *FAST).code == 0
+    assert asked == [None, 2, 1]
+    monkeypatch.setenv("ALR_THREADS", "none")
+    assert alr("denoise", picture).code == 2
+
+
+def test_sigma_is_estimated_unless_given_and_that_is_said(
+    alr: Alr, picture: Path, tiny_weights: Path
+) -> None:
+    for asked in ((), ("--sigma", "auto")):
+        result = alr("denoise", picture, *asked, *FAST)
+        assert "sigma" in result.stderr
+        assert "(estimated)" in result.stderr
+    result = alr("denoise", picture, "--sigma", "25/255", *FAST)
+    assert "(estimated)" not in result.stderr
+
+
+def test_a_sigma_far_off_the_estimate_is_warned_of(alr: Alr, tmp_path: Path, tiny_weights: Path) -> None:
+    path = write_picture(tmp_path / "a.png", scene(96, 96, sigma=0.1))
+    assert "warning" not in alr("denoise", path, "--sigma", "0.1", *FAST).stderr
+    for sigma in ("0.01", "0.5"):
+        result = alr("denoise", path, "--sigma", sigma, *FAST)
+        assert f"warning: {path}: sigma {sigma} was given" in result.stderr
+        assert result.code == 0
+
+
+def test_weights_that_learned_correlated_noise_expect_it(alr: Alr, tmp_path: Path) -> None:
+    from alr_cli.core.priors.critic import Architecture, Critic
+    from alr_cli.files.weights import save_weights
+    from tests.core.noise.test_estimation import shades, with_noise
+    from tests.core.noise.test_model import a_model
+
+    path = write_picture(tmp_path / "a.png", with_noise(shades(), a_model()).clip(0, 1), "uint16")
+    found = {}
+    for name, noise in (("camera", a_model().as_dict()), ("white", None)):
+        weights = tmp_path / f"{name}.safetensors"
+        facts = {"sigma_range": [0.01, 0.1], "lam": [[0.03, 0.001]], "noise": noise}
+        save_weights(weights, Critic(Architecture(channels=3, width=4, depth=3)), facts)
+        out = tmp_path / f"{name}.png"
+        [record] = alr("denoise", path, "-w", weights, "-o", out, "--json", *FAST).lines()
+        found[name] = record["sigma_estimated"]
+    assert found["camera"] == pytest.approx(a_model().nominal, rel=0.2)
+    assert found["white"] < 0.6 * found["camera"]
+
+
+def test_little_noise_is_said(alr: Alr, tmp_path: Path, tiny_weights: Path) -> None:
+    path = write_picture(tmp_path / "a.png", scene(96, 96, sigma=0.001), "uint16")
+    assert "(estimated): there is little noise" in alr("denoise", path, *FAST).stderr
+
+
+def test_sigma_0_gives_the_input_back(alr: Alr, picture: Path, tiny_weights: Path) -> None:
+    result = alr("denoise", picture, "--sigma", "0", stdout_kind="file")
+    assert np.array_equal(decode(result.stdout).pixels, read_picture(picture).pixels)
+
+
+def test_a_reference_gives_psnr_and_ssim_as_scikit_image_has_them(alr: Alr, folder: Path) -> None:
+    from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+    for index, name in enumerate("abc"):
+        write_picture(folder / "clean" / f"{name}.png", scene(16 + index, 20, sigma=0))
+    output, clean = folder / "out", folder / "clean"
+    result = alr(
+        *(
+            "denoise",
+            folder / "in",
+            "-o",
+            f"{output}/",
+            "--depth",
+            "16",
+            "--reference",
+            clean,
+            "--json",
+            *FAST,
+        )
+    )
+    for line in result.lines():
+        restored, true = (
+            read_picture(folder / d / Path(line["input"]).name).pixels for d in ("out", "clean")
+        )
+        settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "channel_axis": 2}
+        assert line["psnr"] == pytest.approx(
+            peak_signal_noise_ratio(true, restored, data_range=1.0), abs=1e-3
+        )
+        assert line["ssim"] == pytest.approx(
+            structural_similarity(true, restored, data_range=1.0, **settings), abs=1e-3
+        )
+    assert "PSNR" in result.stderr
+
+
+def test_a_reference_of_another_size_or_missing_is_refused(
+    alr: Alr, picture: Path, tiny_weights: Path
+) -> None:
+    other = write_picture(picture.with_name("other.png"), scene(8, 8))
+    assert alr("denoise", picture, "--reference", other, *FAST).code == 2
+    assert alr("denoise", picture, "--reference", "gone.png", *FAST).code == 3
+
+
+def test_a_report_is_appended_to_and_holds_what_json_prints(alr: Alr, folder: Path) -> None:
+    report = folder / "log.jsonl"
+    for name in "ab":
+        alr("denoise", folder / f"in/{name}.png", "-o", folder / f"{name}.png", "--report", report, *FAST)
+    lines = [json.loads(line) for line in report.read_text().splitlines()]
+    assert [Path(line["input"]).name for line in lines] == ["a.png", "b.png"]
+    assert alr("denoise", folder / "in/c.png", "--report", folder / "no/log", *FAST).code == 4
+
+
+def test_a_failure_is_in_the_report_too(alr: Alr, folder: Path) -> None:
+    (folder / "bad.png").write_bytes(b"bad")
+    result = alr("denoise", folder / "bad.png", "-o", folder / "x.png", "--json")
+    [line] = result.lines()
+    assert (result.code, line["status"], line["energy"]) == (3, "failed", None)
+    assert line["reason"] in result.stderr
+
+
+def test_quiet_says_nothing_but_errors_and_verbose_says_more(
+    alr: Alr, picture: Path, tiny_weights: Path
+) -> None:
+    usual = alr("denoise", picture, *FAST)
+    assert alr("denoise", picture, "-q", *FAST).stderr == ""
+    assert "error: " in alr("denoise", "gone.png", "-q").stderr
+    verbose = alr("denoise", picture, "-v", *FAST)
+    assert "energy" in verbose.stderr
+    assert len(verbose.stderr) > len(usual.stderr)
+
+
+def test_names_that_would_write_to_the_terminal_are_shown_harmlessly(
+    alr: Alr, tmp_path: Path, tiny_weights: Path
+) -> None:
+    path = write_picture(tmp_path / "a\x1b[31m\nred [bold].png", scene(16, 16))
+    result = alr("denoise", path, "-o", f"{tmp_path}/out/", *FAST)
+    assert result.code == 0
+    assert "\x1b" not in result.stderr
+    assert "a\\x1b[31m\\nred [bold].png" in result.stderr
+
+
+def test_the_same_command_gives_the_same_bytes_alone_or_in_a_batch(alr: Alr, folder: Path) -> None:
+    for out, names in (("one/", ["a"]), ("all/", ["a", "b", "c"]), ("again/", ["a", "b", "c"])):
+        inputs = [folder / f"in/{name}.png" for name in names]
+        assert alr("denoise", *inputs, "-o", f"{folder}/{out}", "--max-iter", "5").code == 0
+    assert (folder / "one/a.png").read_bytes() == (folder / "all/a.png").read_bytes()
+    for name in "abc":
+        assert (folder / f"all/{name}.png").read_bytes() == (folder / f"again/{name}.png").read_bytes()
+
+
+def test_the_strength_can_be_chosen_for_each_picture(alr: Alr, picture: Path, tiny_weights: Path) -> None:
+    options = ("--sigma", "0.1", "--auto-strength", *FAST)
+    result = alr("denoise", picture, *options)
+    assert result.code == 0 and "(chosen)" in result.stderr
+    assert "contradict" not in result.stderr
+    result = alr("denoise", picture, *options, "--strength", "2")
+    assert result.code == 2 and "--auto-strength chooses" in result.stderr

@@ -1,0 +1,108 @@
+"""Where the arithmetic happens, and how much of it at once."""
+
+import pytest
+import torch
+
+from alr_cli.core.numerics import devices
+from alr_cli.core.priors.critic import Architecture, Critic
+from alr_cli.errors import DeviceError, UsageError
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def no_accelerator(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+
+
+def test_the_cpu_is_always_there() -> None:
+    assert devices.choose("cpu") == CPU
+
+
+def test_auto_falls_back_to_the_cpu(no_accelerator: None) -> None:
+    assert devices.choose("auto") == CPU
+
+
+def test_a_named_device_that_is_missing_is_not_replaced() -> None:
+    for name in ("cuda:99", "mps:7", "xpu", "meta", "gpu", "", "cuda:x", "cpu!"):
+        with pytest.raises(DeviceError, match="not available"):
+            devices.choose(name)
+
+
+@pytest.mark.parametrize(
+    ("native", "name", "expected"),
+    [
+        (True, "auto", torch.bfloat16),
+        (False, "auto", torch.float32),
+        (True, "float32", torch.float32),
+        (False, "bfloat16", torch.bfloat16),
+    ],
+)
+def test_precision_is_that_asked_for_and_auto_what_is_native(
+    monkeypatch: pytest.MonkeyPatch, native: bool, name: str, expected: torch.dtype
+) -> None:
+    monkeypatch.setattr(devices, "has_fast_bfloat16", lambda device: native)
+    assert devices.choose_precision(name, CPU) == expected
+
+
+def test_an_unknown_precision_is_refused() -> None:
+    with pytest.raises(UsageError, match="float16"):
+        devices.choose_precision("float16", CPU)
+
+
+def test_precisions_have_names() -> None:
+    assert devices.precision_name(torch.bfloat16) == "bfloat16"
+    assert devices.precision_name(torch.float32) == "float32"
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("width", [4, 64, 1024])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_a_feature_map_of_a_tile_fits_the_cache(
+    precision: torch.dtype, stride: int, width: int, batch: int
+) -> None:
+    with torch.device("meta"):
+        critic = Critic(Architecture(3, width, stride=stride))
+    side = devices.automatic_tile(critic, (batch, 3, 5000, 4000), CPU, precision)
+    per_pixel = batch * width * precision.itemsize / stride**2
+    assert side % 32 == 0 and side >= 64
+    assert side == 64 or side**2 * per_pixel <= 5_000_000 < (side + 32) ** 2 * per_pixel
+    small = devices.automatic_tile(critic, (batch, 3, 40, 50), CPU, precision)
+    assert (small == 0) == (40 * 50 * per_pixel <= 5_000_000)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MemoryError(), True),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), True),
+        (
+            RuntimeError("[enforce fail at alloc_cpu.cpp:121] DefaultCPUAllocator: can't allocate memory"),
+            True,
+        ),
+        (RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 8 bytes."), True),
+        (RuntimeError("MPS backend out of memory (MPS allocated: 1 GB)"), True),
+        (RuntimeError("shape mismatch"), False),
+        (ValueError("out of memory"), False),
+        (OSError("out of memory"), False),
+    ],
+)
+def test_exhausted_memory_is_recognised(error: Exception, expected: bool) -> None:
+    assert devices.is_out_of_memory(error) == expected
+
+
+def test_what_torch_raises_for_too_large_an_array_is_recognised() -> None:
+    with pytest.raises((RuntimeError, MemoryError)) as caught:
+        torch.empty(2**60, dtype=torch.uint8)
+    assert devices.is_out_of_memory(caught.value)
+
+
+def test_denormals_are_flushed_only_meanwhile() -> None:
+    torch.set_flush_denormal(False)  # whatever another test left
+    tiny = torch.tensor(1e-40)
+    assert float(tiny * 1.0) > 0
+    with devices.flushed_denormals():
+        assert float(tiny * 1.0) == 0
+    assert float(tiny * 1.0) > 0

@@ -1,0 +1,214 @@
+"""Steps along P^-1 grad E: where they begin, where they end, and what they leave alone."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from alr_cli.core import defaults, problems
+from alr_cli.core.energy import Energy, SquaredError
+from alr_cli.core.noise.white import random_mask
+from alr_cli.core.operators.linear import Boundary
+from alr_cli.core.priors.experts import Experts, ExpertsArchitecture
+from alr_cli.core.priors.local import LocalRegularizer
+from alr_cli.core.priors.preconditioner import of_energy
+from alr_cli.core.problems import Problem
+from alr_cli.core.restore import Restorer, Settings
+from alr_cli.core.solvers.descent import Solution, solve
+from alr_cli.core.solvers.preconditioned import begin_fourier
+from alr_cli.core.training.calibration import LambdaCurve
+from alr_cli.errors import NonFiniteError, UsageError
+from alr_cli.files.weights import Weights
+from tests.core.restoring import KERNEL, SETTINGS, TASKS, noisy, psnr, restorer, scene
+from tests.core.toys import seeded, smoothness_critic
+
+SIGMA = 0.1
+
+
+def critic(channels: int = 1, coarser: int = 0) -> Experts:
+    """As it is before any tuning, which is good enough for scenes of flat patches."""
+    return Experts(ExpertsArchitecture(channels, 48 * channels, 16, coarser)).requires_grad_(False).eval()
+
+
+def experts_restorer(channels: int = 1, coarser: int = 0, settings: Settings = SETTINGS) -> Restorer:
+    experts = critic(channels, coarser)
+    lam = LambdaCurve(tuple((sigma, experts.usual_lam(sigma)) for sigma in (0.01, 0.1, 0.3)))
+    return Restorer(Weights(experts, channels, (0.01, 0.3), lam, {}, "", "toy"), settings)
+
+
+def as_batch(pixels: np.ndarray) -> Tensor:
+    return torch.from_numpy(pixels.transpose(2, 0, 1)[None].copy())
+
+
+def a_problem(name: str = "denoise", channels: int = 1, patch: int = 14) -> Problem:
+    y = as_batch(noisy(scene(40, 44, channels), SIGMA))
+    if name == "deblur":
+        return problems.deblurring(y, KERNEL, patch)
+    if name == "deblur round":
+        return problems.deblurring(y, KERNEL, patch, "circular")
+    return problems.denoising(y, patch)
+
+
+def solution(problem: Problem, limit: int, lam: float = 0.25, coarser: int = 0) -> Solution:
+    experts = critic(problem.y.shape[1], coarser)
+    return defaults.minimise(problem, SquaredError(problem.y), experts, lam, SIGMA, "fourier", limit=limit)
+
+
+def whole_energy(problem: Problem, x: Tensor, lam: float = 0.25, coarser: int = 0) -> float:
+    """With all grids of patches."""
+    regularizer = LocalRegularizer(critic(problem.y.shape[1], coarser))
+    data = SquaredError(problem.y)
+    energy = Energy(problem.operator, data, regularizer, lam, problem.pixels, problem.free, problem.periodic)
+    return float(energy.value_and_grad(x)[0].energy.sum())
+
+
+@pytest.mark.parametrize("name", ["denoise", "deblur", "deblur round"])
+@pytest.mark.parametrize("coarser", [0, 8])
+def test_it_ends_where_line_searches_do(name: str, coarser: int) -> None:
+    """In energy; the minimisers of a hard regularizer of few filters are many."""
+    problem = a_problem(name, patch=28 if coarser else 14)
+    experts = critic(1, coarser)
+    slow = defaults.minimise(
+        problem, SquaredError(problem.y), experts, 0.25, SIGMA, "nmapg", limit=400, tol=1e-6
+    )
+    fast = solution(problem, 80, coarser=coarser)
+    expected = whole_energy(problem, slow.x, coarser=coarser)
+    assert whole_energy(problem, fast.x, coarser=coarser) < 1.03 * expected
+
+
+def test_without_steps_nothing_moves() -> None:
+    problem = a_problem()
+    assert torch.equal(solution(problem, 0).x, problem.start)
+
+
+def test_it_begins_with_a_wiener_filter() -> None:
+    """Where the operator is the identity everywhere, exactly: P^-1 y."""
+    y = torch.rand(1, 1, 48, 54, generator=seeded(1))
+    problem = replace(problems.denoising(y, 1), frame=(48, 54))
+    preconditioner = of_energy(critic(), 0.25, problem)
+    energy = Energy(problem.operator, SquaredError(y), LocalRegularizer(critic()), 0.25, problem.pixels)
+    x = y.clone()
+    begin_fourier(energy, x, preconditioner)
+    torch.testing.assert_close(x, preconditioner.solve(y), rtol=1e-4, atol=1e-5)
+
+
+def test_a_batch_gives_what_each_picture_gives_alone() -> None:
+    y = torch.cat([as_batch(noisy(scene(30, 34), SIGMA, seed)) for seed in (1, 2, 3)])
+    together = solution(problems.denoising(y, 14), 12).x
+    for index in range(3):
+        alone = solution(problems.denoising(y[index : index + 1], 14), 12).x
+        torch.testing.assert_close(together[index], alone[0], rtol=1e-4, atol=1e-5)
+
+
+def test_small_updates_are_convergence() -> None:
+    problem = a_problem()
+    found = defaults.minimise(
+        problem, SquaredError(problem.y), critic(), 0.25, SIGMA, "fourier", limit=40, tol=0.01
+    )
+    assert found.stop == "converged" and 3 < len(found.history) < 41
+    assert float(found.history[-1].change) <= 0.01 < float(found.history[-2].change)
+
+
+@pytest.mark.parametrize("at", [0, 3])
+def test_numbers_that_go_wrong_leave_the_last_good_picture(at: int) -> None:
+    problem = a_problem()
+    experts = critic()
+    regularizer = LocalRegularizer(experts)
+    energy = Energy(problem.operator, SquaredError(problem.y), regularizer, 0.25, problem.pixels)
+    calls = iter(range(1000))
+    right = regularizer.value_and_grad
+
+    def wrong(x: Tensor) -> tuple[Tensor, Tensor]:
+        value, gradient = right(x)
+        return (value, gradient * torch.nan) if next(calls) == at else (value, gradient)
+
+    regularizer.value_and_grad = wrong  # type: ignore[method-assign]
+    preconditioner = of_energy(experts, 0.25, problem)
+    found = solve(energy, problem.start, "fourier", 10, preconditioner=preconditioner)
+    assert found.stop == "non_finite" and len(found.history) == at
+    assert bool(torch.isfinite(found.x).all())
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("name", ["fine", "log_coarse"])
+def test_numbers_that_go_wrong_are_an_error(name: str, value: float) -> None:
+    broken = experts_restorer()
+    broken.critic.get_parameter(name).data.fill_(value)
+    with pytest.raises(NonFiniteError, match="non-finite"):
+        broken.denoise(scene(16, 16), SIGMA)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_held_pixels_come_back_bit_for_bit(channels: int) -> None:
+    clean = scene(40, 44, channels)
+    missing = random_mask(clean.shape[:2], 0.5, 1)
+    restored = experts_restorer(channels).inpaint(clean, missing, 0.0).pixels
+    assert np.array_equal(restored[~missing], clean[~missing])
+    assert psnr(restored[missing], clean[missing]) > 25
+
+
+@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 40), (14, 15), (31, 29)])
+def test_pictures_smaller_than_a_patch_are_restored(height: int, width: int, name: str) -> None:
+    y = noisy(scene(height, width), 0.05)
+    restored = TASKS[name](experts_restorer(1, 8), y)
+    assert restored.pixels.shape == y.shape
+    assert np.isfinite(restored.pixels).all()
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_nothing_missing_and_everything_missing_are_inpainted_too(share: float) -> None:
+    y = scene(30, 34)
+    missing = np.full((30, 34), share == 1.0)
+    assert np.isfinite(experts_restorer().inpaint(y, missing, 0.05).pixels).all()
+
+
+def test_a_gray_critic_restores_the_channels_of_a_colour_picture_one_by_one() -> None:
+    y = noisy(scene(30, 34, 3), SIGMA)
+    together = experts_restorer(1).denoise(y, SIGMA).pixels
+    for channel in range(3):
+        alone = experts_restorer(1).denoise(y[..., channel : channel + 1], SIGMA).pixels
+        np.testing.assert_allclose(together[..., channel], alone[..., 0], rtol=1e-3, atol=1e-4)
+
+
+def test_it_is_for_fields_of_experts_only() -> None:
+    with pytest.raises(UsageError, match="fields of experts"):
+        restorer(settings=replace(SETTINGS, solver="fourier")).denoise(scene(20, 20), SIGMA)
+    problem = a_problem()
+    assert defaults.usual_method(critic(), problem) == "fourier"
+    assert defaults.usual_method(smoothness_critic(), problem) == "adam"
+
+
+@pytest.mark.parametrize("boundary", ["reflect", "replicate"])
+def test_where_a_blur_repeats_the_border_adam_takes_its_place(boundary: Boundary) -> None:
+    y = as_batch(scene(40, 44))
+    assert defaults.usual_method(critic(), problems.deblurring(y, KERNEL, 14, boundary)) == "adam"
+    fourier = experts_restorer(settings=replace(SETTINGS, solver="fourier"))
+    with pytest.raises(UsageError, match="adam"):
+        fourier.deblur(scene(40, 44), KERNEL, SIGMA, boundary)
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_holes_are_filled_as_well_as_by_line_searches(exact: bool) -> None:
+    clean = scene(40, 44)
+    missing = torch.from_numpy(random_mask((40, 44), 0.4, 1))
+    problem = problems.inpainting(as_batch(clean), missing, 14, exact)
+    assert defaults.usual_method(critic(), problem) == "fourier"
+    slow, fast = (
+        defaults.minimise(problem, SquaredError(problem.y), critic(), 0.02, SIGMA, *how)
+        for how in (("nmapg",), ("fourier",))
+    )
+    expected = whole_energy(problem, slow.x, 0.02)
+    assert whole_energy(problem, fast.x, 0.02) < 1.03 * expected
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 9), (2, 9), (3, 9), (9, 3), (5, 7)])
+@pytest.mark.parametrize("solver", ["fourier", "adam", "gd"])
+def test_tiny_pictures_without_a_border_are_deblurred(solver: str, height: int, width: int) -> None:
+    y = noisy(scene(height, width), 0.05)
+    kernel = np.array([[0.2, 0.5, 0.3]]) if width > height else np.array([[0.2], [0.5], [0.3]])
+    settings = replace(SETTINGS, solver=solver, max_iter=5)
+    restored = experts_restorer(1, 8, settings).deblur(y, kernel, 0.05, "circular").pixels
+    assert restored.shape == y.shape and np.isfinite(restored).all()

@@ -1,0 +1,65 @@
+"""The data term of clipped observations."""
+
+import math
+
+import pytest
+import torch
+
+from alr_cli.core.data_terms import ClippedGaussian, is_clipped
+from alr_cli.core.energy import SquaredError
+from tests.core.toys import seeded
+
+SIGMA = 0.2
+
+
+def observed(shape: tuple[int, ...] = (2, 3, 6, 5)) -> torch.Tensor:
+    z = 1.6 * torch.rand(*shape, generator=seeded(1), dtype=torch.float64) - 0.3
+    return z.clamp(0.0, 1.0)
+
+
+def test_inside_it_is_the_squared_error() -> None:
+    y = observed().clamp(0.01, 0.99)
+    z = torch.rand(y.shape, generator=seeded(2), dtype=torch.float64)
+    for one, two in zip(
+        ClippedGaussian(y, SIGMA).value_and_grad(z), SquaredError(y).value_and_grad(z), strict=True
+    ):
+        assert torch.equal(one, two)
+
+
+@pytest.mark.parametrize("z", [-0.5, 0.0, 0.7, 1.0, 1.3, 3.0])
+def test_at_an_end_it_is_the_probability_of_being_clipped(z: float) -> None:
+    for y, beyond in ((1.0, (z - 1) / SIGMA), (0.0, -z / SIGMA)):
+        one, two = (torch.full((1, 1, 1, 1), number, dtype=torch.float64) for number in (y, z))
+        value, _ = ClippedGaussian(one, SIGMA).value_and_grad(two)
+        share = 0.5 * math.erfc(-beyond / math.sqrt(2))
+        assert float(value) == pytest.approx(-2 * SIGMA**2 * math.log(share), rel=1e-9, abs=1e-12)
+
+
+def test_its_gradient_is_exact() -> None:
+    y = observed()
+    z = (1.4 * torch.rand(y.shape, generator=seeded(3), dtype=torch.float64) - 0.2).requires_grad_(True)
+    term = ClippedGaussian(y, SIGMA)
+    step = 1e-6
+    direction = torch.randn(y.shape, generator=seeded(4), dtype=torch.float64)
+    ahead, behind = (term.value_and_grad(z.detach() + s * step * direction)[0] for s in (1, -1))
+    _, gradient = term.value_and_grad(z.detach())
+    slope = (gradient * direction).sum(dim=(1, 2, 3))
+    assert torch.allclose((ahead - behind) / (2 * step), slope, rtol=1e-6)
+
+
+@pytest.mark.parametrize("z", [-40.0, 40.0])
+def test_far_away_it_stays_finite(z: float) -> None:
+    for y in (0.0, 1.0):
+        value, gradient = ClippedGaussian(torch.full((1, 1, 1, 1), y), SIGMA).value_and_grad(
+            torch.full((1, 1, 1, 1), z)
+        )
+        assert bool(torch.isfinite(value).all())
+        assert bool(torch.isfinite(gradient).all())
+
+
+@pytest.mark.parametrize(
+    ("values", "clipped"),
+    [([0.0, 0.5], True), ([0.2, 1.0], True), ([0.2, 0.9], False), ([-0.1, 1.0], False), ([0.0, 1.2], False)],
+)
+def test_clipping_is_seen_in_the_values(values: list[float], clipped: bool) -> None:
+    assert is_clipped(torch.tensor(values)) == clipped
