@@ -1,8 +1,10 @@
-"""Which of several processes this is, where torchrun started more than one."""
+"""Which part of the work is this process's: of those that torchrun started, or the one that --shard names."""
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -33,3 +35,20 @@ def this_rank(environment: Mapping[str, str] = os.environ) -> Rank:
     if not (index.isdecimal() and size.isdecimal() and int(index) < int(size)):
         return Rank()
     return Rank(int(index), int(size))
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Part `number` of `count`, from 1.
+
+    Each name belongs to one part, whatever other names there are: pictures that come later move none of the
+    others, and no two processes need to know of each other.
+    """
+
+    number: int
+    count: int
+
+    def has(self, name: PurePath) -> bool:
+        """Whether this part does `name`, the path of a picture below the folder that was typed."""
+        digest = hashlib.sha256(os.fsencode(name.as_posix())).digest()
+        return int.from_bytes(digest[:8], "big") % self.count == self.number - 1

@@ -1,16 +1,16 @@
-"""Sharing work between the processes that torchrun starts."""
+"""Sharing work between processes: those that torchrun starts, and those that --shard tells apart."""
 
 import os
 import signal
 import time
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pytest
 
-from alr_cli.cli.ranks import Rank, this_rank
+from alr_cli.cli.ranks import Rank, Shard, this_rank
 from alr_cli.files.weights import CHECKPOINT, load_weights, read_tensors
-from tests.conftest import Alr, scene, write_picture
+from tests.conftest import FAST, Alr, scene, write_picture
 from tests.processes import started, torchrun
 
 TORCHRUN = {"TORCHELASTIC_RUN_ID": "none", "RANK": "1", "WORLD_SIZE": "3"}
@@ -36,6 +36,21 @@ def test_only_torchrun_says_which_process_this_is(environment: Mapping[str, str]
 def test_every_item_is_shared_out_once(items: int, size: int) -> None:
     shares = [Rank(index, size).share(range(items)) for index in range(size)]
     assert sorted(item for share in shares for item in share) == list(range(items))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 8, 100])
+def test_each_name_belongs_to_one_shard_and_shards_are_about_equal(count: int) -> None:
+    names = [PurePath(f"day{index % 7}/frame{index:04}.png") for index in range(1000)]
+    shares = [sum(Shard(number, count).has(name) for name in names) for number in range(1, count + 1)]
+    assert sum(shares) == len(names)
+    assert max(shares) < 1000 / count + 5 * (1000 / count) ** 0.5
+
+
+def test_a_shard_keeps_its_pictures_when_others_come() -> None:
+    """The numbers are what every later version must give, too: a batch may be resumed with it."""
+    names = [PurePath(name) for name in ("a.png", "b.png", "sub/a.png", "\udcff.png")]
+    parts = [next(number for number in (1, 2, 3) if Shard(number, 3).has(name)) for name in names]
+    assert parts == [3, 1, 2, 2]
 
 
 @pytest.fixture
@@ -78,6 +93,53 @@ def test_skip_existing_finishes_what_a_lost_rank_left(
     result = alr(*command, "--skip-existing")
     assert result.code == 0, result.stderr
     assert sorted(line["status"] for line in result.lines()) == ["ok", "ok", "skipped", "skipped", "skipped"]
+
+
+@pytest.mark.usefixtures("tiny_weights")
+def test_shards_together_write_the_bytes_of_one_process(
+    alr: Alr, folder: Path, tmp_path: Path, gray_critic: Path
+) -> None:
+    options = ("-w", gray_critic, "--sigma", "0.1", "--json", *FAST)
+    assert alr("denoise", folder, "-o", f"{tmp_path}/whole/", *options).code == 0
+    done: list[str] = []
+    for number in (1, 2):
+        result = alr("denoise", folder, "-o", f"{tmp_path}/parts/", "--shard", f"{number}/2", *options)
+        assert result.code == 0, result.stderr
+        done += [line["output"] for line in result.lines()]
+    assert len(done) == len(set(done)) == 5
+    for path in (tmp_path / "whole").iterdir():
+        assert (tmp_path / "parts" / path.name).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.usefixtures("tiny_weights")
+def test_a_shard_resumes_its_own_part_only(alr: Alr, folder: Path, tmp_path: Path, gray_critic: Path) -> None:
+    part = (
+        "denoise",
+        folder,
+        "-o",
+        f"{tmp_path}/out/",
+        "-w",
+        gray_critic,
+        "--sigma",
+        "0.1",
+        "--shard",
+        "1/2",
+    )
+    first = alr(*part, "--json", *FAST)
+    assert first.code == 0, first.stderr
+    outputs = [Path(line["output"]) for line in first.lines()]
+    outputs[0].unlink()
+    again = alr(*part, "--skip-existing", "--json", *FAST)
+    assert [line["status"] for line in again.lines()] == ["ok", *["skipped"] * (len(outputs) - 1)]
+    assert sorted(outputs) == sorted((tmp_path / "out").iterdir())
+
+
+def test_a_shard_that_is_none_is_refused_before_any_work(alr: Alr, folder: Path, tmp_path: Path) -> None:
+    result = alr("denoise", folder, "-o", f"{tmp_path}/out/", "--shard", "3/2")
+    assert result.code == 2
+    assert result.stderr.count("\n") == 1
+    assert "--shard 3/2" in result.stderr
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.fixture

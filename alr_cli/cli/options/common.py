@@ -9,6 +9,7 @@ from alr_cli.cli.options import values
 from alr_cli.cli.options.expand import (
     expand_options as expand_options,  # commands import options from one place
 )
+from alr_cli.cli.ranks import Shard
 from alr_cli.errors import UsageError
 
 FILES, RESTORATION, COMPUTE, REPORTS = "Files", "Restoration", "Compute", "Reports"
@@ -105,6 +106,17 @@ class FileOptions:
             "--skip-existing", rich_help_panel=FILES, help="Leave outputs that exist: a batch can be resumed."
         ),
     ] = False
+    shard: Annotated[
+        Shard | None,
+        typer.Option(
+            "--shard",
+            metavar="K/N",
+            parser=values.parse_shard,
+            rich_help_panel=FILES,
+            help="Do part K of N of a batch: N processes, on any machines, do each picture once. A picture's "
+            "name alone decides which part it belongs to.",
+        ),
+    ] = None
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast", rich_help_panel=FILES, help="Stop a batch at the first failure.")
     ] = False

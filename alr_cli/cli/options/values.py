@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Callable
 
+from alr_cli.cli.ranks import Shard
 from alr_cli.errors import UsageError
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
@@ -62,6 +63,16 @@ def parse_device(text: str) -> str:
     if not _DEVICE.fullmatch(text):
         raise UsageError(f"--device {text} is not a device: write auto, cpu, cuda, cuda:1 or mps")
     return text
+
+
+def parse_shard(text: str) -> Shard:
+    """`2/8`: the second of eight parts."""
+    match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise UsageError(
+            f"--shard {text} is not a part of the work: write K/N with K from 1 to N, such as 2/8"
+        )
+    return Shard(int(match[1]), int(match[2]))
 
 
 def number(

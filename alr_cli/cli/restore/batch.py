@@ -74,6 +74,8 @@ def plan(
     if report is not None:
         sacred[_identity(Path(report))] = report
     _check_targets(jobs, options, sacred)
+    if options.shard is not None:
+        jobs = [job for job in jobs if options.shard.has(job.source.relative)]
     jobs = rank.share(jobs)  # what another process has written meanwhile is none of its business
     _check_existing(jobs, options)
     return [_skip_existing(job, options) for job in jobs]

@@ -5,6 +5,7 @@ import math
 import pytest
 
 from alr_cli.cli.options import values
+from alr_cli.cli.ranks import Shard
 from alr_cli.errors import UsageError
 
 
@@ -72,6 +73,13 @@ def test_open_ranges_leave_out_their_ends(text: str) -> None:
 def test_whole_numbers_start_at_the_least(text: str) -> None:
     with pytest.raises(UsageError, match="--max-iter"):
         values.whole("--max-iter", least=1)(text)
+
+
+@pytest.mark.parametrize("text", ["3/2", "0/2", "1/0", "-1/2", "1", "1/2/3", "a/b", "1.0/2", "1 / 2", ""])
+def test_a_shard_is_one_of_its_parts(text: str) -> None:
+    with pytest.raises(UsageError, match="--shard"):
+        values.parse_shard(text)
+    assert values.parse_shard("2/8") == Shard(2, 8)
 
 
 @pytest.mark.parametrize(
