@@ -1,0 +1,101 @@
+"""x = sum_a w_a B_a (h * y_a): filtered backprojection, h the ramp filter and B_a the smearing back along a
+
+Kak and Slaney (1988), ch. 3. The filter is sampled in space, not in frequency, so that its mean is right
+(Ramachandran and Lakshminarayanan 1971); Hann's window takes from its high frequencies. A fan is weighted
+by the cosine before the filter, and by the squared distance from the source after it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.fft import next_fast_len
+from torch import Tensor
+
+from alr_cli.core.operators.geometry import Geometry, direction
+
+Window = Literal["ram-lak", "hann"]
+_UNSEEN = 2.0  # times the second widest angle between views: what is wider was not scanned
+
+
+def fbp(y: Tensor, geometry: Geometry, window: Window = "ram-lak") -> Tensor:
+    """y: (..., angles, detectors), line integrals in pixels of the slice -> (..., H, W).
+
+    Exact in the limit of many views over half a turn (a whole turn for a fan).
+    """
+    planes = y.reshape(-1, *geometry.shape)
+    fan = geometry.fan
+    positions, pitch = geometry.positions, geometry.pitch
+    if fan is not None:  # as if the detectors lay in the rotation axis
+        positions, pitch = positions / fan.magnification, pitch / fan.magnification
+        planes = planes * torch.from_numpy(fan.source / np.hypot(fan.source, positions)).to(planes)
+    filtered = _filtered(planes, window) / pitch
+    x = torch.zeros(len(planes), geometry.size[0] * geometry.size[1], dtype=y.dtype, device=y.device)
+    across, up = _pixels(geometry)
+    for number, weight in enumerate(_weights(geometry)):
+        cosine, sine = direction(geometry.angles[number])
+        place = cosine * across + sine * up
+        if fan is None:
+            factor: float | NDArray[np.float64] = weight
+        else:
+            magnification = fan.source / np.maximum(fan.source - sine * across + cosine * up, 1e-9)
+            place = place * magnification
+            factor = weight * magnification**2
+        x += _read(filtered[:, number], (place - positions[0]) / pitch) * torch.as_tensor(factor).to(x)
+    return x.reshape(*y.shape[:-2], *geometry.size)
+
+
+def _filtered(y: Tensor, window: Window) -> Tensor:
+    """h * y along the last dimension, h for detectors at distance 1."""
+    count = y.shape[-1]
+    size = next_fast_len(2 * count, real=True)
+    n = np.fft.fftfreq(size, 1 / size).round()
+    with np.errstate(divide="ignore"):
+        h = np.where(n % 2 == 1, -1 / (math.pi * n) ** 2, 0.0)
+    h[0] = 0.25
+    response = np.fft.rfft(h).real
+    if window == "hann":
+        response *= 0.5 + 0.5 * np.cos(2 * np.pi * np.fft.rfftfreq(size))
+    spectrum = torch.fft.rfft(y, n=size) * torch.from_numpy(response).to(y)
+    smoothed: Tensor = torch.fft.irfft(spectrum, n=size)
+    return smoothed[..., :count]
+
+
+def _weights(geometry: Geometry) -> NDArray[np.float64]:
+    """Of each view, half the angle between its neighbours; together half a turn, or less of an incomplete
+    scan. (angles,)."""
+    turn = math.pi if geometry.fan is None else 2 * math.pi
+    angles = np.mod(geometry.angles, turn)
+    order = np.argsort(angles)
+    gaps = np.diff(np.append(angles[order], angles[order[0]] + turn))  # after each view
+    if len(gaps) > 1:
+        second, largest = np.argsort(gaps)[-2:]
+        if gaps[largest] > _UNSEEN * gaps[second]:
+            gaps[largest] = np.delete(gaps, largest).mean()
+    weights = np.empty_like(gaps)
+    weights[order] = (gaps + np.roll(gaps, 1)) / 2
+    return weights * (math.pi / turn)
+
+
+def _pixels(geometry: Geometry) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(x, y) of all pixels' centres, row by row."""
+    height, width = geometry.size
+    x = np.arange(width) - (width - 1) / 2
+    y = (height - 1) / 2 - np.arange(height)
+    return np.tile(x, height), np.repeat(y, width)
+
+
+def _read(row: Tensor, place: NDArray[np.float64]) -> Tensor:
+    """(B, detectors) at places between the detectors, counted from 0: linear, 0 beyond. (B, places)."""
+    last = row.shape[-1] - 1
+    inside = (place >= 0) & (place <= last)
+    left = np.clip(np.floor(place), 0, max(0, last - 1)).astype(np.int64)
+    share = torch.from_numpy(np.where(inside, place - left, 0.0)).to(row)
+    known = torch.from_numpy(inside).to(row)
+    index = torch.from_numpy(left).to(row.device)
+    right = torch.clamp(index + 1, max=last)
+    return known * ((1 - share) * row[:, index] + share * row[:, right])

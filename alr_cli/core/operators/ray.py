@@ -1,0 +1,200 @@
+"""(A x)_i = sum_j l_ij x_j, with l_ij the length of ray i inside pixel j: the ray transform    (eq. 1)
+
+A ray is followed through the grid column by column (row by row where it is steep): it leaves at most two
+pixels of each in pieces, whose lengths are exact (Joseph's traversal, Siddon's lengths). A ray that runs on
+a grid line belongs half to either side. The matrix is sparse, A* is its transpose, and both are exact.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from functools import cached_property, lru_cache
+from itertools import pairwise
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+from torch import Tensor
+
+from alr_cli.core.operators.geometry import Geometry
+from alr_cli.errors import UsageError
+
+MOST_BYTES = 3 * 2**30
+_ENTRY = 8  # bytes: a float32 and where it belongs
+_AT_ONCE = 64  # rays, so that what is in between stays in the cache
+_ON_LINE = 1e-9  # of a pixel: nearer to a grid line than this is on it
+
+Doubles: TypeAlias = NDArray[np.float64]
+Counts: TypeAlias = NDArray[np.int64]
+Pixels: TypeAlias = NDArray[np.integer]
+Lengths: TypeAlias = NDArray[np.floating]
+
+
+class RayTransform:
+    """Line integrals of a slice along the rays of a geometry: (..., H, W) -> (..., angles, detectors).
+
+    scale: multiplies every length; 1 / ||A|| makes an operator of norm 1.  Raises UsageError where the
+    matrix would not fit into `MOST_BYTES`.
+    """
+
+    def __init__(self, geometry: Geometry, scale: float = 1.0) -> None:
+        check_memory(geometry)
+        self.geometry = geometry
+        self.scale = scale
+        self.input_shape = geometry.size
+        self.output_shape = geometry.shape
+        self._placed: dict[tuple[torch.dtype, torch.device], tuple[Tensor, Tensor]] = {}
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._apply(x, self.input_shape, self.output_shape, transposed=False)
+
+    def adjoint(self, y: Tensor) -> Tensor:
+        return self._apply(y, self.output_shape, self.input_shape, transposed=True)
+
+    def power(self, shape: tuple[int, int]) -> None:
+        """None: that of the ray transform is no multiplier but near the middle."""
+        return
+
+    @cached_property
+    def norm(self) -> float:
+        return abs(self.scale) * _norm(self.geometry)
+
+    def normalised(self) -> RayTransform:
+        """The same with ||A|| = 1 (the matrix is shared)."""
+        return RayTransform(self.geometry, self.scale / self.norm)
+
+    def _apply(
+        self, x: Tensor, before: tuple[int, int], after: tuple[int, int], *, transposed: bool
+    ) -> Tensor:
+        if tuple(x.shape[-2:]) != before:
+            raise ValueError(f"the ray transform expects {before}, not {tuple(x.shape[-2:])}")
+        planes = x.reshape(-1, before[0] * before[1])
+        if x.device.type == "cpu":
+            matrix = matrix_of(self.geometry, "float64" if x.dtype == torch.float64 else "float32")
+            columns = planes.detach().numpy().T
+            product = torch.from_numpy(
+                np.ascontiguousarray(((matrix.T if transposed else matrix) @ columns).T)
+            )
+        else:
+            product = (self._beside(x)[int(transposed)] @ planes.T).T
+        return product.reshape(*x.shape[:-2], *after) * self.scale
+
+    def _beside(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The matrix and its transpose as torch knows them, on the device of x."""
+        key = (x.dtype, x.device)
+        if key not in self._placed:
+            matrix = matrix_of(self.geometry, "float64" if x.dtype == torch.float64 else "float32")
+            self._placed[key] = as_torch(matrix, x.device), as_torch(matrix.T.tocsr(), x.device)
+        return self._placed[key]
+
+
+def as_torch(matrix: sparse.csr_array, device: torch.device) -> Tensor:
+    """The same sparse matrix for torch."""
+    starts, columns, values = (
+        torch.from_numpy(part) for part in (matrix.indptr, matrix.indices, matrix.data)
+    )
+    with warnings.catch_warnings():  # that this part of torch is young
+        warnings.simplefilter("ignore", UserWarning)
+        return torch.sparse_csr_tensor(
+            starts, columns, values, size=matrix.shape, device=device, check_invariants=False
+        )
+
+
+def check_memory(geometry: Geometry) -> None:
+    """Raises UsageError where the matrix would not fit into `MOST_BYTES`."""
+    needed = geometry.shape[0] * geometry.shape[1] * 1.3 * max(geometry.size) * _ENTRY
+    if needed > MOST_BYTES:
+        raise UsageError(
+            f"the ray transform of a slice of {geometry.size[1]} x {geometry.size[0]} from "
+            f"{geometry.shape[0]} angles x {geometry.shape[1]} detectors needs about "
+            f"{needed / 2**30:.1f} GiB, and {MOST_BYTES / 2**30:g} GiB is the most: "
+            "give fewer angles, or bin the detectors"
+        )
+
+
+@lru_cache(maxsize=2)
+def matrix_of(geometry: Geometry, dtype: str) -> sparse.csr_array:
+    """The lengths l_ij, (angles * detectors, H * W), rays counted angle by angle and pixels row by row."""
+    views = [_view(geometry, angle, dtype) for angle in geometry.angles]
+    counts, pixels, lengths = (np.concatenate(part) for part in zip(*views, strict=True))
+    starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+    # torch wants both in one type, and where 32 bits suffice they are half the memory
+    if starts[-1] < 2**31:
+        starts = starts.astype(pixels.dtype)
+    shape = (geometry.shape[0] * geometry.shape[1], geometry.size[0] * geometry.size[1])
+    return sparse.csr_array((lengths, pixels, starts), shape=shape)
+
+
+@lru_cache(maxsize=8)
+def _norm(geometry: Geometry) -> float:
+    """||A|| by the power method: no length is negative, so a uniform slice is close to the leading vector and
+    a dozen steps are exact to 1e-6."""
+    transform = RayTransform(geometry)
+    x, square = torch.ones(geometry.size), 0.0
+    for _ in range(12):
+        x = transform.adjoint(transform.forward(x))
+        square = float(x.norm())
+        if not square:  # no ray meets the slice
+            return 0.0
+        x /= square
+    return math.sqrt(square)
+
+
+def _view(geometry: Geometry, angle: float, dtype: str) -> tuple[Counts, Pixels, Lengths]:
+    """One angle's rays: how many pixels each meets, (detectors,), and the number and length of all."""
+    height, width = geometry.size
+    points, directions = geometry.rays(angle)
+    # From here on in columns and rows, whose grid lines are the whole numbers.
+    across = np.stack([points[:, 0] + width / 2, directions[:, 0]])
+    down = np.stack([height / 2 - points[:, 1], -directions[:, 1]])
+    steep = np.abs(down[1]) > np.abs(across[1])
+    turns = np.flatnonzero(np.diff(steep)) + 1  # in a fan some rays are flat and others steep
+    borders = sorted({*range(0, len(points), _AT_ONCE), *turns.tolist(), len(points)})
+    parts = []
+    for begin, end in pairwise(borders):
+        rays = (..., slice(begin, end))
+        if steep[begin]:
+            parts.append(_pieces(down[rays], across[rays], (height, width), (width, 1), dtype))
+        else:
+            parts.append(_pieces(across[rays], down[rays], (width, height), (1, width), dtype))
+    counts, pixels, lengths = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return counts, pixels, lengths
+
+
+def _pieces(
+    along: Doubles, beside: Doubles, shape: tuple[int, int], strides: tuple[int, int], dtype: str
+) -> tuple[Counts, Pixels, Lengths]:
+    """Rays that go along strips of cells, in which they change at most once from a cell to the next.
+
+    along, beside: (2, n), where the rays are and their direction, the larger one along.  shape: how many
+    strips there are, and cells in each.  strides: what a strip and a cell add to the number of a pixel.
+    """
+    strips, cells = shape
+    slope = beside[1] / along[1]
+    whole = np.sqrt(1.0 + slope**2)[:, None]  # the length in one strip
+    # The lower of the two heights at which a ray enters and leaves each strip, and the cell of that.
+    low = np.arange(strips) - along[0][:, None]
+    low *= slope[:, None]
+    low += (beside[0] + np.minimum(slope, 0.0))[:, None]
+    cell = np.floor(low)
+    with np.errstate(divide="ignore"):
+        steepness = 1.0 / np.abs(slope)[:, None]
+    first = 1.0 - (low - cell)  # of the way to the next cell
+    np.minimum(first * steepness, 1.0, out=first)
+    level = np.flatnonzero((slope == 0.0) & (np.abs(beside[0] - np.round(beside[0])) < _ON_LINE))
+    first[level], cell[level] = 0.5, np.round(beside[0][level])[:, None] - 1.0
+
+    number = np.empty((*cell.shape, 2), np.int64 if strips * cells >= 2**31 else np.int32)
+    number[..., 0] = cell * strides[1]
+    number[..., 0] += np.arange(strips, dtype=number.dtype) * strides[0]
+    number[..., 1] = number[..., 0] + strides[1]
+    length = np.empty(number.shape, dtype)
+    length[..., 0] = first * whole
+    length[..., 1] = (1.0 - first) * whole
+    met = length > 0
+    met[..., 0] &= (cell >= 0) & (cell < cells)
+    met[..., 1] &= (cell >= -1) & (cell < cells - 1)
+    return met.sum(axis=(1, 2)), number[met], length[met]
