@@ -2,7 +2,7 @@
 
 import struct
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -36,6 +36,16 @@ MAX_PAGES = 65536
 
 _OUTSIDE = "a TIFF directory lies outside the file, which is damaged or cut short; get a complete copy"
 _UNSIGNED = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8"}
+
+
+class Data(Protocol):
+    """The bytes of a file: in memory, or on the disk and read where they are asked for."""
+
+    def __len__(self) -> int:
+        """Their number."""
+
+    def __getitem__(self, part: "slice[int, int, None]", /) -> bytes:
+        """Those from `part.start` to before `part.stop`, fewer where the file ends."""
 
 
 @dataclass(frozen=True)
@@ -94,24 +104,24 @@ class Entry:
 Directory = dict[int, Entry]
 
 
-def open_tiff(data: bytes) -> tuple[Layout, int]:
+def open_tiff(data: Data) -> tuple[Layout, int]:
     """Layout of a TIFF and the offset of its first directory (InputError if the header is damaged)."""
     for order in ("<", ">"):
         for big in (False, True):
             layout = Layout("<" if order == "<" else ">", big)
-            if data.startswith(layout.header):
+            if data[0 : len(layout.header)] == layout.header:
                 return layout, unpack(layout.offset, data, len(layout.header))[0]
     raise InputError("its TIFF header is damaged; get an undamaged copy")
 
 
-def unpack(form: struct.Struct, data: bytes, offset: int) -> tuple[int, ...]:
-    """`form.unpack_from` that says "cut short" in place of struct.error."""
+def unpack(form: struct.Struct, data: Data, offset: int) -> tuple[int, ...]:
+    """The numbers at `offset` (InputError where the file ends before them)."""
     if not 0 <= offset <= len(data) - form.size:
         raise InputError(_OUTSIDE)
-    return form.unpack_from(data, offset)
+    return form.unpack(data[offset : offset + form.size])
 
 
-def page_offsets(data: bytes, layout: Layout, first: int) -> list[int]:
+def page_offsets(data: Data, layout: Layout, first: int) -> list[int]:
     """Where the directories of all pages lie (InputError for a chain that is broken or never ends)."""
     offsets: list[int] = []
     seen: set[int] = set()
@@ -129,7 +139,7 @@ def page_offsets(data: bytes, layout: Layout, first: int) -> list[int]:
 
 
 def read_directory(
-    data: bytes, layout: Layout, offset: int, lost: list[int] | None = None, nested: int = 0
+    data: Data, layout: Layout, offset: int, lost: list[int] | None = None, nested: int = 0
 ) -> Directory:
     """The tags at `offset` (InputError if they lie outside the file).
 

@@ -1,12 +1,13 @@
 """TIFF: tags are read and judged here, libtiff decodes the pixels and tifffile encodes them.
 
-libtiff is given a page reduced to the tags that describe its pixels. So no private tag, second page or vendor
+libtiff is given a page reduced to its pixels and the tags that say what they are. So no private tag or vendor
 dialect is ever interpreted, axes follow from the tags and never from a shape, and all descriptive tags travel
 as raw bytes (in `Picture.exif`, which is a TIFF too). tifffile reads as much, but damaged LZW data crash its
 decoder, and the process with it.
 """
 
 import io
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from alr_cli.errors import InputError
 from alr_cli.files.exif import make_block, read_block, resolution, resolution_tags
 from alr_cli.files.ifd import (
     BIG_TYPES,
+    Data,
     Directory,
     Entry,
     Layout,
@@ -27,7 +29,7 @@ from alr_cli.files.ifd import (
 )
 from alr_cli.files.limits import choose_page
 from alr_cli.files.picture import Picture, from_samples
-from alr_cli.files.tiff_form import COLORMAP, PIXEL_TAGS, VOLUME, Form
+from alr_cli.files.tiff_form import COLORMAP, PIXEL_TAGS, STRIPS, TILES, VOLUME, Form
 
 SUBFILE, SUB_PAGES, XMP, LAYERS, ICC = 254, 330, 700, 37724, 34675
 
@@ -63,6 +65,14 @@ def read(data: bytes, max_pixels: int, page: int | None) -> Picture:
     index, notes = _choose(data, layout, offsets, page)
     damaged: list[int] = []
     tags = read_directory(data, layout, offsets[index], damaged)
+    picture = picture_of(data, layout, tags, max_pixels, damaged)
+    return replace(picture, notes=notes + picture.notes)
+
+
+def picture_of(
+    data: Data, layout: Layout, tags: Directory, max_pixels: int, damaged: Iterable[int] = ()
+) -> Picture:
+    """One page by its tags; only its own pixels are read. damaged: tags that are mentioned as lost."""
     described = {code: tag for code, tag in tags.items() if code not in _REPLACED}
     large = [code for code, tag in described.items() if tag.type in BIG_TYPES]
     form = Form(tags, layout)
@@ -70,8 +80,7 @@ def read(data: bytes, max_pixels: int, page: int | None) -> Picture:
     picture = _to_picture(_pixels(data, layout, tags, form), form, tags, layout)
     lost = [name for code, name in _MISSED.items() if code in tags]
     lost += [str(code) for code in sorted({*damaged, *large})]
-    if lost:
-        notes += (f"TIFF tags that cannot be kept: {', '.join(lost)}",)
+    notes = (f"TIFF tags that cannot be kept: {', '.join(lost)}",) if lost else ()
     described = {code: tag for code, tag in described.items() if code not in large}
     return replace(
         picture,
@@ -99,17 +108,38 @@ def _kind(tags: Directory, layout: Layout) -> int:
     return (tags[SUBFILE].numbers(layout) or (0,))[0] if SUBFILE in tags else 0
 
 
-def _pixels(data: bytes, layout: Layout, tags: Directory, form: Form) -> NDArray[Any]:
-    """(H, W, samples) as stored, from a copy of the file that holds this page's pixel tags alone."""
+def _pixels(data: Data, layout: Layout, tags: Directory, form: Form) -> NDArray[Any]:
+    """(H, W, samples) as stored, from a TIFF of this page's strips or tiles and pixel tags alone."""
     import imagecodecs
 
     visible = {code: tag for code, tag in tags.items() if code in PIXEL_TAGS}
-    samples: NDArray[Any] = imagecodecs.tiff_decode(_with_directory(data, layout, visible))
+    body, offsets = _segments(data, form, bytes(len(layout.header) + layout.offset.size))
+    kind, number = (16, "u8") if layout.big else (4, "u4")
+    moved = Entry(kind, np.array(offsets, layout.order + number).tobytes())
+    visible[TILES if form.tiled else STRIPS] = moved
+    samples: NDArray[Any] = imagecodecs.tiff_decode(_with_directory(body, layout, visible))
     if samples.dtype == bool:
         samples = samples.view(np.uint8)
     if form.planar and form.samples > 1:
         return np.moveaxis(samples.reshape(form.samples, form.height, form.width), 0, -1)
     return samples.reshape(form.height, form.width, form.samples)
+
+
+def _segments(data: Data, form: Form, header: bytes) -> tuple[bytes, list[int]]:
+    """The strips or tiles of a page behind a header, each once, and the offset of each."""
+    pieces = [header]
+    places: dict[tuple[int, int], int] = {}
+    end = len(header)
+    for segment in zip(form.offsets, form.lengths, strict=True):
+        if segment in places:  # equal tiles may be stored once
+            continue
+        offset, length = segment
+        if end + length > 2 * len(data):  # overlapping ones: together they may not outgrow the file
+            raise InputError("its strips or tiles overlap; get an undamaged copy")
+        places[segment] = end
+        pieces.append(data[offset : offset + length])
+        end += length
+    return b"".join(pieces), [places[segment] for segment in zip(form.offsets, form.lengths, strict=True)]
 
 
 def _with_directory(data: bytes, layout: Layout, directory: Directory) -> bytes:
