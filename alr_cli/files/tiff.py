@@ -29,7 +29,7 @@ from alr_cli.files.ifd import (
 )
 from alr_cli.files.limits import choose_page
 from alr_cli.files.picture import Picture, from_samples
-from alr_cli.files.tiff_form import COLORMAP, PIXEL_TAGS, STRIPS, TILES, VOLUME, Form
+from alr_cli.files.tiff_form import COLORMAP, PHOTOMETRIC, PIXEL_TAGS, STRIPS, TILES, VOLUME, Form
 
 SUBFILE, SUB_PAGES, XMP, LAYERS, ICC = 254, 330, 700, 37724, 34675
 
@@ -113,6 +113,8 @@ def _pixels(data: Data, layout: Layout, tags: Directory, form: Form) -> NDArray[
     import imagecodecs
 
     visible = {code: tag for code, tag in tags.items() if code in PIXEL_TAGS}
+    if form.photometric == 3:  # what is wanted are the indices, and palettes of few bits the decoder refuses
+        visible[PHOTOMETRIC] = Entry(3, np.array([1], layout.order + "u2").tobytes())
     body, offsets = _segments(data, form, bytes(len(layout.header) + layout.offset.size))
     kind, number = (16, "u8") if layout.big else (4, "u4")
     moved = Entry(kind, np.array(offsets, layout.order + number).tobytes())
@@ -177,7 +179,8 @@ def _unmultiplied(picture: Picture) -> Picture:
 
 
 def _expand(indices: NDArray[Any], tags: Directory, layout: Layout, bits: int) -> NDArray[Any]:
-    """Palette colours are 16-bit numbers, mostly 8-bit ones multiplied by 257 or 256."""
+    """Palette colours are 16-bit numbers, mostly 8-bit ones multiplied by 257 or 256. Where none is above
+    255, whoever wrote them forgot to multiply, and libtiff's own tools read them so."""
     numbers = tags[COLORMAP].numbers(layout) if COLORMAP in tags else ()
     if len(numbers) != 3 * 2**bits:
         raise InputError("its palette is missing or damaged; get an undamaged copy")
@@ -185,6 +188,8 @@ def _expand(indices: NDArray[Any], tags: Directory, layout: Layout, bits: int) -
     high = colours >> 8
     if np.array_equal(high * 257, colours) or np.array_equal(high * 256, colours):
         colours = high.astype(np.uint8)
+    elif not high.any():
+        colours = colours.astype(np.uint8)
     expanded: NDArray[Any] = colours[indices]
     return expanded
 

@@ -6,11 +6,30 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from numpy.typing import NDArray
 from PIL import Image
 
 from alr_cli.errors import InputError
+from alr_cli.files.ifd import Entry, open_tiff, read_directory
 from alr_cli.files.pictures import decode, encode
+from alr_cli.files.tiff import _with_directory
 from tests.files.seeds import PREFIX, exif, pil, ramp, save, tiff
+
+
+def palette_tiff(
+    indices: NDArray[np.uint8], colours: NDArray[Any], bits: int, compression: str | None = None
+) -> bytes:
+    """A palette TIFF of 1 to 8 bits: rows of packed indices, and the tags that say so."""
+    height, width = indices.shape
+    digits = indices[..., None] >> np.arange(bits - 1, -1, -1) & 1
+    packed = np.packbits(digits.astype(np.uint8).reshape(height, -1), axis=1)
+    data = tiff(packed, photometric="minisblack", compression=compression)
+    layout, first = open_tiff(data)
+    numbers = {256: ("<u4", width), 258: ("<u2", bits), 262: ("<u2", 3), 320: ("<u2", colours.ravel())}
+    directory = read_directory(data, layout, first)
+    for code, (kind, value) in numbers.items():
+        directory[code] = Entry(4 if kind == "<u4" else 3, np.asarray(value).astype(kind).tobytes())
+    return _with_directory(data, layout, directory)
 
 
 @pytest.mark.parametrize("order", "<>")
@@ -77,13 +96,18 @@ def test_min_is_white_is_inverted(dtype: str) -> None:
     assert "MinIsWhite inverted: it is written back as MinIsBlack" in picture.notes
 
 
-@pytest.mark.parametrize(("factor", "depth"), [(257, "uint8"), (256, "uint8"), (251, "uint16")])
-def test_palettes_are_expanded(factor: int, depth: str) -> None:
-    colours = (np.arange(768).reshape(3, 256) % 256 * factor).astype(np.uint16)
-    indices = ramp(1)[..., 0]
-    picture = decode(tiff(indices, photometric="palette", colormap=colours))
-    full = 65535 if depth == "uint16" else 255
-    wanted = np.moveaxis(colours[:, indices], 0, -1) // (1 if depth == "uint16" else 256)
+@pytest.mark.parametrize("compression", [None, "zlib", "lzw"])
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+@pytest.mark.parametrize("factor", [257, 256, 251, 1])
+def test_palettes_are_expanded(factor: int, bits: int, compression: str | None) -> None:
+    """Of 16-bit colours, and of 8-bit ones that were multiplied by 257, by 256 or not at all."""
+    rng = np.random.default_rng(bits)
+    colours = rng.integers(0, 256, (3, 2**bits))
+    colours[:, -1] = 255
+    data = palette_tiff(ramp(1)[..., 0] >> (8 - bits), colours * factor, bits, compression)
+    picture = decode(data)
+    depth, full = ("uint16", 65535) if factor == 251 else ("uint8", 255)
+    wanted = np.moveaxis(colours[:, ramp(1)[..., 0] >> (8 - bits)], 0, -1) * (251 if factor == 251 else 1)
     assert picture.depth == depth
     assert np.array_equal(np.rint(picture.pixels * full), wanted)
     assert picture.notes == ("palette expanded to RGB",)
