@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from alr_cli.errors import OutputError
-from alr_cli.files.everyday import whole_dpi
 from alr_cli.files.exif import PREFIX, hard_to_move, orientation_only, read_block, resolution_of_block
+from alr_cli.files.jpeg import whole_dpi
 from alr_cli.files.picture import Depth, Picture
 from alr_cli.files.png import colour_chunks, says_more_than_srgb
 from alr_cli.files.sniff import Format

@@ -1,7 +1,6 @@
-"""JPEG, WebP and BMP: read by Pillow, written by imageio (Pillow behind one call from array to bytes).
+"""WebP and BMP: read by Pillow, written by imageio (Pillow behind one call from array to bytes).
 
-JPEG is written at quality 95 with full colour resolution (4:4:4), WebP lossless with the colours under
-transparent pixels kept, BMP uncompressed.
+WebP is written lossless with the colours under transparent pixels kept, BMP uncompressed.
 """
 
 import io
@@ -16,66 +15,9 @@ from numpy.typing import NDArray
 from alr_cli.errors import InputError
 from alr_cli.files.exif import PREFIX, resolution_of_block
 from alr_cli.files.limits import check_size, choose_page, single
-from alr_cli.files.picture import Picture, from_samples
+from alr_cli.files.picture import Picture, after_the_end, from_samples, positive_dpi
 
-QUALITY = 95
-_XMP = b"http://ns.adobe.com/xap/1.0/\0"
-_REBUILT = (b"JFIF", PREFIX, _XMP, b"ICC_PROFILE\0", b"Adobe", b"MPF\0")
-"""Segments that the encoder writes anew from what was read."""
-
-
-def read_jpeg(data: bytes, max_pixels: int, page: int | None) -> Picture:
-    """Gray or colour; CMYK is refused. Of a multi-picture JPEG (phones) the main one is read."""
-    from PIL.JpegImagePlugin import JpegImageFile
-
-    class Jpeg(JpegImageFile):
-        def _read_dpi_from_exif(self) -> None:
-            """Not needed (see below), and some damaged EXIF makes it refuse a sound picture."""
-
-    single(page, "a JPEG")
-    with Jpeg(io.BytesIO(data)) as image:
-        if image.mode not in ("L", "RGB"):
-            raise InputError(
-                "it is a CMYK JPEG, made for printing; convert it to RGB with its colour profile first, "
-                "for example with ImageMagick: magick in.jpg -profile sRGB.icc out.png"
-            )
-        # every 8 x 8 block takes a bit or more, so that what is shorter has lost its end: no need to try
-        check_size(*image.size, len(image.getbands()), len(data), max_pixels, believed=0.04)
-        picture = from_samples(np.asarray(image), "jpeg")
-        info, segments = image.info, image.applist
-    exif = info["exif"][len(PREFIX) :] if "exif" in info else None
-    dpi = info.get("dpi") if info.get("jfif_unit") in (1, 2) else resolution_of_block(exif)
-    extras = tuple(_own_segments(segments))
-    return replace(
-        picture,
-        icc=info.get("icc_profile"),
-        exif=exif or None,
-        xmp=info.get("xmp"),
-        dpi=_positive(dpi),
-        extras=extras,
-        notes=tuple(_jpeg_notes(info, segments, extras)),
-    )
-
-
-def _own_segments(segments: list[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
-    """Comments and captions (IPTC): copied as they are."""
-    for name, payload in segments:
-        if name == "COM" or (name == "APP13" and payload.startswith(b"Photoshop 3.0\0")):
-            yield name, payload
-
-
-def _jpeg_notes(
-    info: dict[Any, Any], segments: list[tuple[str, bytes]], extras: tuple[tuple[str, bytes], ...]
-) -> Iterator[str]:
-    if "mp" in info:
-        yield "the further pictures of this multi-picture JPEG (depth, gain map, preview) cannot be kept"
-    density = info.get("jfif_density", (1, 1))
-    if info.get("jfif_unit") == 0 and density[0] != density[1]:
-        yield f"pixel aspect {density[0]}:{density[1]} cannot be kept"
-    lost = {name for name, payload in segments if (name, payload) not in extras and payload[:1] != b""}
-    kept = {name for name, payload in segments if payload.startswith(_REBUILT)}
-    if lost - kept:
-        yield f"JPEG segments that cannot be kept: {', '.join(sorted(lost - kept))}"
+_WEBP_CHUNKS = (b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF", b"XMP ")
 
 
 def read_webp(data: bytes, max_pixels: int, page: int | None) -> Picture:
@@ -96,7 +38,12 @@ def read_webp(data: bytes, max_pixels: int, page: int | None) -> Picture:
         info = image.info
     exif = info.get("exif", b"").removeprefix(PREFIX) or None
     return replace(
-        picture, icc=info.get("icc_profile"), exif=exif, xmp=info.get("xmp"), dpi=resolution_of_block(exif)
+        picture,
+        icc=info.get("icc_profile"),
+        exif=exif,
+        xmp=info.get("xmp"),
+        dpi=resolution_of_block(exif),
+        notes=tuple(_webp_notes(data)),
     )
 
 
@@ -115,12 +62,33 @@ def _webp_header(data: bytes) -> tuple[int, int, int]:
         raise InputError("its header is damaged; get an undamaged copy")
     sides = [int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27)]
     animated = data[20] & 2
-    frames, offset = 0, 12
-    while animated and offset + 8 <= len(data):
-        name, size = struct.unpack_from("<4sI", data, offset)
-        frames += name == b"ANMF"
-        offset += 8 + size + size % 2
+    frames = sum(name == b"ANMF" for name in _webp_chunks(data)) if animated else 1
     return sides[0], sides[1], max(frames, 1)
+
+
+def _webp_chunks(data: bytes) -> Iterator[bytes]:
+    """The names of the chunks, up to where the file says that it ends."""
+    offset, end = 12, min(len(data), _webp_end(data))
+    while offset + 8 <= end:
+        name, size = struct.unpack_from("<4sI", data, offset)
+        yield name
+        offset += 8 + size + size % 2
+
+
+def _webp_end(data: bytes) -> int:
+    size: int = struct.unpack_from("<I", data, 4)[0]
+    return 8 + size + size % 2
+
+
+def _webp_notes(data: bytes) -> Iterator[str]:
+    lost = {name.decode("latin-1").strip() for name in _webp_chunks(data) if name not in _WEBP_CHUNKS}
+    if lost:
+        yield f"WebP chunks that cannot be kept: {', '.join(sorted(lost))}"
+    yield from after_the_end(data[_webp_end(data) :])
+
+
+_PROFILES = (b"DEBM", b"KNIL")
+"""What the header of a BMP of version 5 says where a colour profile is embedded or linked."""
 
 
 def read_bmp(data: bytes, max_pixels: int, page: int | None) -> Picture:
@@ -136,45 +104,14 @@ def read_bmp(data: bytes, max_pixels: int, page: int | None) -> Picture:
         grey = mode in ("1", "L")
         samples = np.asarray(image.convert("L") if grey else image.convert("RGB") if mode == "P" else image)
         dpi = image.info.get("dpi")
-    notes = {"1": ("1-bit gray expanded to 8 bits",), "P": ("palette expanded to RGB",)}
+    expanded = {"1": ("1-bit gray expanded to 8 bits",), "P": ("palette expanded to RGB",)}
+    notes: tuple[str, ...] = expanded.get(mode, ())
+    if data[70:74] in _PROFILES and data[14] == 124:
+        notes += ("the colour profile of a BMP cannot be kept",)
+    end = int.from_bytes(data[2:6], "little")
+    notes += tuple(after_the_end(data[end:] if end > 54 else b""))
     picture = from_samples(samples, "bmp", alpha=mode == "RGBA")
-    return replace(picture, dpi=_positive(dpi), notes=notes.get(mode, ()))
-
-
-def _positive(dpi: tuple[float, float] | None) -> tuple[float, float] | None:
-    return (float(dpi[0]), float(dpi[1])) if dpi and min(dpi) > 0 else None
-
-
-def write_jpeg(samples: NDArray[Any], picture: Picture) -> bytes:
-    """samples: (H, W, 1 or 3) uint8."""
-    import imageio.v3 as iio
-
-    extra = b"".join(
-        bytes([0xFF, 0xFE if name == "COM" else 0xE0 + int(name[3:])])
-        + struct.pack(">H", len(payload) + 2)
-        + payload
-        for name, payload in picture.extras
-    )
-    encoded: bytes = iio.imwrite(
-        "<bytes>",
-        _plane(samples),
-        extension=".jpg",
-        plugin="pillow",
-        quality=QUALITY,
-        subsampling=0,
-        dpi=whole_dpi(picture.dpi) if picture.dpi else (0, 0),
-        icc_profile=picture.icc,
-        exif=PREFIX + picture.exif if picture.exif else b"",
-        xmp=picture.xmp,
-        extra=extra,
-    )
-    return encoded
-
-
-def whole_dpi(dpi: tuple[float, float]) -> tuple[int, int]:
-    """The resolution as JPEG holds it: whole numbers of 16 bits."""
-    x, y = (min(max(round(value), 1), 65535) for value in dpi)
-    return x, y
+    return replace(picture, dpi=positive_dpi(dpi), notes=notes)
 
 
 def write_webp(samples: NDArray[Any], picture: Picture) -> bytes:

@@ -1,5 +1,6 @@
 """A picture as the rest of the house sees it: pixels on [0,1], all else carried beside them untouched."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
@@ -86,3 +87,19 @@ def to_samples(picture: Picture, depth: Depth) -> NDArray[Any]:
         planes = [np.rint(np.clip(plane, 0, 1) * np.float32(FULL[depth])) for plane in planes]
     joined = np.concatenate([plane.astype(depth) for plane in planes], axis=-1)
     return np.ascontiguousarray(joined)  # a transposed array stays transposed; encoders need rows
+
+
+def positive_dpi(dpi: tuple[float, float] | None) -> tuple[float, float] | None:
+    """A resolution as a file states it, None where it says nothing."""
+    return (float(dpi[0]), float(dpi[1])) if dpi and min(dpi) > 0 else None
+
+
+def after_the_end(tail: bytes) -> Iterator[str]:
+    """A note on bytes behind the picture, which go with it when it is read; zeros are padding."""
+    if tail.strip(b"\0"):
+        what = ""
+        if b"ftyp" in tail:
+            what = " (a film)"
+        elif b"\xff\xd8\xff" in tail:
+            what = " (another picture)"
+        yield f"{len(tail)} bytes after the end{what} cannot be kept"

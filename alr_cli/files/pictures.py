@@ -5,6 +5,7 @@ is refused, or said in `Picture.notes` (on reading) or by `check_encodable` (on 
 rotated: its EXIF orientation goes through, so that it looks the same everywhere.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alr_cli.errors import InputError, OutputError
-from alr_cli.files import encodable, everyday, png, pnm, tiff
+from alr_cli.files import encodable, everyday, jpeg, png, pnm, tiff
 from alr_cli.files.atomic import read_bytes, shown, write_atomic
 from alr_cli.files.limits import MAX_PIXELS
 from alr_cli.files.picture import Depth, Picture, to_samples
@@ -39,7 +40,7 @@ __all__ = [
 
 _READERS: dict[Format, Callable[[bytes, int, int | None], Picture]] = {
     "png": png.read,
-    "jpeg": everyday.read_jpeg,
+    "jpeg": jpeg.read,
     "tiff": tiff.read,
     "webp": everyday.read_webp,
     "bmp": everyday.read_bmp,
@@ -47,7 +48,7 @@ _READERS: dict[Format, Callable[[bytes, int, int | None], Picture]] = {
 }
 _WRITERS: dict[Format, Callable[[NDArray[Any], Picture], bytes]] = {
     "png": png.write,
-    "jpeg": everyday.write_jpeg,
+    "jpeg": jpeg.write,
     "tiff": tiff.write,
     "webp": everyday.write_webp,
     "bmp": everyday.write_bmp,
@@ -55,6 +56,10 @@ _WRITERS: dict[Format, Callable[[NDArray[Any], Picture], bytes]] = {
 }
 
 _STDOUT = "standard output"
+_REFUSAL = re.compile(
+    r"unsupported|not supported|not implemented|not configured|cannot handle", re.IGNORECASE
+)
+"""What decoders say of sound files that they do not know."""
 
 
 def decode(
@@ -83,9 +88,11 @@ def decode(
         ) from error
     except Exception as error:
         detail = " ".join(f"{type(error).__name__}: {error}".split())[:160]
-        raise InputError(
-            f"cannot read {shown(name)}: it is damaged ({detail}); get an undamaged copy"
-        ) from error
+        if isinstance(error, NotImplementedError) or _REFUSAL.search(detail):
+            reason = f"it is of a kind that is not supported ({detail}); convert it to PNG or TIFF first"
+        else:
+            reason = f"it is damaged ({detail}); get an undamaged copy"
+        raise InputError(f"cannot read {shown(name)}: {reason}") from error
 
 
 def _judge_range(picture: Picture, allow_nan: bool) -> Picture:

@@ -81,6 +81,11 @@ def take_apart(data: bytes) -> Chunks:
     lost: list[str] = []
     walk = _walk(data, lost)
     name, payload, raw = next(walk)
+    if name == b"CgBI":
+        raise InputError(
+            "it is a PNG as iPhone apps hold it (CgBI), which is not supported; convert it with Xcode first: "
+            "xcrun -sdk iphoneos pngcrush -revert-iphone-optimizations in.png out.png"
+        )
     if name != b"IHDR" or len(payload) != 13:
         raise InputError("its header is damaged; get an undamaged copy")
     chunks = Chunks(_header(payload), pixels=[raw], frames=[raw], lost=lost)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from alr_cli.errors import InputError
 from alr_cli.files.limits import check_size, single
-from alr_cli.files.picture import Picture, from_samples
+from alr_cli.files.picture import Picture, after_the_end, from_samples
 
 _GAP = rb"(?:[ \t\r\n\v\f]|#[^\r\n]*[\r\n])+"
 _BITMAP = re.compile(rb"P[14]" + (_GAP + rb"(\d{1,9})") * 2 + rb"[ \t\r\n\v\f]")
@@ -47,7 +47,14 @@ def read(data: bytes, max_pixels: int, page: int | None) -> Picture:
         samples = 1 - samples  # in bitmaps, 1 is black
     picture = from_samples(samples.astype(np.uint16 if maximum > 255 else np.uint8), "pnm", full=maximum)
     bits = 16 if maximum > 255 else 8
-    notes = (f"samples up to {maximum} rescaled to {bits} bits",) if maximum not in (255, 65535) else ()
+    notes: tuple[str, ...] = (
+        (f"samples up to {maximum} rescaled to {bits} bits",) if maximum not in (255, 65535) else ()
+    )
+    if b"#" in header.group():
+        notes += ("the comments of its header cannot be kept",)
+    if kind >= 4:
+        row = (width + 7) // 8 if kind == 4 else width * channels * (2 if maximum > 255 else 1)
+        notes += tuple(after_the_end(data[header.end() + row * height :].strip()))
     return replace(picture, notes=notes)
 
 

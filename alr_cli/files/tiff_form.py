@@ -85,6 +85,11 @@ class Form:
             raise InputError(
                 f"it lists {len(self.offsets)} of {count} strips or tiles; get an undamaged copy"
             )
+        if 0 in self.lengths and 0 in self.offsets:
+            raise InputError(
+                "it is a sparse TIFF, with tiles that are left out, which is not supported; "
+                "convert it with GDAL first: gdal_translate -co SPARSE_OK=FALSE in.tif out.tif"
+            )
         ends = [offset + length for offset, length in zip(self.offsets, self.lengths, strict=True)]
         if max(ends) > stored or min(self.lengths) == 0 or min(self.offsets) < 8:
             raise InputError("some of its strips or tiles lie outside the file; get a complete copy")

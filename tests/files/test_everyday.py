@@ -1,6 +1,5 @@
-"""JPEG, WebP and BMP: what they carry beside the pixels, and what is refused."""
+"""WebP and BMP: what they carry beside the pixels, and what is refused."""
 
-import io
 import struct
 
 import numpy as np
@@ -9,98 +8,7 @@ from PIL import Image
 
 from alr_cli.errors import InputError
 from alr_cli.files.pictures import Format, Picture, check_encodable, decode, encode
-from tests.files.seeds import PREFIX, exif, pil, ramp, save, seed_files
-
-IPTC = b"Photoshop 3.0\x008BIM\x04\x04\0\0\0\0\0\x08\x1c\x02\x78\0\x03abc"
-
-
-def segment(marker: int, payload: bytes) -> bytes:
-    return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
-
-
-def jpeg(*segments: bytes, mode: str = "RGB") -> bytes:
-    plain = save(pil(mode), "JPEG")
-    return plain[:2] + b"".join(segments) + plain[2:]
-
-
-def test_a_cmyk_jpeg_is_refused_with_the_conversion_to_do() -> None:
-    with pytest.raises(InputError, match=r"it is a CMYK JPEG.*convert it to RGB.*magick"):
-        decode(seed_files()["jpeg-cmyk"])
-
-
-def test_comments_and_captions_survive_in_jpeg_and_are_named_elsewhere() -> None:
-    data = jpeg(segment(0xFE, b"first"), segment(0xED, IPTC), segment(0xFE, b"second"))
-    picture = decode(data)
-    assert decode(encode(picture, "jpeg")).extras == picture.extras
-    with Image.open(io.BytesIO(encode(picture, "jpeg"))) as image:
-        assert [each for each in image.applist if each[0] in ("COM", "APP13")] == [
-            ("COM", b"first"),
-            ("APP13", IPTC),
-            ("COM", b"second"),
-        ]
-    assert check_encodable(picture, "png") == ("PNG leaves out APP13 data, COM data",)
-
-
-def test_segments_that_cannot_be_kept_are_named() -> None:
-    data = jpeg(segment(0xEB, b"JP content credentials"), segment(0xE4, b"vendor"))
-    assert decode(data).notes == ("JPEG segments that cannot be kept: APP11, APP4",)
-
-
-def test_ordinary_segments_make_no_notes() -> None:
-    data = save(pil("RGB"), "JPEG", exif=PREFIX + exif(), icc_profile=b"p" * 70000, xmp=b"<x/>", dpi=(72, 72))
-    picture = decode(data)
-    assert picture.notes == ()
-    assert picture.icc == b"p" * 70000
-    assert decode(encode(picture, "jpeg")).icc == picture.icc
-
-
-def test_of_a_multi_picture_jpeg_the_main_one_is_read() -> None:
-    first, second = (Image.fromarray(np.roll(ramp(3), shift, axis=0)) for shift in (0, 3))
-    data = save(first, "MPO", save_all=True, append_images=[second])
-    picture = decode(data)
-    assert np.abs(picture.pixels - ramp(3) / 255).max() < 0.1
-    assert picture.notes == (
-        "the further pictures of this multi-picture JPEG (depth, gain map, preview) cannot be kept",
-    )
-    assert decode(encode(picture, "jpeg")).notes == ()
-
-
-def test_the_resolution_comes_from_the_exif_where_the_jpeg_itself_is_silent() -> None:
-    assert decode(save(pil("RGB"), "JPEG", exif=PREFIX + exif())).dpi == (300, 300)
-    assert decode(save(pil("RGB"), "JPEG", exif=PREFIX + exif(), dpi=(72, 72))).dpi == (72, 72)
-    assert decode(save(pil("RGB"), "JPEG")).dpi is None
-
-
-@pytest.mark.parametrize("kind", [1, 2, 7])
-def test_a_resolution_of_the_wrong_type_in_the_exif_costs_only_the_resolution(kind: int) -> None:
-    """Found by damaging EXIF: Pillow refuses the whole picture."""
-    block = bytearray(exif())
-    at = block.index(struct.pack(">HH", 282, 5))
-    block[at + 3] = kind
-    picture = decode(save(pil("RGB"), "JPEG", exif=PREFIX + bytes(block)))
-    assert (picture.exif, picture.dpi) == (bytes(block), None)
-    for format in ("jpeg", "png", "webp"):
-        assert decode(encode(picture, format)).exif == bytes(block)  # type: ignore[arg-type]
-    assert decode(encode(picture, "tiff")).exif is not None
-
-
-def test_an_uneven_pixel_aspect_is_named() -> None:
-    data = bytearray(save(pil("RGB"), "JPEG"))
-    data[13:18] = struct.pack(">BHH", 0, 2, 1)
-    assert decode(bytes(data)).notes == ("pixel aspect 2:1 cannot be kept",)
-
-
-def test_a_fractional_resolution_is_rounded_for_jpeg_and_said() -> None:
-    picture = Picture(np.zeros((2, 2, 3), np.float32), "uint8", "png", dpi=(99.6, 99.6))
-    assert check_encodable(picture, "jpeg") == ("JPEG holds whole numbers: 99.60 dpi is rounded",)
-    assert decode(encode(picture, "jpeg")).dpi == (100, 100)
-
-
-def test_a_cut_jpeg_is_refused() -> None:
-    data = save(pil("RGB"), "JPEG", quality=95)
-    for length in (3, 20, len(data) // 2, len(data) - 300):
-        with pytest.raises(InputError, match="cannot read"):
-            decode(data[:length])
+from tests.files.seeds import PREFIX, exif, pil, ramp, save
 
 
 @pytest.mark.parametrize("format", ["jpeg", "bmp"])
@@ -202,3 +110,25 @@ def test_a_bmp_with_alpha_keeps_it_for_png_and_is_refused_as_bmp() -> None:
     assert picture.alpha is not None
     assert np.rint(picture.alpha * 255).tolist() == [[128]]
     assert decode(encode(picture, "png")).alpha == picture.alpha
+
+
+def test_what_goes_with_a_webp_or_bmp_is_noted() -> None:
+    webp, bitmap = save(pil("RGB"), "WEBP", lossless=True), save(pil("RGB"), "BMP")
+    more = webp[:4] + struct.pack("<I", len(webp)) + webp[8:] + b"junk" + struct.pack("<I", 0)
+    assert decode(more).notes == ("WebP chunks that cannot be kept: junk",)
+    profile = (
+        struct.pack("<IiiHHIIIIII", 124, 1, 1, 1, 24, 0, 4, 0, 0, 0, 0) + bytes(16) + b"DEBM" + bytes(64)
+    )
+    with_profile = b"BM" + struct.pack("<IHHI", 142, 0, 0, 138) + profile + b"\1\2\3\0"
+    assert decode(with_profile).notes == ("the colour profile of a BMP cannot be kept",)
+    for data in (webp, bitmap):
+        assert decode(data).notes == ()
+        assert decode(data + bytes(8)).notes == ()
+        assert decode(data + b"leftover").notes == ("8 bytes after the end cannot be kept",)
+
+
+@pytest.mark.parametrize("compression", [4, 5, 6])
+def test_a_bmp_that_the_decoder_does_not_know_is_not_called_damaged(compression: int) -> None:
+    with pytest.raises(InputError, match=r"not supported .*; convert it to PNG or TIFF first") as caught:
+        decode(bmp(24, bytes(20), 1, 1, compression=compression))
+    assert "damaged" not in str(caught.value)

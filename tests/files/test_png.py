@@ -224,3 +224,12 @@ def test_the_written_profile_is_whole() -> None:
     picture = decode(save(pil("L"), "PNG", icc_profile=b"profile" * 999))
     with Image.open(io.BytesIO(encode(picture, "png"))) as image:
         assert image.info["icc_profile"] == b"profile" * 999
+
+
+def test_a_png_of_an_iphone_app_is_not_called_damaged() -> None:
+    data = save(pil("RGB"), "PNG")
+    with pytest.raises(
+        InputError, match=r"\(CgBI\), which is not supported; convert it with Xcode"
+    ) as caught:
+        decode(data[:8] + chunk(b"CgBI", b"\x50\0\x20\x02") + data[8:])
+    assert "damaged" not in str(caught.value)

@@ -70,3 +70,10 @@ def test_damage_is_refused_by_its_name(reason: str) -> None:
         decode(REFUSED[reason], "x.pnm")
     assert reason in str(caught.value)
     assert "; " in str(caught.value)
+
+
+def test_comments_and_what_follows_the_picture_are_noted() -> None:
+    plain = b"P5 2 1 255\n\1\2"
+    assert decode(plain).notes == decode(plain + b"\n").notes == ()
+    assert decode(b"P5 # by somebody\n2 1 255\n\1\2").notes == ("the comments of its header cannot be kept",)
+    assert decode(plain + b"leftover").notes == ("8 bytes after the end cannot be kept",)
