@@ -2,9 +2,11 @@
 
 import os
 import secrets
+import shutil
 import stat
-from collections.abc import Callable
-from contextlib import suppress
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -90,9 +92,10 @@ def write_atomic(path: Path, data: bytes) -> None:
             return
         if old and not os.access(target, os.W_OK):
             raise OutputError(f"cannot write {path}: it is write-protected; change its access rights")
-        _replace(target, data, old)
+        with _successor(target, old) as handle:
+            _write_all(handle, data)
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}; {_remedy(error)}") from error
+        raise _refused(path, error) from error
     except ValueError as error:  # a name with a null byte
         raise OutputError(f"cannot write {path!r}: {error}; choose another name") from error
 
@@ -114,16 +117,44 @@ def _stat(target: Path) -> os.stat_result | None:
         return None
 
 
-def _replace(target: Path, data: bytes, old: os.stat_result | None) -> None:
+@contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """An empty file to be filled piece by piece, which takes the place of `path` at the end (OutputError).
+
+    If the body raises, `path` is as before and nothing is left. A pipe or device gets all bytes at the end.
+    """
+    try:
+        target = Path(os.path.realpath(path))
+        old = _stat(target)
+        if old and not stat.S_ISREG(old.st_mode):
+            with tempfile.TemporaryFile() as file, target.open("wb") as stream:
+                yield file
+                file.seek(0)
+                shutil.copyfileobj(file, stream)
+            return
+        with _successor(target, old) as handle, os.fdopen(handle, "w+b", closefd=False) as file:
+            yield file
+            file.flush()
+    except OSError as error:
+        raise _refused(path, error) from error
+
+
+def _refused(path: Path, error: OSError) -> OutputError:
+    return OutputError(f"cannot write {path}: {error.strerror or error}; {_remedy(error)}")
+
+
+@contextmanager
+def _successor(target: Path, old: os.stat_result | None) -> Iterator[int]:
+    """The handle of a new file that is flushed to the disk and renamed to `target` at the end."""
     name = os.fsdecode(os.fsencode(target.name)[:200])
     temporary = target.with_name(f".{name}.alr-{secrets.token_hex(4)}.tmp")
     try:
         # the mode is cut by the umask, as for every new file
-        handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o666)
+        handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_BINARY", 0), 0o666)
         try:
             if old:
                 _inherit(handle, old)
-            _write_all(handle, data)
+            yield handle
             os.fsync(handle)
         finally:
             os.close(handle)

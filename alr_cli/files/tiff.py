@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alr_cli.errors import InputError
-from alr_cli.files.exif import make_block, read_block, resolution, resolution_tags
+from alr_cli.files.exif import RESOLUTION_TAGS, make_block, read_block, resolution, resolution_tags
 from alr_cli.files.ifd import (
     BIG_TYPES,
     Data,
@@ -41,13 +41,10 @@ _PIXEL_DETAILS = (
     265,
     280,
     281,
-    282,
-    283,
     288,
     289,
     290,
     291,
-    296,
     297,
     301,
     COLORMAP,
@@ -65,18 +62,21 @@ def read(data: bytes, max_pixels: int, page: int | None) -> Picture:
     index, notes = _choose(data, layout, offsets, page)
     damaged: list[int] = []
     tags = read_directory(data, layout, offsets[index], damaged)
-    picture = picture_of(data, layout, tags, max_pixels, damaged)
+    form = Form(tags, layout)
+    form.check(len(data), max_pixels)
+    picture = picture_of(data, layout, tags, form, damaged)
     return replace(picture, notes=notes + picture.notes)
 
 
 def picture_of(
-    data: Data, layout: Layout, tags: Directory, max_pixels: int, damaged: Iterable[int] = ()
+    data: Data, layout: Layout, tags: Directory, form: Form, damaged: Iterable[int] = ()
 ) -> Picture:
-    """One page by its tags; only its own pixels are read. damaged: tags that are mentioned as lost."""
-    described = {code: tag for code, tag in tags.items() if code not in _REPLACED}
+    """One page by its tags, whose `form` was found good; only its own pixels are read. damaged: tags that are
+    mentioned as lost."""
+    dpi = resolution(tags, layout)
+    replaced = _REPLACED | RESOLUTION_TAGS if dpi else _REPLACED  # a resolution without a unit is no dpi
+    described = {code: tag for code, tag in tags.items() if code not in replaced}
     large = [code for code, tag in described.items() if tag.type in BIG_TYPES]
-    form = Form(tags, layout)
-    form.check(len(data), max_pixels)
     picture = _to_picture(_pixels(data, layout, tags, form), form, tags, layout)
     lost = [name for code, name in _MISSED.items() if code in tags]
     lost += [str(code) for code in sorted({*damaged, *large})]
@@ -87,7 +87,7 @@ def picture_of(
         icc=tags[ICC].value if ICC in tags else None,
         xmp=tags[XMP].value if XMP in tags else None,
         exif=make_block(described, layout) if described else None,
-        dpi=resolution(tags, layout),
+        dpi=dpi,
         notes=notes + picture.notes,
     )
 
@@ -96,7 +96,7 @@ def _choose(data: bytes, layout: Layout, offsets: list[int], page: int | None) -
     """Index of the page to read. Reduced copies of the first page are no pages of their own."""
     if page is not None or len(offsets) > 32:
         return choose_page(page, len(offsets), "page"), ()
-    kinds = [_kind(read_directory(data, layout, offset), layout) for offset in offsets]
+    kinds = [kind_of_page(read_directory(data, layout, offset), layout) for offset in offsets]
     if kinds[0] & 1:
         raise InputError("it opens with a preview, as camera RAW files do; develop it to a 16-bit TIFF first")
     reduced = sum(kind & 1 for kind in kinds)
@@ -104,7 +104,8 @@ def _choose(data: bytes, layout: Layout, offsets: list[int], page: int | None) -
     return 0, (f"{reduced} reduced-size copies of the page cannot be kept",) if reduced else ()
 
 
-def _kind(tags: Directory, layout: Layout) -> int:
+def kind_of_page(tags: Directory, layout: Layout) -> int:
+    """What a page is for, as bits: 1 is a reduced copy of another page."""
     return (tags[SUBFILE].numbers(layout) or (0,))[0] if SUBFILE in tags else 0
 
 
@@ -194,12 +195,16 @@ def _expand(indices: NDArray[Any], tags: Directory, layout: Layout, bits: int) -
     return expanded
 
 
-def write(samples: NDArray[Any], picture: Picture) -> bytes:
-    """samples: (H, W, 1..4) uint8, uint16 or float32; Deflate, in the byte order of the picture's EXIF."""
+def write(
+    samples: NDArray[Any], picture: Picture, layout: Layout | None = None, *, compressed: bool = True
+) -> bytes:
+    """samples: (H, W, 1..4) uint8, uint16 or float32.  layout: for its byte order, that of the picture's
+    EXIF by default, which has to be the same.  compressed: by Deflate, or one strip as it is."""
     from tifffile import imwrite
 
     known = read_block(picture.exif) if picture.exif else None
-    layout, described = known if known else (Layout("<"), {})
+    usual, described = known if known else (Layout("<"), {})
+    layout = layout or usual
     file = io.BytesIO()
     channels = samples.shape[2]
     imwrite(
@@ -208,8 +213,8 @@ def write(samples: NDArray[Any], picture: Picture) -> bytes:
         photometric="minisblack" if channels < 3 else "rgb",
         planarconfig=None if channels == 1 else "contig",
         extrasamples=["unassalpha"] if channels in (2, 4) else None,
-        compression="zlib",
-        predictor=samples.dtype.kind == "u",
+        compression="zlib" if compressed else None,
+        predictor=compressed and samples.dtype.kind == "u",
         byteorder=layout.order,
         metadata=None,
         software=False,

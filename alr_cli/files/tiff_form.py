@@ -65,6 +65,16 @@ class Form:
     def is_float(self) -> bool:
         return self.kind == 3
 
+    @property
+    def kind_of_pixels(self) -> tuple[object, ...]:
+        """Equal for pages that can be planes of one stack."""
+        alike = (self.height, self.width, self.samples, self.photometric)
+        return (*alike, self.all_bits, self.all_kinds, self.extra)
+
+    def __str__(self) -> str:
+        colours = "gray" if _CHANNELS.get(self.photometric) == 1 else "colour"
+        return f"{self.width} x {self.height} {colours} of {self.bits} bits"
+
     def check(self, stored: int, max_pixels: int) -> None:
         """Refuse by name what is not supported, and what is damaged or a bomb (InputError).
 
