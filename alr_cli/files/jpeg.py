@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alr_cli.errors import InputError
+from alr_cli.files.descriptions import without_parts
 from alr_cli.files.exif import PREFIX, resolution_of_block
 from alr_cli.files.jpeg_segments import Segments, take_apart
 from alr_cli.files.limits import check_size, single
@@ -39,16 +40,17 @@ def read(data: bytes, max_pixels: int, page: int | None) -> Picture:
         check_size(*image.size, len(image.getbands()), len(data), max_pixels, believed=0.04)
         picture = from_samples(np.asarray(image), "jpeg")
         info = image.info
+    xmp, parts = without_parts(info.get("xmp"))
     exif = info["exif"][len(PREFIX) :] if "exif" in info else None
     dpi = info.get("dpi") if info.get("jfif_unit") in (1, 2) else resolution_of_block(exif)
     return replace(
         picture,
         icc=info.get("icc_profile"),
         exif=exif or None,
-        xmp=info.get("xmp"),
+        xmp=xmp,
         dpi=positive_dpi(dpi),
         extras=segments.copied(),
-        notes=tuple(_notes(info, segments)),
+        notes=(*_notes(info, segments), *parts),
     )
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from alr_cli.errors import InputError, OutputError
 from alr_cli.files import encodable, everyday, jpeg, png, pnm, tiff
 from alr_cli.files.atomic import read_bytes, shown, write_atomic
+from alr_cli.files.descriptions import fitting
 from alr_cli.files.limits import MAX_PIXELS
 from alr_cli.files.picture import Depth, Picture, to_samples
 from alr_cli.files.quiet import quiet
@@ -136,12 +137,13 @@ def check_encodable(
     Depends on nothing that a restoration changes, so that it can be asked before one.
     """
     wanted = depth or picture.depth
-    ready = encodable.stripped(picture) if strip else picture
+    ready, untrue = fitting(encodable.stripped(picture) if strip else picture, wanted)
     try:
         encodable.refuse(ready, format, wanted, drop_alpha)
     except OutputError as error:
         raise OutputError(f"cannot write {shown(name, _STDOUT)}: {error}") from error
-    return tuple(encodable.losses(ready, format, wanted, drop_alpha))
+    said = (f"{untrue} does not fit what is written and is left out",) if untrue else ()
+    return (*said, *encodable.losses(ready, format, wanted, drop_alpha))
 
 
 def encode(
@@ -164,7 +166,7 @@ def encode(
         raise OutputError(
             f"cannot write {shown(name, _STDOUT)}: some pixels are not finite; only a float TIFF holds them"
         )
-    ready = encodable.stripped(picture) if strip else picture
+    ready, _ = fitting(encodable.stripped(picture) if strip else picture, wanted)
     if not encodable.CONTAINERS[format].alpha:
         ready = replace(ready, alpha=None)
     if format != picture.format:

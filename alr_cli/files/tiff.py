@@ -52,7 +52,22 @@ _PIXEL_DETAILS = (
 _JPEG_DETAILS = (347, *range(512, 522), 529, 530, 532)
 _REPLACED = PIXEL_TAGS | {*_PIXEL_DETAILS, *_JPEG_DETAILS, SUB_PAGES, 340, 341, XMP, VOLUME, ICC, LAYERS}
 """Pixel layout, and what `Picture` holds in fields of its own; every other tag is descriptive and is kept."""
-_MISSED = {SUB_PAGES: "sub-pages", LAYERS: "Photoshop layers", 301: "transfer function", 290: "gray response"}
+_WHOLE_FILE = {
+    33628: "MetaMorph's",
+    34361: "FluoView's",
+    34362: "FluoView's",
+    34412: "Zeiss's",
+    43314: "NIH Image's",
+    51123: "Micro-Manager's",
+}
+"""Of microscopes: what all planes are and where they lie in the file that was read."""
+_REPLACED |= _WHOLE_FILE.keys()
+_MISSED = {
+    SUB_PAGES: "sub-pages",
+    LAYERS: "Photoshop layers",
+    301: "transfer function",
+    290: "gray response",
+} | {code: f"{owner} description of the whole file" for code, owner in _WHOLE_FILE.items()}
 
 
 def read(data: bytes, max_pixels: int, page: int | None) -> Picture:
@@ -62,7 +77,7 @@ def read(data: bytes, max_pixels: int, page: int | None) -> Picture:
     index, notes = _choose(data, layout, offsets, page)
     damaged: list[int] = []
     tags = read_directory(data, layout, offsets[index], damaged)
-    form = Form(tags, layout)
+    form = Form(tags, layout, alone=len(offsets) == 1)
     form.check(len(data), max_pixels)
     picture = picture_of(data, layout, tags, form, damaged)
     return replace(picture, notes=notes + picture.notes)
@@ -78,7 +93,7 @@ def picture_of(
     described = {code: tag for code, tag in tags.items() if code not in replaced}
     large = [code for code, tag in described.items() if tag.type in BIG_TYPES]
     picture = _to_picture(_pixels(data, layout, tags, form), form, tags, layout)
-    lost = [name for code, name in _MISSED.items() if code in tags]
+    lost = list(dict.fromkeys(name for code, name in _MISSED.items() if code in tags))
     lost += [str(code) for code in sorted({*damaged, *large})]
     notes = (f"TIFF tags that cannot be kept: {', '.join(lost)}",) if lost else ()
     described = {code: tag for code, tag in described.items() if code not in large}

@@ -13,6 +13,8 @@ WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
 FILL_ORDER, STRIPS, SAMPLES, ROWS, STRIP_BYTES, PLANAR = 266, 273, 277, 278, 279, 284
 T4, T6, PREDICTOR, TILE_WIDTH, TILE_HEIGHT, TILES, TILE_BYTES = 292, 293, 317, 322, 323, 324, 325
 DESCRIPTION, COLORMAP, EXTRA, KIND, VOLUME, DNG = 270, 320, 338, 339, 32997, 50706
+STACK = 33629
+"""MetaMorph has a number pair for each plane here; all planes lie behind one directory."""
 
 _SHAPE = (WIDTH, HEIGHT, SAMPLES, ROWS, TILE_WIDTH, TILE_HEIGHT)
 _SEGMENTS = (STRIPS, STRIP_BYTES, TILES, TILE_BYTES)
@@ -33,7 +35,9 @@ _KINDS = {1: "integer", 2: "signed integer", 3: "float", 5: "complex integer", 6
 class Form:
     """Size, sample type and arrangement of one page."""
 
-    def __init__(self, tags: Directory, layout: Layout) -> None:
+    def __init__(self, tags: Directory, layout: Layout, alone: bool = False) -> None:
+        """alone: whether the page is the only one, so that more planes of its description lie behind it."""
+
         def numbers(code: int, *default: int) -> tuple[int, ...]:
             return (tags[code].numbers(layout) if code in tags else ()) or default
 
@@ -55,7 +59,8 @@ class Form:
         self.raw = DNG in tags or self.photometric in _RAW
         description = tags[DESCRIPTION].value if DESCRIPTION in tags else b""
         stacked = re.match(rb"ImageJ=[^\0]*?\nimages=(\d{1,9})", description)
-        self.planes = numbers(VOLUME, 1)[0] * (int(stacked.group(1)) if stacked else 1)
+        behind = int(stacked.group(1)) if stacked and alone else 1
+        self.planes = numbers(VOLUME, 1)[0] * behind * (tags[STACK].length if STACK in tags else 1)
 
     @property
     def alpha(self) -> bool:
