@@ -17,7 +17,7 @@ FULL: dict[Depth, float] = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """One decoded picture.
+    """One decoded picture, as it is seen.
 
     pixels: (H, W, C) float32, C = 1 (gray) or 3 (RGB), on [0,1]; float files as they are, outside [0,1] too.
     depth: sample type of the file; `encode` writes the same unless told otherwise.

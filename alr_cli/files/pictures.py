@@ -1,8 +1,8 @@
 """Pictures from bytes and to bytes: PNG, JPEG, TIFF, WebP, BMP and PNM.
 
 `decode` gives a `Picture`, `encode` takes one back; between them only `pixels` changes. What cannot be kept
-is refused, or said in `Picture.notes` (on reading) or by `check_encodable` (on writing). The picture is never
-rotated: its EXIF orientation goes through, so that it looks the same everywhere.
+is refused, or said in `Picture.notes` (on reading) or by `check_encodable` (on writing). A `Picture` is as it
+is seen, upright; its file stays turned as it was, with the EXIF orientation that says so.
 """
 
 import re
@@ -19,6 +19,7 @@ from alr_cli.files import encodable, everyday, jpeg, png, pnm, tiff
 from alr_cli.files.atomic import read_bytes, shown, write_atomic
 from alr_cli.files.descriptions import fitting
 from alr_cli.files.limits import MAX_PIXELS
+from alr_cli.files.orientation import as_stored, upright
 from alr_cli.files.picture import Depth, Picture, to_samples
 from alr_cli.files.quiet import quiet
 from alr_cli.files.sniff import EXTENSIONS, FORMATS, Format, format_of_name, sniff
@@ -80,7 +81,7 @@ def decode(
         known = sniff(data)
         with quiet():
             picture = _READERS[known](data, max_pixels, page)
-        return _judge_range(picture, allow_nan)
+        return _judge_range(upright(picture), allow_nan)
     except InputError as error:
         raise InputError(f"cannot read {shown(name)}: {error}") from error
     except MemoryError as error:
@@ -137,13 +138,19 @@ def check_encodable(
     Depends on nothing that a restoration changes, so that it can be asked before one.
     """
     wanted = depth or picture.depth
-    ready, untrue = fitting(encodable.stripped(picture) if strip else picture, wanted)
+    ready, untrue = fitting(_laid(picture, format, strip), wanted)
     try:
         encodable.refuse(ready, format, wanted, drop_alpha)
     except OutputError as error:
         raise OutputError(f"cannot write {shown(name, _STDOUT)}: {error}") from error
     said = (f"{untrue} does not fit what is written and is left out",) if untrue else ()
     return (*said, *encodable.losses(ready, format, wanted, drop_alpha))
+
+
+def _laid(picture: Picture, format: Format, strip: bool) -> Picture:
+    """The picture with what a file of `format` is to carry, turned as its EXIF says if that is carried."""
+    ready = encodable.stripped(picture) if strip else picture
+    return as_stored(ready) if encodable.CONTAINERS[format].exif else ready
 
 
 def encode(
@@ -166,7 +173,7 @@ def encode(
         raise OutputError(
             f"cannot write {shown(name, _STDOUT)}: some pixels are not finite; only a float TIFF holds them"
         )
-    ready, _ = fitting(encodable.stripped(picture) if strip else picture, wanted)
+    ready, _ = fitting(_laid(picture, format, strip), wanted)
     if not encodable.CONTAINERS[format].alpha:
         ready = replace(ready, alpha=None)
     if format != picture.format:

@@ -85,6 +85,7 @@ class Loader:
         return read_picture(source.path, max_pixels=limit, page=page, allow_nan=allow_nan)
 
     def _reference(self, source: Source, picture: "Picture") -> "NDArray[np.float32] | None":
+        from alr_cli.files.orientation import hint
         from alr_cli.files.pictures import read_picture
 
         if self.files.reference is None:
@@ -93,7 +94,7 @@ class Loader:
         reference = read_picture(path, max_pixels=self.files.max_pixels)
         if reference.shape != picture.shape:
             raise UsageError(
-                f"--reference {path} is {size(reference)} and {source} is {size(picture)}: "
+                f"--reference {path} is {size(reference)} and {source} is {size(picture)}{hint(picture)}: "
                 "give the true picture, of the same size and channels"
             )
         return reference.pixels

@@ -20,6 +20,7 @@ SOFT = "the mask has values between black and white: those of at least 50 % are 
 
 def from_file(named: Path, picture: "Picture", source: Source, max_pixels: int) -> tuple["Mask", bool]:
     """White pixels of the mask file, or of the file of equal name in a folder; and whether it is soft."""
+    from alr_cli.files.orientation import hint
     from alr_cli.files.pictures import read_picture
 
     path = partner(named, source, "--mask")
@@ -27,7 +28,7 @@ def from_file(named: Path, picture: "Picture", source: Source, max_pixels: int) 
     if (mask.height, mask.width) != (picture.height, picture.width):
         raise UsageError(
             f"the mask {path} is {mask.width} x {mask.height} pixels and {source} is "
-            f"{picture.width} x {picture.height}: give a mask of the size of the picture"
+            f"{picture.width} x {picture.height}{hint(picture)}: give a mask of the size of the picture"
         )
     return _threshold(mask.pixels.mean(axis=2))
 
