@@ -1,4 +1,4 @@
-"""`alr info`: what a picture is, or what a critic was trained for. The answer is the output, on stdout."""
+"""`alr info`: what a picture, a stack or a weights file is, or what is installed; the output, on stdout."""
 
 import math
 from pathlib import Path, PurePath
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from alr_cli.cli.doctor import installation
 from alr_cli.cli.options.common import Debug, Json, ReportOptions
 from alr_cli.cli.options.values import whole
 from alr_cli.cli.report.records import Report, json_line, printable
@@ -16,6 +17,7 @@ from alr_cli.errors import PartialFailure, UsageError
 if TYPE_CHECKING:
     from alr_cli.core.noise.model import NoiseModel
     from alr_cli.files.pictures import Picture
+    from alr_cli.files.stack import Stack
 
 Facts = dict[str, Any]
 
@@ -23,11 +25,13 @@ Facts = dict[str, Any]
 def info(
     ctx: typer.Context,
     names: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
-            metavar="FILE|WEIGHTS...", help="Pictures, - for stdin, weights files or shipped names."
+            metavar="[FILE|WEIGHTS...]",
+            help="Pictures, - for stdin, weights files or shipped names. Without any: what is installed.",
+            show_default=False,
         ),
-    ],
+    ] = None,
     *,
     page: Annotated[
         int | None,
@@ -51,15 +55,26 @@ def info(
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Tell what a picture is, or what weights were trained for.
+    """Tell what a picture is, what weights were trained for, or what is installed.
 
     Examples:
 
       alr info photo.jpg --plot noise.png
       alr info color-paper
       alr info frames/*.png --json | jq .sigma_estimated
+      alr info
+
+    The last one tells versions, device, processor, folders and weights:
+    please put it into the report of a fault.
     """
     streams: Streams = ctx.obj
+    if not names:
+        if plot is not None:
+            raise UsageError(f"--plot {plot} draws the noise of a picture: name one")
+        facts = installation()
+        text = json_line(facts) if json else _table(facts)
+        streams.write_stdout(f"{text}\n".encode())
+        return
     drawing = _Drawing(plot)
     drawing.check(names, overwrite)
     report = Report(streams, ReportOptions(debug=debug))
@@ -117,8 +132,15 @@ class _Drawing:
 
 def _facts(name: str, streams: Streams, page: int | None, drawing: _Drawing) -> Facts:
     from alr_cli.files.pictures import decode, read_picture
+    from alr_cli.files.stack import opened_stack
     from alr_cli.files.weights import SUFFIX, shipped_names
 
+    if page is None and name != "-":
+        with opened_stack(Path(name)) as stack:
+            if stack is not None:
+                noise = _noise(stack.head())
+                drawing.show(noise, name)
+                return stack_facts(name, stack, noise)
     if name == "-":
         picture = decode(streams.read_stdin(), "stdin", page=page, allow_nan=True)
     elif PurePath(name).suffix == SUFFIX or (name in shipped_names() and not Path(name).exists()):
@@ -167,6 +189,14 @@ def picture_facts(name: str, picture: "Picture", noise: "NoiseModel | None") -> 
         "noise": None if noise is None else _noise_facts(noise),
         "notes": list(picture.notes),
     }
+
+
+def stack_facts(name: str, stack: "Stack", noise: "NoiseModel | None") -> Facts:
+    """What is known of a stack from its directories, and of its first plane."""
+    facts = picture_facts(name, stack.head(), noise)
+    axes = {axis: length for axis, length in zip(stack.axes, stack.lengths, strict=True) if axis != "I"}
+    about = {"dialect": stack.dialect, "planes": len(stack), "axes": axes or None}
+    return facts | {"kind": "stack", **about, "notes": [*facts["notes"], "noise is that of the first plane"]}
 
 
 def _noise_facts(noise: "NoiseModel") -> Facts:

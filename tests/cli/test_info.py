@@ -1,5 +1,6 @@
 """`alr info` and `alr weights`: the answer is the output."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +55,7 @@ def test_a_picture_that_is_all_nan_still_has_facts(alr: Alr, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("names", "code"), [(["gone.png"], 3), (["bad.safetensors"], 5), (["a.png", "gone.png"], 7), ([], 2)]
+    ("names", "code"), [(["gone.png"], 3), (["bad.safetensors"], 5), (["a.png", "gone.png"], 7)]
 )
 def test_what_cannot_be_told_has_the_usual_exit_codes(
     alr: Alr, picture: Path, names: list[str], code: int, monkeypatch: pytest.MonkeyPatch
@@ -64,6 +65,48 @@ def test_what_cannot_be_told_has_the_usual_exit_codes(
     result = alr("info", *names)
     assert result.code == code
     assert b"error" not in result.stdout
+
+
+def test_without_a_file_the_installation_answers_for_the_report_of_a_fault(
+    alr: Alr, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ALR_CACHE", str(tmp_path))
+    [facts] = alr("info", "--json").lines()
+    assert facts["kind"] == "installation" and facts["problems"] == []
+    assert facts["device"] == "cpu" and facts["precision"] in ("float32", "bfloat16")
+    assert facts["cache"] == str(tmp_path) and "color-tuned" in facts["weights"]
+    assert facts["environment"]["ALR_CACHE"] == str(tmp_path)
+    table = alr("info").stdout.decode()
+    for known in ("version: ", "torch: ", "device: cpu", "processor: ", "weights_folder: ", "problems: none"):
+        assert known in table
+    assert alr("info", "--plot", "x.png").code == 2
+
+
+def test_a_damaged_installation_says_what_is_damaged(
+    alr: Alr, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(weights_files, "shipped_folder", lambda: tmp_path)
+    assert "no shipped weights" in alr("info", "--json").lines()[0]["problems"][0]
+    (tmp_path / "half.safetensors").write_bytes(b"half")
+    [facts] = alr("info", "--json").lines()
+    assert len(facts["problems"]) == 1 and "half.safetensors" in facts["problems"][0]
+    monkeypatch.setitem(sys.modules, "torch", None)
+    [facts] = alr("info", "--json").lines()
+    assert facts["torch"] is None and "install it anew" in facts["problems"][0]
+
+
+def test_a_stack_shows_its_axes(alr: Alr, tmp_path: Path) -> None:
+    import tifffile
+
+    path = tmp_path / "stack.tif"
+    data = np.stack([scene(40, 50, channels=1)[..., 0]] * 6).reshape(3, 2, 40, 50)
+    tifffile.imwrite(path, (data * 65535).astype(np.uint16), imagej=True, metadata={"axes": "TCYX"})
+    [facts] = alr("info", path, "--json").lines()
+    assert (facts["kind"], facts["dialect"], facts["planes"]) == ("stack", "ImageJ", 6)
+    assert facts["axes"] == {"T": 3, "Z": 1, "C": 2} or facts["axes"] == {"T": 3, "C": 2}
+    assert (facts["width"], facts["height"], facts["depth"]) == (50, 40, "uint16")
+    assert 0.05 < facts["sigma_estimated"] < 0.2
+    assert "  T: 3" in alr("info", path).stdout.decode()
 
 
 def test_the_shipped_weights_are_listed(alr: Alr, gray_critic: Path, monkeypatch: pytest.MonkeyPatch) -> None:
