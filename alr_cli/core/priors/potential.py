@@ -1,0 +1,168 @@
+"""g_sigma(x) = 1/2 ||r_sigma(x)||^2,    grad g_sigma(x) = J^T r_sigma(x),    J = dr_sigma / dx
+
+r_sigma(x) = x - N_sigma(x) is the noise that a U-Net sees in x, so g is the energy of the gradient-step
+denoiser (Hurault, Leclaire and Papadakis 2022), and D_sigma(x) = x - grad g_sigma(x) denoises in one step.
+
+r_sigma(x) = sigma U(x / sigma, m), where m is the map of the noise's relative level (all ones for white
+noise): therefore g_{c sigma}(c x) = c^2 g_sigma(x). U has no biases. It begins with a pixel unshuffle, so
+its widest layers see a quarter of the pixels; its layers are linear but for one activation in each residual
+block, and the gradient is written by hand: a pass forward that keeps the slopes, and a pass back through
+the transposed layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+_ROUND = 0.5  # half the width of the activation's bend, in units of the noise
+_START = 0.3  # of the second layer of each residual block and of the last layer, before anything is learned
+
+
+@dataclass(frozen=True)
+class PotentialArchitecture:
+    """channels: of the pictures, 1 or 3.  widths: of the features at 1/2, 1/4, ... of the resolution.
+    blocks: residual blocks at each of them; those of all but the last are there twice, on the way down and
+    on the way up."""
+
+    channels: int = 3
+    widths: tuple[int, ...] = (64, 96, 128)
+    blocks: tuple[int, ...] = (2, 2, 1)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "widths", tuple(self.widths))
+        object.__setattr__(self, "blocks", tuple(self.blocks))
+        if self.channels not in (1, 3):
+            raise ValueError(f"a potential sees 1 or 3 channels, not {self.channels}")
+        if not 1 <= len(self.widths) == len(self.blocks) <= 6:
+            raise ValueError(
+                f"{len(self.widths)} widths and {len(self.blocks)} numbers of blocks do not match"
+            )
+        if not all(1 <= width <= 1024 for width in self.widths) or not all(0 <= n <= 16 for n in self.blocks):
+            raise ValueError(f"unusable potential of widths {self.widths} and blocks {self.blocks}")
+
+    @property
+    def stride(self) -> int:
+        """The side in pixels of one feature at the coarsest resolution."""
+        return int(2 ** len(self.widths))
+
+    @property
+    def reach(self) -> int:
+        """How far in pixels the gradient at one place depends on the picture: back and forth through U."""
+        layers = [2 * (2 if level < len(self.widths) - 1 else 1) * n for level, n in enumerate(self.blocks)]
+        layers[0] += 2  # the first and the last
+        once = sum(count * 2 ** (level + 1) for level, count in enumerate(layers)) + self.stride - 1
+        return 2 * once
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"kind": "potential", **asdict(self)}
+
+
+class Potential(nn.Module):
+    """U and the energy made of it. Weights are (out, in, k, k), and (in, out, 2, 2) on the way up.
+
+    head, tail: the first and the last layer.  down, up: between resolutions.  encoder, middle, decoder: two
+    weights for each residual block h + B phi(A h).
+    """
+
+    def __init__(self, architecture: PotentialArchitecture, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.architecture = architecture
+        widths, blocks = architecture.widths, architecture.blocks
+
+        def layer(fan_out: int, fan_in: int, side: int, gain: float) -> nn.Parameter:
+            weight = torch.empty(fan_out, fan_in, side, side)
+            return nn.Parameter(weight.normal_(0.0, gain / (fan_in * side**2) ** 0.5, generator=generator))
+
+        def stage(width: int, count: int) -> nn.ParameterList:
+            pairs = [(layer(width, width, 3, 2**0.5), layer(width, width, 3, _START)) for _ in range(count)]
+            return nn.ParameterList([weight for pair in pairs for weight in pair])
+
+        outer, inner = widths[:-1], widths[1:]
+        self.head = layer(widths[0], 4 * (architecture.channels + 1), 3, 2**0.5)
+        self.encoder = nn.ModuleList([stage(*each) for each in zip(outer, blocks, strict=False)])
+        self.down = nn.ParameterList([layer(b, a, 2, 1.0) for a, b in zip(outer, inner, strict=True)])
+        self.middle = stage(widths[-1], blocks[-1])
+        self.up = nn.ParameterList(
+            [layer(b, a, 2, 2.0 * (a / b) ** 0.5) for a, b in zip(outer, inner, strict=True)]
+        )
+        self.decoder = nn.ModuleList([stage(*each) for each in zip(outer, blocks, strict=False)])
+        self.tail = layer(4 * architecture.channels, widths[0], 3, _START)
+
+    def residual(
+        self, z: Tensor, level: Tensor, dtype: torch.dtype = torch.float32
+    ) -> tuple[Tensor, list[Tensor]]:
+        """U(z, m) and the activations' slopes, which `transposed` needs.
+
+        z: (B, C, H, W) pictures divided by sigma.  level: (B, 1, H, W) m.  H and W are multiples of the
+        stride. dtype: of all layers but the first, whose input has the large values. The result is like z.
+        """
+        seen = functional.pixel_unshuffle(torch.cat([z, level], 1), 2)
+        h = functional.conv2d(_last(seen), self.head.to(z.dtype), padding=1).to(dtype)
+        slopes: list[Tensor] = []
+        skips = []
+        for stage, down in zip(self.encoder, self.down, strict=True):
+            h = _blocks(h, stage, slopes)
+            skips.append(h)
+            h = functional.conv2d(h, down.to(dtype), stride=2)
+        h = _blocks(h, self.middle, slopes)
+        for stage, up in zip(reversed(self.decoder), reversed(self.up), strict=True):
+            h = skips.pop() + functional.conv_transpose2d(h, up.to(dtype), stride=2)
+            h = _blocks(h, stage, slopes)
+        h = functional.conv2d(h, self.tail.to(dtype), padding=1)
+        return functional.pixel_shuffle(h, 2).to(z.dtype), slopes
+
+    def transposed(self, r: Tensor, slopes: list[Tensor], dtype: torch.dtype = torch.float32) -> Tensor:
+        """J^T r for the slopes of `residual`, like r. `slopes` is used up."""
+        h = _last(functional.pixel_unshuffle(r, 2).to(dtype))
+        h = functional.conv_transpose2d(h, self.tail.to(dtype), padding=1)
+        skips = []
+        for stage, up in zip(self.decoder, self.up, strict=True):
+            h = _blocks_transposed(h, stage, slopes)
+            skips.append(h)
+            h = functional.conv2d(h, up.to(dtype), stride=2)
+        h = _blocks_transposed(h, self.middle, slopes)
+        for stage, down in zip(reversed(self.encoder), reversed(self.down), strict=True):
+            h = skips.pop() + functional.conv_transpose2d(h, down.to(dtype), stride=2)
+            h = _blocks_transposed(h, stage, slopes)
+        pictures = self.head[:, : 4 * self.architecture.channels].to(r.dtype)
+        return functional.pixel_shuffle(functional.conv_transpose2d(h.to(r.dtype), pictures, padding=1), 2)
+
+    def value_and_grad(
+        self, z: Tensor, level: Tensor, dtype: torch.dtype = torch.float32
+    ) -> tuple[Tensor, Tensor]:
+        """g (B,) and grad g, like z, at sigma = 1; arguments as of `residual`. Differentiable."""
+        r, slopes = self.residual(z, level, dtype)
+        return 0.5 * r.square().flatten(1).sum(1), self.transposed(r, slopes, dtype)
+
+
+def _blocks(h: Tensor, stage: Any, slopes: list[Tensor]) -> Tensor:
+    """The residual blocks of one stage; the slopes of their activations are added to `slopes`."""
+    for first, second in _pairs(stage, h.dtype):
+        t = functional.conv2d(h, first, padding=1)
+        slope = (t * (0.5 / _ROUND) + 0.5).clamp(0.0, 1.0)
+        slopes.append(slope)
+        # The integral of the slope: 0, then a parabola, then t.
+        h = h + functional.conv2d(slope * (t + _ROUND - _ROUND * slope), second, padding=1)
+    return h
+
+
+def _blocks_transposed(h: Tensor, stage: Any, slopes: list[Tensor]) -> Tensor:
+    for first, second in reversed(list(_pairs(stage, h.dtype))):
+        t = functional.conv_transpose2d(h, second, padding=1) * slopes.pop()
+        h = h + functional.conv_transpose2d(t, first, padding=1)
+    return h
+
+
+def _pairs(stage: Any, dtype: torch.dtype) -> Iterator[tuple[Tensor, Tensor]]:
+    weights = [weight.to(dtype) for weight in stage]
+    return zip(weights[::2], weights[1::2], strict=True)
+
+
+def _last(x: Tensor) -> Tensor:
+    return x.contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,251 @@
+"""min_theta E ||D_sigma(x + n) - x||_rms / sqrt(sigma)    where  D_sigma = x - grad g_sigma  (potential.py)
+
+The gradient-step loss of Hurault, Leclaire and Papadakis (2022). Training first the plain denoiser N_sigma
+= x - r_sigma costs half as much for each pixel, and leaves a U-Net from which D_sigma needs only a short
+way. The error is the root of each crop's mean square, so that what counts is nearly the PSNR of each, and
+its weight makes all levels of noise count alike.
+
+Matrices of weights are moved by Muon (Jordan et al. 2024): an orthogonal step of the momentum; the first
+and the last layer by Adam. The step size is constant but for a warm-up and a linear fall to zero at the
+end, so that a run can be continued from before the fall.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from alr_cli.core.priors.potential import Potential
+from alr_cli.core.training.adversarial import Progress, prefixed, same_shape
+from alr_cli.core.training.workers import Workers
+
+_LEAST = 1 / 255  # of the levels of noise that are trained
+
+
+@dataclass(frozen=True)
+class DenoisingRecipe:
+    """How a potential is trained.
+
+    iterations, batch_size, patch: so many steps on so many crops of so many pixels.  gradient: the
+    gradient-step loss; otherwise N_sigma is trained.  lr, lr_ends: of Muon, and of Adam for the first and
+    last layer.  warm_up, fall: iterations of a linear rise at the beginning and a linear fall to zero at
+    the end.  ema: decay of the moving average of the weights, which is what is kept. sigma_high: noise
+    levels are uniform up to it on [0,1].  sigma_rare, rare: and from there up to sigma_rare for this share
+    of the crops. uneven: the share of crops whose noise grows from one side to the other.  bfloat16: run
+    all layers but the first in it.
+    """
+
+    iterations: int = 20_000
+    batch_size: int = 8
+    patch: int = 64
+    gradient: bool = True
+    lr: float = 6e-3
+    lr_ends: float = 3e-4
+    warm_up: int = 200
+    fall: int = 5_000
+    ema: float = 0.999
+    sigma_high: float = 50 / 255
+    sigma_rare: float = 102 / 255
+    rare: float = 0.15
+    uneven: float = 0.25
+    bfloat16: bool = False
+    seed: int = 0
+
+    def lr_factor(self, step: int) -> float:
+        """Of step 0 ... iterations - 1: what both step sizes are multiplied with."""
+        return min(1.0, (step + 1) / max(1, self.warm_up), (self.iterations - step) / max(1, self.fall))
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """clean: (B, C, p, p) on [0,1].  noise: like it, of standard deviation `level`.  sigma: (B, 1, 1, 1).
+    level: (B, 1, p, p), one on average."""
+
+    clean: Tensor
+    noise: Tensor
+    sigma: Tensor
+    level: Tensor
+
+
+class CropSource:
+    """Crops of pictures, in all eight orientations, with noise.
+
+    folders: uint8 pictures (H, W, C); each folder is as likely as any other, then each picture in it, then
+    each place.
+    """
+
+    def __init__(self, folders: Sequence[Sequence[np.ndarray]], patch: int) -> None:
+        self.pictures = [torch.from_numpy(picture) for folder in folders for picture in folder]
+        if not self.pictures or any(min(picture.shape[:2]) < patch for picture in self.pictures):
+            raise ValueError(f"every picture must be at least {patch} x {patch}, and there must be one")
+        self.chances = torch.cat(
+            [torch.full((len(folder),), 1 / len(folder)) for folder in folders if len(folder)]
+        )
+        self.patch = patch
+
+    @property
+    def channels(self) -> int:
+        return self.pictures[0].shape[2]
+
+    def draw(self, recipe: DenoisingRecipe, generator: torch.Generator) -> Pair:
+        """The crops of one step."""
+        count, patch = recipe.batch_size, self.patch
+        clean = torch.empty(count, self.channels, patch, patch)
+        chosen = torch.multinomial(self.chances, count, replacement=True, generator=generator)
+        places = torch.rand(count, 3, generator=generator)
+        for crop, index, (row, column, turn) in zip(clean, chosen.tolist(), places.tolist(), strict=True):
+            crop.copy_(_turned(self._crop(self.pictures[index], row, column), int(8 * turn)))
+        sigma = _levels(recipe, generator).reshape(-1, 1, 1, 1)
+        level = _uneven(recipe, patch, generator)
+        noise = torch.randn(clean.shape, generator=generator) * level
+        return Pair(clean / 255, noise, sigma, level)
+
+    def _crop(self, picture: Tensor, row: float, column: float) -> Tensor:
+        top, left = (
+            int(at * (size - self.patch + 1)) for at, size in zip((row, column), picture.shape, strict=False)
+        )
+        return picture[top : top + self.patch, left : left + self.patch].permute(2, 0, 1)
+
+
+def _turned(crop: Tensor, number: int) -> Tensor:
+    """One of the eight orientations."""
+    crop = crop.flip([axis for axis in (1, 2) if number & axis])
+    return crop.transpose(1, 2) if number & 4 else crop
+
+
+def _levels(recipe: DenoisingRecipe, generator: torch.Generator) -> Tensor:
+    count = recipe.batch_size
+    usual, rare, chance = torch.rand(3, count, generator=generator)
+    rare = recipe.sigma_high + (recipe.sigma_rare - recipe.sigma_high) * rare
+    return torch.where(chance < recipe.rare, rare, recipe.sigma_high * usual).clamp_min(_LEAST)
+
+
+def _uneven(recipe: DenoisingRecipe, patch: int, generator: torch.Generator) -> Tensor:
+    """m: ones, or a slope in any direction by up to 0.6 at two opposite corners; (B, 1, p, p)."""
+    angle, height, chance = torch.rand(3, recipe.batch_size, 1, 1, generator=generator)
+    height = 0.6 * height * (chance < recipe.uneven)
+    angle = 2 * math.pi * angle
+    along = torch.linspace(-1, 1, patch)
+    slope = (angle.cos() * along[:, None] + angle.sin() * along) / 2**0.5
+    return (1 + height * slope)[:, None]
+
+
+class DenoisingTrainer:
+    """Training by denoising, with its state: the same face as `Trainer`."""
+
+    def __init__(
+        self,
+        start: Potential,
+        recipe: DenoisingRecipe,
+        source: CropSource,
+        device: str | torch.device = "cpu",
+        compiled: bool = False,
+    ) -> None:
+        """start: the potential to begin with, which is left as it is.  compiled: through torch.compile, a
+        fifth faster after a minute."""
+        self.recipe = recipe
+        self.source = source
+        self.workers = Workers()
+        self.device = torch.device(device)
+        self.generator = torch.Generator().manual_seed(recipe.seed)
+        self.potential = _copy(start, start.state_dict()).to(self.device)
+        self.average = {name: value.detach().clone() for name, value in self.potential.state_dict().items()}
+        ends = [self.potential.head, self.potential.tail]
+        self._inner = [p for p in self.potential.parameters() if all(p is not end for end in ends)]
+        self._matrices = [torch.nn.Parameter(p.detach().flatten(1)) for p in self._inner]  # the same memory
+        self.muon = torch.optim.Muon(self._matrices, lr=recipe.lr, weight_decay=0.0)
+        self.adam = torch.optim.Adam(ends, lr=recipe.lr_ends, betas=(0.9, 0.99))
+        self._error: Callable[..., Tensor] = torch.compile(self._error_of) if compiled else self._error_of
+        self.step_count = 0
+
+    @property
+    def iterations(self) -> int:
+        return self.recipe.iterations
+
+    @property
+    def done(self) -> bool:
+        return self.step_count >= self.iterations
+
+    def step(self) -> Progress:
+        """One step on fresh crops."""
+        factor = self.recipe.lr_factor(self.step_count)
+        pair = self.source.draw(self.recipe, self.generator)
+        loss = self._error(
+            *(part.to(self.device) for part in (pair.clean, pair.noise, pair.sigma, pair.level))
+        )
+        loss.backward()  # type: ignore[no-untyped-call]
+        self._update(factor)
+        self.step_count += 1
+        return Progress(self.step_count, self.recipe.lr * factor, {"loss": float(loss.detach())})
+
+    def _error_of(self, clean: Tensor, noise: Tensor, sigma: Tensor, level: Tensor) -> Tensor:
+        """The loss, from what `Pair` describes."""
+        dtype = torch.bfloat16 if self.recipe.bfloat16 else torch.float32
+        z = clean / sigma + noise
+        seen, slopes = self.potential.residual(z, level, dtype)
+        if self.recipe.gradient:
+            seen = self.potential.transposed(seen, slopes, dtype)
+        rms = ((seen - noise) * sigma).square().mean((1, 2, 3)).add(1e-8).sqrt()
+        return (rms / sigma.flatten().sqrt()).mean()
+
+    def _update(self, factor: float) -> None:
+        for matrix, weight in zip(self._matrices, self._inner, strict=True):
+            matrix.grad = weight.grad.flatten(1) if weight.grad is not None else None
+        for optimiser, lr in ((self.muon, self.recipe.lr), (self.adam, self.recipe.lr_ends)):
+            for group in optimiser.param_groups:
+                group["lr"] = factor * lr
+            optimiser.step()
+        self.potential.zero_grad(set_to_none=True)
+        # Early on the average follows quickly, so that it never remembers a random start.
+        decay = min(self.recipe.ema, (1 + self.step_count) / (10 + self.step_count))
+        with torch.no_grad():
+            for name, value in self.potential.state_dict().items():
+                self.average[name].lerp_(value, 1 - decay)
+
+    def trained(self) -> Potential:
+        """A copy of the potential as it would be shipped now: the moving average."""
+        return _copy(self.potential, self.average).to(self.device).eval()
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that `restore_state` needs, as named tensors on the CPU."""
+        state = {f"learned.{k}": v for k, v in self.potential.state_dict().items()}
+        state |= {f"average.{k}": v for k, v in self.average.items()}
+        for name, optimiser in (("muon", self.muon), ("adam", self.adam)):
+            for index, moments in optimiser.state_dict()["state"].items():
+                state |= {f"{name}.{index}.{key}": torch.as_tensor(value) for key, value in moments.items()}
+        state["generator"] = self.generator.get_state()
+        state["step"] = torch.tensor(self.step_count)
+        return {name: value.detach().cpu().clone().contiguous() for name, value in state.items()}
+
+    def restore_state(self, state: Mapping[str, Tensor]) -> None:
+        """Continue exactly where `state` was taken. Raises KeyError, ValueError or RuntimeError if it does
+        not fit; the trainer is then unusable."""
+        with torch.no_grad():
+            for name, value in self.potential.state_dict().items():
+                value.copy_(same_shape(state[f"learned.{name}"], value))
+                self.average[name].copy_(same_shape(state[f"average.{name}"], value))
+        for prefix, optimiser in (("muon.", self.muon), ("adam.", self.adam)):
+            moments: dict[int, dict[str, Tensor]] = {}
+            for name, value in prefixed(dict(state), prefix).items():
+                index, key = name.split(".")
+                moments.setdefault(int(index), {})[key] = value.clone()
+            optimiser.load_state_dict(
+                {"state": moments, "param_groups": optimiser.state_dict()["param_groups"]}
+            )
+        self.generator.set_state(state["generator"].byte())
+        self.step_count = int(state["step"])
+
+
+def _copy(potential: Potential, numbers: Mapping[str, Tensor]) -> Potential:
+    copy = Potential(potential.architecture)
+    copy.load_state_dict(dict(numbers))
+    return copy
