@@ -1,0 +1,115 @@
+"""A x = R x C^T: pictures made smaller row by row and column by column, with the exact adjoint A* y = R^T y C
+
+R and C hold a few weights for each pixel of the smaller picture: those of a kernel that was stretched by the scale, so
+that what the smaller picture cannot show is averaged away (Keys 1981; as MATLAB's imresize and as published
+super-resolution). Beyond the frame pixels are those of the mirror image, the outermost repeated.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from alr_cli.core.operators.linear import Shape, largest_singular_value
+from alr_cli.errors import UsageError
+
+LITERATURE, SHARPER = -0.5, -0.75  # a of the bicubic kernel: MATLAB's and Pillow's; OpenCV's
+
+
+@dataclass(frozen=True)
+class Taps:
+    """One of the two matrices, by its rows: (n', k) columns and weights, for n columns."""
+
+    columns: Tensor
+    weights: Tensor
+    size: int
+
+    def forward(self, x: Tensor, axis: int) -> Tensor:
+        """The matrix times x along an axis that is counted from the end."""
+        shape = [1] * x.dim()
+        shape[axis] = -1
+        parts = zip(self.columns.to(x.device).T, self.weights.to(x).T, strict=True)
+        return sum((x.index_select(axis, c) * w.reshape(shape) for c, w in parts), x.new_zeros(()))
+
+    def adjoint(self, y: Tensor, axis: int) -> Tensor:
+        """The transposed matrix times y."""
+        shape = [1] * y.dim()
+        shape[axis] = -1
+        longer = list(y.shape)
+        longer[axis] = self.size
+        x = y.new_zeros(longer)
+        for columns, weights in zip(self.columns.to(y.device).T, self.weights.to(y).T, strict=True):
+            x.index_add_(axis, columns, y * weights.reshape(shape))
+        return x
+
+
+class Resize:
+    """A picture of `shape` made `scale` times smaller by a separable kernel of so many small pixels' width.
+
+    kernel: of the distance in pixels of the smaller picture.  width: where it is zero from.
+    """
+
+    def __init__(
+        self,
+        shape: Shape,
+        scale: int,
+        kernel: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+        width: float,
+    ) -> None:
+        if scale < 1:
+            raise UsageError(f"the scale must be at least 1, not {scale}")
+        if min(shape) < scale:
+            raise UsageError(f"a picture of {shape[0]} x {shape[1]} cannot be made {scale} times smaller")
+        self.input_shape = shape
+        self.output_shape = (-(-shape[0] // scale), -(-shape[1] // scale))
+        self._rows, self._columns = (_taps(size, scale, kernel, width) for size in shape)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._columns.forward(self._rows.forward(x, -2), -1)
+
+    def adjoint(self, y: Tensor) -> Tensor:
+        return self._rows.adjoint(self._columns.adjoint(y, -1), -2)
+
+    def power(self, shape: Shape) -> None:
+        """There is no multiplier of frequencies: pixels between the kept ones are not seen."""
+
+    @cached_property
+    def norm(self) -> float:
+        return largest_singular_value(self)
+
+
+def bicubic(shape: Shape, scale: int, a: float = LITERATURE) -> Resize:
+    """Keys' cubic convolution, antialiased."""
+
+    def kernel(t: NDArray[np.float64]) -> NDArray[np.float64]:
+        t = np.abs(t)
+        near = (a + 2) * t**3 - (a + 3) * t**2 + 1
+        far = a * (t**3 - 5 * t**2 + 8 * t - 4)
+        return np.where(t <= 1, near, np.where(t < 2, far, 0.0))
+
+    return Resize(shape, scale, kernel, 2.0)
+
+
+def box(shape: Shape, scale: int) -> Resize:
+    """Means of scale x scale pixels."""
+    return Resize(shape, scale, lambda t: (np.abs(t) < 0.5).astype(np.float64), 0.5)
+
+
+def _taps(
+    size: int, scale: int, kernel: Callable[[NDArray[np.float64]], NDArray[np.float64]], width: float
+) -> Taps:
+    centres = (np.arange(-(-size // scale)) + 0.5) * scale - 0.5
+    first = np.floor(centres - width * scale).astype(int) + 1
+    columns = first[:, None] + np.arange(math.ceil(2 * width * scale))
+    weights = kernel((columns - centres[:, None]) / scale)
+    weights /= weights.sum(1, keepdims=True)
+    mirrored = columns % (2 * size)
+    mirrored = np.where(mirrored < size, mirrored, 2 * size - 1 - mirrored)
+    return Taps(torch.from_numpy(mirrored), torch.from_numpy(weights), size)
