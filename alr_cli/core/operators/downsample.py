@@ -1,8 +1,9 @@
 """A x = R x C^T: pictures made smaller row by row and column by column, with the exact adjoint A* y = R^T y C
 
-R and C hold a few weights for each pixel of the smaller picture: those of a kernel that was stretched by the scale, so
-that what the smaller picture cannot show is averaged away (Keys 1981; as MATLAB's imresize and as published
-super-resolution). Beyond the frame pixels are those of the mirror image, the outermost repeated.
+R and C hold a few weights for each pixel of the smaller picture: those of a kernel that was stretched by
+the scale, so that what the smaller picture cannot show is averaged away (Keys 1981; as MATLAB's imresize
+and as published super-resolution). Beyond the frame pixels are those of the mirror image, the outermost
+repeated.
 """
 
 from __future__ import annotations

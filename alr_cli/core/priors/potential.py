@@ -49,14 +49,14 @@ class PotentialArchitecture:
     @property
     def stride(self) -> int:
         """The side in pixels of one feature at the coarsest resolution."""
-        return int(2 ** len(self.widths))
+        return 1 << len(self.widths)
 
     @property
     def reach(self) -> int:
         """How far in pixels the gradient at one place depends on the picture: back and forth through U."""
         layers = [2 * (2 if level < len(self.widths) - 1 else 1) * n for level, n in enumerate(self.blocks)]
         layers[0] += 2  # the first and the last
-        once = sum(count * 2 ** (level + 1) for level, count in enumerate(layers)) + self.stride - 1
+        once = sum(count << (level + 1) for level, count in enumerate(layers)) + self.stride - 1
         return 2 * once
 
     def as_dict(self) -> dict[str, Any]:

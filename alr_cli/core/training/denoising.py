@@ -195,7 +195,8 @@ class DenoisingTrainer:
         if self.recipe.gradient:
             seen = self.potential.transposed(seen, slopes, dtype)
         rms = ((seen - noise) * sigma).square().mean((1, 2, 3)).add(1e-8).sqrt()
-        return (rms / sigma.flatten().sqrt()).mean()
+        loss: Tensor = (rms / sigma.flatten().sqrt()).mean()
+        return loss
 
     def _update(self, factor: float) -> None:
         for matrix, weight in zip(self._matrices, self._inner, strict=True):
@@ -203,7 +204,7 @@ class DenoisingTrainer:
         for optimiser, lr in ((self.muon, self.recipe.lr), (self.adam, self.recipe.lr_ends)):
             for group in optimiser.param_groups:
                 group["lr"] = factor * lr
-            optimiser.step()
+            optimiser.step()  # type: ignore[no-untyped-call]
         self.potential.zero_grad(set_to_none=True)
         # Early on the average follows quickly, so that it never remembers a random start.
         decay = min(self.recipe.ema, (1 + self.step_count) / (10 + self.step_count))

@@ -52,7 +52,7 @@ def test_the_gradient_is_the_slope_of_the_value(architecture: PotentialArchitect
 def test_the_gradient_can_be_differentiated_by_the_weights() -> None:
     model = potential(SMALL[1])
     z, level = pictures(SMALL[1])
-    model.value_and_grad(z, level, torch.float64)[1].square().sum().backward()
+    model.value_and_grad(z, level, torch.float64)[1].square().sum().backward()  # type: ignore[no-untyped-call]
     assert all(p.grad is not None and p.grad.norm() > 0 for p in model.parameters())
 
 

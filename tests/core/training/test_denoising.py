@@ -39,7 +39,7 @@ def test_both_losses_fall(gradient: bool, share: float) -> None:
 
 @pytest.mark.parametrize("change", [{}, {"gradient": False}, {"bfloat16": True}])
 def test_stopping_and_resuming_changes_not_a_single_bit(change: dict[str, bool]) -> None:
-    recipe = replace(RECIPE, **change)  # type: ignore[arg-type]
+    recipe = replace(RECIPE, **change)
     straight, killed, resumed = trainer(recipe), trainer(recipe), trainer(recipe)
     mean_loss(straight, 20)
     mean_loss(killed, 10)
