@@ -81,7 +81,7 @@ class CircularBlur:
         self._back = self._adjoint(y)
 
     def forward(self, x: Tensor) -> Tensor:
-        blurred = torch.fft.ifft2(torch.fft.fft2(x) * self._transform).real
+        blurred: Tensor = torch.fft.ifft2(torch.fft.fft2(x) * self._transform).real
         return blurred[..., :: self.scale, :: self.scale]
 
     def _adjoint(self, y: Tensor) -> Tensor:

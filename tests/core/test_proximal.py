@@ -34,7 +34,7 @@ TERMS: dict[str, Callable[[], Proximable]] = {
 def test_the_proximal_map_is_where_the_gradient_vanishes(name: str) -> None:
     term, z = TERMS[name](), random(2, 3, 12, 18, seed=1)
     x = term.prox(z, STEPS).requires_grad_(True)
-    (0.5 * (x - z).square().flatten(1).sum(1) + STEPS * term.value(x)).sum().backward()
+    (0.5 * (x - z).square().flatten(1).sum(1) + STEPS * term.value(x)).sum().backward()  # type: ignore[no-untyped-call]
     assert x.grad is not None
     assert float(x.grad.abs().max()) < 1e-8
 

@@ -1,9 +1,9 @@
-"""min_theta E ||D_sigma(x + n) - x||_rms / sqrt(sigma)    where  D_sigma = x - grad g_sigma  (potential.py)
+"""min_theta E ||D_sigma(x + n) - x||_rms / sqrt(sigma)    where    D_sigma = x - J^T r_sigma(x)  (unet.py)
 
-The gradient-step loss of Hurault, Leclaire and Papadakis (2022). Training first the plain denoiser N_sigma
-= x - r_sigma costs half as much for each pixel, and leaves a U-Net from which D_sigma needs only a short
-way. The error is the root of each crop's mean square, so that what counts is nearly the PSNR of each, and
-its weight makes all levels of noise count alike.
+The gradient-step loss of Hurault, Leclaire and Papadakis (2022): J^T r is the gradient of ||r||^2 / 2. To
+train first the plain denoiser x - r_sigma(x) costs half as much for each pixel, and leaves a U-Net from
+which D_sigma needs only a short way. The error is the root of each crop's mean square, so that what counts
+is nearly the PSNR of each, and its weight makes all levels of noise count alike.
 
 Matrices of weights are moved by Muon (Jordan et al. 2024): an orthogonal step of the momentum; the first
 and the last layer by Adam. The step size is constant but for a warm-up and a linear fall to zero at the
@@ -21,8 +21,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alr_cli.core.priors.potential import Potential
+from alr_cli.core.priors.unet import UNet
 from alr_cli.core.training.adversarial import Progress, prefixed, same_shape
+from alr_cli.core.training.patches import PatchSource
 from alr_cli.core.training.workers import Workers
 
 _LEAST = 1 / 255  # of the levels of noise that are trained
@@ -33,7 +34,7 @@ class DenoisingRecipe:
     """How a potential is trained.
 
     iterations, batch_size, patch: so many steps on so many crops of so many pixels.  gradient: the
-    gradient-step loss; otherwise N_sigma is trained.  lr, lr_ends: of Muon, and of Adam for the first and
+    gradient-step loss; otherwise x - r_sigma is trained.  lr, lr_ends: of Muon, and of Adam for the first and
     last layer.  warm_up, fall: iterations of a linear rise at the beginning and a linear fall to zero at
     the end.  ema: decay of the moving average of the weights, which is what is kept. sigma_high: noise
     levels are uniform up to it on [0,1].  sigma_rare, rare: and from there up to sigma_rare for this share
@@ -80,63 +81,56 @@ class CropSource:
     """Crops of pictures, in all eight orientations, with noise.
 
     folders: uint8 pictures (H, W, C); each folder is as likely as any other, then each picture in it, then
-    each place.
+    each place.  device: where the pixels lie and the noise is drawn.
     """
 
-    def __init__(self, folders: Sequence[Sequence[np.ndarray]], patch: int) -> None:
-        self.pictures = [torch.from_numpy(picture) for folder in folders for picture in folder]
-        if not self.pictures or any(min(picture.shape[:2]) < patch for picture in self.pictures):
-            raise ValueError(f"every picture must be at least {patch} x {patch}, and there must be one")
-        self.chances = torch.cat(
-            [torch.full((len(folder),), 1 / len(folder)) for folder in folders if len(folder)]
-        )
+    def __init__(
+        self, folders: Sequence[Sequence[np.ndarray]], patch: int, device: str | torch.device = "cpu"
+    ) -> None:
+        self.device = torch.device(device)
+        self._patches = PatchSource([picture for folder in folders for picture in folder], patch)
+        self._patches.table = self._patches.table.to(self.device)
+        sizes = [len(folder) for folder in folders if len(folder)]
+        self._chances = torch.cat([torch.full((size,), 1 / size) for size in sizes]).to(self.device)
+        self._shapes = torch.stack([self._patches.rows, self._patches.columns], 1).to(self.device)
         self.patch = patch
 
-    @property
-    def channels(self) -> int:
-        return self.pictures[0].shape[2]
-
     def draw(self, recipe: DenoisingRecipe, generator: torch.Generator) -> Pair:
-        """The crops of one step."""
-        count, patch = recipe.batch_size, self.patch
-        clean = torch.empty(count, self.channels, patch, patch)
-        chosen = torch.multinomial(self.chances, count, replacement=True, generator=generator)
-        places = torch.rand(count, 3, generator=generator)
-        for crop, index, (row, column, turn) in zip(clean, chosen.tolist(), places.tolist(), strict=True):
-            crop.copy_(_turned(self._crop(self.pictures[index], row, column), int(8 * turn)))
-        sigma = _levels(recipe, generator).reshape(-1, 1, 1, 1)
-        level = _uneven(recipe, patch, generator)
-        noise = torch.randn(clean.shape, generator=generator) * level
-        return Pair(clean / 255, noise, sigma, level)
+        """The crops of one step.  generator: on the device."""
+        count = recipe.batch_size
+        chosen = torch.multinomial(self._chances, count, replacement=True, generator=generator)
+        where = torch.rand(count, 2, generator=generator, device=self.device)
+        rows, columns = (where * self._shapes[chosen]).long().unbind(1)
+        clean = self._turned(self._patches.take(chosen, rows, columns), generator)
+        sigma = self._levels(recipe, generator).reshape(-1, 1, 1, 1)
+        level = self._uneven(recipe, generator)
+        noise = torch.randn(clean.shape, generator=generator, device=self.device) * level
+        return Pair(clean, noise, sigma, level)
 
-    def _crop(self, picture: Tensor, row: float, column: float) -> Tensor:
-        top, left = (
-            int(at * (size - self.patch + 1)) for at, size in zip((row, column), picture.shape, strict=False)
-        )
-        return picture[top : top + self.patch, left : left + self.patch].permute(2, 0, 1)
+    def _turned(self, crops: Tensor, generator: torch.Generator) -> Tensor:
+        """Each in one of the eight orientations."""
+        turns = torch.rand(3, len(crops), 1, 1, 1, generator=generator, device=self.device) < 0.5
+        crops = torch.where(turns[0], crops.flip(-1), crops)
+        crops = torch.where(turns[1], crops.flip(-2), crops)
+        return torch.where(turns[2], crops.transpose(-1, -2), crops)
 
+    def _levels(self, recipe: DenoisingRecipe, generator: torch.Generator) -> Tensor:
+        """sigma, (B,)."""
+        count = recipe.batch_size
+        usual, rare, chance = torch.rand(3, count, generator=generator, device=self.device)
+        rare = recipe.sigma_high + (recipe.sigma_rare - recipe.sigma_high) * rare
+        return torch.where(chance < recipe.rare, rare, recipe.sigma_high * usual).clamp_min(_LEAST)
 
-def _turned(crop: Tensor, number: int) -> Tensor:
-    """One of the eight orientations."""
-    crop = crop.flip([axis for axis in (1, 2) if number & axis])
-    return crop.transpose(1, 2) if number & 4 else crop
-
-
-def _levels(recipe: DenoisingRecipe, generator: torch.Generator) -> Tensor:
-    count = recipe.batch_size
-    usual, rare, chance = torch.rand(3, count, generator=generator)
-    rare = recipe.sigma_high + (recipe.sigma_rare - recipe.sigma_high) * rare
-    return torch.where(chance < recipe.rare, rare, recipe.sigma_high * usual).clamp_min(_LEAST)
-
-
-def _uneven(recipe: DenoisingRecipe, patch: int, generator: torch.Generator) -> Tensor:
-    """m: ones, or a slope in any direction by up to 0.6 at two opposite corners; (B, 1, p, p)."""
-    angle, height, chance = torch.rand(3, recipe.batch_size, 1, 1, generator=generator)
-    height = 0.6 * height * (chance < recipe.uneven)
-    angle = 2 * math.pi * angle
-    along = torch.linspace(-1, 1, patch)
-    slope = (angle.cos() * along[:, None] + angle.sin() * along) / 2**0.5
-    return (1 + height * slope)[:, None]
+    def _uneven(self, recipe: DenoisingRecipe, generator: torch.Generator) -> Tensor:
+        """m: ones, or a slope in any direction by up to 0.6 at two opposite corners; (B, 1, p, p)."""
+        count = recipe.batch_size
+        angle, height, chance = torch.rand(3, count, 1, 1, generator=generator, device=self.device)
+        height = 0.6 * height * (chance < recipe.uneven)
+        angle *= 2 * math.pi
+        along = torch.linspace(-1, 1, self.patch, device=self.device)
+        slope: Tensor = (angle.cos() * along[:, None] + angle.sin() * along) / 2**0.5
+        level: Tensor = 1 + height * slope
+        return level[:, None]
 
 
 class DenoisingTrainer:
@@ -144,23 +138,22 @@ class DenoisingTrainer:
 
     def __init__(
         self,
-        start: Potential,
+        start: UNet,
         recipe: DenoisingRecipe,
         source: CropSource,
-        device: str | torch.device = "cpu",
         compiled: bool = False,
     ) -> None:
-        """start: the potential to begin with, which is left as it is.  compiled: through torch.compile, a
+        """start: the network to begin with, which is left as it is.  compiled: through torch.compile, a
         fifth faster after a minute."""
         self.recipe = recipe
         self.source = source
         self.workers = Workers()
-        self.device = torch.device(device)
-        self.generator = torch.Generator().manual_seed(recipe.seed)
-        self.potential = _copy(start, start.state_dict()).to(self.device)
-        self.average = {name: value.detach().clone() for name, value in self.potential.state_dict().items()}
-        ends = [self.potential.head, self.potential.tail]
-        self._inner = [p for p in self.potential.parameters() if all(p is not end for end in ends)]
+        self.device = source.device
+        self.generator = torch.Generator(self.device).manual_seed(recipe.seed)
+        self.unet = _copy(start, start.state_dict()).to(self.device)
+        self.average = {name: value.detach().clone() for name, value in self.unet.state_dict().items()}
+        ends = [self.unet.head, self.unet.tail]
+        self._inner = [p for p in self.unet.parameters() if all(p is not end for end in ends)]
         self._matrices = [torch.nn.Parameter(p.detach().flatten(1)) for p in self._inner]  # the same memory
         self.muon = torch.optim.Muon(self._matrices, lr=recipe.lr, weight_decay=0.0)
         self.adam = torch.optim.Adam(ends, lr=recipe.lr_ends, betas=(0.9, 0.99))
@@ -179,9 +172,7 @@ class DenoisingTrainer:
         """One step on fresh crops."""
         factor = self.recipe.lr_factor(self.step_count)
         pair = self.source.draw(self.recipe, self.generator)
-        loss = self._error(
-            *(part.to(self.device) for part in (pair.clean, pair.noise, pair.sigma, pair.level))
-        )
+        loss = self._error(pair.clean, pair.noise, pair.sigma, pair.level)
         loss.backward()  # type: ignore[no-untyped-call]
         self._update(factor)
         self.step_count += 1
@@ -191,12 +182,11 @@ class DenoisingTrainer:
         """The loss, from what `Pair` describes."""
         dtype = torch.bfloat16 if self.recipe.bfloat16 else torch.float32
         z = clean / sigma + noise
-        seen, slopes = self.potential.residual(z, level, dtype)
+        seen, slopes = self.unet(z, level, dtype)
         if self.recipe.gradient:
-            seen = self.potential.transposed(seen, slopes, dtype)
-        rms = ((seen - noise) * sigma).square().mean((1, 2, 3)).add(1e-8).sqrt()
-        loss: Tensor = (rms / sigma.flatten().sqrt()).mean()
-        return loss
+            seen = self.unet.transposed(seen, slopes, dtype)
+        rms: Tensor = ((seen - noise) * sigma).square().mean((1, 2, 3)).add(1e-8).sqrt()
+        return (rms / sigma.flatten().sqrt()).mean()
 
     def _update(self, factor: float) -> None:
         for matrix, weight in zip(self._matrices, self._inner, strict=True):
@@ -205,20 +195,20 @@ class DenoisingTrainer:
             for group in optimiser.param_groups:
                 group["lr"] = factor * lr
             optimiser.step()  # type: ignore[no-untyped-call]
-        self.potential.zero_grad(set_to_none=True)
+        self.unet.zero_grad(set_to_none=True)
         # Early on the average follows quickly, so that it never remembers a random start.
         decay = min(self.recipe.ema, (1 + self.step_count) / (10 + self.step_count))
         with torch.no_grad():
-            for name, value in self.potential.state_dict().items():
+            for name, value in self.unet.state_dict().items():
                 self.average[name].lerp_(value, 1 - decay)
 
-    def trained(self) -> Potential:
-        """A copy of the potential as it would be shipped now: the moving average."""
-        return _copy(self.potential, self.average).to(self.device).eval()
+    def trained(self) -> UNet:
+        """A copy of the network as it would be shipped now: the moving average."""
+        return _copy(self.unet, self.average).to(self.device).eval()
 
     def state(self) -> dict[str, Tensor]:
         """Everything that `restore_state` needs, as named tensors on the CPU."""
-        state = {f"learned.{k}": v for k, v in self.potential.state_dict().items()}
+        state = {f"learned.{k}": v for k, v in self.unet.state_dict().items()}
         state |= {f"average.{k}": v for k, v in self.average.items()}
         for name, optimiser in (("muon", self.muon), ("adam", self.adam)):
             for index, moments in optimiser.state_dict()["state"].items():
@@ -231,7 +221,7 @@ class DenoisingTrainer:
         """Continue exactly where `state` was taken. Raises KeyError, ValueError or RuntimeError if it does
         not fit; the trainer is then unusable."""
         with torch.no_grad():
-            for name, value in self.potential.state_dict().items():
+            for name, value in self.unet.state_dict().items():
                 value.copy_(same_shape(state[f"learned.{name}"], value))
                 self.average[name].copy_(same_shape(state[f"average.{name}"], value))
         for prefix, optimiser in (("muon.", self.muon), ("adam.", self.adam)):
@@ -246,7 +236,7 @@ class DenoisingTrainer:
         self.step_count = int(state["step"])
 
 
-def _copy(potential: Potential, numbers: Mapping[str, Tensor]) -> Potential:
-    copy = Potential(potential.architecture)
+def _copy(unet: UNet, numbers: Mapping[str, Tensor]) -> UNet:
+    copy = UNet(unet.architecture)
     copy.load_state_dict(dict(numbers))
     return copy

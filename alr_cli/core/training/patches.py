@@ -31,8 +31,8 @@ class PatchSource:
         heights = torch.tensor([picture.shape[0] for picture in pictures])
         self.widths = torch.tensor([picture.shape[1] for picture in pictures])
         self.starts = torch.cumsum(heights * self.widths, 0) - heights * self.widths
-        self.columns = self.widths - patch + 1
-        self.ends = torch.cumsum((heights - patch + 1) * self.columns, 0)  # of the patches, counted through
+        self.rows, self.columns = heights - patch + 1, self.widths - patch + 1
+        self.ends = torch.cumsum(self.rows * self.columns, 0)  # of the patches, counted through
         rows = [picture.reshape(-1, picture.shape[2]) for picture in pictures]
         self.table = torch.from_numpy(np.concatenate(rows))
         self.patch = patch
@@ -56,8 +56,9 @@ class PatchSource:
 
     def take(self, picture: Tensor, row: Tensor, column: Tensor) -> Tensor:
         """The patches whose first pixels are these, (n,) each -> (n, C, p, p) float32 on [0,1]."""
-        rows = (row[:, None] + self.offset) * self.widths[picture][:, None]
-        index = (self.starts[picture] + column)[:, None, None] + rows[:, :, None] + self.offset
+        offset, widths, starts = (t.to(self.table.device) for t in (self.offset, self.widths, self.starts))
+        rows = (row[:, None] + offset) * widths[picture][:, None]
+        index = (starts[picture] + column)[:, None, None] + rows[:, :, None] + offset
         patches = self.table[index].permute(0, 3, 1, 2)
         return patches.float().div_(255.0) if patches.dtype == torch.uint8 else patches.contiguous()
 

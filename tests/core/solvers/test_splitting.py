@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from alr_cli.core.operators.downsample import box
-from alr_cli.core.priors.potential import Potential, PotentialArchitecture
+from alr_cli.core.priors.unet import UNet, UNetArchitecture
 from alr_cli.core.proximal import Held, LeastSquares, Observed, Proximable
 from alr_cli.core.solvers.splitting import Accelerated, Composite, ProximalGradient
 
@@ -27,13 +27,14 @@ class Learned:
     1."""
 
     def __init__(self) -> None:
-        architecture = PotentialArchitecture(1, (8, 12), (1, 1))
-        self.model = Potential(architecture, torch.Generator().manual_seed(0)).double()
+        architecture = UNetArchitecture(1, (8, 12), (1, 1))
+        self.unet = UNet(architecture, torch.Generator().manual_seed(0)).double()
 
     def value_and_grad(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         with torch.no_grad():
-            value, gradient = self.model.value_and_grad(x / 0.1, torch.ones_like(x), x.dtype)
-        return 0.01 * value, 0.1 * gradient
+            r, slopes = self.unet(x / 0.1, torch.ones_like(x), x.dtype)
+            gradient = self.unet.transposed(r, slopes, x.dtype)
+        return 0.005 * r.square().flatten(1).sum(1), 0.1 * gradient
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -47,7 +48,10 @@ DATA: dict[str, Proximable] = {
     "inpainting": Held(Y, KNOWN),
     "upscaling": LeastSquares(box((16, 16), 2), SMALL, tol=1e-12),
 }
-SOLVERS = {"plain": ProximalGradient(), "accelerated": Accelerated()}
+SOLVERS: dict[str, ProximalGradient | Accelerated] = {
+    "plain": ProximalGradient(),
+    "accelerated": Accelerated(),
+}
 
 
 @pytest.mark.parametrize("solver", SOLVERS)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from alr_cli.core.priors.potential import Potential, PotentialArchitecture
+from alr_cli.core.priors.unet import UNet, UNetArchitecture
 from alr_cli.core.training.denoising import CropSource, DenoisingRecipe, DenoisingTrainer
 
-SMALL = PotentialArchitecture(1, (8, 12), (1, 1))
+SMALL = UNetArchitecture(1, (8, 12), (1, 1))
 RECIPE = DenoisingRecipe(iterations=30, batch_size=4, patch=16, warm_up=2, fall=10, lr=0.02, lr_ends=2e-3)
 
 
@@ -21,7 +21,7 @@ def pictures(count: int = 3) -> list[np.ndarray]:
 
 
 def trainer(recipe: DenoisingRecipe) -> DenoisingTrainer:
-    start = Potential(SMALL, torch.Generator().manual_seed(0))
+    start = UNet(SMALL, torch.Generator().manual_seed(0))
     return DenoisingTrainer(start, recipe, CropSource([pictures()], recipe.patch))
 
 
@@ -52,7 +52,7 @@ def test_stopping_and_resuming_changes_not_a_single_bit(change: dict[str, bool])
 
 
 def test_the_start_is_left_as_it_is() -> None:
-    start = Potential(SMALL, torch.Generator().manual_seed(0))
+    start = UNet(SMALL, torch.Generator().manual_seed(0))
     before = {name: value.clone() for name, value in start.state_dict().items()}
     DenoisingTrainer(start, RECIPE, CropSource([pictures()], RECIPE.patch)).step()
     assert all(torch.equal(value, before[name]) for name, value in start.state_dict().items())

@@ -1,13 +1,9 @@
-"""g_sigma(x) = 1/2 ||r_sigma(x)||^2,    grad g_sigma(x) = J^T r_sigma(x),    J = dr_sigma / dx
+"""r = U(z, m): the noise in a picture z whose noise is 1, as a U-Net sees it; and J^T r, J = dU / dz, by hand
 
-r_sigma(x) = x - N_sigma(x) is the noise that a U-Net sees in x, so g is the energy of the gradient-step
-denoiser (Hurault, Leclaire and Papadakis 2022), and D_sigma(x) = x - grad g_sigma(x) denoises in one step.
-
-r_sigma(x) = sigma U(x / sigma, m), where m is the map of the noise's relative level (all ones for white
-noise): therefore g_{c sigma}(c x) = c^2 g_sigma(x). U has no biases. It begins with a pixel unshuffle, so
-its widest layers see a quarter of the pixels; its layers are linear but for one activation in each residual
-block, and the gradient is written by hand: a pass forward that keeps the slopes, and a pass back through
-the transposed layers.
+U has no biases. It begins with a pixel unshuffle, so that its widest layers see a quarter of the pixels. All
+of its layers are linear but for one activation in each residual block. The product with J^T is therefore a
+second network: the layers transposed, in the reverse order, and multiplied with the slopes that the
+activations had on the way there. It can be differentiated like the first, which is how it is trained.
 """
 
 from __future__ import annotations
@@ -25,7 +21,7 @@ _START = 0.3  # of the second layer of each residual block and of the last layer
 
 
 @dataclass(frozen=True)
-class PotentialArchitecture:
+class UNetArchitecture:
     """channels: of the pictures, 1 or 3.  widths: of the features at 1/2, 1/4, ... of the resolution.
     blocks: residual blocks at each of them; those of all but the last are there twice, on the way down and
     on the way up."""
@@ -38,13 +34,13 @@ class PotentialArchitecture:
         object.__setattr__(self, "widths", tuple(self.widths))
         object.__setattr__(self, "blocks", tuple(self.blocks))
         if self.channels not in (1, 3):
-            raise ValueError(f"a potential sees 1 or 3 channels, not {self.channels}")
+            raise ValueError(f"a U-Net sees 1 or 3 channels, not {self.channels}")
         if not 1 <= len(self.widths) == len(self.blocks) <= 6:
             raise ValueError(
                 f"{len(self.widths)} widths and {len(self.blocks)} numbers of blocks do not match"
             )
         if not all(1 <= width <= 1024 for width in self.widths) or not all(0 <= n <= 16 for n in self.blocks):
-            raise ValueError(f"unusable potential of widths {self.widths} and blocks {self.blocks}")
+            raise ValueError(f"unusable U-Net of widths {self.widths} and blocks {self.blocks}")
 
     @property
     def stride(self) -> int:
@@ -53,31 +49,33 @@ class PotentialArchitecture:
 
     @property
     def reach(self) -> int:
-        """How far in pixels the gradient at one place depends on the picture: back and forth through U."""
+        """How far in pixels U at one place sees."""
         layers = [2 * (2 if level < len(self.widths) - 1 else 1) * n for level, n in enumerate(self.blocks)]
         layers[0] += 2  # the first and the last
-        once = sum(count << (level + 1) for level, count in enumerate(layers)) + self.stride - 1
-        return 2 * once
+        return sum(count << (level + 1) for level, count in enumerate(layers)) + self.stride - 1
 
     def as_dict(self) -> dict[str, Any]:
-        return {"kind": "potential", **asdict(self)}
+        return asdict(self)
 
 
-class Potential(nn.Module):
-    """U and the energy made of it. Weights are (out, in, k, k), and (in, out, 2, 2) on the way up.
+class UNet(nn.Module):
+    """U. Weights are (out, in, k, k), and (in, out, 2, 2) on the way up.
 
     head, tail: the first and the last layer.  down, up: between resolutions.  encoder, middle, decoder: two
-    weights for each residual block h + B phi(A h).
+    weights for each residual block h + B phi(A h).  generator: of the numbers to begin with; without one they
+    are undefined, until they are loaded.
     """
 
-    def __init__(self, architecture: PotentialArchitecture, generator: torch.Generator | None = None) -> None:
+    def __init__(self, architecture: UNetArchitecture, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.architecture = architecture
         widths, blocks = architecture.widths, architecture.blocks
 
         def layer(fan_out: int, fan_in: int, side: int, gain: float) -> nn.Parameter:
             weight = torch.empty(fan_out, fan_in, side, side)
-            return nn.Parameter(weight.normal_(0.0, gain / (fan_in * side**2) ** 0.5, generator=generator))
+            if generator is not None:
+                weight.normal_(0.0, gain / (fan_in * side**2) ** 0.5, generator=generator)
+            return nn.Parameter(weight)
 
         def stage(width: int, count: int) -> nn.ParameterList:
             pairs = [(layer(width, width, 3, 2**0.5), layer(width, width, 3, _START)) for _ in range(count)]
@@ -94,7 +92,7 @@ class Potential(nn.Module):
         self.decoder = nn.ModuleList([stage(*each) for each in zip(outer, blocks, strict=False)])
         self.tail = layer(4 * architecture.channels, widths[0], 3, _START)
 
-    def residual(
+    def forward(
         self, z: Tensor, level: Tensor, dtype: torch.dtype = torch.float32
     ) -> tuple[Tensor, list[Tensor]]:
         """U(z, m) and the activations' slopes, which `transposed` needs.
@@ -118,7 +116,7 @@ class Potential(nn.Module):
         return functional.pixel_shuffle(h, 2).to(z.dtype), slopes
 
     def transposed(self, r: Tensor, slopes: list[Tensor], dtype: torch.dtype = torch.float32) -> Tensor:
-        """J^T r for the slopes of `residual`, like r. `slopes` is used up."""
+        """J^T r for the slopes of `forward`, like r. `slopes` is used up."""
         h = _last(functional.pixel_unshuffle(r, 2).to(dtype))
         h = functional.conv_transpose2d(h, self.tail.to(dtype), padding=1)
         skips = []
@@ -132,13 +130,6 @@ class Potential(nn.Module):
             h = _blocks_transposed(h, stage, slopes)
         pictures = self.head[:, : 4 * self.architecture.channels].to(r.dtype)
         return functional.pixel_shuffle(functional.conv_transpose2d(h.to(r.dtype), pictures, padding=1), 2)
-
-    def value_and_grad(
-        self, z: Tensor, level: Tensor, dtype: torch.dtype = torch.float32
-    ) -> tuple[Tensor, Tensor]:
-        """g (B,) and grad g, like z, at sigma = 1; arguments as of `residual`. Differentiable."""
-        r, slopes = self.residual(z, level, dtype)
-        return 0.5 * r.square().flatten(1).sum(1), self.transposed(r, slopes, dtype)
 
 
 def _blocks(h: Tensor, stage: Any, slopes: list[Tensor]) -> Tensor:
