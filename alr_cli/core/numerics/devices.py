@@ -79,11 +79,13 @@ def flushed_denormals() -> Iterator[None]:
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:
-    """Whether the processor multiplies bfloat16 natively; emulated it would be slower than float32."""
+    """Whether the processor multiplies bfloat16 natively; emulated it would be slower than float32. Where
+    torch is told to use less of a processor (ATEN_CPU_CAPABILITY), the rest of it does not count."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
-    if device.type == "cpu":
-        return torch.cpu._is_avx512_bf16_supported()  # torch has no public question for this yet
+    if device.type == "cpu":  # torch has no public question for the first of these yet
+        native = torch.cpu._is_avx512_bf16_supported()
+        return native and torch.backends.cpu.get_cpu_capability().startswith("AVX512")
     return False
 
 

@@ -21,7 +21,7 @@ from alr_cli.core.problems import Problem
 
 DAMPING = 0.01  # c in H + c, the data term's curvature being 1
 _HELD_DAMPING, _HELD_DATA = 1e-3, 0.02  # c, and the data term's part of P, of the mean of the prior's
-_RUNAWAY = 3  # times s: no v is so long, unless it runs away
+_RUNAWAY = 3  # times |s| / d, d being the least eigenvalue of P: no v is so long, unless it runs away
 _INNER = 3  # conjugate gradients that bring x* up to date
 # Steps of conjugate gradients for v on a new case, and on each later visit.
 _FIRST_SOLVES, _SOLVES = 8, 3
@@ -56,15 +56,15 @@ class Local:
 
     def adjoint(self, x: Tensor, s: Tensor, v: Tensor) -> Tensor:
         """v = H^-1 s, from the v of the last visit on, or from nothing. 0 for a crop where v runs away, as it
-        may where H does not curve upwards everywhere: in the frame H is 1 and a little more or less, and
-        where pixels are held v is a part of s, seldom longer than it."""
+        may where H does not curve upwards everywhere."""
         weights = self.inverses(x)
         preconditioner, free = self.preconditioner(weights), self.problem.free
         damping = DAMPING if free is None else _HELD_DAMPING * float(preconditioner.prior.mean())
         product = self.hessian([(2 * u).sub_(1).mul_(u) for u in weights], damping)
         first, later = (_FIRST_SOLVES, _SOLVES) if free is None else (_FIRST_SOLVES_HELD, _SOLVES_HELD)
         v = conjugate_gradients(product, s, v, later if v.any() else first, preconditioner, free)
-        return torch.where(dot(v, v) < _RUNAWAY**2 * dot(s, s), v, 0.0)
+        longest = _RUNAWAY / preconditioner.data  # where pixels are held, H has the units of the prior
+        return torch.where(dot(v, v) < longest**2 * dot(s, s), v, 0.0)
 
     def hessian(self, curvatures: list[Tensor], damping: float = DAMPING) -> Product:
         """v -> (H + c) v, curvatures being half of the second derivatives of log(1 + t^2); c, the damping, is

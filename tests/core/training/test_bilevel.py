@@ -210,6 +210,23 @@ def test_an_adjoint_that_solves_nothing_is_dropped() -> None:
     assert v[1].any()
 
 
+def test_an_adjoint_may_be_as_long_as_a_flat_energy_makes_it() -> None:
+    """Where pixels are held nothing but the prior has units: a tenth of its curvature is ten times of v."""
+    tuner = a_tuner(replace(STILL, holes=1.0))
+    case = tuner._new_case()
+    local = tuner._local(case)
+    assert local.problem.free is not None
+    s = torch.zeros_like(case.x)
+    local.problem.crop(s).normal_(generator=torch.Generator().manual_seed(1))
+    s *= local.problem.free
+    flat = replace(local, factor=local.factor / 64)
+    with torch.no_grad():
+        nothing = torch.zeros_like(s)  # a flat picture, where E curves upwards everywhere
+        short, long = (each.adjoint(nothing, s, nothing) for each in (local, flat))
+    assert bool((long.flatten(1).norm(dim=1) > 5 * s.flatten(1).norm(dim=1)).all())
+    torch.testing.assert_close(long / 64, short, rtol=1e-3, atol=1e-4 * float(short.abs().max()))
+
+
 def test_the_sensitivity_is_the_derivative_of_the_gradient_along_the_adjoint() -> None:
     tuner, case, local = settled()
     quick = torch.autograd.grad(local.slope_along(case.x, case.adjoint).sum(), tuner.critic.fine)[0]

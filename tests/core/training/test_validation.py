@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from alr_cli.core import problems
+from alr_cli.core.numerics import devices
 from alr_cli.core.training.calibration import psnr
 from alr_cli.core.training.validation import Validation
 from tests.conftest import scene
@@ -92,8 +93,12 @@ def test_a_descent_that_blows_up_has_the_worst_quality() -> None:
     assert a_validation().quality(critic, 0.1, 1.0) == -math.inf
 
 
-def test_it_moves_to_a_device_and_keeps_its_settings() -> None:
-    validation = Validation(torch.zeros(1, 1, 20, 20), torch.ones(1, 1, 20, 20), "gd", torch.bfloat16)
+@pytest.mark.parametrize(("native", "precision"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_it_moves_to_a_device_and_takes_the_precision_that_is_usual_there(
+    monkeypatch: pytest.MonkeyPatch, native: bool, precision: torch.dtype
+) -> None:
+    monkeypatch.setattr(devices, "has_fast_bfloat16", lambda device: native)
+    validation = Validation(torch.zeros(1, 1, 20, 20), torch.ones(1, 1, 20, 20), "gd")
     moved = validation.to(torch.device("cpu"))
     assert isinstance(moved.clean, Tensor)
-    assert (moved.method, moved.precision) == ("gd", torch.bfloat16)
+    assert (moved.method, moved.precision) == ("gd", precision)
