@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 # Without a GPU, constraints.txt pins a torch that downloads no CUDA. With one: make CONSTRAINTS= demo
 CONSTRAINTS ?= -c constraints.txt
 
-.PHONY: demo test test-slow lint format clean bench epll-mixture table1-critics
+.PHONY: demo test test-slow lint format clean bench package man epll-mixture table1-critics
 .DEFAULT_GOAL := demo
 
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -34,6 +34,15 @@ lint: $(VENV)/installed ## format, lint, types
 format: $(VENV)/installed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+package: $(VENV)/installed ## a wheel and an sdist in dist/, each installed in a clean environment and tried there
+	rm -rf dist
+	$(BIN)/python -m pip install --quiet build
+	$(BIN)/python -m build --outdir dist .
+	for file in dist/*.whl dist/*.tar.gz; do CONSTRAINTS="$(CONSTRAINTS)" scripts/try_package.sh "$$file" "$(PYTHON)" || exit; done
+
+man: $(VENV)/installed ## man pages in build/man, from the help: man -l build/man/alr-denoise.1
+	$(BIN)/python scripts/make_man.py build/man
 
 bench: $(VENV)/installed ## all that `alr benchmark` can use (bm3d is non-commercial)
 	$(BIN)/python -m pip install --quiet $(CONSTRAINTS) -e '.[dev,bench]'

@@ -81,7 +81,7 @@ def decode(
         known = sniff(data)
         with quiet():
             picture = _READERS[known](data, max_pixels, page)
-        return _judge_range(upright(picture), allow_nan)
+        return as_seen(picture, allow_nan)
     except InputError as error:
         raise InputError(f"cannot read {shown(name)}: {error}") from error
     except MemoryError as error:
@@ -97,8 +97,10 @@ def decode(
         raise InputError(f"cannot read {shown(name)}: {reason}") from error
 
 
-def _judge_range(picture: Picture, allow_nan: bool) -> Picture:
-    """Float files hold anything: NaN and infinity are refused, values outside [0,1] stay and are said."""
+def as_seen(picture: Picture, allow_nan: bool) -> Picture:
+    """What a decoder gave, upright and judged. Float files hold anything: NaN and infinity are refused, and
+    values outside [0,1] stay and are said."""
+    picture = upright(picture)
     if picture.depth != "float32":
         return picture
     missing = int(np.isnan(picture.pixels).sum())

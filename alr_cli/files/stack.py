@@ -22,6 +22,7 @@ from alr_cli.files.exif import RESOLUTION_TAGS
 from alr_cli.files.ifd import Data, Directory, Entry, Layout, open_tiff, page_offsets, read_directory
 from alr_cli.files.limits import MAX_PIXELS
 from alr_cli.files.picture import Picture
+from alr_cli.files.pictures import as_seen
 from alr_cli.files.quiet import quiet
 from alr_cli.files.sniff import HEAD, sniff
 from alr_cli.files.tiff import kind_of_page, picture_of
@@ -108,9 +109,9 @@ class Stack:
         places = np.unravel_index(self.chosen[index], self.lengths)
         return int(places[self.axes.index("C")]) if "C" in self.axes else 0
 
-    def plane(self, index: int) -> Picture:
-        """The index-th chosen plane, with the tags of its own page."""
-        return self._read(self.chosen[index])
+    def plane(self, index: int, *, allow_nan: bool = False) -> Picture:
+        """The index-th chosen plane, with the tags of its own page (InputError where it is damaged)."""
+        return self._read(self.chosen[index], allow_nan)
 
     def resolution(self, index: int) -> Directory:
         """The tags that state the resolution of the index-th chosen plane, as they are."""
@@ -119,15 +120,15 @@ class Stack:
 
     def head(self) -> Picture:
         """The first plane of the file, whose tags describe the whole of it."""
-        return self._read(0)
+        return self._read(0, allow_nan=True)
 
-    def _read(self, number: int) -> Picture:
+    def _read(self, number: int, allow_nan: bool) -> Picture:
         try:
             with quiet():
                 tags = self._tags(number)
                 form = _form(tags, self.layout)
                 form.check(len(self._data), self.max_pixels)
-                return picture_of(self._data, self.layout, tags, form)
+                return as_seen(picture_of(self._data, self.layout, tags, form), allow_nan)
         except InputError as error:
             reason = str(error)
         except MemoryError:

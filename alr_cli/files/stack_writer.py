@@ -14,6 +14,7 @@ import numpy as np
 from alr_cli.files.encodable import stripped
 from alr_cli.files.exif import make_block, read_block
 from alr_cli.files.ifd import Directory, Entry, Layout, open_tiff, read_directory, write_directory
+from alr_cli.files.orientation import as_stored
 from alr_cli.files.picture import Depth, Picture, to_samples
 from alr_cli.files.quiet import quiet
 from alr_cli.files.stack import Stack
@@ -44,7 +45,7 @@ def write_stack(
     for index, plane in enumerate(planes):
         picture = _with_tags(plane, stack, index, block if index == 0 else plane.exif)
         with quiet():
-            ready = stripped(picture) if strip else picture
+            ready = as_stored(stripped(picture) if strip else picture)
             chain.add(write(to_samples(ready, depth), ready, stack.layout, compressed=stack.compressed))
     chain.finish()
 

@@ -296,6 +296,31 @@ def test_pages_that_are_not_there_are_refused(pages: tuple[int, int], tmp_path: 
         assert [stack.only(2, 4).chosen[index] for index in range(3)] == [1, 2, 3]
 
 
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_planes_are_seen_upright_and_stored_as_they_were(compression: str | None, tmp_path: Path) -> None:
+    path = tmp_path / "turned.tif"
+    data = numbers(SERIES, "uint16")
+    turned = [(274, 3, 1, 6, False)]
+    tifffile.imwrite(
+        path, data, metadata=None, photometric="minisblack", extratags=turned, compression=compression
+    )
+    with opened(path) as stack:
+        assert stack.plane(1).shape == (14, 10, 1)
+        assert np.array_equal(np.rint(stack.plane(1).pixels[..., 0] * 65535), np.rot90(data[1], -1))
+    with tifffile.TiffFile(written(path)) as after:
+        assert np.array_equal(after.asarray(), data) and after.pages[4].aspage().tags[274].value == 6
+
+
+def test_planes_of_floats_are_judged_as_pictures_are(tmp_path: Path) -> None:
+    data = numbers(SERIES, "float32")
+    data[3, 2, 1] = np.nan
+    tifffile.imwrite(tmp_path / "stack.tif", data, photometric="minisblack")
+    with opened(tmp_path / "stack.tif") as stack:
+        assert np.isnan(stack.plane(3, allow_nan=True).pixels).sum() == 1
+        with pytest.raises(InputError, match=r"stack.tif, plane 4: 1 of its values are NaN"):
+            stack.plane(3)
+
+
 def test_a_plane_is_read_without_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with opened(stack_file(tmp_path, "imagej-alone <")) as stack:
         read: list[int] = []
