@@ -54,13 +54,31 @@ class RayTransform:
     def adjoint(self, y: Tensor) -> Tensor:
         return self._apply(y, self.output_shape, self.input_shape, transposed=True)
 
-    def power(self, shape: tuple[int, int]) -> None:
-        """None: that of the ray transform is no multiplier but near the middle."""
-        return
+    def power(self, shape: tuple[int, int]) -> Tensor:
+        """||A||^2 times 1 / f, f in periods over the slice: what views from all around make of a frequency.
+        Beyond as many periods as there are views, what a single view still sees."""
+        rows = torch.fft.fftfreq(shape[0], dtype=torch.float64)[:, None]
+        columns = torch.fft.rfftfreq(shape[1], dtype=torch.float64)
+        periods = torch.hypot(rows, columns) * max(self.input_shape)
+        least = 1.0 / max(1, self.output_shape[0])
+        return self.norm**2 * periods.clamp_min(1.0).reciprocal_().clamp_min(least)
 
     @cached_property
     def norm(self) -> float:
         return abs(self.scale) * _norm(self.geometry)
+
+    @cached_property
+    def mean_square(self) -> float:
+        """||A||_F^2 / (H W), the mean over all pixels of ||A e||^2, e being 1 in one pixel."""
+        lengths = matrix_of(self.geometry, "float32").data
+        return self.scale**2 * float(np.vdot(lengths, lengths)) / math.prod(self.input_shape)
+
+    def per_pixel(self) -> RayTransform:
+        """The same scaled to a mean square of 1. The noise of a sinogram, scaled alike, then weighs against a
+        pixel as noise of that level does in denoising. Raises UsageError where no ray meets the slice."""
+        if not self.mean_square:
+            raise UsageError("no ray meets the slice: check the centre, the pitch and the distances of a fan")
+        return RayTransform(self.geometry, self.scale / math.sqrt(self.mean_square))
 
     def normalised(self) -> RayTransform:
         """The same with ||A|| = 1 (the matrix is shared)."""

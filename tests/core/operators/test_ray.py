@@ -100,6 +100,32 @@ def test_a_slice_that_no_ray_meets_has_norm_0() -> None:
     assert RayTransform(Geometry((4, 4), (0.0,), 3, centre=100.0)).norm == 0.0
 
 
+@ALL
+def test_scaled_per_pixel_a_pixel_is_seen_with_weight_1(geometry: Geometry) -> None:
+    transform = RayTransform(geometry, scale=3.0).per_pixel()
+    pixels = torch.eye(geometry.size[0] * geometry.size[1], dtype=torch.float64).reshape(-1, *geometry.size)
+    assert float(transform.forward(pixels).square().sum((1, 2)).mean()) == pytest.approx(1.0, rel=1e-5)
+
+
+@ALL
+def test_the_power_is_at_least_what_a_wave_loses_nothing_of(geometry: Geometry) -> None:
+    """For waves that fit the slice <x, P x> is an upper bound of ||A x||^2, and no more than 4 times it where
+    the frequency is low."""
+    transform = RayTransform(geometry)
+    power = transform.power(geometry.size)
+    for frequency, most in ((1, 4.0), (2, 4.0), (7, 60.0)):
+        row = torch.arange(geometry.size[0], dtype=torch.float64)[:, None]
+        x = torch.cos(2 * math.pi * frequency * (row + 0.5) / geometry.size[0]).expand(geometry.size)
+        seen = float(transform.forward(x.contiguous()).square().sum())
+        bound = float(x.square().sum()) * float(power[frequency, 0])
+        assert seen <= bound <= most * seen
+
+
+def test_a_scan_past_the_slice_is_refused() -> None:
+    with pytest.raises(UsageError, match="no ray meets the slice"):
+        RayTransform(Geometry((4, 4), (0.0,), 3, centre=100.0)).per_pixel()
+
+
 def test_a_matrix_beyond_memory_is_refused_before_it_is_built() -> None:
     with pytest.raises(UsageError, match=r"4096 x 4096 .* 2000 angles x 4096 detectors needs about .* GiB"):
         RayTransform(Geometry((4096, 4096), tuple(np.linspace(0, 3, 2000)), 4096))
