@@ -57,7 +57,7 @@ def main() -> None:
     secure_descriptors()
     exits.catch_signals()
     code = run(sys.argv[1:], Streams.of_process())
-    sys.exit(code if exits.flush_stdout() else code or OutputError.exit_code)
+    exits.leave_process(code if exits.flush_stdout() else code or OutputError.exit_code)
 
 
 def _show_version(wanted: bool) -> None:

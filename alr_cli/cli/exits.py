@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Mapping, Sequence
 from types import FrameType
@@ -91,6 +92,13 @@ def flush_stdout() -> bool:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return False
     return True
+
+
+def leave_process(code: int) -> Never:
+    """End with `code`, at once where a thread still waits for a file: it may never come back."""
+    if threading.active_count() > 1:
+        os._exit(code)
+    sys.exit(code)
 
 
 def _terminate(number: int, frame: FrameType | None) -> Never:

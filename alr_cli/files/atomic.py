@@ -73,13 +73,17 @@ def read_stream(
     return b"".join(pieces)
 
 
-def write_atomic(path: Path, data: bytes) -> None:
+class OutputExists(OutputError):
+    """There is a file where a new one was to be put."""
+
+
+def write_atomic(path: Path, data: bytes, *, replace: bool = True) -> None:
     """Write a temporary file beside `path`, flush it to the disk, rename it into place (OutputError).
 
     Whatever interrupts it, `path` holds old bytes or new ones. A replaced file keeps its rights
     and, where allowed, its owner; a new one gets those of the umask. Symbolic links are followed; devices and
     pipes are written directly. The temporary file is called `.NAME.alr-XXXXXXXX.tmp` and remains only after
-    kill -9.
+    kill -9. replace: whether a file that is there may be replaced; OutputExists otherwise.
     """
     try:
         target = Path(os.path.realpath(path))
@@ -92,8 +96,13 @@ def write_atomic(path: Path, data: bytes) -> None:
             return
         if old and not os.access(target, os.W_OK):
             raise OutputError(f"cannot write {path}: it is write-protected; change its access rights")
-        with _successor(target, old) as handle:
+        with _successor(target, old, replace) as handle:
             _write_all(handle, data)
+    except FileExistsError as error:
+        raise OutputExists(
+            f"cannot write {path}: it has appeared meanwhile; give --overwrite to replace it, "
+            "or --skip-existing to leave it"
+        ) from error
     except OSError as error:
         raise _refused(path, error) from error
     except ValueError as error:  # a name with a null byte
@@ -144,7 +153,7 @@ def _refused(path: Path, error: OSError) -> OutputError:
 
 
 @contextmanager
-def _successor(target: Path, old: os.stat_result | None) -> Iterator[int]:
+def _successor(target: Path, old: os.stat_result | None, replace: bool = True) -> Iterator[int]:
     """The handle of a new file that is flushed to the disk and renamed to `target` at the end."""
     name = os.fsdecode(os.fsencode(target.name)[:200])
     temporary = target.with_name(f".{name}.alr-{secrets.token_hex(4)}.tmp")
@@ -158,12 +167,29 @@ def _successor(target: Path, old: os.stat_result | None) -> Iterator[int]:
             os.fsync(handle)
         finally:
             os.close(handle)
-        temporary.replace(target)
+        if replace:
+            temporary.replace(target)
+        else:
+            _put(temporary, target)
     except BaseException:  # Ctrl-C too must leave nothing behind
         with suppress(OSError):
             temporary.unlink()
         raise
     _sync_folder(target.parent)
+
+
+def _put(temporary: Path, target: Path) -> None:
+    """Give the file its name unless another has it (FileExistsError), in one step where the system can."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a disk without hard links
+        if target.exists():
+            raise FileExistsError from None
+        temporary.replace(target)
+    else:
+        temporary.unlink()
 
 
 def _inherit(handle: int, old: os.stat_result) -> None:

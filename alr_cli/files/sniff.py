@@ -27,6 +27,27 @@ HEAD = 4096
 
 _RAW = ("a camera RAW file", "develop it to a 16-bit TIFF first, for example with darktable or RawTherapee")
 _CONVERT = "convert it to PNG or TIFF first"
+_PICTURE_SUFFIXES = {
+    suffix: remedy
+    for suffixes, remedy in (
+        (
+            ".cr2 .cr3 .crw .nef .nrw .arw .srf .sr2 .dng .raf .rw2 .orf .pef .srw .3fr .iiq .x3f .erf .mrw "
+            ".dcr .kdc .mos .raw .rwl",
+            "develop camera RAW files to 16-bit TIFF first, for example with darktable or RawTherapee",
+        ),
+        (
+            ".heic .heif .avif",
+            "convert them to PNG first, for example with ImageMagick: magick in.heic out.png",
+        ),
+        (".gif", "take the frames you want as PNG first"),
+        (".psd .psb .xcf .kra", "export them as TIFF first"),
+        (".jp2 .j2k .jpf .jxl .jxr .jls .tga .dds .qoi .ico .pfm .pam", "convert them to PNG or TIFF first"),
+        (".exr .hdr .fits .fit", "convert them to float TIFF first"),
+        (".svg .pdf .eps .ai", "render them to PNG first"),
+        (".mp4 .mov .avi .mkv .webm", "extract the frames as PNG first, for example with ffmpeg"),
+    )
+    for suffix in suffixes.split()
+}
 _OTHERS: tuple[tuple[bytes, str, str], ...] = (
     (b"GIF8", "a GIF", "take the frame you want as a PNG first"),
     (b"8BPS", "a Photoshop document", "export it as a TIFF first"),
@@ -61,6 +82,12 @@ _OTHERS: tuple[tuple[bytes, str, str], ...] = (
 def format_of_name(path: str | PurePath) -> Format | None:
     """The format an output name asks for by its suffix, or None."""
     return EXTENSIONS.get(PurePath(path).suffix.lower())
+
+
+def remedy_of_name(suffix: str) -> str | None:
+    """What to do with pictures of a format that is not supported, by a suffix such as `.cr2`; None for files
+    that are no pictures."""
+    return _PICTURE_SUFFIXES.get(suffix)
 
 
 def sniff(head: bytes) -> Format:

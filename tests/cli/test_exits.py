@@ -1,9 +1,11 @@
 """Every exit code, by a process of its own; and the table behind them."""
 
 import io
+import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -62,7 +64,10 @@ def test_success_is_0_and_torch_leaves_its_compiler_at_rest(picture: Path, gray_
 
 
 def test_a_bug_is_1_and_one_sentence(picture: Path, gray_critic: Path) -> None:
-    code = "from alr_cli.cli import app, models\nmodels.build_restorer = lambda *_: {}['a bug']\napp.main()"
+    code = (
+        "from alr_cli.cli import app\nfrom alr_cli.cli.restore import models\n"
+        "models.build_restorer = lambda *_: {}['a bug']\napp.main()"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code, "denoise", str(picture), "-q"],
         capture_output=True,
@@ -136,3 +141,31 @@ def test_an_interrupted_batch_keeps_what_is_done_and_leaves_no_temporary_files(
     assert "Traceback" not in stderr
     assert "2 pictures: 1 restored" in stderr
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("inputs", [["pipe.png"], ["a.png", "pipe.png", "a.jpg"]])
+def test_a_signal_ends_a_command_within_two_seconds_whatever_its_reader_waits_for(
+    tmp_path: Path, gray_critic: Path, inputs: list[str], number: signal.Signals, code: int
+) -> None:
+    for name in ("a.png", "a.jpg"):
+        write_picture(tmp_path / name, scene(8, 8))
+    os.mkfifo(tmp_path / "pipe.png")
+    command = [sys.executable, "-m", "alr_cli", "denoise", *inputs, "-o", "out/", "--sigma", "0.1", *FAST]
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, cwd=tmp_path, env=environment(gray_critic), text=True
+    )
+    try:
+        opened = os.open(
+            tmp_path / "pipe.png", os.O_WRONLY
+        )  # returns once its reader has come, who gets nothing
+        process.send_signal(number)
+        started = time.monotonic()
+        _, stderr = process.communicate(timeout=10)
+        assert time.monotonic() - started < 2
+        os.close(opened)
+    finally:
+        process.kill()
+    assert process.returncode == code
+    assert "Traceback" not in stderr and "Fatal" not in stderr
+    assert [path.name for path in tmp_path.glob("out/*") if path.name.startswith(".")] == []

@@ -13,6 +13,7 @@ import pytest
 
 from alr_cli.errors import InputError, OutputError
 from alr_cli.files import atomic
+from alr_cli.files.atomic import OutputExists
 from alr_cli.files.pictures import read_bytes, read_picture, write_atomic
 from alr_cli.files.sniff import sniff
 from tests.files.seeds import pil, save
@@ -243,3 +244,21 @@ def test_a_picture_is_read_from_a_file_and_from_a_pipe(tmp_path: Path) -> None:
     writer.start()
     assert read_picture(tmp_path / "pipe").shape == (24, 37, 3)
     writer.join()
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_new_file_does_not_take_the_place_of_one_that_appeared(
+    tmp_path: Path, links: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_links(*_: object) -> None:
+        raise PermissionError("no hard links on this disk")
+
+    if not links:
+        monkeypatch.setattr(os, "link", without_links)
+    path = tmp_path / "a"
+    write_atomic(path, b"first", replace=False)
+    with pytest.raises(OutputExists, match="appeared meanwhile"):
+        write_atomic(path, b"second", replace=False)
+    assert path.read_bytes() == b"first"
+    assert [each.name for each in tmp_path.iterdir()] == ["a"]
+    write_atomic(Path("/dev/null"), b"second", replace=False)

@@ -27,9 +27,7 @@ def pictures(data: str | None, limit: int | None) -> list[tuple[str, Read]]:
         return [(name, partial(bundled.read, name)) for name in bundled.NAMES[:limit]]
     if data == "-":
         raise UsageError("--data - : stdin is no folder, name one that holds clean pictures")
-    sources = find_sources([data])[:limit]
-    if not sources:
-        raise InputError(f"{data} holds no pictures: name a folder with PNG, JPEG or TIFF files")
+    sources = find_sources([data]).sources[:limit]
     return [(source.relative.name, partial(_read, source)) for source in sources]
 
 

@@ -1,13 +1,15 @@
 """Inputs -> (input, output) jobs: names, collisions, what exists; all refused before any work is done."""
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+import random
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from alr_cli.cli.options.common import FileOptions
 from alr_cli.cli.ranks import Rank
-from alr_cli.cli.restore.sources import Source, find_sources, kind_of
+from alr_cli.cli.restore.contents import kind_of
+from alr_cli.cli.restore.sources import Source, find_sources
 from alr_cli.cli.streams import Streams
 from alr_cli.errors import AlrError, InputError, OutputError, UsageError
 from alr_cli.files.sniff import HEAD, Format, format_of_name, sniff
@@ -36,6 +38,44 @@ class Job:
     def output(self) -> str:
         return "-" if self.target is None else str(self.target)
 
+    @property
+    def done(self) -> bool:
+        """Whether the output exists by now, and is a file that could be replaced."""
+        return self.target is not None and kind_of(self.target) == "file"
+
+
+class Skip(Exception):
+    """The output of a job exists and is to be left as it is. meanwhile: it appeared after the batch began, so
+    that another process is at work on the same pictures."""
+
+    def __init__(self, meanwhile: bool = False) -> None:
+        super().__init__()
+        self.meanwhile = meanwhile
+
+
+class Remaining:
+    """The jobs still to do, in order; from `scatter` on in any order."""
+
+    def __init__(self, jobs: Iterable[Job]) -> None:
+        self._jobs = list(jobs)
+        self._scattered = False
+
+    def __iter__(self) -> Iterator[Job]:
+        while self._jobs:
+            yield self._jobs.pop(random.randrange(len(self._jobs)) if self._scattered else 0)
+
+    def scatter(self) -> None:
+        """For a process that finds another one at the same jobs: in step both would do all of them."""
+        self._scattered = True
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The jobs of a batch in order, and sentences on what is left out of it."""
+
+    jobs: list[Job]
+    notes: tuple[str, ...]
+
 
 def plan(
     inputs: list[str],
@@ -47,8 +87,8 @@ def plan(
     reads: Iterable[str | None] = (),
     report: str | None = None,
     rank: Rank = Rank(),  # noqa: B008 - immutable
-) -> list[Job]:
-    """The jobs meant by the command line, in order. Raises UsageError or OutputError for what cannot be.
+) -> Plan:
+    """The jobs meant by the command line. Raises UsageError, InputError or OutputError for what cannot be.
 
     rank: of several processes that share the jobs; only its own are returned.
 
@@ -56,7 +96,8 @@ def plan(
     nothing that is read may be appended to.
     """
     folder = _output_folder(options.output)
-    sources = find_sources(inputs, recursive=options.recursive, suffix=options.suffix, output=folder)
+    found = find_sources(inputs, recursive=options.recursive, suffix=options.suffix, output=folder)
+    sources = found.sources
     folders = any(text != "-" and kind_of(Path(text)) == "folder" for text in inputs)
     several = len(inputs) > 1 or folders
     if several and options.output is not None and folder is None:
@@ -78,7 +119,7 @@ def plan(
         jobs = [job for job in jobs if options.shard.has(job.source.relative)]
     jobs = rank.share(jobs)  # what another process has written meanwhile is none of its business
     _check_existing(jobs, options)
-    return [_skip_existing(job, options) for job in jobs]
+    return Plan([_skip_existing(job, options) for job in jobs], found.notes)
 
 
 def _output_folder(output: str | None) -> Path | None:
@@ -179,8 +220,11 @@ def _check_targets(jobs: list[Job], options: FileOptions, sacred: dict[object, s
     taken: dict[object, Job] = {}
     for job in jobs:
         target = job.target
-        if target is None or kind_of(target) == "special":
+        into_folder = _output_folder(options.output) is not None
+        if target is None or (kind_of(target) == "special" and not into_folder):
             continue
+        if kind_of(target) == "special":
+            raise OutputError(f"{target} is a pipe or a device and may never end: choose another folder")
         identity = _identity(target)
         if identity in sacred:
             raise OutputError(
@@ -193,11 +237,11 @@ def _check_targets(jobs: list[Job], options: FileOptions, sacred: dict[object, s
                 "restore them into different folders"
             )
         taken[identity] = job
-        _check_place(target, into_folder=_output_folder(options.output) is not None)
+        _check_place(target, into_folder=into_folder)
 
 
 def _check_existing(jobs: list[Job], options: FileOptions) -> None:
-    existing = [job for job in jobs if job.target is not None and kind_of(job.target) == "file"]
+    existing = [job for job in jobs if job.done]
     if existing and not (options.overwrite or options.skip_existing):
         more = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
         raise OutputError(
@@ -220,8 +264,7 @@ def _check_place(target: Path, *, into_folder: bool) -> None:
 
 
 def _skip_existing(job: Job, options: FileOptions) -> Job:
-    skip = options.skip_existing and job.target is not None and kind_of(job.target) == "file"
-    return Job(job.source, job.target, job.format, skip=skip, problem=job.problem)
+    return replace(job, skip=options.skip_existing and job.done)
 
 
 def _identity(path: Path) -> object:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from alr_cli.cli.options.common import FileOptions
-from alr_cli.cli.restore.batch import Job
+from alr_cli.cli.restore.batch import Job, Skip
 from alr_cli.cli.streams import Streams
 from alr_cli.errors import OutputError
 
@@ -40,7 +40,9 @@ def check(picture: "Picture", job: Job, options: FileOptions, streams: Streams) 
 
 
 def write(picture: "Picture", job: Job, options: FileOptions, streams: Streams) -> "Depth":
-    """Encode the picture in memory and write it whole; returns its depth. Raises OutputError."""
+    """Encode the picture in memory and write it whole; returns its depth. Raises OutputError, and Skip where
+    the output has appeared meanwhile and is to be left."""
+    from alr_cli.files.atomic import OutputExists
     from alr_cli.files.pictures import encode, write_atomic
 
     format, depth = form(picture, job, options, streams)
@@ -54,7 +56,10 @@ def write(picture: "Picture", job: Job, options: FileOptions, streams: Streams) 
         job.target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"folder {job.target.parent} cannot be made ({error.strerror})") from error
-    write_atomic(job.target, data)
+    try:
+        write_atomic(job.target, data, replace=options.overwrite)
+    except OutputExists as error:
+        raise (Skip(meanwhile=True) if options.skip_existing else error) from error
     return depth
 
 

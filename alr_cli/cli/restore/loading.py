@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from alr_cli.cli.options.common import FileOptions
 from alr_cli.cli.restore import destination
-from alr_cli.cli.restore.batch import Job
+from alr_cli.cli.restore.batch import Job, Skip
 from alr_cli.cli.restore.sources import Source, partner
 from alr_cli.cli.restore.task import Prepared, Task, size
 from alr_cli.cli.streams import Streams
@@ -21,10 +21,6 @@ if TYPE_CHECKING:
     from alr_cli.files.pictures import Picture
 
 NOISE_FLOOR = 1 / 255  # below one level of 8 bits, a factor between two sigmas means nothing
-
-
-class Skip(Exception):
-    """The output of a job exists and is to be left as it is."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +49,7 @@ class Loader:
 
     def load(self, job: Job) -> Loaded:
         """Everything that can be done and refused without a critic. Raises AlrError, or Skip."""
-        if job.skip:
-            raise Skip
+        self.check_still_to_do(job)
         if job.problem is not None:
             raise job.problem
         prepared = self.task.prepare(self._read(job.source), job.source)
@@ -74,6 +69,13 @@ class Loader:
             notes += (f"sigma {sigma:.3g} (estimated){little}",)
         doubts = _doubts(self.sigma, estimate)
         return Loaded(job, prepared, sigma, estimate, reference, notes, (*prepared.warnings, *doubts))
+
+    def check_still_to_do(self, job: Job) -> None:
+        """Raises Skip where the output exists by now and is to be left."""
+        if job.skip:
+            raise Skip
+        if self.files.skip_existing and job.done:
+            raise Skip(meanwhile=True)
 
     def _read(self, source: Source) -> "Picture":
         from alr_cli.files.pictures import decode, read_picture

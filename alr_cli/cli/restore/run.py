@@ -11,8 +11,8 @@ from alr_cli.cli.report.progress import Progress, Silent
 from alr_cli.cli.report.records import Record, Report, Status, printable
 from alr_cli.cli.report.viewer import Viewer, ViewerOptions
 from alr_cli.cli.restore import destination
-from alr_cli.cli.restore.batch import Job, plan
-from alr_cli.cli.restore.loading import Loaded, Loader, Skip
+from alr_cli.cli.restore.batch import Job, Remaining, Skip, plan
+from alr_cli.cli.restore.loading import Loaded, Loader
 from alr_cli.cli.restore.models import ModelFailure, Models
 from alr_cli.cli.restore.pipeline import overlap
 from alr_cli.cli.restore.task import Task, size
@@ -68,7 +68,7 @@ def restore_all(
     viewer = viewer or Viewer(ViewerOptions())
     models = Models(model, compute)
     models.check()
-    jobs = plan(
+    planned = plan(
         inputs,
         files,
         command=task.name,
@@ -78,16 +78,20 @@ def restore_all(
         report=reports.report,
         rank=this_rank(),
     )
+    jobs = planned.jobs
     taken = [name for job in jobs for name in (str(job.source), job.output)]
     viewer.check(len(jobs), (*taken, files.reference, model.weights, reports.report), files.overwrite)
     loader = Loader(task, sigma, files, streams, models.expected_noise())
     with Report(streams, reports) as report, report.progress(len(jobs)) as progress:
-        _Batch(jobs, loader, models, report, progress, viewer).run()
+        for note in planned.notes:
+            report.say(note)
+        _Batch(jobs, Remaining(jobs), loader, models, report, progress, viewer).run()
 
 
 @dataclass(frozen=True)
 class _Batch:
     jobs: list[Job]
+    left: Remaining
     loader: Loader
     models: Models
     report: Report
@@ -98,7 +102,7 @@ class _Batch:
         """Do the jobs, reading and writing beside restoring, and report on them in their order."""
         started = time.perf_counter()
         try:
-            overlap(self.jobs, self.loader.load, self.restore, self.write, self.settle)
+            overlap(self.left, self.loader.load, self.restore, self.write, self.settle)
         finally:
             self.report.summary(len(self.jobs), time.perf_counter() - started)
         failed = self.report.counts["failed"]
@@ -115,6 +119,8 @@ class _Batch:
         elif isinstance(result, Skip):
             self.report.record(_not_done(job, "skipped", "the output exists"))
             self.report.say(f"{job.source}: skipped, {job.output} exists")
+            if result.meanwhile:
+                self.left.scatter()
         elif isinstance(result, StdoutClosed):
             raise result
         else:
@@ -130,6 +136,7 @@ class _Batch:
 
     def restore(self, loaded: Loaded) -> Restored:
         """The one step that needs torch and a critic."""
+        self.loader.check_still_to_do(loaded.job)
         picture = loaded.prepared.picture
         if len(self.jobs) == 1:
             self._announce(loaded)

@@ -1,13 +1,10 @@
 """From what was typed to the pictures it means: files, stdin, folders in a fixed order."""
 
-import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Literal
 
+from alr_cli.cli.restore.contents import kind_of, look_into
 from alr_cli.errors import AlrError, InputError, UsageError
-from alr_cli.files.sniff import EXTENSIONS
 
 
 @dataclass(frozen=True)
@@ -26,22 +23,18 @@ class Source:
         return "-" if self.path is None else str(self.path)
 
 
-Kind = Literal["missing", "file", "folder", "special"]
+@dataclass(frozen=True)
+class Found:
+    """The pictures to read, and sentences on what is left out of them."""
 
-
-def kind_of(path: Path) -> Kind:
-    """What stands there; `special` is a pipe or a device. A path that cannot be asked about is missing."""
-    try:
-        mode = path.stat().st_mode
-    except OSError:
-        return "missing"
-    return "file" if stat.S_ISREG(mode) else "folder" if stat.S_ISDIR(mode) else "special"
+    sources: list[Source]
+    notes: tuple[str, ...] = ()
 
 
 def find_sources(
     inputs: list[str], *, recursive: bool = False, suffix: str | None = None, output: Path | None = None
-) -> list[Source]:
-    """The pictures meant by `inputs`, folders sorted. Raises UsageError.
+) -> Found:
+    """The pictures meant by `inputs`, folders sorted. Raises UsageError, and InputError where there are none.
 
     suffix: pictures in folders that end in it are earlier outputs and left out. output: a folder that is not
     looked into, for the same reason.
@@ -49,15 +42,20 @@ def find_sources(
     if "-" in inputs and len(inputs) > 1:
         raise UsageError("INPUT - is stdin and stands alone: name files, or pipe one picture")
     sources: list[Source] = []
+    notes: list[str] = []
     for text in inputs:
         path = Path(text)
         if text == "-":
             sources.append(Source(None, PurePath("stdin")))
         elif kind_of(path) == "folder":
-            sources += _in_folder(path, recursive=recursive, suffix=suffix, output=output)
+            content = look_into(path, recursive=recursive, suffix=suffix, output=output)
+            sources += [Source(each, each.relative_to(path)) for each in content.in_order()]
+            notes += content.notes(recursive)
         else:
             sources.append(Source(path, PurePath(path.name), _problem(path)))
-    return sources
+    if not sources:
+        raise InputError("; ".join(notes))
+    return Found(sources, tuple(notes))
 
 
 def partner(named: Path, source: Source, option: str) -> Path:
@@ -65,30 +63,9 @@ def partner(named: Path, source: Source, option: str) -> Path:
     path = named / source.relative if kind_of(named) == "folder" else named
     if kind_of(path) == "missing":
         raise InputError(f"{option} {path} does not exist: check the path and the name")
+    if path != named and kind_of(path) == "special":
+        raise InputError(f"{option} {path} is a pipe or a device: name it alone, or put a picture there")
     return path
-
-
-def _in_folder(folder: Path, *, recursive: bool, suffix: str | None, output: Path | None) -> list[Source]:
-    avoided = os.path.realpath(output) if output is not None else None
-    found: list[Path] = []
-    try:
-        for place, folders, names in os.walk(folder, onerror=_raise):
-            here = Path(place)
-            found += [here / name for name in names if _is_picture(name, suffix)]
-            folders[:] = [
-                name
-                for name in folders
-                if recursive and not name.startswith(".") and os.path.realpath(here / name) != avoided
-            ]
-    except OSError as error:
-        raise InputError(f"folder {error.filename} cannot be listed ({error.strerror})") from error
-    return [Source(path, path.relative_to(folder)) for path in sorted(found, key=lambda path: path.parts)]
-
-
-def _is_picture(name: str, suffix: str | None) -> bool:
-    stem = PurePath(name).stem
-    known = PurePath(name).suffix.lower() in EXTENSIONS and not name.startswith(".")
-    return known and not (suffix is not None and stem.endswith(suffix))
 
 
 def _problem(path: Path) -> InputError | None:
@@ -99,7 +76,3 @@ def _problem(path: Path) -> InputError | None:
     except OSError as error:
         return InputError(f"{path} cannot be opened ({error.strerror}): check the path")
     return None
-
-
-def _raise(error: OSError) -> None:
-    raise error

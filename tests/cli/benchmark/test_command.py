@@ -253,7 +253,7 @@ def test_what_cannot_be_meant_is_one_sentence(
 
 def test_an_empty_folder_is_refused(alr: Alr, tmp_path: Path) -> None:
     result = alr("benchmark", "--data", tmp_path)
-    assert result.code == 3 and "holds no pictures" in result.stderr
+    assert result.code == 3 and "no pictures found" in result.stderr
 
 
 def test_a_single_corrupt_picture_is_the_error_itself(alr: Alr, tmp_path: Path) -> None:

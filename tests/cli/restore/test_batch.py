@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from alr_cli.cli.options.common import FileOptions
-from alr_cli.cli.restore.batch import Job, plan
+from alr_cli.cli.restore.batch import Job, Remaining, plan
 from alr_cli.cli.restore.sources import find_sources, partner
 from alr_cli.cli.streams import StdoutKind, Streams
 from alr_cli.errors import AlrError, InputError, OutputError, UsageError
@@ -27,7 +27,7 @@ def planned(*inputs: object, kind: StdoutKind = "pipe", json: bool = False, **op
         command="denoise",
         streams=streams(kind),
         json_on_stdout=json,
-    )
+    ).jobs
 
 
 @pytest.fixture
@@ -94,9 +94,68 @@ def test_earlier_outputs_with_the_same_suffix_are_not_inputs(tree: Path) -> None
     ]
 
 
-def test_an_empty_folder_is_nothing_to_do(tree: Path) -> None:
+@pytest.mark.parametrize(
+    ("files", "options", "words"),
+    [
+        ((), {}, ["no pictures found in x: it is empty"]),
+        (("a/b.png", "c/d.png"), {}, ["no pictures found in x: it holds 2 folders: -r looks into folders"]),
+        (
+            ("a/b.txt",),
+            {"recursive": True},
+            ["in x and its folders: it holds 1 file with none of the suffixes"],
+        ),
+        (("a.CR2", "b.nef"), {}, ["2 files .cr2, .nef (develop camera RAW files to 16-bit TIFF first"]),
+        (("a.HEIC", "b.dng", "n.txt"), {}, [".dng (develop", ".heic (convert", "1 file with none of"]),
+        (("a_x.png",), {"suffix": "_x"}, ["1 file that --suffix takes for earlier outputs"]),
+        (("a/c.arw",), {"recursive": True}, ["1 file .arw (develop"]),
+    ],
+)
+def test_a_folder_without_pictures_is_an_error_that_says_what_is_in_it(
+    tree: Path, files: tuple[str, ...], options: dict[str, Any], words: list[str]
+) -> None:
+    (tree / "x").mkdir()
+    for name in files:
+        (tree / "x" / name).parent.mkdir(exist_ok=True)
+        (tree / "x" / name).write_bytes(PNG)
+    for output in ({"output": "out/"}, {}) if "suffix" in options else ({"output": "out/"},):
+        with pytest.raises(InputError) as caught:
+            planned("x", **output, **options)
+        for word in words:
+            assert word in str(caught.value)
+
+
+def test_beside_pictures_only_others_that_look_like_pictures_are_mentioned(tree: Path) -> None:
+    assert find_sources(["in"]).notes == ()
+    (tree / "in/a.cr2").write_bytes(PNG)
+    (tree / "in/b.heic").write_bytes(PNG)
     (tree / "empty").mkdir()
-    assert planned("empty", output="out/") == []
+    first, second = find_sources(["in", "empty"]).notes
+    assert first.startswith("left out of in: 1 file .cr2 (develop")
+    assert ".heic (convert" in first
+    assert second == "no pictures found in empty: it is empty"
+
+
+def test_pipes_and_devices_in_a_folder_are_left_out_with_a_note(tree: Path) -> None:
+    os.mkfifo(tree / "in/pipe.png")
+    (tree / "in/null.jpg").symlink_to("/dev/null")
+    (tree / "in/gone.png").symlink_to("nothing")
+    found = find_sources(["in"])
+    assert [str(source) for source in found.sources] == ["in/a.jpg", "in/b.png", "in/gone.png"]
+    assert len(found.notes) == 2
+    assert all("is skipped: it is a pipe or a device" in note for note in found.notes)
+    assert [str(source) for source in find_sources(["in/pipe.png"]).sources] == ["in/pipe.png"]
+
+
+def test_a_pipe_in_a_folder_of_masks_or_outputs_is_refused(tree: Path) -> None:
+    for folder in ("masks", "out"):
+        (tree / folder).mkdir()
+        os.mkfifo(tree / folder / "b.png")
+    [source] = find_sources(["in/b.png"]).sources
+    with pytest.raises(InputError, match="pipe or a device"):
+        partner(Path("masks"), source, "--mask")
+    assert partner(Path("masks/b.png"), source, "--mask") == Path("masks/b.png")
+    with pytest.raises(OutputError, match="pipe or a device"):
+        planned("in/b.png", output="out/")
 
 
 @pytest.mark.parametrize(
@@ -264,8 +323,21 @@ def test_a_missing_file_is_its_own_problem_not_that_of_the_batch(tree: Path) -> 
 def test_partners_are_found_by_equal_names_in_a_folder(tree: Path) -> None:
     (tree / "clean/sub").mkdir(parents=True)
     (tree / "clean/sub/c.tif").write_bytes(PNG)
-    by_name = {str(source.relative): source for source in find_sources(["in"], recursive=True)}
+    by_name = {str(source.relative): source for source in find_sources(["in"], recursive=True).sources}
     assert partner(Path("clean"), by_name["sub/c.tif"], "--reference") == Path("clean/sub/c.tif")
     assert partner(Path("in/a.jpg"), by_name["b.png"], "--reference") == Path("in/a.jpg")
     with pytest.raises(InputError, match="--reference"):
         partner(Path("clean"), by_name["b.png"], "--reference")
+
+
+def test_jobs_are_taken_in_order_until_another_process_is_found_at_them(tree: Path) -> None:
+    jobs = planned(*(f"in/{number}.png" for number in range(40)), output="out/")
+    left = Remaining(jobs)
+    taken = []
+    for job in left:
+        taken.append(job)
+        if len(taken) == 5:
+            left.scatter()
+    assert taken[:5] == jobs[:5]
+    assert taken[5:] != jobs[5:]
+    assert sorted(taken, key=jobs.index) == jobs

@@ -1,8 +1,9 @@
 """Reading and writing overlap with restoring; results stay in order."""
 
+import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -79,11 +80,41 @@ def test_pictures_are_worked_on_at_once_and_few_are_held() -> None:
     assert 2 <= most <= 4
 
 
-def test_one_job_needs_no_thread() -> None:
-    def here(seen: Any) -> set[threading.Thread]:
-        return {threading.current_thread()} | (seen or set())
+def test_only_restoring_is_done_by_the_caller_whom_signals_reach() -> None:
+    def here(seen: Any) -> list[str]:
+        return [*(seen or []), threading.current_thread().name]
 
-    assert results(1, here, here, here) == [{threading.main_thread()}]
+    assert results(1, here, here, here) == [["read", "MainThread", "write"]]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_an_interruption_does_not_wait_for_a_reader_that_hangs(count: int) -> None:
+    hanging, started = threading.Event(), time.monotonic()
+    main = threading.main_thread().ident or 0
+
+    def interrupted(reading: int) -> int:
+        if reading == count - 1:
+            signal.pthread_kill(main, signal.SIGINT)  # as Ctrl-C does
+            hanging.wait(60)
+        return reading
+
+    with pytest.raises(KeyboardInterrupt):
+        overlap(range(count), interrupted, same, same, lambda job, result: None)
+    assert time.monotonic() - started < 2
+    hanging.set()
+
+
+def test_a_job_is_asked_for_when_its_turn_to_be_read_has_come() -> None:
+    asked: list[int] = []
+    ahead: list[int] = []
+
+    def jobs() -> Iterator[int]:
+        for job in range(4):
+            asked.append(job)
+            yield job
+
+    overlap(jobs(), same, lambda job: ahead.append(len(asked) - job), same, lambda job, result: None)
+    assert ahead == [2, 2, 2, 1]
 
 
 def test_nothing_is_written_after_a_result_that_ends_the_batch() -> None:

@@ -2,11 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from alr_cli.cli.restore import models
+from alr_cli.cli.restore.denoise import Denoise
+from alr_cli.cli.restore.sources import Source
 from alr_cli.errors import DeviceError, NonFiniteError
 from alr_cli.files.pictures import decode, read_picture
 from tests.conftest import FAST, Alr, scene, write_picture
@@ -93,9 +96,64 @@ def test_a_batch_can_be_resumed(alr: Alr, folder: Path) -> None:
 def test_nothing_to_do_is_success_without_a_model(
     alr: Alr, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    command = ("denoise", folder / "in", "-o", f"{folder}/out/", "--skip-existing", *FAST)
+    assert alr(*command).code == 0
     monkeypatch.setattr(models, "build_restorer", None)
-    (folder / "empty").mkdir()
-    assert alr("denoise", folder / "empty", "-o", f"{folder}/out/").code == 0
+    assert alr(*command).code == 0
+
+
+def test_a_folder_without_pictures_is_an_error_alone_and_a_note_beside_others(alr: Alr, folder: Path) -> None:
+    (folder / "raw").mkdir()
+    (folder / "raw/a.cr2").write_bytes(b"II*\0\x10\0\0\0CR")
+    alone = alr("denoise", folder / "raw", "-o", f"{folder}/out/")
+    assert (alone.code, alone.stderr.count("\n")) == (3, 1)
+    assert "no pictures found" in alone.stderr and "develop camera RAW files" in alone.stderr
+    beside = alr("denoise", folder / "raw", folder / "in/a.png", "-o", f"{folder}/out/", *FAST)
+    assert beside.code == 0
+    assert "no pictures found" in beside.stderr
+    assert (folder / "out/a.png").exists()
+
+
+def test_outputs_that_appear_meanwhile_are_neither_made_again_nor_replaced(
+    alr: Alr, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process does the same folder: each picture that it is first with is left to it."""
+    seen: list[str] = []
+    restore = Denoise.prepare
+
+    def other_is_faster(self: Denoise, picture: Any, source: Source) -> Any:
+        seen.append(source.relative.name)
+        if len(seen) == 1:  # while the first is restored, the others appear
+            for name in ("a.png", "b.png"):
+                write_picture(folder / "out" / name, scene())
+        return restore(self, picture, source)
+
+    monkeypatch.setattr(Denoise, "prepare", other_is_faster)
+    result = alr("denoise", folder / "in", "-o", f"{folder}/out/", "--skip-existing", "--json", *FAST)
+    assert result.code == 0
+    assert seen[0] == "a.png" and "b.png" not in seen
+    status = {Path(line["input"]).name: line["status"] for line in result.lines()}
+    assert (status["a.png"], status["b.png"]) == ("skipped", "skipped")
+    assert {path.name for path in (folder / "out").iterdir()} == set(status)  # no temporary file either
+
+
+def test_without_permission_an_output_that_appears_meanwhile_is_not_replaced(
+    alr: Alr, picture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = picture.with_name("x.png")
+    restore = Denoise.prepare
+
+    def appears(self: Denoise, picture: Any, source: Source) -> Any:
+        output.write_bytes(b"of another")
+        return restore(self, picture, source)
+
+    monkeypatch.setattr(Denoise, "prepare", appears)
+    result = alr("denoise", picture, "-o", output, *FAST)
+    assert result.code == 4
+    assert "has appeared meanwhile; give --overwrite" in result.stderr
+    assert output.read_bytes() == b"of another"
+    assert alr("denoise", picture, "-o", output, "--overwrite", *FAST).code == 0
+    assert output.read_bytes() != b"of another"
 
 
 def test_the_model_is_loaded_once_for_a_batch_and_not_for_unreadable_pictures(
