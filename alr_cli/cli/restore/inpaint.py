@@ -22,9 +22,9 @@ from alr_cli.cli.restore.task import Prepared
 from alr_cli.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from alr_cli.cli.restore.masks import Mask
     from alr_cli.cli.restore.sources import Source
     from alr_cli.core.restore import Restoration, Restorer, Step
+    from alr_cli.files.mask_files import Marked
     from alr_cli.files.pictures import Picture
 
 
@@ -37,6 +37,7 @@ class Inpaint:
     seed: int
     invert: bool
     max_pixels: int
+    grow: int = 0
     name: str = "inpaint"
     allow_nan: bool = True
 
@@ -44,23 +45,22 @@ class Inpaint:
         import numpy as np
 
         from alr_cli.cli.restore import masks
+        from alr_cli.files.mask_files import grown
 
-        missing, soft = self._mask(picture, source)
-        if self.invert:
-            missing = ~missing
+        mask = self._mask(picture, source)
         unknown = masks.from_nan(picture)  # nobody observed a NaN, whatever the mask says
-        missing = missing | unknown
+        missing = grown(mask.repaired, self.grow) | unknown
         share = float(missing.mean())
-        if share == 1:
+        if share in (0, 1):
             raise UsageError(
-                f"all pixels of {source} are to be filled: white means repair, try --invert-mask"
+                f"{'all' if share else 'no'} pixels of {source} are to be filled: {self._remedy()}"
             )
-        notes = [f"{share:.1%} of pixels to fill".replace("%", " %")]
+        notes = [*mask.notes, f"{share:.1%} of pixels to fill".replace("%", " %")]
         if self.mask == "alpha" and picture.alpha is not None:
             picture = replace(picture, alpha=None)
             notes.append("its transparency was the mask; the result is opaque")
         picture = replace(picture, pixels=np.where(unknown[..., None], np.float32(0), picture.pixels))
-        return Prepared(picture, missing, tuple(notes), (masks.SOFT,) if soft else ())
+        return Prepared(picture, missing, tuple(notes), (masks.SOFT,) if mask.soft else ())
 
     def restore(
         self, restorer: "Restorer", prepared: Prepared, sigma: float, callback: "Callable[[Step], None]"
@@ -68,17 +68,27 @@ class Inpaint:
         assert prepared.missing is not None
         return restorer.inpaint(prepared.picture.pixels, prepared.missing, sigma, callback)
 
-    def _mask(self, picture: "Picture", source: "Source") -> tuple["Mask", bool]:
+    def _remedy(self) -> str:
+        """Of a mask that selects all or nothing."""
+        if self.missing is not None:
+            return "give another --missing or --seed"
+        if self.mask == "nan":
+            return "NaN means repair"
+        what = "what is transparent is" if self.mask == "alpha" else "white means"
+        return f"{what} repair{'ed' * (self.mask == 'alpha')}, try --invert-mask"
+
+    def _mask(self, picture: "Picture", source: "Source") -> "Marked":
         from alr_cli.cli.restore import masks
+        from alr_cli.files.mask_files import Marked
 
         if self.missing is not None:
-            return masks.at_random(picture, source, self.missing, self.seed), False
+            return Marked(masks.at_random(picture, source, self.missing, self.seed))
         if self.mask == "alpha":
-            return masks.from_alpha(picture, source)
+            return masks.from_alpha(picture, source, invert=self.invert)
         if self.mask == "nan":
-            return masks.from_nan(picture), False
+            return Marked(masks.from_nan(picture))
         assert self.mask is not None
-        return masks.from_file(Path(self.mask), picture, source, self.max_pixels)
+        return masks.from_file(Path(self.mask), picture, source, self.max_pixels, invert=self.invert)
 
 
 @expand_options
@@ -93,13 +103,23 @@ def inpaint(
             "--mask",
             metavar="MASK",
             rich_help_panel=RESTORATION,
-            help="White pixels of this picture are repaired (or of the one of equal name in a folder); "
+            help="What white touches in this picture is repaired (or in the one of equal name in a folder); "
             "alpha: the transparent pixels; nan: the NaN of a float TIFF, which are always repaired.",
         ),
     ] = None,
     invert_mask: Annotated[
         bool, typer.Option("--invert-mask", rich_help_panel=RESTORATION, help="Black means repair.")
     ] = False,
+    grow: Annotated[
+        int,
+        typer.Option(
+            "--grow",
+            metavar="N",
+            parser=whole("--grow", least=0),
+            rich_help_panel=RESTORATION,
+            help="Repair N pixels more on all sides of what the mask marks, for a brush that was too thin.",
+        ),
+    ] = 0,
     missing: Annotated[
         float | None,
         typer.Option(
@@ -146,11 +166,15 @@ def inpaint(
         raise UsageError("say what to repair, once: --mask FILE, --mask alpha, --mask nan or --missing 0.5")
     if seed is not None and missing is None:
         raise UsageError("--seed belongs to --missing: leave it out, or give --missing 0.5")
+    if missing is not None and (grow or invert_mask):
+        raise UsageError("--missing draws single pixels: leave --grow and --invert-mask out")
+    if mask == "nan" and invert_mask:
+        raise UsageError("--invert-mask would keep the NaN: leave it out")
     from_file = mask is not None and mask not in ("alpha", "nan")
     if from_file and not Path(mask or "").exists():
         raise InputError(f"--mask {mask} does not exist: check the path")
     from alr_cli.cli.restore.run import restore_all
 
-    task = Inpaint(mask, missing, seed or 0, invert_mask, files.max_pixels)
+    task = Inpaint(mask, missing, seed or 0, invert_mask, files.max_pixels, grow)
     reads = (mask if from_file else None,)
     restore_all(task, inputs, sigma, ctx.obj, files, model, compute, reports, reads=reads)

@@ -11,15 +11,19 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from alr_cli.files.mask_files import Marked
     from alr_cli.files.pictures import Picture
 
     Mask = NDArray[np.bool_]
 
-SOFT = "the mask has values between black and white: those of at least 50 % are repaired"
+SOFT = "the mask has values between black and white: every touched pixel is repaired"
 
 
-def from_file(named: Path, picture: "Picture", source: Source, max_pixels: int) -> tuple["Mask", bool]:
-    """White pixels of the mask file, or of the file of equal name in a folder; and whether it is soft."""
+def from_file(
+    named: Path, picture: "Picture", source: Source, max_pixels: int, *, invert: bool = False
+) -> "Marked":
+    """What the mask file marks, or the file of equal name in a folder. Raises UsageError."""
+    from alr_cli.files.mask_files import marked
     from alr_cli.files.orientation import hint
     from alr_cli.files.pictures import read_picture
 
@@ -30,14 +34,20 @@ def from_file(named: Path, picture: "Picture", source: Source, max_pixels: int) 
             f"the mask {path} is {mask.width} x {mask.height} pixels and {source} is "
             f"{picture.width} x {picture.height}{hint(picture)}: give a mask of the size of the picture"
         )
-    return _threshold(mask.pixels.mean(axis=2))
+    try:
+        return marked(mask, invert=invert)
+    except UsageError as error:
+        raise UsageError(f"the mask {path} cannot be understood: {error}") from error
 
 
-def from_alpha(picture: "Picture", source: Source) -> tuple["Mask", bool]:
-    """Transparent pixels; and whether some are half transparent."""
+def from_alpha(picture: "Picture", source: Source, *, invert: bool = False) -> "Marked":
+    """Pixels that are transparent, be it in part. Raises UsageError."""
+    from alr_cli.files.mask_files import Marked
+
     if picture.alpha is None:
         raise UsageError(f"{source} ({size(picture)}) has no transparency: give --mask FILE")
-    return _threshold(1 - picture.alpha)
+    soft = bool(((picture.alpha > 0) & (picture.alpha < 1)).any())
+    return Marked(picture.alpha > 0 if invert else picture.alpha < 1, soft=soft)
 
 
 def from_nan(picture: "Picture") -> "Mask":
@@ -54,8 +64,3 @@ def at_random(picture: "Picture", source: Source, missing: float, seed: int) -> 
     shape = (picture.height, picture.width)
     mask: Mask = random_mask(shape, missing, seed_for(seed, source.relative.name))
     return mask
-
-
-def _threshold(white: "NDArray[np.float32]") -> tuple["Mask", bool]:
-    soft = bool(((white > 0) & (white < 1)).any())
-    return white >= 0.5, soft

@@ -41,13 +41,47 @@ def test_an_inverted_mask_repairs_black(alr: Alr, picture: Path, mask: Path) -> 
     assert not changed(picture, output)[HOLE].any()
 
 
-def test_a_soft_mask_is_thresholded_with_a_warning(alr: Alr, picture: Path, tmp_path: Path) -> None:
-    soft = np.where(HOLE, 0.6, 0.4)[..., None].astype(np.float32)
+def test_every_pixel_that_a_soft_mask_touches_is_repaired_with_a_warning(
+    alr: Alr, picture: Path, tmp_path: Path
+) -> None:
+    soft = np.where(HOLE, 1, 0)[..., None].astype(np.float32)
+    soft[3, 5:17] = 0.1
     path = write_picture(tmp_path / "soft.png", soft)
-    result = alr("inpaint", picture, "--mask", path, *FAST)
-    assert "6.2 % of pixels to fill" in result.stderr
-    assert "warning" in result.stderr
-    assert "between black and white" in result.stderr
+    output = picture.with_name("x.png")
+    result = alr("inpaint", picture, "--mask", path, "--sigma", "0", "-o", output, *FAST)
+    assert "7.8 % of pixels to fill" in result.stderr
+    assert "warning" in result.stderr and "every touched pixel" in result.stderr
+    assert changed(picture, output)[3, 5:17].any()
+
+
+def test_a_mask_grows_where_that_is_asked_for(alr: Alr, picture: Path, mask: Path) -> None:
+    result = alr("inpaint", picture, "--mask", mask, "--grow", "1", *FAST)
+    assert "10.4 % of pixels to fill" in result.stderr  # 12 x 4 and a row or column on each side
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (["--mask", "{black}"], "no pixels of {picture} are to be filled: white means repair"),
+        (["--mask", "{labels}"], "and no white, as labels have"),
+        (["--mask", "alpha"], "no pixels of {clear} are to be filled: what is transparent is repaired"),
+        (["--mask", "nan"], "no pixels of {picture} are to be filled: NaN means repair"),
+    ],
+)
+def test_nothing_to_fill_is_as_wrong_as_everything(
+    alr: Alr, picture: Path, tmp_path: Path, given: list[str], reason: str
+) -> None:
+    paths = {
+        "picture": picture,
+        "black": write_picture(tmp_path / "black.png", np.zeros((24, 32, 1), np.float32)),
+        "labels": write_picture(tmp_path / "labels.png", np.indices((24, 32)).sum(0)[..., None] // 20 / 255),
+        "clear": write_picture(tmp_path / "clear.png", scene(), alpha=np.ones((24, 32), np.float32)),
+    }
+    result = alr(
+        "inpaint", paths["clear"] if "alpha" in given else picture, *(g.format(**paths) for g in given)
+    )
+    assert result.code == 2
+    assert reason.format(**paths) in result.stderr
 
 
 def test_transparency_can_be_the_mask(alr: Alr, tmp_path: Path) -> None:
@@ -136,6 +170,10 @@ def test_a_folder_of_masks_is_matched_by_name(alr: Alr, tmp_path: Path) -> None:
         (["--missing", "1"], 2),
         (["--missing", "0"], 2),
         (["--missing", "nan"], 2),
+        (["--missing", "0.5", "--grow", "1"], 2),
+        (["--mask", "nan", "--invert-mask"], 2),
+        (["--mask", "{mask}", "--grow", "-1"], 2),
+        (["--mask", "{mask}", "--grow", "99"], 2),
         (["--mask", "gone.png"], 3),
         (["--mask", "{text}"], 3),
     ],
