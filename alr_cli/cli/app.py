@@ -2,38 +2,22 @@
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from alr_cli import __version__
 from alr_cli.cli import exits
-from alr_cli.cli.benchmark.command import benchmark
-from alr_cli.cli.info import info
-from alr_cli.cli.restore.deblur import deblur
-from alr_cli.cli.restore.denoise import denoise
-from alr_cli.cli.restore.inpaint import inpaint
+from alr_cli.cli.commands import COMMANDS as COMMANDS
+from alr_cli.cli.commands import LazyGroup
 from alr_cli.cli.streams import Streams, secure_descriptors
-from alr_cli.cli.train.command import train
-from alr_cli.cli.train.tune import tune
-from alr_cli.cli.weights import weights
+from alr_cli.cli.threads import prepare_threads
 from alr_cli.errors import OutputError
-
-# Modules of commands are imported at every start, so they import torch and the like inside functions only.
-COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
-    ("denoise", denoise),
-    ("deblur", deblur),
-    ("inpaint", inpaint),
-    ("train", train),
-    ("tune", tune),
-    ("benchmark", benchmark),
-    ("info", info),
-    ("weights", weights),
-)
 
 app = typer.Typer(
     name="alr",
+    cls=LazyGroup,
     rich_markup_mode="rich",  # panels of options; help texts escape their brackets
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -56,6 +40,7 @@ def main() -> None:
     """Entry point of `alr` and `python -m alr_cli`."""
     secure_descriptors()
     exits.catch_signals()
+    prepare_threads(os.environ)
     code = run(sys.argv[1:], Streams.of_process())
     exits.leave_process(code if exits.flush_stdout() else code or OutputError.exit_code)
 
@@ -88,7 +73,3 @@ def alr(
     where R is a learned regularizer: the mean of a small critic over all patches of x.
     See alr COMMAND --help.
     """
-
-
-for _name, _command in COMMANDS:
-    app.command(_name)(_command)

@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 
 from alr_cli import __version__
-from alr_cli.cli.app import COMMANDS
+from alr_cli.cli.commands import COMMANDS, function_of
 from tests.conftest import Alr
 
 RESTORING = ("denoise", "deblur", "inpaint")
-NAMES = [name for name, _ in COMMANDS]
 SHARED = [
     "--weights",
     "--strength",
@@ -66,7 +65,7 @@ def help_of(alr: Alr, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
     return show
 
 
-@pytest.mark.parametrize("command", NAMES)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_the_help_of_every_command_opens_with_three_examples(command: str, help_of) -> None:  # type: ignore[no-untyped-def]
     text = help_of(command)
     before_options = text.split("╭", maxsplit=1)[0]
@@ -92,10 +91,10 @@ def test_every_option_of_the_contract_is_there_in_a_panel(command: str, help_of)
         assert f"─ {panel} ─" in text
 
 
-@pytest.mark.parametrize(("name", "command"), COMMANDS, ids=NAMES)
-def test_every_option_of_every_command_is_described_and_shown(name: str, command, help_of) -> None:  # type: ignore[no-untyped-def]
-    shown = help_of(name)
-    for parameter in inspect.signature(command).parameters.values():
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_of_every_command_is_described_and_shown(command: str, help_of) -> None:  # type: ignore[no-untyped-def]
+    shown = help_of(command)
+    for parameter in inspect.signature(function_of(command)).parameters.values():
         for described in getattr(parameter.annotation, "__metadata__", ()):
             assert described.help.strip().endswith("."), parameter.name
             assert described.help.split()[0] in shown
@@ -106,7 +105,7 @@ def test_every_option_of_every_command_is_described_and_shown(name: str, command
 def examples() -> list[list[str]]:
     """The commands on pictures that help and README show, as words."""
     readme = (Path(__file__).parent.parent.parent / "README.md").read_text()
-    texts = [readme, *(inspect.getdoc(command) or "" for _, command in COMMANDS)]
+    texts = [readme, *(inspect.getdoc(function_of(command)) or "" for command in COMMANDS)]
     lines = [line for text in texts for line in text.splitlines()]
     stages = [
         shlex.split(stage.partition(" > ")[0], comments=True)

@@ -135,8 +135,9 @@ def _of_block(critic: Critic, precision: torch.dtype, x: Tensor) -> tuple[Tensor
     low = precision != torch.float32
     with torch.enable_grad(), torch.autocast(leaf.device.type, dtype=precision, enabled=low):
         scores = critic(leaf)
+        summed = scores.sum()  # of a scalar: the gradient of a map would load torch's symbolic shapes
     value = total(scores.detach().to(x.dtype))
-    (gradient,) = torch.autograd.grad(scores, leaf, torch.ones_like(scores))
+    (gradient,) = torch.autograd.grad(summed, leaf)
     return value, gradient.to(x.dtype)
 
 

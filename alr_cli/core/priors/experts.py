@@ -234,6 +234,8 @@ def beginning(channels: int, count: int) -> Tensor:
     planes = SIDE**2 - 1
     order = sorted(range(planes), key=lambda k: ((k + 1) // SIDE) ** 2 + ((k + 1) % SIDE) ** 2)
     colours = [plane * planes + k for k in order for plane in range(1, channels)]
-    eye = torch.eye(channels * planes)
+    eye = torch.from_numpy(
+        np.eye(channels * planes, dtype=np.float32)
+    )  # on "meta", torch.eye loads a compiler
     pairs = 0.3 * (eye + eye.roll(1, 1)) / math.sqrt(2)
     return torch.cat([eye[[*range(planes), *colours]], pairs])[:count]
