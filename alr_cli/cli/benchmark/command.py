@@ -12,6 +12,7 @@ from alr_cli.bench.protocol import OURS, Setting
 from alr_cli.bench.targets import FIGURES, PLANS, Target, undrawable
 from alr_cli.cli.benchmark import figures as figures
 from alr_cli.cli.benchmark import files as files
+from alr_cli.cli.benchmark.album import Album
 from alr_cli.cli.benchmark.contenders import Contenders
 from alr_cli.cli.benchmark.run import Run, prepare, show
 from alr_cli.cli.options.benchmarking import ProtocolOptions, TableOptions, methods_of, settings_of, sides_of
@@ -51,6 +52,7 @@ def benchmark(
       alr benchmark deblur --data photos/ --kernel gaussian:7:3 --sigma 0.03 -o restored/
       alr benchmark table2 --data cbsd68/ -w color-paper,mine.safetensors --markdown
       alr benchmark fig4 --data photos/ -o figures/
+      alr benchmark denoise --data photos/ --html pages/
 
     Degrades each clean picture x, and restores what was observed with each method:
 
@@ -71,6 +73,7 @@ def benchmark(
     limit = PLANS[target].limit if protocol.limit is None else protocol.limit
     pictures = files.pictures(protocol.data, limit)
     place = _place(target, table, [name for name, _ in pictures])
+    album = _album(target, table, [name for name, _ in pictures])
     if target in ("fig2", "fig3") or any(OURS in names for names in able.values()):
         contenders.check()
     _set_threads(compute.threads)
@@ -91,12 +94,16 @@ def benchmark(
         elif place is not None and (target == "fig2" or target == "fig3"):
             shown = figures.patches(target, run, place, pictures, protocol.seed)
         else:
-            work = prepare(pictures, methods, contenders, table, pictures_wanted=place is not None)
+            wanted = place is not None or album is not None
+            work = prepare(pictures, methods, contenders, table, pictures_wanted=wanted)
             if place is not None and (target == "fig4" or target == "fig5"):
                 shown, means = figures.side_by_side(target, run, place, work, title)
             else:
-                means = run.means(done.score for done in run.results(work, place))
+                results = run.results(work, place)
+                means = run.means(done.score for done in (album.watch(results) if album else results))
                 shown = _layout(target, protocol, contenders)(means, title)
+                if album is not None:
+                    report.say(f"{album.finish(shown)} written")
         if shown.rows and not reports.json:
             show(shown, means, table, ctx.obj)
         run.finish()
@@ -122,7 +129,18 @@ def _place(target: Target | None, table: TableOptions, names: list[str]) -> Path
         return None
     if target == "speed":
         raise UsageError("-o belongs to the other targets: speed saves no pictures, leave it out")
-    return files.check_folder(table.output, names, table.overwrite)
+    return files.check_folder("-o", table.output, names, table.overwrite)
+
+
+def _album(target: Target | None, table: TableOptions, names: list[str]) -> Album | None:
+    """Where --html goes. Raises UsageError, OutputError."""
+    if table.html is None:
+        return None
+    if target in FIGURES or target == "speed":
+        raise UsageError(f"--html shows restored pictures and {target} is none: leave it out")
+    if table.output is not None and Path(table.html).resolve() == Path(table.output).resolve():
+        raise UsageError("--html and -o name the same folder: give them one each")
+    return Album(files.check_folder("--html", table.html, names, table.overwrite))
 
 
 def _set_threads(threads: int | None) -> None:

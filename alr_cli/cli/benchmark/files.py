@@ -43,16 +43,16 @@ def _read(source: Source) -> Pixels:
     return pixels
 
 
-def check_folder(output: str, names: list[str], overwrite: bool) -> Path:
-    """The folder of -o; what could not be saved is refused before any work. Raises OutputError."""
+def check_folder(option: str, output: str, names: list[str], overwrite: bool) -> Path:
+    """The folder of an option; what could not be saved is refused before any work. Raises OutputError."""
     folder = Path(output)
     if folder.exists() and not folder.is_dir():
-        raise OutputError(f"-o {folder} is a file: name a folder")
+        raise OutputError(f"{option} {folder} is a file: name a folder")
     if folder.is_dir() and any(folder.iterdir()) and not overwrite:
-        raise OutputError(f"-o {folder} is not empty: give --overwrite, or name another folder")
+        raise OutputError(f"{option} {folder} is not empty: give --overwrite, or name another folder")
     stem, count = Counter(Path(name).stem for name in names).most_common(1)[0]
     if count > 1:
-        raise OutputError(f"{count} pictures are called {stem}: rename them, or leave out -o")
+        raise OutputError(f"{count} pictures are called {stem}: rename them, or leave out {option}")
     return folder
 
 

@@ -164,6 +164,16 @@ class TableOptions:
             "goes into it as fig1.png.",
         ),
     ] = None
+    html: Annotated[
+        str | None,
+        typer.Option(
+            "--html",
+            metavar="DIR",
+            rich_help_panel=FILES,
+            help="Write pages into this folder: index.html with the table, and one for each picture with its "
+            "restorations under a slider. They need no network.",
+        ),
+    ] = None
     overwrite: Annotated[
         bool, typer.Option("--overwrite", rich_help_panel=FILES, help="Even if there is something in it.")
     ] = False

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
+from urllib.parse import quote
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
@@ -43,35 +44,53 @@ class Layers:
 
 @dataclass(frozen=True)
 class Table:
-    """Text and numbers in rows; numbers are set flush right."""
+    """Text and numbers in rows. words: so many columns at the left are text; the others stand flush right."""
 
     caption: str
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
+    words: int = 1
 
     def html(self) -> str:
-        head = "".join(f"<th>{escape(cell)}</th>" for cell in self.header)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in self.rows
-        )
+        head = self._row("th", self.header)
+        body = "".join(f"<tr>{self._row('td', row)}</tr>" for row in self.rows)
         caption = f"<caption>{escape(self.caption)}</caption>"
         return (
             f"<section><table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></section>"
         )
 
+    def _row(self, tag: str, cells: Sequence[str]) -> str:
+        kinds = ["" if number < self.words else ' class="number"' for number in range(len(cells))]
+        return "".join(
+            f"<{tag}{kind}>{escape(cell)}</{tag}>" for kind, cell in zip(kinds, cells, strict=True)
+        )
 
-def page(title: str, parts: Sequence[Layers | Table]) -> bytes:
+
+@dataclass(frozen=True)
+class Links:
+    """Other pages of the same folder: (text, file name)."""
+
+    caption: str
+    links: Sequence[tuple[str, str]]
+
+    def html(self) -> str:
+        items = "".join(f'<li><a href="{quote(name)}">{escape(text)}</a></li>' for text, name in self.links)
+        return f"<section><p>{escape(self.caption)}</p><ul>{items}</ul></section>"
+
+
+def page(title: str, parts: Sequence[Layers | Table | Links]) -> bytes:
     """The page as UTF-8."""
     folder = files("alr_cli.cli.report")
     style, script = (folder.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     body = "".join(part.html() for part in parts)
+    if any(isinstance(part, Layers) for part in parts):
+        body += "<p>Drag over a picture, or focus it and use the arrow keys, Home, End and the space bar.</p>"
     text = (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         '<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">'
         f"<title>{escape(title)}</title><style>\n{style}</style></head>"
         f"<body><h1>{escape(title)}</h1>{body}"
-        "<p>Drag over a picture, or focus it and use the arrow keys, Home, End and the space bar.</p>"
         f"<script>\n{script}</script></body></html>\n"
     )
     return text.encode()

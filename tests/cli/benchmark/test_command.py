@@ -310,3 +310,26 @@ def test_usage_errors_need_no_torch(alr_process: Alr) -> None:
     result = alr_process("benchmark", "--methods", "magic", PYTHONPROFILEIMPORTTIME="1")
     assert result.code == 2 and "is not a method" in result.stderr
     assert " torch" not in result.stderr and " skimage" not in result.stderr
+
+
+def test_pages_hold_the_table_and_each_picture_with_all_methods(
+    alr: Alr, folder: Path, tmp_path: Path, colour_critic: Path
+) -> None:
+    pages = tmp_path / "pages"
+    command = ("benchmark", "denoise", "--data", folder, "--limit", 2, "--methods", "ours,chambolle", *FAST)
+    result = alr(*command, "-w", colour_critic, "--html", pages, "--markdown")
+    assert result.code == 0, result.stderr
+    index = (pages / "index.html").read_text()
+    assert f"{pages / 'index.html'} written" in result.stderr
+    for cell in result.stdout.decode().splitlines()[-1].strip("| ").split(" | "):
+        assert f">{cell}</td>" in index
+    others = sorted(path.name for path in pages.iterdir() if path.name != "index.html")
+    assert len(others) == 4 and all(f'href="{name}"' in index for name in others)
+    for name in others:
+        text = (pages / name).read_text()
+        assert text.count("data:image/png;base64,") == 4
+        assert "as observed, " in text and "chambolle, " in text and ">clean<" in text
+    assert alr(*command, "-w", colour_critic, "--html", pages).code == 4
+    assert alr("benchmark", "fig4", "--html", tmp_path / "new", "-o", tmp_path / "o").code == 2
+    assert alr(*command, "--html", tmp_path / "new", "-o", tmp_path / "new").code == 2
+    assert not (tmp_path / "new").exists()
