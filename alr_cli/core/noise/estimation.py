@@ -37,6 +37,9 @@ STEEPEST = 8.0  # |d log sigma / d sqrt(brightness)| of a camera's noise, except
 NEARLY_WHITE = 0.93
 COSINES = dct(np.eye(SIDE), axis=0, norm="ortho")  # (u, i)
 ORDER = np.add.outer(np.arange(SIDE), np.arange(SIDE))
+_AT_LAG = np.stack(
+    [(COSINES[:, : SIDE - lag] * COSINES[:, lag:]).mean(axis=1) for lag in range(LAGS)], axis=1
+)
 _HALVES = tuple((ORDER > 1) & (parity == ORDER % 2) for parity in (0, 1))  # not the mean, not the slopes
 
 
@@ -45,18 +48,17 @@ def estimate_noise(pixels: NDArray[np.floating], mask: Bools | None = None) -> N
 
     mask: (H, W), True where a pixel must not be used; NaN and infinite ones never are.
     """
-    patches = _patches(pixels, mask)
+    patches = patches_of(pixels, mask)
     if len(patches) < FEWEST_PATCHES:
         return None
     means = patches.mean(axis=(2, 3))
-    cosines = COSINES.astype(np.float32)
-    spectra = np.matmul(np.matmul(cosines, patches), cosines.T)  # (n, C, u, v)
-    look = _Look(spectra)
+    spectra = spectra_of(patches)
+    look = Look(spectra)
     levels, shapes = [], []
     for channel in range(pixels.shape[2]):
         brightness, powers = look.powers(spectra[:, channel], means[:, channel])
-        variance, shape = _without_texture(powers)
-        levels.append(_at_knots(brightness, np.sqrt(variance)))
+        variance, shape = without_texture(powers)
+        levels.append(at_knots(brightness, np.sqrt(variance)))
         shapes.append(shape)
     sigma = np.array(levels)
     return NoiseModel(
@@ -64,7 +66,7 @@ def estimate_noise(pixels: NDArray[np.floating], mask: Bools | None = None) -> N
     )
 
 
-class _Look:
+class Look:
     """Flat patches, chosen by either half of the frequencies of all channels."""
 
     def __init__(self, spectra: NDArray[np.float32]) -> None:
@@ -89,7 +91,7 @@ class _Look:
         return np.array([brightness[group].mean() for group in groups]), powers
 
 
-def _patches(pixels: NDArray[np.floating], mask: Bools | None) -> NDArray[np.float32]:
+def patches_of(pixels: NDArray[np.floating], mask: Bools | None) -> NDArray[np.float32]:
     """A seeded sample (n, C, 16, 16) of the patches of usable pixels that are hardly clipped."""
     usable = np.isfinite(pixels).all(axis=2)
     if mask is not None:
@@ -113,7 +115,14 @@ def _patches(pixels: NDArray[np.floating], mask: Bools | None) -> NDArray[np.flo
     return result
 
 
-def _without_texture(powers: Floats) -> tuple[Floats, Floats]:
+def spectra_of(patches: NDArray[np.float32]) -> NDArray[np.float32]:
+    """X: (n, C, u, v) of patches (n, C, 16, 16)."""
+    cosines = COSINES.astype(np.float32)
+    result: NDArray[np.float32] = np.matmul(np.matmul(cosines, patches), cosines.T)
+    return result
+
+
+def without_texture(powers: Floats) -> tuple[Floats, Floats]:
     """Spectra at K brightnesses (K, u, v) -> sigma^2 (K,) and P (u, v) of mean 1, free of texture."""
     variance = np.maximum(np.median(powers, axis=(1, 2)), FLOOR)
     for _ in range(5):
@@ -124,7 +133,7 @@ def _without_texture(powers: Floats) -> tuple[Floats, Floats]:
     return variance, shape
 
 
-def _at_knots(brightness: Floats, sigma: Floats) -> Floats:
+def at_knots(brightness: Floats, sigma: Floats) -> Floats:
     """sigma at the knots, nowhere steeper than a camera's: where all is texture, neighbours bound it."""
     knots = np.linspace(0, 1, KNOTS)
     sources = brightness < max(NEARLY_WHITE, brightness.min() + 1e-6)
@@ -146,7 +155,7 @@ def _normalised(
     return result
 
 
-def _correlation(look: _Look, spectra: NDArray[np.float32], luma: Floats, shapes: list[Floats]) -> Floats:
+def _correlation(look: Look, spectra: NDArray[np.float32], luma: Floats, shapes: list[Floats]) -> Floats:
     """rho (C, C, L, L) from spectra in units of the noise. Of two channels: 4 E ab = E(a+b)^2 - E(a-b)^2."""
     channels = len(shapes)
     power = np.zeros((channels, channels, SIDE, SIDE))
@@ -155,7 +164,7 @@ def _correlation(look: _Look, spectra: NDArray[np.float32], luma: Floats, shapes
         for b in range(a):
             both = []
             for sign in (1, -1):
-                variance, shape = _without_texture(look.powers(spectra[:, a] + sign * spectra[:, b], luma)[1])
+                variance, shape = without_texture(look.powers(spectra[:, a] + sign * spectra[:, b], luma)[1])
                 both.append(np.median(variance) * shape)
             power[a, b] = power[b, a] = (both[0] - both[1]) / 4
     return _back(_possible(power))
@@ -168,10 +177,17 @@ def _possible(power: Floats) -> Floats:
     return result
 
 
+def correlation_of(shape: Floats) -> Floats:
+    """rho (L, L) of noise with spectrum P (u, v): the mean over pixels i of E x(i) x(i + d), where the cosine
+    coefficients of x are uncorrelated."""
+    covariance = np.einsum("uv,uy,vx->yx", shape, _AT_LAG, _AT_LAG)
+    result: Floats = np.clip(covariance / covariance[0, 0], -1, 1)
+    return result
+
+
 def _back(power: Floats) -> Floats:
-    """rho(d) = mean over pixels i of E x(i) x(i + d), where the cosine coefficients of x are uncorrelated."""
-    at_lag = np.stack([(COSINES[:, : SIDE - d] * COSINES[:, d:]).mean(axis=1) for d in range(LAGS)], axis=1)
-    covariance = np.einsum("abuv,uy,vx->abyx", power, at_lag, at_lag)
+    """As `correlation_of`, of several channels."""
+    covariance = np.einsum("abuv,uy,vx->abyx", power, _AT_LAG, _AT_LAG)
     deviation = np.sqrt(np.einsum("aa->a", covariance[..., 0, 0]))
     result: Floats = np.clip(covariance / (deviation[:, None] * deviation)[..., None, None], -1, 1)
     return result

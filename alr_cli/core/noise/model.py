@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+POISSON_KNOTS = 257  # a root is steep where there is little light
 KNOTS = 17  # brightnesses at which sigma_c is known: 0, 1/16, ... 1
 CORRELATED = 0.2  # neighbours that correlate less do so because of texture: the noise is white
 EVEN = 1.5  # a smaller spread too comes from texture; the photons' noise has 2 to 3
@@ -103,6 +104,12 @@ class NoiseModel:
         """The same noise, `factor` times as strong."""
         return NoiseModel(self.sigma * factor, self.correlation)
 
+    def of_one_channel(self) -> NoiseModel:
+        """What its channels have in common, for a prior that sees them one by one."""
+        variance = np.mean(self.sigma**2, axis=0, keepdims=True)
+        correlation = np.einsum("aayx->ayx", self.correlation).mean(axis=0)
+        return NoiseModel(np.sqrt(variance), correlation[None, None])
+
     def uncorrelated(self) -> NoiseModel:
         """Noise of the same levels without any correlation."""
         return NoiseModel(self.sigma, NoiseModel.white(1.0, self.channels).correlation)
@@ -125,6 +132,13 @@ class NoiseModel:
         correlation = np.zeros((channels, channels, LAGS, LAGS))
         correlation[..., 0, 0] = np.eye(channels)
         return cls(np.full((channels, KNOTS), float(sigma)), correlation)
+
+    @classmethod
+    def poisson(cls, gain: float, read: float, offset: float, channels: int) -> NoiseModel:
+        """White noise of variance gain * (x - offset) + read^2, of light that is counted and read out."""
+        light = np.maximum(np.linspace(0, 1, POISSON_KNOTS) - offset, 0)
+        sigma = np.sqrt(gain * light + read**2)
+        return cls(np.tile(sigma, (channels, 1)), cls.white(1.0, channels).correlation)
 
 
 def pooled(models: Sequence[NoiseModel]) -> NoiseModel:

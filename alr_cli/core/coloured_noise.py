@@ -1,0 +1,132 @@
+"""sigma^2 (z - y)^T S^-1 (z - y),  S = D^1/2 C D^1/2: noise by pixel, alike between neighbours and channels
+
+D holds the variance of each pixel and channel, and C is the correlation of what is left once each is divided
+by its deviation. C is diagonal in the cosine transform of the opponent colours (noise/spectrum.py). White
+noise of one level, D = sigma^2 and C = 1, is ||z - y||^2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+from torch import Tensor
+
+from alr_cli.core.noise.model import NoiseModel
+from alr_cli.core.noise.opponents import opponents
+from alr_cli.core.noise.spectrum import on_cosines
+from alr_cli.core.numerics.chunks import WHOLE, Piece
+from alr_cli.core.numerics.cosines import cosine_transform, inverse_cosine_transform
+from alr_cli.core.numerics.reductions import total
+
+_SMOOTH = 2.0  # pixels: of the Gaussian mean that stands for the picture without noise
+_GRID = 64  # frequencies in each direction, over which a spectrum is averaged
+_GAIN_POWER = 0.12
+_LEAST = 0.25  # of the level, a pixel's deviation: weights that differ by more slow any descent
+
+
+@dataclass(frozen=True)
+class ColouredNoise:
+    """The noise of one observation.
+
+    model: its correlation.  deviation: D^1/2 / sigma of each pixel, (B, C, H, W), positive, of mean square 1.
+    """
+
+    model: NoiseModel
+    deviation: Tensor
+
+
+def coloured_noise(y: Tensor, model: NoiseModel) -> ColouredNoise:
+    """That of a picture y (B, C, H, W) on [0,1], its brightness taken from local means. Raises ValueError for
+    a model without noise, or of other channels."""
+    if y.shape[1] == 1:
+        model = model.of_one_channel()
+    levels = torch.from_numpy(_levels(y.detach().cpu().numpy(), model)).to(y)
+    usual = levels.square().mean().sqrt()
+    if not usual > 0:
+        raise ValueError("a noise model without noise")
+    return ColouredNoise(model, (levels / usual).clamp_min(_LEAST))
+
+
+def level_of(y: NDArray[np.floating], model: NoiseModel) -> float:
+    """The root mean square of the noise of a picture (H, W, C) by its model."""
+    return float(np.sqrt(np.mean(_levels(y.transpose(2, 0, 1)[None], model) ** 2)))
+
+
+def _levels(y: NDArray[np.floating], model: NoiseModel) -> NDArray[np.floating]:
+    """sigma_c at the local means of y (B, C, H, W)."""
+    smooth = np.stack([[gaussian_filter(plane, _SMOOTH) for plane in picture] for picture in y])
+    return np.stack([model.sigma_at(picture.transpose(1, 2, 0)).transpose(2, 0, 1) for picture in smooth])
+
+
+def gain(model: NoiseModel) -> float:
+    """What such noise makes of lambda(sigma), which was fitted to white noise of the same variance: the more
+    it gathers in few frequencies and colours, the less. Fitted to noise of many kinds (docs/noise.md)."""
+    share = 1.0 / float(on_cosines(model, (_GRID, _GRID)).square().mean())
+    return float(share**_GAIN_POWER)
+
+
+@dataclass(frozen=True)
+class ColouredGaussian:
+    """A DataTerm in units of the squared error, for all channels of a picture at once.
+
+    y: (B, C, H, W).  deviation: as in `ColouredNoise`.  precision: (C, H, W), C^-1 at each opponent colour
+    and frequency, positive.  clipped: take pixels at 0 and 1 as cut off there, so that z beyond them is no
+    misfit.
+    """
+
+    y: Tensor
+    deviation: Tensor
+    precision: Tensor
+    clipped: bool = False
+
+    @classmethod
+    def of(cls, y: Tensor, noise: ColouredNoise, clipped: bool = False) -> ColouredGaussian:
+        shape = y.shape[-2], y.shape[-1]
+        return cls(y, noise.deviation, 1.0 / on_cosines(noise.model, shape).to(y), clipped)
+
+    def value_and_grad(self, z: Tensor, piece: Piece = WHOLE) -> tuple[Tensor, Tensor]:
+        """z: (B, C, H, W), or some pictures of it -> (value (B,), gradient like z)."""
+        y, deviation = self.y[piece], self.deviation[piece]
+        residual = z - y
+        if self.clipped:
+            residual[((y >= 1.0) & (residual > 0.0)) | ((y <= 0.0) & (residual < 0.0))] = 0.0
+        weighed = _filtered(residual / deviation, self.precision).div_(deviation)
+        return total(residual * weighed), weighed.mul_(2.0)
+
+    def proximal(self, v: Tensor, step: float, tol: float = 1e-5, limit: int = 100) -> Tensor:
+        """arg min over z of ||z - v||^2 / 2 + step * (this term without clipping), like v (B, C, H, W).
+
+        One division in the cosine transform where all deviations are one. Elsewhere conjugate gradients on
+        what is left, preconditioned with that division, until it has fallen to `tol`.
+        """
+        usual = float(self.deviation.square().mean().sqrt())
+        damping = 1.0 / (1.0 + 2.0 * step * self.precision / usual**2)
+        change, residual = torch.zeros_like(v), v - self.y
+        first = float(residual.norm())
+        direction = turned = _filtered(residual, damping)
+        power = (residual * turned).sum()
+        for _ in range(limit):
+            if float(residual.norm()) <= tol * first:
+                break
+            seen = _filtered(direction / self.deviation, self.precision).div_(self.deviation)
+            image = direction + 2.0 * step * seen
+            length = power / (direction * image).sum()
+            change, residual = change + length * direction, residual - length * image
+            turned = _filtered(residual, damping)
+            before, power = power, (residual * turned).sum()
+            direction = turned + power / before * direction
+        return self.y + change
+
+
+def _filtered(x: Tensor, weights: Tensor) -> Tensor:
+    """x (B, C, H, W), the cosine transforms of its opponent colours multiplied by weights (C, H, W)."""
+    result = torch.zeros_like(x)
+    mixing = torch.from_numpy(opponents(x.shape[1])).to(x)
+    for opponent, weight in zip(mixing, weights, strict=True):  # one by one: memory
+        seen = cosine_transform(torch.einsum("c,bchw->bhw", opponent, x)) * weight
+        result += opponent[:, None, None] * inverse_cosine_transform(seen)[:, None]
+    return result

@@ -1,0 +1,222 @@
+"""sigma_o(b)^2 P_o(u, v): which noise a picture has, by opponent colours o and brightness b
+
+`estimation.py` measures what varies in the flattest places. Texture varies there too, and in gray it cannot
+always be told from noise. What tells them apart:
+
+1. Texture is gray. Photographs of leaves, stone and cloth hardly vary in colour from pixel to pixel (0.1 to
+   1.5 levels of 255 along the weaker opponent colour); sensors make each channel's noise by itself, and what
+   colour matrices and JPEG leave of it is a quarter to a half of that in gray.
+2. Noise is everywhere: its level changes little between brightnesses, texture's by factors.
+3. White noise fills the highest frequencies, where texture has hardly anything (white.py).
+
+Found where nothing of this holds is no noise. So weak grain that is alike in all channels is left alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alr_cli.core.noise.drawings import is_drawing
+from alr_cli.core.noise.estimation import (
+    SIDE,
+    Look,
+    at_knots,
+    correlation_of,
+    patches_of,
+    spectra_of,
+    without_texture,
+)
+from alr_cli.core.noise.model import NoiseModel
+from alr_cli.core.noise.opponents import opponents
+from alr_cli.core.noise.white import estimate_sigma
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+LEVEL = 1 / 255
+LITTLE = 0.5 * LEVEL  # noise below it is none
+WHITE = 0.8  # of the level: the share in the highest frequencies that makes noise white
+FINE = np.add.outer(np.arange(SIDE), np.arange(SIDE)) >= 1.4 * SIDE
+GRAY_WHITE = 0.6  # in gray, where texture adds to the level
+UNEVEN = 1.7  # white noise of one level varies less than that between brightnesses
+EVEN = 1.5  # noise in gray varies less than that, most texture more
+GRAY_LEAST = 2 * LEVEL  # of it
+WEAKEST = 1.15 * LEVEL, 1.7 * LEVEL  # the noise in colour: surely none, surely noise
+WEAKEST_EVEN = 0.8 * LEVEL, 1.1 * LEVEL  # the same where gray is even
+SUREST = 2.6 * LEVEL, 3.4 * LEVEL  # the same whatever gray does
+GRAYEST = 4.8, 7.0  # times that noise in colour, noise in gray: surely noise, surely texture
+ONE_COLOUR = 3.0  # times the weaker opponent colour: the other one is texture of that colour
+GRAY_AT_MOST = 2.2  # times the noise in colour, unless it is even; the rest is texture
+FEWEST_PATCHES = 400
+
+
+class Kind(Enum):
+    NONE = "none"
+    WHITE = "white"
+    UNEVEN = "poisson"  # white, and its level depends on brightness
+    CORRELATED = "correlated"
+
+
+@dataclass(frozen=True)
+class Found:
+    """model: what was found; None where there is none to be removed.  sigma: its level in that picture, NaN
+    where the picture is too small to tell.  confidence: 0 to 1, how sure it is that this is noise, by which
+    the level was multiplied already.  drawing: whether this is no photograph."""
+
+    kind: Kind
+    sigma: float
+    model: NoiseModel | None
+    confidence: float = 1.0
+    drawing: bool = False
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """brightness: (K,).  levels: sigma_o there, (C, K).  shapes: P_o of mean 1, (C, u, v)."""
+
+    brightness: Floats
+    levels: Floats
+    shapes: Floats
+
+    @property
+    def colour(self) -> Floats:
+        """(K,), the weaker opponent colour's."""
+        weaker: Floats = self.levels[1:].min(axis=0)
+        return weaker
+
+
+def find_noise(pixels: NDArray[np.floating], mask: Bools | None = None) -> Found:
+    """The noise of a picture (H, W, C) on [0,1]. mask: (H, W), True where a pixel must not be used."""
+    if is_drawing(pixels, mask):
+        return Found(Kind.NONE, 0.0, None, drawing=True)
+    sigma = estimate_sigma(pixels, mask)
+    if not np.isfinite(sigma):
+        return Found(Kind.NONE, float("nan"), None)
+    parts = _parts(pixels, mask)
+    if parts is None:
+        return _white(sigma, pixels.shape[2])
+    gray_sigma = sigma if pixels.shape[2] == 1 else _gray_sigma(pixels, mask)
+    if _is_white(parts, sigma, gray_sigma):
+        uneven = _uneven(parts)
+        return _white(sigma, pixels.shape[2]) if uneven is None else _of(Kind.UNEVEN, uneven, pixels, 1.0)
+    parts, confidence = _without_gray_texture(parts, gray_sigma)
+    if confidence == 0.0:
+        return _white(sigma, pixels.shape[2])
+    return _of(Kind.CORRELATED, parts, pixels, confidence)
+
+
+def forced(kind: Kind, pixels: NDArray[np.floating], mask: Bools | None = None) -> Found:
+    """The noise of a picture that is known to be of a kind: nothing is left alone for fear of texture."""
+    sigma = estimate_sigma(pixels, mask)
+    parts = _parts(pixels, mask)
+    if kind is Kind.WHITE or parts is None:
+        return _white(sigma, pixels.shape[2]) if np.isfinite(sigma) else Found(Kind.NONE, sigma, None)
+    if kind is Kind.UNEVEN:
+        parts = _Parts(parts.brightness, parts.levels, np.ones_like(parts.shapes))
+    return _of(kind, parts, pixels, 1.0)
+
+
+def _white(sigma: float, channels: int) -> Found:
+    if sigma < LITTLE:
+        return Found(Kind.NONE, sigma, None)
+    return Found(Kind.WHITE, sigma, NoiseModel.white(sigma, channels))
+
+
+def _of(kind: Kind, parts: _Parts, pixels: NDArray[np.floating], confidence: float) -> Found:
+    model = _model(parts).scaled(confidence)
+    sigma = model.level(pixels)
+    if sigma < LITTLE:
+        return Found(Kind.NONE, sigma, None, confidence)
+    return Found(kind, sigma, model, confidence)
+
+
+def _parts(pixels: NDArray[np.floating], mask: Bools | None) -> _Parts | None:
+    patches = patches_of(pixels, mask)
+    equal = (patches[..., 1:] == patches[..., :-1]).all(axis=1).mean(axis=(1, 2))
+    patches = patches[equal < 0.75]
+    if len(patches) < FEWEST_PATCHES:
+        return None
+    brightness = patches.mean(axis=(1, 2, 3))
+    mixing = opponents(pixels.shape[2]).astype(np.float32)
+    spectra = spectra_of(np.einsum("oc,ncij->noij", mixing, patches))
+    levels, shapes = [], []
+    for part in range(spectra.shape[1]):
+        own = spectra[:, part]
+        at, powers = Look(own[:, None]).powers(own, brightness)
+        variance, shape = without_texture(powers)
+        levels.append(np.sqrt(variance))
+        shapes.append(shape)
+    return _Parts(at, np.array(levels), np.array(shapes))
+
+
+def _gray_sigma(pixels: NDArray[np.floating], mask: Bools | None) -> float:
+    """The white noise of the gray part; moved off 0 and 1, which mean nothing there."""
+    gray = pixels @ opponents(3)[0].astype(pixels.dtype)
+    sigma = estimate_sigma(gray[..., None] + 10, mask)
+    return sigma if np.isfinite(sigma) else 0.0
+
+
+def _is_white(parts: _Parts, sigma: float, gray_sigma: float) -> bool:
+    """Whether the highest frequencies hold as much as the others, and gray no more than colours."""
+    if len(parts.levels) == 1:
+        return bool(sigma >= GRAY_WHITE * np.quantile(parts.levels[0], 0.25))
+    level = float(np.quantile(parts.colour, 0.25))
+    alike = gray_sigma <= 1.6 * max(sigma, level) or np.quantile(parts.levels[0], 0.25) <= 1.6 * sigma
+    fine = parts.shapes[1:, FINE].mean()  # where its level varies, sigma is that of the least of it
+    return bool(alike and (sigma >= WHITE * level or (sigma >= 0.4 * level and fine >= WHITE)))
+
+
+def _uneven(parts: _Parts) -> _Parts | None:
+    """White noise whose level depends on brightness, as the colours say, for all; None if it does not. Black
+    and white, where noise is cut off, do not count."""
+    if len(parts.levels) == 1:
+        return None
+    inside = (parts.brightness > 0.06) & (parts.brightness < 0.94)
+    levels = np.sort(parts.colour[inside])
+    if len(levels) < 4 or levels[-2] <= UNEVEN * levels[1] or levels[1] < LEVEL:
+        return None
+    same = np.broadcast_to(parts.colour, parts.levels.shape)
+    return _Parts(parts.brightness, same, np.ones_like(parts.shapes))
+
+
+def _without_gray_texture(parts: _Parts, gray_sigma: float) -> tuple[_Parts, float]:
+    """Noise, and how sure it is that it is."""
+    gray = np.sort(parts.levels[0])
+    low = float(np.quantile(gray, 0.25))
+    if len(parts.levels) > 1:
+        colour = float(np.median(parts.colour))
+        ratio = float(np.median(gray)) / max(colour, 1e-9)
+        sure = _step(colour, *WEAKEST) * (1 - _step(ratio, *GRAYEST))
+        even = gray[-2] <= EVEN * gray[1] and gray[1] >= GRAY_LEAST and ratio <= GRAYEST[1]
+        if np.median(parts.levels[1:].max(axis=0)) > ONE_COLOUR * colour:
+            sure = 0.0
+        elif even:
+            sure = max(sure, _step(colour, *WEAKEST_EVEN))
+        sure = max(sure, _step(colour, *SUREST))
+        if sure > 0:
+            most = GRAYEST[1] if even else GRAY_AT_MOST
+            bound = np.minimum(parts.levels[0], most * np.maximum(parts.colour, colour))
+            return _Parts(parts.brightness, np.vstack([bound, parts.levels[1:]]), parts.shapes), sure
+    return (parts, _step(low, *WEAKEST)) if gray_sigma >= GRAY_WHITE * low else (parts, 0.0)
+
+
+def _step(value: float, low: float, high: float) -> float:
+    """0 below low, 1 above high, straight between."""
+    return float(np.clip((value - low) / (high - low), 0.0, 1.0))
+
+
+def _model(parts: _Parts) -> NoiseModel:
+    """Of the opponent colours' noise, which are taken for independent, that of the channels."""
+    channels = len(parts.levels)
+    mixing = opponents(channels)
+    at = np.stack([at_knots(parts.brightness, levels) for levels in parts.levels])
+    sigma = np.sqrt(np.einsum("oc,ok->ck", mixing**2, at**2))
+    share = np.mean(parts.levels**2, axis=1)
+    rho = np.stack([correlation_of(shape) for shape in parts.shapes])
+    covariance = np.einsum("o,oa,ob,oyx->abyx", share, mixing, mixing, rho)
+    deviation = np.sqrt(np.einsum("aa->a", covariance[..., 0, 0]))
+    return NoiseModel(sigma, covariance / (deviation[:, None] * deviation)[..., None, None])

@@ -1,0 +1,47 @@
+"""S_o(f) = sum_d w(d) rho_o(d) cos(2 pi f d): correlated noise by frequency and opponent colour
+
+rho_o = M rho M^T at opponent colour o, M of opponents.py; what remains between two opponent colours is
+left out. The parabola w keeps S from swinging about zero where rho was cut off at the longest lag.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from alr_cli.core.noise.model import NoiseModel
+from alr_cli.core.noise.opponents import opponents
+
+LEAST = 0.05  # of the mean: no frequency is taken for free of noise, as no estimate is that sure
+STEEPEST = 0.01  # of the greatest in its colour: no descent gets along with much less
+
+
+def on_cosines(model: NoiseModel, shape: tuple[int, int]) -> Tensor:
+    """S at the frequencies of the cosine transform of a picture of `shape`: (C, H, W) float32, of mean 1 over
+    colours and frequencies."""
+    return _spectrum(model, *(np.arange(size) / (2 * size) for size in shape))
+
+
+def on_torus(model: NoiseModel, shape: tuple[int, int]) -> Tensor:
+    """S at those of the real Fourier transform on a torus of `shape`: (C, H, W // 2 + 1) float32."""
+    return _spectrum(model, np.fft.fftfreq(shape[0]), np.fft.rfftfreq(shape[1]))
+
+
+def luma_share(model: NoiseModel) -> float:
+    """The variance of the noise along the first opponent colour, which is gray: 1 where channels do not
+    agree, C where they are equal."""
+    gray = opponents(model.channels)[0]
+    return float(gray @ model.correlation[..., 0, 0] @ gray)
+
+
+def _spectrum(model: NoiseModel, rows: NDArray[np.floating], columns: NDArray[np.floating]) -> Tensor:
+    mixing = opponents(model.channels)
+    opponent = np.einsum("oa,abyx,ob->oyx", mixing, model.correlation, mixing)
+    lags = np.arange(opponent.shape[-1])
+    weight = np.where(lags == 0, 1.0, 2.0) * (1 - (lags / len(lags)) ** 2)
+    along = [weight * np.cos(2 * np.pi * frequency[:, None] * lags) for frequency in (rows, columns)]
+    density = np.einsum("hy,oyx,wx->ohw", along[0], opponent, along[1], optimize=True)
+    least = np.maximum(LEAST, STEEPEST * density.max(axis=(1, 2), keepdims=True))
+    return torch.from_numpy(np.maximum(density, least).astype(np.float32))

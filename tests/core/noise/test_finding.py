@@ -1,0 +1,104 @@
+"""Which noise a picture has: found where it was drawn, and none where there is only texture."""
+
+import numpy as np
+import pytest
+from skimage import data
+from skimage.transform import downscale_local_mean
+
+from alr_cli.core.noise.finding import Found, Kind, find_noise, forced
+from alr_cli.core.noise.model import NoiseModel
+from alr_cli.core.noise.opponents import opponents
+from alr_cli.core.noise.white import add_gaussian_noise, estimate_sigma
+from alr_cli.core.priors.experts import colours
+from tests.core.noise.test_drawings import DRAWINGS
+from tests.core.noise.test_estimation import photograph, shades, with_noise
+from tests.core.noise.test_model import a_model
+
+
+def as_file(pixels: np.ndarray) -> np.ndarray:
+    """Clipped and rounded to 8 bits."""
+    return np.asarray(np.rint(255 * pixels.clip(0, 1)) / 255, np.float32)
+
+
+def ramp() -> np.ndarray:
+    """Every brightness, nearly alike in all channels."""
+    return shades(channels=1) * np.array([1.0, 0.95, 0.9], np.float32)
+
+
+def clean(name: str) -> np.ndarray:
+    pixels = getattr(data, name)() / 255.0
+    pixels = pixels[..., None] if pixels.ndim == 2 else pixels[..., :3]
+    return as_file(downscale_local_mean(pixels, (2, 2, 1)))
+
+
+@pytest.mark.parametrize("scene", [ramp(), photograph()], ids=["ramp", "photograph"])
+def test_noise_that_neighbours_share_is_found(scene: np.ndarray) -> None:
+    model = a_model()
+    noisy = as_file(with_noise(scene, model))
+    found = find_noise(noisy)
+    assert found.kind is Kind.CORRELATED
+    assert found.confidence == 1
+    assert found.sigma == pytest.approx(model.level(scene), rel=0.25)
+    assert found.model is not None
+    assert found.model.neighbours == pytest.approx(model.neighbours, abs=0.15)
+
+
+@pytest.mark.parametrize("sigma", [0.02, 0.1, 0.2])
+@pytest.mark.parametrize("name", ["coffee", "chelsea", "camera", "astronaut"])
+def test_white_noise_stays_what_the_estimator_of_white_noise_says(name: str, sigma: float) -> None:
+    noisy = as_file(add_gaussian_noise(clean(name), sigma, seed=1))
+    found = find_noise(noisy)
+    assert found.kind is Kind.WHITE
+    assert found.sigma == estimate_sigma(noisy)
+
+
+@pytest.mark.parametrize("name", ["coffee", "chelsea", "astronaut", "camera", "brick", "grass", "gravel"])
+def test_clean_pictures_and_textures_have_hardly_any(name: str) -> None:
+    found = find_noise(clean(name))
+    assert found.kind in (Kind.NONE, Kind.WHITE)
+    assert found.sigma == pytest.approx(estimate_sigma(clean(name)))
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_a_drawing_has_none(name: str) -> None:
+    found = find_noise(DRAWINGS[name])
+    assert found == Found(Kind.NONE, 0.0, None, drawing=True)
+
+
+def test_noise_that_grows_with_brightness_is_found() -> None:
+    scene, model = ramp(), NoiseModel.poisson(0.01, 0.005, 0.0, 3)
+    found = find_noise(as_file(with_noise(scene, model)))
+    assert found.kind is Kind.UNEVEN
+    assert found.model is not None
+    truth = np.sqrt(0.01 * found.model.brightness[3:-3] + 0.005**2)
+    np.testing.assert_allclose(found.model.sigma[:, 3:-3], np.tile(truth, (3, 1)), rtol=0.2)
+    assert found.sigma == pytest.approx(model.level(scene), rel=0.15)
+
+
+@pytest.mark.parametrize("tint", [(1.0, 1.0, 1.0), (1.0, 0.9, 0.7)], ids=["nearly gray", "sepia"])
+def test_noise_that_is_alike_in_all_channels_is_found_in_gray(tint: tuple[float, ...]) -> None:
+    gray = add_gaussian_noise(clean("camera"), 0.1, seed=2)
+    noisy = as_file(gray * np.array(tint) + np.array([0, 1 / 255, 0]))
+    found = find_noise(noisy)
+    assert found.kind is Kind.CORRELATED
+    assert found.model is not None
+    assert found.sigma == pytest.approx(0.1 * np.sqrt(np.mean(np.square(tint))), rel=0.25)
+    gray_share = opponents(3)[0] @ found.model.correlation[..., 0, 0] @ opponents(3)[0]
+    assert gray_share > 2.5
+
+
+def test_too_small_a_picture_does_not_tell() -> None:
+    assert np.isnan(find_noise(np.full((4, 4, 3), 0.5) + np.arange(48).reshape(4, 4, 3) / 500).sigma)
+
+
+def test_what_is_known_to_be_noise_is_not_doubted() -> None:
+    grain = NoiseModel(np.full((3, 17), 0.03), np.ones((3, 3, 1, 1)) * a_model().correlation[:1, :1])
+    noisy = as_file(with_noise(ramp(), grain))
+    found = forced(Kind.CORRELATED, noisy)
+    assert found.kind is Kind.CORRELATED
+    assert found.sigma == pytest.approx(0.03, rel=0.2)
+
+
+def test_opponent_colours_are_those_of_the_priors() -> None:
+    for channels in (1, 3):
+        np.testing.assert_allclose(opponents(channels), colours(channels).numpy(), atol=1e-6)
