@@ -117,11 +117,12 @@ def _critic(folder: Path, channels: int) -> Path:
 
     from alr_cli.core.priors.critic import Architecture, Critic
     from alr_cli.files.weights import save_weights
+    from tests.core.toys import deep
 
     torch.manual_seed(channels)
     critic = Critic(Architecture(channels=channels, width=4, depth=3))
     path = folder / f"tiny-{channels}.safetensors"
-    save_weights(path, critic, {"sigma_range": [0.05, 0.3], "lam": [[0.1, 0.02], [0.2, 0.05]]})
+    save_weights(path, deep(critic), {"sigma_range": [0.05, 0.3], "lam": [[0.1, 0.02], [0.2, 0.05]]})
     return path
 
 

@@ -95,7 +95,7 @@ METHODS: tuple[Method, ...] = (
         OURS,
         TASKS,
         "the learned regularizer of the chosen weights",
-        ("bench.methods.ours", "core.priors.critic", "core.training.calibration"),
+        ("bench.methods.ours", "core.priors.registry", "core.training.calibration"),
     ),
     Method(
         "tv",

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from alr_cli.bench.degradations import Observation, Pixels
-from alr_cli.bench.metrics import psnr, ssim
 from alr_cli.bench.protocol import Setting
+from alr_cli.core.metrics import psnr, ssim
 
 Distance = Callable[[Pixels, Pixels], float | None]
 

@@ -18,7 +18,7 @@ import numpy as np
 from alr_cli.bench.degradations import Observation
 from alr_cli.bench.protocol import BY_NAME, Method
 
-METRICS = ("bench.metrics", "bench.lpips")
+METRICS = ("core.metrics", "bench.lpips")
 PREPARING = {"bench.degradations", "bench.protocol", "bench.cache"}
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -29,12 +29,11 @@ def key_of(observation: Observation, identity: str, perceptual: bool = False) ->
     digest = hashlib.sha256(f"{identity}\n{code_version(METRICS)}\n{perceptual}\n".encode())
     setting = observation.setting
     digest.update(json.dumps([setting.task, setting.sigma, setting.boundary]).encode())
-    for array in (observation.clean, observation.pixels, observation.kernel, observation.missing):
-        if array is None:
-            digest.update(b"none;")
-            continue
-        digest.update(f"{array.dtype} {array.shape};".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
+    known = {"clean": observation.clean, "pixels": observation.pixels, **vars(observation.task)}
+    for name, array in known.items():
+        if isinstance(array, np.ndarray):
+            digest.update(f"{name} {array.dtype} {array.shape};".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 
 

@@ -1,4 +1,7 @@
-"""-2 sigma^2 log p(y | z), y = clip(z + sigma e, 0, 1), e ~ N(0, 1): ||z - y||^2 inside, log Phi at the ends
+"""-2 sigma^2 log p(y | z): what an observation y says of z = A x, in units of the squared error
+
+SquaredError      ||z - y||^2: Gaussian noise of one level.
+ClippedGaussian   y = clip(z + sigma e, 0, 1), e ~ N(0, 1): the squared error inside, log Phi at the ends.
 
 A file holds no values outside [0,1]. A pixel at 1 only says "at least 1", one at 0 "at most 0", and to take
 them at their word pulls highlights and shadows to gray: at sigma 0.4 that alone caps every method at 23.6 dB.
@@ -9,19 +12,40 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from alr_cli.core.numerics.chunks import WHOLE, Piece, bands
-from alr_cli.core.numerics.reductions import total
+from alr_cli.core.numerics.reductions import squared_norm, total
 
 _AT_ONCE = 500_000  # numbers, of which several intermediate results are alive
 
 
+class DataTerm(Protocol):
+    """A negative log-likelihood, up to scale, of the observation given z = A x."""
+
+    def value_and_grad(self, z: Tensor, piece: Piece = WHOLE) -> tuple[Tensor, Tensor]:
+        """z: that piece of (B, C, H, W) -> (sum over its pixels and channels, of each picture; gradient like
+        z)."""
+        ...
+
+
+@dataclass(frozen=True)
+class SquaredError:
+    """||z - y||^2 summed per picture: Gaussian noise of one known level."""
+
+    y: Tensor
+
+    def value_and_grad(self, z: Tensor, piece: Piece = WHOLE) -> tuple[Tensor, Tensor]:
+        difference = z - self.y[piece]
+        return squared_norm(difference), difference.mul_(2.0)
+
+
 @dataclass(frozen=True)
 class ClippedGaussian:
-    """A DataTerm (see energy.py) in units of the squared error.
+    """The likelihood of an observation that was cut off at 0 and 1.
 
     y: (B, C, H, W) on [0,1].  sigma: of the noise before clipping, positive.
     """

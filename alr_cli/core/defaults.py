@@ -1,91 +1,132 @@
-"""x* = arg min E(x) for a problem and a critic: which descent, with what, and for how long    (eq. 4)"""
+"""x* = arg min E(x) for a problem and a prior: which solver, with what, and for how long    (eq. 4)"""
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-from alr_cli.core import problems
-from alr_cli.core.energy import DataTerm, Energy
-from alr_cli.core.priors.experts import Experts
-from alr_cli.core.priors.glimpses import Turning
-from alr_cli.core.priors.local import LocalRegularizer, Regularizer
-from alr_cli.core.priors.preconditioner import of_energy
-from alr_cli.core.priors.registry import AnyCritic
+import torch
+
+from alr_cli.core.data_terms import DataTerm
+from alr_cli.core.energy import Energy
+from alr_cli.core.priors.protocol import HasGlimpses, HasPreconditioner, Regularizer
 from alr_cli.core.problems import Problem
-from alr_cli.core.solvers.descent import DEFAULT_ITERATIONS, Callback, Method, Solution, solve
-from alr_cli.core.solvers.preconditioned import FAR, HOLES, NEAR
+from alr_cli.core.solvers.adam import Adam
+from alr_cli.core.solvers.base import Callback, Solution, Solver, solve
+from alr_cli.core.solvers.line_search import GradientDescent, Nmapg
+from alr_cli.core.solvers.preconditioned import FAR, HOLES, NEAR, Preconditioned
 from alr_cli.errors import UsageError
 
-_AMPLITUDE_POWER = 0.45
+DEFAULT = "default"
 _FAR_ITERATIONS, _HOLES_ITERATIONS = 75, 200  # of fourier, where A hides what only many steps bring back
 
 
-def usual_method(critic: AnyCritic, problem: Problem) -> Method:
-    """fourier where P is known: for fields of experts and all but blurs that repeat the
-    border. Else adam."""
-    return "fourier" if isinstance(critic, Experts) and _has_preconditioner(problem) else "adam"
+@dataclass(frozen=True)
+class Asked:
+    """What somebody may ask of a descent; None leaves it to the solver.
 
+    solver: its name, or default.  iterations, tol: see `solvers.base.Solver`.
+    """
 
-def check_method(method: Method, critic: AnyCritic, problem: Problem) -> None:
-    """Raises UsageError for a descent that cannot be had."""
-    if method != "fourier":
-        return
-    if not isinstance(critic, Experts):
-        raise UsageError("the solver fourier is for tuned critics (fields of experts): choose adam")
-    if not _has_preconditioner(problem):
-        raise UsageError("the solver fourier knows no blur with a repeated border: choose adam")
+    solver: str = DEFAULT
+    iterations: int | None = None
+    tol: float | None = None
 
+    def limit(self, usual: int) -> int:
+        return usual if self.iterations is None else self.iterations
 
-def _has_preconditioner(problem: Problem) -> bool:
-    return problem.operator.power(problem.operator.input_shape) is not None
-
-
-def usual_iterations(method: Method, problem: Problem, sigma: float) -> int:
-    """How many steps lead from the start to the solution; see docs/performance.md."""
-    if method == "fourier":
-        least = DEFAULT_ITERATIONS["fourier"]
-        if problem.near:
-            return round(least * min(max(sigma / 0.1, 1.0), 1.6))
-        return _HOLES_ITERATIONS if problem.holes else _FAR_ITERATIONS
-    return problem.adam_iterations(sigma) if method == "adam" else DEFAULT_ITERATIONS[method]
-
-
-def blur_gain(critic: AnyCritic, kernel: Tensor) -> float:
-    """What a blur makes of lambda(sigma), which is fitted to denoising. Lunz's rule is for the balance of
-    gradients at the truth; what is best for fields of experts follows the mean amplitude, for motions,
-    Gaussians and a box alike (docs/critics.md)."""
-    if isinstance(critic, Experts):
-        return float(problems.mean_amplitude(kernel) ** _AMPLITUDE_POWER)
-    return problems.noise_gain(kernel)
+    def tolerance(self, usual: float) -> float:
+        return usual if self.tol is None else self.tol
 
 
 def minimise(
     problem: Problem,
     data: DataTerm,
-    critic: AnyCritic,
+    regularizer: Regularizer,
     lam: float,
     sigma: float,
-    method: Method,
-    *,
-    limit: int | None = None,
-    tol: float | None = None,
-    tile: int = 0,
-    precision: torch.dtype = torch.float32,
+    asked: Asked = Asked(),
     callback: Callback | None = None,
 ) -> Solution:
-    """critic: at its level of noise.  sigma: of the noise.  limit, tol: None for the usual ones.  tile,
-    precision: as in LocalRegularizer."""
-    local = LocalRegularizer(critic, tile, precision)
-    # The line searches compare energies, which must not turn under their feet. And a tiny picture that goes
-    # on at its opposite side may hold a patch on one grid and none on the next.
-    turns = method in ("fourier", "adam") and not (problem.periodic and min(problem.frame) < critic.stride)
-    regularizer: Regularizer = Turning(local) if turns else local
-    energy = Energy(problem.operator, data, regularizer, lam, problem.pixels, problem.free, problem.periodic)
-    limit = usual_iterations(method, problem, sigma) if limit is None else limit
-    preconditioner = None
-    if method == "fourier" and isinstance(critic, Experts):
-        preconditioner = of_energy(critic, lam, problem)
-    scale = problem.step_scale(torch.tensor(sigma)).to(problem.y)
-    pace = NEAR if problem.near else HOLES if problem.holes else FAR
-    return solve(energy, problem.start, method, limit, tol, callback, scale, preconditioner, pace)
+    """sigma: of the noise. Raises UsageError for a solver that cannot be had."""
+    return descend(problem, data, regularizer, lam, choose(regularizer, problem, lam, sigma, asked), callback)
+
+
+def descend(
+    problem: Problem,
+    data: DataTerm,
+    regularizer: Regularizer,
+    lam: float,
+    solver: Solver,
+    callback: Callback | None = None,
+) -> Solution:
+    """Minimise the energy of a problem by this solver. A solver that compares energies sees all of R at once:
+    an energy must not turn under its feet."""
+    if not solver.compares and isinstance(regularizer, HasGlimpses):
+        regularizer = regularizer.glimpses(problem.frame if problem.periodic else None)
+    energy = Energy(
+        problem.operator,
+        data,
+        regularizer,
+        lam,
+        problem.pixels,
+        problem.free,
+        problem.periodic,
+        problem.bounds,
+    )
+    return solve(energy, problem.start, solver, callback)
+
+
+def choose(
+    regularizer: Regularizer, problem: Problem, lam: float, sigma: float, asked: Asked = Asked()
+) -> Solver:
+    """The solver that was asked for; by default fourier where P is known, which is for fields of experts and
+    all but blurs that repeat the border, else adam. Raises UsageError for what cannot be had."""
+    if asked.solver == DEFAULT:
+        return _fourier(regularizer, problem, lam, sigma, asked) or _adam(problem, sigma, asked)
+    if asked.solver not in SOLVERS:
+        raise UsageError(f"unknown solver {asked.solver!r}: choose {', '.join(SOLVERS)}")
+    solver = SOLVERS[asked.solver](regularizer, problem, lam, sigma, asked)
+    if solver is None:
+        known = isinstance(regularizer, HasPreconditioner)
+        reason = (
+            "knows no blur with a repeated border" if known else "is for tuned priors (fields of experts)"
+        )
+        raise UsageError(f"the solver {asked.solver} {reason}: choose adam")
+    return solver
+
+
+def _fourier(
+    regularizer: Regularizer, problem: Problem, lam: float, sigma: float, asked: Asked
+) -> Preconditioned | None:
+    if not isinstance(regularizer, HasPreconditioner):
+        return None
+    preconditioner = regularizer.preconditioner(problem, lam)
+    if preconditioner is None:
+        return None
+    usual, pace = _HOLES_ITERATIONS if problem.holes else _FAR_ITERATIONS, HOLES if problem.holes else FAR
+    if problem.near:
+        usual, pace = round(Preconditioned.iterations * min(max(sigma / 0.1, 1.0), 1.6)), NEAR
+    return Preconditioned(preconditioner, asked.limit(usual), asked.tolerance(Preconditioned.tol), pace)
+
+
+def _adam(problem: Problem, sigma: float, asked: Asked) -> Adam:
+    """See docs/performance.md for how many steps lead from the start to the solution. The sizes are the
+    paper's at its sigma of 0.1, and less noise is a shorter way."""
+    scale = (torch.tensor(sigma) / 0.1).clamp_max(1.0) if problem.near else torch.tensor(1.0)
+    usual = Adam.iterations * (min(max(sigma / 0.1, 0.6), 2.0) if problem.near else 2)
+    return Adam(asked.limit(round(usual)), asked.tolerance(Adam.tol), scale.to(problem.y))
+
+
+Choice = Callable[[Regularizer, Problem, float, float, Asked], Solver | None]
+
+SOLVERS: Mapping[str, Choice] = {
+    "fourier": _fourier,
+    "adam": lambda regularizer, problem, lam, sigma, asked: _adam(problem, sigma, asked),
+    "gd": lambda regularizer, problem, lam, sigma, asked: GradientDescent(
+        asked.limit(GradientDescent.iterations), asked.tolerance(GradientDescent.tol)
+    ),
+    "nmapg": lambda regularizer, problem, lam, sigma, asked: Nmapg(
+        asked.limit(Nmapg.iterations), asked.tolerance(Nmapg.tol)
+    ),
+}

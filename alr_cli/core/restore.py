@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from alr_cli.core import defaults, problems
-from alr_cli.core.data_terms import ClippedGaussian, is_clipped
-from alr_cli.core.energy import DataTerm, SquaredError
+from alr_cli.core.data_terms import ClippedGaussian, DataTerm, SquaredError, is_clipped
+from alr_cli.core.defaults import Asked
+from alr_cli.core.energy import Terms
 from alr_cli.core.numerics import devices
 from alr_cli.core.operators.linear import Boundary
-from alr_cli.core.priors.local import LocalRegularizer
-from alr_cli.core.priors.registry import AnyCritic
+from alr_cli.core.priors.protocol import Arithmetic, HasScores, HasTiles
 from alr_cli.core.problems import Problem
-from alr_cli.core.solvers.descent import DEFAULT_ITERATIONS, Method, Record, Solution
+from alr_cli.core.solvers.base import Record, Solution, Solver
+from alr_cli.core.tasks import Deblurring, Denoising, Inpainting, Task
+from alr_cli.core.weights import Weights
 from alr_cli.errors import DeviceError, NonFiniteError, UsageError, WeightsError
-
-if TYPE_CHECKING:
-    from alr_cli.files.weights import Weights
 
 _SMALLEST_TILE = 32
 
@@ -33,7 +30,7 @@ _SMALLEST_TILE = 32
 class Settings:
     """How an energy is minimised, and on what.
 
-    clip_aware: take pixels at 0 and 1 as cut off there, where nothing lies beyond (see clipping.py).
+    clip_aware: take pixels at 0 and 1 as cut off there, where nothing lies beyond (see data_terms.py).
     strength: multiplies the fitted lambda.  lam: replaces it.  solver: fourier, adam, gd, nmapg or default.
     max_iter, tol: None for the solver's own.  tile: side of the blocks the critic scores at once in pixels,
     None for automatic, 0 for the whole picture.  precision: auto, float32 or bfloat16.  device: auto, cpu,
@@ -55,14 +52,15 @@ class Settings:
 class Step:
     """What a callback gets at the start and after each iteration: energy = data_term + lam * regularizer.
 
-    estimate: x so far, (H, W, C) float32, not clamped; it is made when it is asked for.
+    energy, regularizer: None for a prior of which only the gradient is known.  estimate: x so far, (H, W, C)
+    float32, not clamped; it is made when it is asked for.
     """
 
     iteration: int
     max_iter: int
-    energy: float
+    energy: float | None
     data_term: float
-    regularizer: float
+    regularizer: float | None
     estimate: Callable[[], np.ndarray]
 
 
@@ -73,9 +71,9 @@ class Restoration:
     pixels: np.ndarray
     stop: str
     iterations: int
-    energy: float
+    energy: float | None
     data_term: float
-    regularizer: float
+    regularizer: float | None
     lam: float
     strength: float
     sigma: float
@@ -88,11 +86,11 @@ Callback = Callable[[Step], None]
 
 
 class Restorer:
-    """A critic and settings, ready for any number of pictures.
+    """A prior and settings, ready for any number of pictures.
 
     Raises UsageError for settings that do not exist; DeviceError when the device is missing, and from its
     methods when memory runs out even with the smallest tiles; NonFiniteError when the descent leaves the
-    numbers; WeightsError when a picture has other channels than the critic can see.
+    numbers; WeightsError when a picture has other channels than the prior can see.
     """
 
     def __init__(self, weights: Weights, settings: Settings) -> None:
@@ -102,10 +100,28 @@ class Restorer:
         self.settings = settings
         self.channels = weights.channels
         self.sigma_range = weights.sigma_range
-        if settings.solver not in ("default", *DEFAULT_ITERATIONS):
-            raise UsageError(f"unknown solver {settings.solver!r}: choose {', '.join(DEFAULT_ITERATIONS)}")
-        # A copy: `to` would move the weights from under another restorer's feet.
-        self.critic = copy.deepcopy(weights.critic).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if settings.solver not in (defaults.DEFAULT, *defaults.SOLVERS):
+            raise UsageError(f"unknown solver {settings.solver!r}: choose {', '.join(defaults.SOLVERS)}")
+        self.prior = weights.prior.to(self.device)
+
+    def restore(
+        self,
+        pixels: np.ndarray,
+        task: Task,
+        sigma: float,
+        callback: Callback | None = None,
+        strength: float | None = None,
+    ) -> Restoration:
+        """pixels: (H, W, C) as the task made them, plus Gaussian noise of standard deviation sigma; they are
+        on [0,1], and so is sigma.  strength: instead of that of the settings."""
+        with self._memory_for(pixels):
+            batch = self._batch(pixels)
+            if task.solved(sigma):
+                return self._unchanged(pixels)
+            problem = task.problem(batch, self.prior.margin, sigma)
+            restoration = self._minimise(problem, task.level(sigma), sigma, callback, strength)
+        task.finish(restoration.pixels, pixels, sigma)
+        return restoration
 
     def denoise(
         self,
@@ -114,58 +130,46 @@ class Restorer:
         callback: Callback | None = None,
         strength: float | None = None,
     ) -> Restoration:
-        """pixels: (H, W, C) in [0,1] with Gaussian noise of standard deviation sigma on that scale.
-        strength: instead of that of the settings."""
-        with self._memory_for(pixels):
-            batch = self._batch(pixels)
-            if sigma == 0:
-                return self._unchanged(pixels)
-            problem = problems.denoising(batch, self.critic.patch)
-            return self._minimise(problem, sigma, callback, strength=strength)
+        """pixels: (H, W, C) with noise of standard deviation sigma."""
+        return self.restore(pixels, Denoising(), sigma, callback, strength)
 
     def deblur(
         self,
         pixels: np.ndarray,
         kernel: np.ndarray,
         sigma: float,
-        boundary: str = "valid",
+        boundary: Boundary = "valid",
         callback: Callback | None = None,
     ) -> Restoration:
         """pixels: (H, W, C), convolved with `kernel` (h, w), plus noise of standard deviation sigma."""
-        with self._memory_for(pixels):
-            batch = self._batch(pixels)
-            problem = problems.deblurring(batch, kernel, self.critic.patch, cast(Boundary, boundary))
-            gain = defaults.blur_gain(self.critic, torch.from_numpy(np.ascontiguousarray(kernel)))
-            return self._minimise(problem, sigma, callback, gain)
+        return self.restore(pixels, Deblurring(kernel, boundary), sigma, callback)
 
     def inpaint(
         self, pixels: np.ndarray, mask: np.ndarray, sigma: float, callback: Callback | None = None
     ) -> Restoration:
         """mask: (H, W), True where pixels are missing. With sigma = 0 the known pixels come back exactly."""
-        with self._memory_for(pixels):
-            missing = torch.from_numpy(np.ascontiguousarray(mask, dtype=bool)).to(self.device)
-            batch = self._batch(np.where(mask[..., None], 0.0, pixels))
-            problem = problems.inpainting(batch, missing, self.critic.patch, exact=sigma == 0)
-            restoration = self._minimise(problem, sigma, callback, level=sigma or problems.HELD_LEVEL)
-        if sigma == 0:  # bit for bit, not merely to rounding
-            restoration.pixels[~mask] = pixels[~mask]
-        return restoration
+        return self.restore(pixels, Inpainting(mask), sigma, callback)
 
     def scores(self, pixels: np.ndarray) -> np.ndarray:
         """The map of r: the score of the patch around each pixel, (H, W), the mean over channels where the
-        critic sees one. Beyond the frame the picture (H, W, C) is reflected."""
+        prior sees one. Beyond the frame the picture (H, W, C) is reflected. Raises UsageError for a prior
+        that has no such map."""
         with self._memory_for(pixels):
-            x = problems.extend(self._batch(pixels), self.critic.patch // 2)
+            x = problems.extend(self._batch(pixels), (self.prior.margin + 1) // 2)
             low, high = self.sigma_range
-            critic = self.critic.at((low * high) ** 0.5)
-            scores = LocalRegularizer(critic, self._tile(x.shape, torch.float32)).scores(x)
-            return np.asarray(scores.mean(dim=0).cpu().numpy())
+            level = (low * high) ** 0.5
+            regularizer = self.prior.at(level, Arithmetic(self._tile(x.shape, torch.float32)))
+            if not isinstance(regularizer, HasScores):
+                raise UsageError(
+                    f"{self.weights.name} does not score patches, so that there is no map of them"
+                )
+            return np.asarray(regularizer.scores(x).mean(dim=0).cpu().numpy())
 
     def lam_for(
         self, sigma: float, gain: float = 1.0, strength: float | None = None, least: float | None = None
     ) -> float:
-        """lambda at a noise level: the fitted one times the strength and the blur's `blur_gain`, unless
-        it was set."""
+        """lambda at a noise level: the fitted one times the strength and the prior's gain, unless it was
+        set."""
         if self.settings.lam is not None:
             return self.settings.lam
         strength = self.settings.strength if strength is None else strength
@@ -173,12 +177,12 @@ class Restorer:
 
     @property
     def _least(self) -> float:
-        """The least noise that lambda and the critic are for. Without any the balance is moot if pixels are
+        """The least noise that lambda and the prior are for. Without any the balance is moot if pixels are
         held, and a picture that is only noisy comes back; elsewhere a little noise keeps it sane."""
         return self.sigma_range[0] / 10
 
     def _batch(self, pixels: np.ndarray) -> Tensor:
-        """(H, W, C) -> (B, C', H, W): a gray critic sees the channels of a colour picture one by one."""
+        """(H, W, C) -> (B, C', H, W): a gray prior sees the channels of a colour picture one by one."""
         channels = pixels.shape[2]
         pixels = np.require(
             pixels, np.float32, ["C", "W"]
@@ -189,8 +193,8 @@ class Restorer:
         if self.channels == 1:
             return x[:, None]
         raise WeightsError(
-            f"the critic {self.weights.name} sees {self.channels} channels and the picture has {channels}; "
-            "choose a gray critic with -w, or none"
+            f"the prior {self.weights.name} sees {self.channels} channels and the picture has {channels}; "
+            "choose a gray prior with -w, or none"
         )
 
     @contextmanager
@@ -214,22 +218,16 @@ class Restorer:
         )
 
     def _minimise(
-        self,
-        problem: Problem,
-        sigma: float,
-        callback: Callback | None,
-        gain: float = 1.0,
-        strength: float | None = None,
-        level: float | None = None,
+        self, problem: Problem, level: float, sigma: float, callback: Callback | None, strength: float | None
     ) -> Restoration:
-        lam = self.lam_for(sigma, gain, strength, least=0.0 if problem.near else None)
-        critic = self.critic.at(max(sigma if level is None else level, self._least))
-        shape = (*problem.y.shape[:2], *problem.operator.input_shape)
+        lam = self.lam_for(sigma, self.prior.gain(problem), strength, 0.0 if problem.near else None)
+        level = max(level, self._least)
+        shape = (*problem.y.shape[:2], *problem.operator.input_shape[-2:])
         side = self._tile(shape, self.precision)
         while True:
             try:
                 with devices.flushed_denormals():
-                    solution = self._solve(problem, sigma, critic, lam, side, callback)
+                    solution = self._solve(problem, level, sigma, lam, side, callback)
                 break
             except (MemoryError, RuntimeError) as error:
                 smaller = (side or max(shape)) // 2
@@ -240,14 +238,14 @@ class Restorer:
             raise NonFiniteError(
                 "the numbers went non-finite; lower --strength or --lam, or use --precision float32"
             )
-        terms = solution.history[-1].terms
+        energy, data_term, regularizer = _means(solution.history[-1].terms)
         return Restoration(
             pixels=_pixels(problem, solution.x),
             stop=solution.stop,
             iterations=solution.history[-1].iteration,
-            energy=float(terms.energy.mean()),
-            data_term=float(terms.data.mean()),
-            regularizer=float(terms.regularizer.mean()),
+            energy=energy,
+            data_term=data_term,
+            regularizer=regularizer,
             lam=lam,
             strength=self.settings.strength if strength is None else strength,
             sigma=sigma,
@@ -260,47 +258,40 @@ class Restorer:
         """The tile of the settings, or an automatic one for an unknown of this shape (B, C, H, W)."""
         if self.settings.tile is not None:
             return self.settings.tile
-        return devices.automatic_tile(self.critic, tuple(shape), self.device, precision)
+        prior = self.prior
+        return prior.tile(tuple(shape), self.device, precision) if isinstance(prior, HasTiles) else 0
 
-    def _data(self, y: Tensor, sigma: float) -> DataTerm:
-        if self.settings.clip_aware and sigma > 0 and is_clipped(y):
-            return ClippedGaussian(y, sigma)
-        return SquaredError(y)
+    def _data(self, problem: Problem, sigma: float) -> DataTerm:
+        if self.settings.clip_aware and sigma > 0 and problem.clips and is_clipped(problem.y):
+            return ClippedGaussian(problem.y, sigma)
+        return SquaredError(problem.y)
 
     def _solve(
         self,
         problem: Problem,
+        level: float,
         sigma: float,
-        critic: AnyCritic,
         lam: float,
         side: int,
         callback: Callback | None,
     ) -> Solution:
         settings = self.settings
-        method = defaults.usual_method(critic, problem)
-        if settings.solver != "default":
-            method = cast(Method, settings.solver)
-            defaults.check_method(method, critic, problem)
-        limit = settings.max_iter
-        if limit is None:
-            limit = defaults.usual_iterations(method, problem, sigma)
+        asked = Asked(settings.solver, settings.max_iter, settings.tol)
+        regularizer = self.prior.at(level, Arithmetic(side, self.precision))
+        solver: Solver = defaults.choose(regularizer, problem, lam, sigma, asked)
 
         def report(record: Record, x: Tensor) -> None:
             if callback is not None:
-                terms = record.terms
-                energy, data, mean_score = (
-                    float(term.mean()) for term in (terms.energy, terms.data, terms.regularizer)
-                )
-                callback(Step(record.iteration, limit, energy, data, mean_score, lambda: _pixels(problem, x)))
+                terms = _means(record.terms)
+                callback(Step(record.iteration, solver.iterations, *terms, lambda: _pixels(problem, x)))
 
-        return defaults.minimise(
-            *(problem, self._data(problem.y, sigma), critic, lam, sigma, method),
-            limit=limit,
-            tol=settings.tol,
-            tile=side,
-            precision=self.precision,
-            callback=report,
-        )
+        return defaults.descend(problem, self._data(problem, sigma), regularizer, lam, solver, report)
+
+
+def _means(terms: Terms) -> tuple[float | None, float, float | None]:
+    """Energy, data term and regularizer over a batch; None for what is not known."""
+    energy, data, value = (float(term.mean()) for term in (terms.energy, terms.data, terms.regularizer))
+    return (energy, data, value) if terms.known else (None, data, None)
 
 
 def _pixels(problem: Problem, x: Tensor) -> np.ndarray:

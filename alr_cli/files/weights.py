@@ -10,8 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -22,29 +21,14 @@ from alr_cli.errors import WeightsError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from alr_cli.core.priors.registry import AnyCritic
+    from alr_cli.core.priors.protocol import StoredPrior
+    from alr_cli.core.weights import Weights
 
 FORMAT = "alr-critic-1"
 CHECKPOINT = "alr-checkpoint-1"
 SUFFIX = ".safetensors"
 _MAX_BYTES, _MAX_HEADER = 1 << 30, 10_000_000
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError)
-
-
-@dataclass(frozen=True)
-class Weights:
-    """A critic ready to use, and what is known of it.
-
-    sigma_range: the noise levels it was trained for.  lam: sigma -> lambda, fitted (see calibration).
-    """
-
-    critic: AnyCritic
-    channels: int
-    sigma_range: tuple[float, float]
-    lam: Callable[[float], float]
-    metadata: dict[str, Any]
-    sha256: str
-    name: str
 
 
 def shipped_folder() -> Path:
@@ -80,40 +64,41 @@ def locate(name_or_path: str) -> Path:
     )
 
 
-def save_weights(path: Path, critic: AnyCritic, metadata: Mapping[str, Any]) -> str:
-    """Write a critic atomically; returns the SHA-256 of its tensors. `metadata` must be JSON-able and carry
+def save_weights(path: Path, prior: StoredPrior, metadata: Mapping[str, Any]) -> str:
+    """Write a prior atomically; returns the SHA-256 of its tensors. `metadata` must be JSON-able and carry
     `sigma_range` and `lam` (pairs [sigma, lambda])."""
-    tensors = {name: value.detach().cpu() for name, value in critic.state_dict().items()}
-    return write_tensors(path, tensors, {**metadata, "architecture": critic.architecture.as_dict()}, FORMAT)
+    tensors = {name: value.detach().cpu() for name, value in prior.network.state_dict().items()}
+    return write_tensors(path, tensors, {**metadata, "architecture": prior.description}, FORMAT)
 
 
 def load_weights(name_or_path: str) -> Weights:
     """Read, verify and build. Raises WeightsError."""
     import torch
 
+    from alr_cli.core.priors.registry import build
     from alr_cli.core.training.calibration import LambdaCurve
+    from alr_cli.core.weights import Weights
 
     path = locate(name_or_path)
     tensors, metadata = read_tensors(path, FORMAT)
     try:
-        critic = _without_numbers(metadata["architecture"])
-        if any(value.dtype != torch.float32 for value in tensors.values()):
-            raise ValueError("the tensors are not all float32")
-        critic.load_state_dict(tensors, strict=True, assign=True)
         low, high = (float(value) for value in metadata["sigma_range"])
         if not 0 <= low <= high < math.inf:
             raise ValueError(f"sigma range {low} to {high}")
         curve = LambdaCurve(tuple((float(s), float(value)) for s, value in metadata["lam"]))
+        prior = build(metadata["architecture"], (low, high), curve)
+        if not all(value.dtype in (torch.float32, torch.float16) for value in tensors.values()):
+            raise ValueError("the tensors are neither float32 nor float16")
+        whole = {name: value.float() for name, value in tensors.items()}
+        prior.network.load_state_dict(whole, strict=True, assign=True)
     except (KeyError, TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise WeightsError(
             f"{path}: the weights do not fit their description; get a fresh copy ({_briefly(error)})"
         ) from error
-    critic = critic.eval()
-    if not all(bool(torch.isfinite(value).all()) for value in critic.state_dict().values()):
+    prior.network.eval()
+    if not all(bool(torch.isfinite(value).all()) for value in prior.network.state_dict().values()):
         raise WeightsError(f"{path}: the weights hold non-finite numbers; get a fresh copy")
-    name = path.name.removesuffix(SUFFIX)
-    channels = critic.architecture.channels
-    return Weights(critic, channels, (low, high), curve, metadata, metadata["sha256"], name)
+    return Weights(prior, metadata, metadata["sha256"], path.name.removesuffix(SUFFIX))
 
 
 def read_metadata(name_or_path: str) -> dict[str, Any]:
@@ -124,24 +109,6 @@ def read_metadata(name_or_path: str) -> dict[str, Any]:
             return _metadata(file, FORMAT)
     except _UNREADABLE as error:
         raise _unreadable(path, error) from error
-
-
-def _without_numbers(architecture: Mapping[str, Any]) -> AnyCritic:
-    """A critic of shapes alone: it takes no memory, whatever a description claims.
-
-    Its random start is left out: to draw numbers that are not there, torch loads its compiler (0.8 s).
-    """
-    import torch
-    from torch.overrides import TorchFunctionMode
-
-    from alr_cli.core.priors.registry import build
-
-    class WithoutDraws(TorchFunctionMode):
-        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            return args[0] if func is torch.Tensor.normal_ else func(*args, **(kwargs or {}))
-
-    with torch.device("meta"), WithoutDraws():
-        return build(architecture)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any], kind: str) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from alr_cli.bench.blurs import gs_pnp, read_blur
-from alr_cli.bench.degradations import observe
+from alr_cli.bench.degradations import missing_of, observe
 from alr_cli.bench.protocol import Setting
 from alr_cli.bench.text_masks import text_mask
 from alr_cli.core.operators.kernels import parse_kernel
@@ -79,7 +79,8 @@ def test_writing_covers_a_part_of_any_picture_and_follows_its_seed(shape: tuple[
 def test_a_picture_under_writing_is_black_there() -> None:
     setting = Setting("inpaint", 0.0, missing="text")
     observation = observe(cartoon(), "a", setting)
-    assert observation.missing is not None and 0 < observation.missing.mean() < 0.4
-    assert not observation.pixels[observation.missing].any()
+    missing = missing_of(observation)
+    assert 0 < missing.mean() < 0.4
+    assert not observation.pixels[missing].any()
     assert str(setting) == "inpaint under text, sigma 0, unclipped"
     assert setting.slug != INPAINT.slug

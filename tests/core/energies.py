@@ -1,10 +1,14 @@
 """Energies for the tests of the descents: quadratics with a known minimiser, and random critics."""
 
+from dataclasses import replace
+from typing import Literal
+
 import torch
 from torch import Tensor
 
 from alr_cli.core import problems
-from alr_cli.core.energy import Energy, SquaredError
+from alr_cli.core.data_terms import SquaredError
+from alr_cli.core.energy import Energy
 from alr_cli.core.operators.kernels import parse_kernel
 from alr_cli.core.operators.linear import (
     Compose,
@@ -16,8 +20,16 @@ from alr_cli.core.operators.linear import (
     Mask,
 )
 from alr_cli.core.priors.local import LocalRegularizer
+from alr_cli.core.solvers.adam import Adam
+from alr_cli.core.solvers.line_search import GradientDescent, Nmapg
 from tests.core.toys import Quadratic, a_critic, seeded, smoothness_critic
 
+Method = Literal["adam", "gd", "nmapg"]
+SOLVERS: dict[Method, type[Adam | GradientDescent | Nmapg]] = {
+    "adam": Adam,
+    "gd": GradientDescent,
+    "nmapg": Nmapg,
+}
 HEIGHT, WIDTH = 8, 9
 KERNEL = parse_kernel("gaussian:3:1")
 
@@ -42,6 +54,18 @@ OPERATORS: dict[str, LinearOperator] = {
 }
 
 
+def solver(
+    method: Method, iterations: int | None = None, tol: float | None = None
+) -> Adam | GradientDescent | Nmapg:
+    """By its name, with its own number of steps and tolerance where none is given."""
+    plain = SOLVERS[method]()
+    return replace(
+        plain,
+        iterations=plain.iterations if iterations is None else iterations,
+        tol=plain.tol if tol is None else tol,
+    )
+
+
 def quadratic(operator: LinearOperator, y: Tensor, lam: float | Tensor = 0.2, **how: float) -> Energy:
     pixels = operator.input_shape[0] * operator.input_shape[1]
     return Energy(operator, SquaredError(y), Quadratic(**how), lam, pixels)
@@ -50,13 +74,13 @@ def quadratic(operator: LinearOperator, y: Tensor, lam: float | Tensor = 0.2, **
 def critic_energy(batch: int, activation: str = "relu", lam: float = 0.05) -> tuple[Energy, Tensor]:
     """Denoising with a random critic: nonconvex, with kinks for "relu"."""
     critic = a_critic(width=8, depth=3, activation=activation, dtype=torch.float64)  # type: ignore[arg-type]
-    problem = problems.denoising(noise(batch, 1, 14, 15), critic.patch)
+    problem = problems.denoising(noise(batch, 1, 14, 15), critic.patch - 1)
     regularizer = LocalRegularizer(critic)
     return Energy(problem.operator, SquaredError(problem.y), regularizer, lam, problem.pixels), problem.start
 
 
 def staircase(batch: int) -> tuple[Energy, Tensor]:
     """Total variation of noise: its kinks make the extrapolation overshoot."""
-    problem = problems.denoising(noise(batch, 1, 14, 15), 15)
+    problem = problems.denoising(noise(batch, 1, 14, 15), 14)
     regularizer = LocalRegularizer(smoothness_critic().double())
     return Energy(problem.operator, SquaredError(problem.y), regularizer, 0.3, problem.pixels), problem.start

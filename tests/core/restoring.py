@@ -7,10 +7,10 @@ import numpy as np
 
 from alr_cli.core.noise.white import random_mask
 from alr_cli.core.operators.kernels import parse_kernel
-from alr_cli.core.priors.critic import Critic
+from alr_cli.core.priors.critic import Critic, CriticPrior
 from alr_cli.core.restore import Restoration, Restorer, Settings
 from alr_cli.core.training.calibration import LambdaCurve
-from alr_cli.files.weights import Weights
+from alr_cli.core.weights import Weights
 from tests.core.toys import smoothness_critic
 
 SETTINGS = Settings(device="cpu", precision="float32")
@@ -22,7 +22,8 @@ KERNEL = parse_kernel("gaussian:7:2")
 def weights(critic: Critic) -> Weights:
     """With a lambda that suits the hand-made total variation, which adds up the channels."""
     channels = critic.architecture.channels
-    return Weights(critic, channels, (0.05, 0.3), LambdaCurve(((0.1, LAM / channels),)), {}, "", "toy")
+    prior = CriticPrior(critic, (0.05, 0.3), LambdaCurve(((0.1, LAM / channels),)))
+    return Weights(prior, {}, "", "toy")
 
 
 def restorer(channels: int = 1, settings: Settings = SETTINGS) -> Restorer:

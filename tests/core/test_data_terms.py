@@ -5,8 +5,7 @@ import math
 import pytest
 import torch
 
-from alr_cli.core.data_terms import ClippedGaussian, is_clipped
-from alr_cli.core.energy import SquaredError
+from alr_cli.core.data_terms import ClippedGaussian, SquaredError, is_clipped
 from tests.core.toys import seeded
 
 SIGMA = 0.2

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from alr_cli.core import problems
-from alr_cli.core.energy import Energy, SquaredError
+from alr_cli.core.data_terms import SquaredError
+from alr_cli.core.energy import Energy
 from alr_cli.core.operators.kernels import parse_kernel
 from alr_cli.core.operators.linear import Convolution, Crop, Identity, LinearOperator, Mask
 from alr_cli.core.priors.local import LocalRegularizer
@@ -27,12 +28,12 @@ def missing(height: int, width: int) -> Tensor:
 
 PROBLEMS: dict[str, Callable[[Tensor, int], Problem]] = {
     "denoising": problems.denoising,
-    "deblurring, valid": lambda y, patch: problems.deblurring(y, KERNEL, patch),
-    "deblurring, circular": lambda y, patch: problems.deblurring(y, KERNEL, patch, "circular"),
-    "deblurring, replicate": lambda y, patch: problems.deblurring(y, KERNEL, patch, "replicate"),
-    "inpainting": lambda y, patch: problems.inpainting(y, missing(*y.shape[-2:]), patch),
-    "downsampling": lambda y, patch: problems.downsampling(
-        y, 2, KERNEL, (2 * y.shape[-2], 2 * y.shape[-1] - 1), patch
+    "deblurring, valid": lambda y, margin: problems.deblurring(y, KERNEL, margin),
+    "deblurring, circular": lambda y, margin: problems.deblurring(y, KERNEL, margin, "circular"),
+    "deblurring, replicate": lambda y, margin: problems.deblurring(y, KERNEL, margin, "replicate"),
+    "inpainting": lambda y, margin: problems.inpainting(y, missing(*y.shape[-2:]), margin),
+    "downsampling": lambda y, margin: problems.downsampling(
+        y, 2, KERNEL, (2 * y.shape[-2], 2 * y.shape[-1] - 1), margin
     ),
 }
 
@@ -61,7 +62,7 @@ class OfEachPicture(torch.autograd.Function):
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_the_gradient_is_that_of_the_value(name: str, channels: int) -> None:
     critic = a_critic(channels, width=3, depth=2, dtype=torch.float64)
-    problem = PROBLEMS[name](noise(2, channels, 5, 6), critic.patch)
+    problem = PROBLEMS[name](noise(2, channels, 5, 6), critic.patch - 1)
     energy = energy_of(problem, LocalRegularizer(critic), lam=torch.tensor([0.7, 1.3]))
     x = (problem.start + 0.1 * noise(*problem.start.shape, seed=9)).requires_grad_(True)
     assert torch.autograd.gradcheck(OfEachPicture.apply, (x, energy), fast_mode=True, atol=1e-8)
@@ -70,7 +71,7 @@ def test_the_gradient_is_that_of_the_value(name: str, channels: int) -> None:
 @pytest.mark.parametrize("name", ["denoising", "deblurring, valid"])
 def test_the_gradient_of_every_pixel_is_that_of_the_value(name: str) -> None:
     critic = a_critic(width=3, depth=2, dtype=torch.float64)
-    problem = PROBLEMS[name](noise(1, 1, 4, 5), critic.patch)
+    problem = PROBLEMS[name](noise(1, 1, 4, 5), critic.patch - 1)
     x = problem.start.clone().requires_grad_(True)
     assert torch.autograd.gradcheck(OfEachPicture.apply, (x, energy_of(problem, LocalRegularizer(critic))))
 
@@ -79,7 +80,7 @@ def test_the_gradient_of_every_pixel_is_that_of_the_value(name: str) -> None:
 def test_the_terms_are_a_mean_square_and_a_mean_score(channels: int) -> None:
     critic = a_critic(channels, dtype=torch.float64)
     y, x = noise(2, channels, 20, 23), noise(2, channels, 48, 51, seed=9)
-    problem = problems.denoising(y, critic.patch)
+    problem = problems.denoising(y, critic.patch - 1)
     terms, _ = energy_of(problem, LocalRegularizer(critic), lam=0.4).value_and_grad(x)
     frame = x[..., 14:-14, 14:-14]
     torch.testing.assert_close(terms.data, (frame - y).square().mean(dim=(1, 2, 3)))
@@ -98,9 +99,9 @@ def test_lambda_does_not_depend_on_the_size_of_the_picture(name: str) -> None:
         y = tile.repeat(1, 1, repeats, repeats)
         if name == "inpainting":
             holes = missing(period, period).repeat(repeats, repeats)
-            problem = problems.inpainting(y, holes, critic.patch)
+            problem = problems.inpainting(y, holes, critic.patch - 1)
         else:
-            problem = PROBLEMS[name](y, critic.patch)
+            problem = PROBLEMS[name](y, critic.patch - 1)
         energy = energy_of(problem, LocalRegularizer(critic))
         # Not the start itself: an extension by reflection has another phase than the tiling.
         x = (0.9 * y).square()
@@ -119,7 +120,7 @@ def test_lambda_does_not_depend_on_the_size_of_the_picture(name: str) -> None:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_every_pixel_of_the_frame_counts_in_all_225_patches(channels: int, height: int, width: int) -> None:
     critic = mean_critic(channels)
-    problem = problems.denoising(0.1 + noise(1, channels, height, width), critic.patch)
+    problem = problems.denoising(0.1 + noise(1, channels, height, width), critic.patch - 1)
     _, gradient = energy_of(problem, LocalRegularizer(critic), lam=1.0).value_and_grad(problem.start)
     frame = problem.crop(gradient) * problem.pixels  # the data term is 0 at the start
     torch.testing.assert_close(frame, torch.full_like(frame, 1 / channels), rtol=1e-12, atol=0)
@@ -128,11 +129,11 @@ def test_every_pixel_of_the_frame_counts_in_all_225_patches(channels: int, heigh
 def test_a_lambda_for_each_picture_of_a_batch() -> None:
     critic = a_critic(dtype=torch.float64)
     y = noise(2, 1, 8, 9)
-    problem = problems.denoising(y, critic.patch)
+    problem = problems.denoising(y, critic.patch - 1)
     x = problem.start + 0.1
     terms, gradient = energy_of(problem, LocalRegularizer(critic), torch.tensor([0.1, 2.0])).value_and_grad(x)
     for picture, lam in enumerate((0.1, 2.0)):
-        alone = problems.denoising(y[picture : picture + 1], critic.patch)
+        alone = problems.denoising(y[picture : picture + 1], critic.patch - 1)
         energy = energy_of(alone, LocalRegularizer(critic), lam)
         expected, expected_gradient = energy.value_and_grad(x[picture : picture + 1])
         torch.testing.assert_close(terms.energy[picture], expected.energy[0], rtol=1e-7, atol=0)
@@ -142,7 +143,7 @@ def test_a_lambda_for_each_picture_of_a_batch() -> None:
 def test_held_pixels_have_no_gradient() -> None:
     critic = a_critic(dtype=torch.float64)
     holes = missing(9, 10)
-    problem = problems.inpainting(noise(1, 1, 9, 10), holes, critic.patch, exact=True)
+    problem = problems.inpainting(noise(1, 1, 9, 10), holes, critic.patch - 1, exact=True)
     _, gradient = energy_of(problem, LocalRegularizer(critic)).value_and_grad(problem.start)
     assert bool((problem.crop(gradient)[0, 0][~holes] == 0).all())
     assert bool((problem.crop(gradient)[0, 0][holes] != 0).all())
@@ -163,14 +164,14 @@ def test_the_natural_step_is_the_inverse_of_the_largest_curvature(
     operator: LinearOperator, norm: float
 ) -> None:
     y = torch.zeros(1, 3, *operator.output_shape)
-    energy = Energy(operator, SquaredError(y), Linear(channels=3), 1.0, pixels=42)
+    energy = Energy(operator, SquaredError(y), Linear(channels=3), 1.0, size=42)
     assert energy.natural_step == pytest.approx(42 * 3 / (2 * norm**2))
 
 
 def test_float32_and_float64_agree() -> None:
-    problem = problems.denoising(noise(1, 1, 20, 20), 15)
+    problem = problems.denoising(noise(1, 1, 20, 20), 14)
     double = energy_of(problem, LocalRegularizer(a_critic(dtype=torch.float64))).value_and_grad(problem.start)
-    problem = problems.denoising(noise(1, 1, 20, 20).float(), 15)
+    problem = problems.denoising(noise(1, 1, 20, 20).float(), 14)
     single = energy_of(problem, LocalRegularizer(a_critic())).value_and_grad(problem.start)
     assert single[0].energy.dtype == single[1].dtype == torch.float32
     torch.testing.assert_close(single[0].energy.double(), double[0].energy, rtol=1e-5, atol=1e-7)

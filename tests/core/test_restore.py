@@ -10,8 +10,8 @@ import torch
 from alr_cli.core.noise.white import random_mask
 from alr_cli.core.operators.linear import Boundary, Convolution
 from alr_cli.core.restore import Restorer, Step
-from alr_cli.core.solvers.descent import Method
 from alr_cli.errors import WeightsError
+from tests.core.energies import Method
 from tests.core.restoring import FEW, KERNEL, LAM, SETTINGS, TASKS, noisy, psnr, restorer, scene, weights
 from tests.core.toys import smoothness_critic
 
@@ -218,11 +218,11 @@ def test_arrays_of_any_layout_are_read() -> None:
 
 def test_two_restorers_share_weights_without_disturbing_each_other() -> None:
     shared = weights(smoothness_critic())
-    before = {name: value.clone() for name, value in shared.critic.state_dict().items()}
-    shared.critic.requires_grad_(True)
+    before = {name: value.clone() for name, value in shared.prior.network.state_dict().items()}
+    shared.prior.network.requires_grad_(True)
     Restorer(shared, FEW).denoise(noisy(scene(16, 16), 0.1), 0.1)
-    assert all(torch.equal(value, before[name]) for name, value in shared.critic.state_dict().items())
-    assert all(value.requires_grad for value in shared.critic.parameters())
+    assert all(torch.equal(value, before[name]) for name, value in shared.prior.network.state_dict().items())
+    assert all(value.requires_grad for value in shared.prior.network.parameters())
 
 
 @pytest.mark.parametrize("max_iter", [0, 1])

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from alr_cli.core.numerics import devices
+from alr_cli.core.priors import local
 from alr_cli.core.priors.local import LocalRegularizer
 from alr_cli.core.restore import Restorer
-from alr_cli.core.solvers.descent import Method
 from alr_cli.errors import DeviceError, NonFiniteError, UsageError
+from tests.core.energies import Method
 from tests.core.restoring import FEW, SETTINGS, TASKS, noisy, restorer, scene, weights
 from tests.core.toys import a_critic, smoothness_critic
 
@@ -109,7 +109,7 @@ def test_other_errors_are_not_taken_for_exhausted_memory(monkeypatch: pytest.Mon
 
 
 def test_a_large_picture_is_tiled_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices, "_CACHED_BYTES", 300_000)
+    monkeypatch.setattr(local, "_CACHED_BYTES", 300_000)
     y = noisy(scene(120, 100), 0.1)
     wide = a_critic(width=16, activation="relu")
     found = Restorer(weights(wide), FEW).denoise(y, 0.1)

@@ -4,8 +4,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alr_cli.core.priors.critic import Activation, Architecture, Critic
-from alr_cli.core.priors.experts import Experts, ExpertsArchitecture
+from alr_cli.core.priors.critic import Activation, Architecture, Critic, CriticPrior
+from alr_cli.core.priors.experts import Experts, ExpertsArchitecture, ExpertsPrior
+from alr_cli.core.priors.local import unfitted
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -38,6 +39,16 @@ def some_experts(channels: int = 1, coarser: int = 0, dtype: torch.dtype = torch
         noise = torch.randn(parameter.shape, generator=generator)
         parameter.data += 0.3 * noise * (10 if parameter.dim() == 2 else 1)
     return critic.to(dtype).eval().requires_grad_(False)
+
+
+def deep(critic: Critic) -> CriticPrior:
+    """A prior of it, its lambda not fitted."""
+    return CriticPrior(critic, (0.05, 0.3), unfitted)
+
+
+def fields(experts: Experts) -> ExpertsPrior:
+    """A prior of them, their lambda as before any tuning."""
+    return ExpertsPrior(experts, (0.01, 0.3), experts.usual_lam)
 
 
 def two_pictures(channels: int, height: int, width: int, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -73,26 +84,22 @@ def smoothness_critic(channels: int = 1) -> Critic:
 
 
 class Quadratic:
-    """R(x) = 1/2 sum over pixels of weight (x - centre)^2 + (differences of neighbours, periodic)^2, / (H W).
+    """R(x) = 1/2 sum over pixels of weight (x - centre)^2 + (differences of neighbours, periodic)^2."""
 
-    Its patches are single pixels, so that the energy's sum over patches is a sum over pixels.
-    """
-
-    patch = 1
+    margin = 0
 
     def __init__(self, centre: float = 0.3, weight: float = 0.5, channels: int = 1) -> None:
         self.centre, self.weight, self.channels = centre, weight, channels
 
     def value_and_grad(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        count = x.shape[-2] * x.shape[-1]
         rows, columns = x.roll(-1, -2) - x, x.roll(-1, -1) - x
         offset = x - self.centre
         value = 0.5 * (self.weight * offset.square() + rows.square() + columns.square()).sum(dim=(1, 2, 3))
         gradient = self.weight * offset + rows.roll(1, -2) - rows + columns.roll(1, -1) - columns
-        return value / count, gradient / count
+        return value, gradient
 
     def hessian(self, height: int, width: int) -> np.ndarray:
-        """That of H W R for one channel, (H W, H W), from the definition."""
+        """That of R for one channel, (H W, H W), from the definition."""
         size = height * width
         matrix = self.weight * np.eye(size)
         number = np.arange(size).reshape(height, width)
@@ -103,13 +110,12 @@ class Quadratic:
 
 
 class Linear:
-    """R(x) = mean over pixels of slope * x (all channels added up)."""
+    """R(x) = sum over pixels of slope * x (all channels added up)."""
 
-    patch = 1
+    margin = 0
 
     def __init__(self, slope: float = 1.0, channels: int = 1) -> None:
         self.slope, self.channels = slope, channels
 
     def value_and_grad(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        count = x.shape[-2] * x.shape[-1]
-        return self.slope * x.sum(dim=(1, 2, 3)) / count, torch.full_like(x, self.slope / count)
+        return self.slope * x.sum(dim=(1, 2, 3)), torch.full_like(x, self.slope)

@@ -25,13 +25,14 @@ from alr_cli.files.weights import (
     tensor_hash,
     write_tensors,
 )
+from tests.core.toys import deep
 from tests.files.forgery import ARCHITECTURE, METADATA, parts, refusal
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """A good file."""
-    save_weights(tmp_path / "good.safetensors", Critic(ARCHITECTURE), METADATA)
+    save_weights(tmp_path / "good.safetensors", deep(Critic(ARCHITECTURE)), METADATA)
     return tmp_path / "good.safetensors"
 
 
@@ -44,32 +45,35 @@ def path(tmp_path: Path) -> Path:
 def test_a_critic_comes_back_bit_for_bit(architecture: Architecture, tmp_path: Path) -> None:
     critic = Critic(architecture)
     next(critic.parameters()).data.flatten()[0] = -0.0
-    digest = save_weights(tmp_path / "mine.safetensors", critic, METADATA)
+    digest = save_weights(tmp_path / "mine.safetensors", deep(critic), METADATA)
     loaded = load_weights(str(tmp_path / "mine.safetensors"))
-    assert loaded.critic.architecture == architecture and loaded.channels == architecture.channels
+    assert (
+        loaded.prior.description == {"kind": "deep", **architecture.as_dict()}
+        and loaded.channels == architecture.channels
+    )
     for (name, value), (other_name, other) in zip(
-        critic.state_dict().items(), loaded.critic.state_dict().items(), strict=True
+        critic.state_dict().items(), loaded.prior.network.state_dict().items(), strict=True
     ):
         assert name == other_name and value.numpy().tobytes() == other.numpy().tobytes()
     assert loaded.sha256 == digest == tensor_hash(critic.state_dict())
     assert (loaded.name, loaded.sigma_range) == ("mine", (0.05, 0.3))
     assert loaded.lam(0.05) == pytest.approx(0.01) and loaded.lam(0.3) == pytest.approx(0.2)
     assert loaded.metadata["data"] == METADATA["data"] and loaded.metadata["version"] == __version__
-    assert not loaded.critic.training
+    assert not loaded.prior.network.training
 
 
 def test_the_same_critic_gives_the_same_bytes(tmp_path: Path) -> None:
     critic = Critic(ARCHITECTURE)
     for name in ("a", "b"):
-        save_weights(tmp_path / name, critic, METADATA)
+        save_weights(tmp_path / name, deep(critic), METADATA)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
 def test_the_layout_in_memory_does_not_matter(tmp_path: Path) -> None:
     critic = Critic(Architecture(3, 4, 3))
-    expected = save_weights(tmp_path / "a", critic, METADATA)
+    expected = save_weights(tmp_path / "a", deep(critic), METADATA)
     channels_last = critic.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    assert save_weights(tmp_path / "b", channels_last, METADATA) == expected
+    assert save_weights(tmp_path / "b", deep(channels_last), METADATA) == expected
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
@@ -101,9 +105,9 @@ def test_the_description_is_read_without_torch(path: Path) -> None:
 
 def test_loaded_weights_do_not_hang_on_the_file(path: Path) -> None:
     loaded = load_weights(str(path))
-    before = tensor_hash(loaded.critic.state_dict())
+    before = tensor_hash(loaded.prior.network.state_dict())
     path.write_bytes(b"")
-    assert tensor_hash(loaded.critic.state_dict()) == before
+    assert tensor_hash(loaded.prior.network.state_dict()) == before
 
 
 def test_a_name_without_a_slash_may_be_shipped_or_a_file_here(
@@ -116,7 +120,7 @@ def test_a_name_without_a_slash_may_be_shipped_or_a_file_here(
     with pytest.raises(WeightsError, match="no weights 'good'"):
         load_weights("good")
     (tmp_path / "shipped").mkdir()
-    save_weights(tmp_path / "shipped" / "good.safetensors", Critic(Architecture(3, 2, 2)), METADATA)
+    save_weights(tmp_path / "shipped" / "good.safetensors", deep(Critic(Architecture(3, 2, 2))), METADATA)
     assert module.shipped_names() == ["good"] and load_weights("good").channels == 3
     assert load_weights("./good.safetensors").channels == 1
 
@@ -124,13 +128,13 @@ def test_a_name_without_a_slash_may_be_shipped_or_a_file_here(
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_numbers_that_json_cannot_hold_are_not_written(bad: float, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
-        save_weights(tmp_path / "bad", Critic(ARCHITECTURE), METADATA | {"psnr": bad})
+        save_weights(tmp_path / "bad", deep(Critic(ARCHITECTURE)), METADATA | {"psnr": bad})
     assert not (tmp_path / "bad").exists()
 
 
 def test_a_folder_that_is_missing_is_an_output_error(tmp_path: Path) -> None:
     with pytest.raises(OutputError):
-        save_weights(tmp_path / "nowhere" / "mine", Critic(ARCHITECTURE), METADATA)
+        save_weights(tmp_path / "nowhere" / "mine", deep(Critic(ARCHITECTURE)), METADATA)
 
 
 # --- files that cannot be read ---

@@ -17,13 +17,14 @@ from torch import Tensor
 from alr_cli.core.priors.critic import Critic
 from alr_cli.errors import WeightsError
 from alr_cli.files.weights import FORMAT, read_metadata, save_weights, tensor_hash
+from tests.core.toys import deep
 from tests.files.forgery import ARCHITECTURE, METADATA, forged, parts, raw, refusal
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """A good file."""
-    save_weights(tmp_path / "good.safetensors", Critic(ARCHITECTURE), METADATA)
+    save_weights(tmp_path / "good.safetensors", deep(Critic(ARCHITECTURE)), METADATA)
     return tmp_path / "good.safetensors"
 
 
@@ -227,7 +228,7 @@ def test_a_huge_width_costs_no_memory(tmp_path: Path) -> None:
     hostile = forged(tmp_path / "lie.safetensors", tensors, metadata | LIES["the largest critic there is"])
     program = (
         "import resource, sys; import torch; "
-        "from alr_cli.core import calibration, critic; from alr_cli.files.weights import load_weights\n"
+        "from alr_cli.core.priors import registry; from alr_cli.files.weights import load_weights\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "try: load_weights(sys.argv[1])\n"
         "except Exception as error: assert type(error).__name__ == 'WeightsError', error\n"

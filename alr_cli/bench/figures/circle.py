@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from alr_cli.bench.figures import drawing
+from alr_cli import drawing
 from alr_cli.bench.figures.learned_circle import RECIPE, Circle, learn
 from alr_cli.bench.tables.layout import Table
 from alr_cli.core.training.criteria import gradient_length

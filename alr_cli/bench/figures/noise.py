@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alr_cli.bench.figures import drawing
+from alr_cli import drawing
 from alr_cli.core.noise.model import NoiseModel
 
 _GRAY = [(drawing.BLACK, "gray")]

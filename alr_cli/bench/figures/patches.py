@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from alr_cli import drawing
 from alr_cli.bench.degradations import Pixels
-from alr_cli.bench.figures import drawing
 from alr_cli.bench.tables.layout import Table
-from alr_cli.core.priors.registry import AnyCritic
+from alr_cli.core.priors.protocol import HasScores, Regularizer
+from alr_cli.core.restore import Restorer
 from alr_cli.core.training.patches import PatchSource
-from alr_cli.errors import InputError
+from alr_cli.errors import InputError, UsageError
 from alr_cli.files.folders import LUMA
 
 SHOWN_SIGMA, SHOWN = 0.1, 8  # fig. 2: noise of the lower row, patches in a row
@@ -31,32 +33,46 @@ class Scored:
     scores: NDArray[np.float32]
 
 
+class Scoring(HasScores, Regularizer, Protocol):
+    """A regularizer that scores patches."""
+
+
+def scoring(restorer: Restorer) -> Scoring:
+    """The regularizer of a restorer in the middle of its noise levels. Raises UsageError where it scores no
+    patches."""
+    low, high = restorer.sigma_range
+    regularizer = restorer.prior.at((low * high) ** 0.5)
+    if not isinstance(regularizer, HasScores):
+        raise UsageError(f"{restorer.weights.name} scores no patches: choose other weights with -w")
+    return cast(Scoring, regularizer)
+
+
 def compute(
-    critic: AnyCritic, pictures: Sequence[Pixels], sigmas: Sequence[float], count: int, seed: int = 0
+    regularizer: Scoring, pictures: Sequence[Pixels], sigmas: Sequence[float], count: int, seed: int = 0
 ) -> list[Scored]:
     """`count` patches from anywhere in the pictures, others for each noise level, and their scores.
 
     pictures: as `fitted` gives them.
     """
-    source, generator = PatchSource(pictures, critic.patch), torch.Generator().manual_seed(seed)
+    source, generator = PatchSource(pictures, regularizer.margin + 1), torch.Generator().manual_seed(seed)
     found = []
     for sigma in sigmas:
         patches = source.sample(count, generator)
         patches = patches + sigma * torch.randn(patches.shape, generator=generator)
-        with torch.no_grad():
-            scores = torch.cat([critic(part).reshape(-1) for part in torch.split(patches, AT_ONCE)])
+        batches = torch.split(patches, AT_ONCE)
+        scores = torch.cat([regularizer.scores(part).reshape(-1) for part in batches])
         order = scores.argsort()
         found.append(Scored(sigma, patches[order].permute(0, 2, 3, 1).numpy(), scores[order].numpy()))
     return found
 
 
-def fitted(picture: Pixels, critic: AnyCritic) -> Pixels:
-    """(H, W, C) with the critic's channels: colour becomes luma for a gray one. Raises InputError for what it
-    cannot see, and for a picture smaller than a patch."""
-    if min(picture.shape[:2]) < critic.patch:
+def fitted(picture: Pixels, regularizer: Regularizer) -> Pixels:
+    """(H, W, C) with the regularizer's channels: colour becomes luma for a gray one. Raises InputError for
+    what it cannot see, and for a picture smaller than a patch."""
+    patch, channels = regularizer.margin + 1, regularizer.channels
+    if min(picture.shape[:2]) < patch:
         size = f"{picture.shape[1]} x {picture.shape[0]}"
-        raise InputError(f"a picture of {size} holds no {critic.patch} x {critic.patch} patch: leave it out")
-    channels = critic.architecture.channels
+        raise InputError(f"a picture of {size} holds no {patch} x {patch} patch: leave it out")
     if picture.shape[2] == channels:
         return picture
     if channels == 1:

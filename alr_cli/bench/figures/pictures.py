@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from alr_cli import drawing
 from alr_cli.bench.bundled import middle
 from alr_cli.bench.degradations import Pixels
-from alr_cli.bench.figures import drawing
 from alr_cli.bench.runs import Done
 
 SIDE = 160  # of the middle that is shown; PSNR is that of the whole

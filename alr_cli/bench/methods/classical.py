@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from alr_cli.bench.degradations import Observation, Pixels
+from alr_cli.bench.degradations import Observation, Pixels, missing_of
 from alr_cli.bench.methods import tuned
 from alr_cli.bench.methods.colours import plane_by_plane
 
@@ -88,5 +88,5 @@ def biharmonic(observation: Observation) -> Pixels:
     """Biharmonic interpolation (Damelin and Hoang 2018); it takes the observed pixels for exact."""
     from skimage.restoration import inpaint_biharmonic
 
-    x = inpaint_biharmonic(observation.pixels, observation.missing, channel_axis=2)
+    x = inpaint_biharmonic(observation.pixels, missing_of(observation), channel_axis=2)
     return np.asarray(x, np.float32)

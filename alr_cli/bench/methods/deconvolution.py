@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from alr_cli.bench.degradations import Observation, Pixels
+from alr_cli.bench.degradations import Observation, Pixels, kernel_of
 from alr_cli.bench.methods import tuned
 
 
@@ -25,7 +25,7 @@ def wiener_with(observation: Observation, balance: float) -> Pixels:
     circular = observation.setting.boundary == "circular"
     y, margin = (observation.pixels, 0) if circular else _continued(observation)
     planes = [
-        filtered(plane, observation.kernel, balance, clip=False)  # type: ignore[no-untyped-call]
+        filtered(plane, kernel_of(observation), balance, clip=False)  # type: ignore[no-untyped-call]
         for plane in np.moveaxis(y, 2, 0)
     ]
     return _frame(planes, margin)
@@ -43,7 +43,7 @@ def richardson_lucy_with(observation: Observation, iterations: float) -> Pixels:
     y, margin = _continued(observation)
     count = max(1, round(iterations))
     planes = [
-        iterated(plane, observation.kernel, count, clip=False, filter_epsilon=1e-6)  # type: ignore[no-untyped-call]
+        iterated(plane, kernel_of(observation), count, clip=False, filter_epsilon=1e-6)  # type: ignore[no-untyped-call]
         for plane in np.moveaxis(np.maximum(y, 0), 2, 0)
     ]
     return _frame(planes, margin)
@@ -51,9 +51,8 @@ def richardson_lucy_with(observation: Observation, iterations: float) -> Pixels:
 
 def _continued(observation: Observation) -> tuple[Pixels, int]:
     """(H + 2 m, W + 2 m, C) and the margin m, at most a side of the picture."""
-    assert observation.kernel is not None
     y = observation.pixels
-    margin = min(2 * max(observation.kernel.shape), min(y.shape[:2]))
+    margin = min(2 * max(kernel_of(observation).shape), min(y.shape[:2]))
     mode = "wrap" if observation.setting.boundary == "circular" else "symmetric"
     return np.pad(y, ((margin, margin), (margin, margin), (0, 0)), mode=mode), margin  # type: ignore[call-overload]
 

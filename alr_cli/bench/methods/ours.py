@@ -11,14 +11,7 @@ from alr_cli.core.restore import Restorer
 
 def restore(restorer: Restorer, observation: Observation) -> Pixels:
     """(H, W, C), not clamped; the restorer knows A and sigma, as every method does."""
-    y, sigma = observation.pixels, observation.sigma
-    if observation.kernel is not None:
-        boundary = observation.setting.boundary
-        assert boundary is not None
-        return restorer.deblur(y, observation.kernel, sigma, boundary).pixels
-    if observation.missing is not None:
-        return restorer.inpaint(y, observation.missing, sigma).pixels
-    return restorer.denoise(y, sigma).pixels
+    return restorer.restore(observation.pixels, observation.task, observation.sigma).pixels
 
 
 def dependencies(restorer: Restorer) -> list[Any]:

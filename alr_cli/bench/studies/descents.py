@@ -5,8 +5,9 @@
 On the middles, 160 x 160, of four pictures spread over the folder, sigma 0.1 unclipped, lambda fitted. A pass
 goes over one grid of patches: fourier and adam take one a step, in turn, and a gradient of all patches costs
 s^2 where the critic's stride is s. Those two, whose step sizes depend on where they are to end, are run anew
-for each k. Beside those of solver.py: momentum (Polyak's heavy ball), L-BFGS (SciPy's, ten pairs), and adam
-from the solution at half the resolution, where a pass counts a quarter. fourier is for fields of experts.
+for each k. Beside those of core/solvers: momentum (Polyak's heavy ball), L-BFGS (SciPy's, ten pairs), and
+adam from the solution at half the resolution, where a pass counts a quarter. fourier is for fields of
+experts.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -21,18 +23,22 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from torch import Tensor
 
-from alr_cli.bench.figures import drawing
+from alr_cli import drawing
 from alr_cli.bench.studies.tuning import crops
 from alr_cli.core import problems
-from alr_cli.core.energy import Energy, SquaredError
+from alr_cli.core.data_terms import SquaredError
+from alr_cli.core.energy import Energy
 from alr_cli.core.numerics import devices
-from alr_cli.core.priors.experts import Experts
 from alr_cli.core.priors.glimpses import Turning
-from alr_cli.core.priors.local import LocalRegularizer, Regularizer
-from alr_cli.core.priors.preconditioner import of_energy
-from alr_cli.core.solvers.descent import Method, solve
+from alr_cli.core.priors.local import LocalPrior, LocalRegularizer
+from alr_cli.core.priors.protocol import Arithmetic, Regularizer
+from alr_cli.core.solvers.adam import Adam
+from alr_cli.core.solvers.base import solve
+from alr_cli.core.solvers.line_search import GradientDescent, Nmapg
+from alr_cli.core.solvers.preconditioned import Preconditioned
+from alr_cli.core.weights import Weights
 from alr_cli.files.atomic import write_atomic
-from alr_cli.files.weights import Weights, load_weights
+from alr_cli.files.weights import load_weights
 
 SIGMA = 0.1
 BUDGETS = (10, 15, 25, 35, 50, 75, 100, 200, 500)
@@ -56,7 +62,7 @@ class Counting:
 
     def __init__(self, regularizer: LocalRegularizer) -> None:
         self._regularizer = regularizer
-        self.channels, self.patch = regularizer.channels, regularizer.patch
+        self.channels, self.margin = regularizer.channels, regularizer.margin
         self.grids = regularizer.stride**2
         self.count = 0
 
@@ -74,9 +80,8 @@ class Trial:
         self.clean = clean
         self.y = clean + SIGMA * torch.randn(clean.shape, generator=generator)
         self.weights = weights
-        self.critic = weights.critic.at(SIGMA)
-        self.local = LocalRegularizer(self.critic, precision=precision)
-        self.problem = problems.denoising(self.y, self.local.patch)
+        self.local = cast(LocalPrior, weights.prior).at(SIGMA, Arithmetic(precision=precision))
+        self.problem = problems.denoising(self.y, self.local.margin)
 
     def psnr(self, x: Tensor) -> float:
         errors = (self.problem.crop(x).clamp(0, 1) - self.clean).square().mean((1, 2, 3))
@@ -89,14 +94,12 @@ class Trial:
         )
 
     def fourier(self, budgets: Sequence[int]) -> Curve:
-        """For fields of experts; no curve for other critics."""
-        if not isinstance(self.critic, Experts):
+        """For priors with a preconditioner; no curve for others."""
+        preconditioner = self.local.preconditioner(self.problem, self.weights.lam(SIGMA))
+        if preconditioner is None:
             return []
-        preconditioner = of_energy(self.critic, self.weights.lam(SIGMA), self.problem)
         energy = self.energy(Turning(self.local))
-        ends = {
-            k: solve(energy, self.problem.start, "fourier", k, preconditioner=preconditioner) for k in budgets
-        }
+        ends = {k: solve(energy, self.problem.start, Preconditioned(preconditioner, k)) for k in budgets}
         return [(budget, self.psnr(end.x)) for budget, end in ends.items()]
 
     def adam(self, budgets: Sequence[int]) -> Curve:
@@ -105,30 +108,27 @@ class Trial:
     def adam_from_half(self, budgets: Sequence[int]) -> Curve:
         """Averages of 2 x 2 pixels have half of the noise; 25 steps there cost six passes here."""
         small = torch.nn.functional.avg_pool2d(self.y, 2)
-        problem = problems.denoising(small, self.local.patch)
+        problem = problems.denoising(small, self.local.margin)
         energy = Energy(
             *(problem.operator, SquaredError(small), Turning(self.local)),
             *(self.weights.lam(SIGMA / 2), problem.pixels),
         )
-        coarse = problem.crop(solve(energy, problem.start, "adam", 25).x)
+        coarse = problem.crop(solve(energy, problem.start, Adam(25)).x)
         start = torch.nn.functional.interpolate(coarse, size=self.y.shape[-2:], mode="bicubic")
-        return self._adam(budgets, problems.extend(start, self.local.patch - 1), 25 / 4)
+        return self._adam(budgets, problems.extend(start, self.local.margin), 25 / 4)
 
     def _adam(self, budgets: Sequence[int], start: Tensor, spent: float) -> Curve:
         energy = self.energy(Turning(self.local))
-        return [
-            (spent + budget, self.psnr(solve(energy, start.clone(), "adam", budget).x)) for budget in budgets
-        ]
+        return [(spent + budget, self.psnr(solve(energy, start, Adam(budget)).x)) for budget in budgets]
 
-    def traced(self, method: Method, most: int) -> Curve:
+    def traced(self, solver: type[GradientDescent | Nmapg], most: int) -> Curve:
         regularizer, curve = Counting(self.local), Curve()
 
         def note(record: object, x: Tensor) -> None:
             curve.append((regularizer.count, self.psnr(x)))
 
-        solve(
-            self.energy(regularizer), self.problem.start, method, most // (2 * regularizer.grids), 0.0, note
-        )
+        budget = most // (2 * regularizer.grids)
+        solve(self.energy(regularizer), self.problem.start, solver(iterations=budget, tol=0.0), note)
         return [point for point in curve if point[0] <= most]
 
     def momentum(self, most: int) -> Curve:
@@ -168,8 +168,8 @@ def curves(trial: Trial, budgets: Sequence[int] = BUDGETS) -> dict[str, Curve]:
         "fourier": lambda: trial.fourier(budgets),
         "adam": lambda: trial.adam(budgets),
         "adam from half the resolution": lambda: trial.adam_from_half(budgets),
-        "nmapg": lambda: trial.traced("nmapg", most),
-        "gd": lambda: trial.traced("gd", most),
+        "nmapg": lambda: trial.traced(Nmapg, most),
+        "gd": lambda: trial.traced(GradientDescent, most),
         "momentum": lambda: trial.momentum(most),
         "L-BFGS": lambda: trial.lbfgs(most),
     }

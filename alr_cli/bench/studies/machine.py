@@ -8,13 +8,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from torch import nn
 
 from alr_cli.core.numerics import devices
-from alr_cli.core.priors.experts import Experts
-from alr_cli.core.priors.local import LocalRegularizer
-from alr_cli.core.priors.registry import AnyCritic
+from alr_cli.core.priors.local import LocalPrior, LocalRegularizer
 from alr_cli.core.restore import Restorer
+from alr_cli.errors import UsageError
 
 _MATRIX = 4096
 _SIDE = 512
@@ -42,10 +40,11 @@ class Rate:
 
 def rate(restorer: Restorer, side: int = _SIDE, matrix: int = _MATRIX, repeats: int = _REPEATS) -> Rate:
     """Measure both, one after the other; the best of a few."""
-    critic, precision, device = restorer.critic, restorer.precision, restorer.device
+    prior, precision, device = restorer.prior, restorer.precision, restorer.device
+    if not isinstance(prior, LocalPrior):
+        raise UsageError(f"{restorer.weights.name} is no local prior: its operations are not counted")
     x = torch.rand(1, restorer.channels, side, side, device=device)
-    tile = devices.automatic_tile(critic, tuple(x.shape), device, precision)
-    regularizer = LocalRegularizer(critic, tile, precision)
+    regularizer = LocalRegularizer(prior.network, prior.tile(tuple(x.shape), device, precision), precision)
     a = torch.rand(matrix, matrix, device=device, dtype=precision)
     with devices.flushed_denormals():
         product = _seconds(lambda: a @ a, device, repeats)
@@ -54,25 +53,9 @@ def rate(restorer: Restorer, side: int = _SIDE, matrix: int = _MATRIX, repeats: 
         devices.precision_name(precision),
         torch.get_num_threads(),
         gradient,
-        operations(critic, side) / gradient,
+        prior.network.operations(side) / gradient,
         2 * matrix**3 / product,
     )
-
-
-def operations(critic: AnyCritic, side: int) -> int:
-    """Multiplications and additions of the convolutions, forward and back to the pixels, on side x side
-    pixels at once, for one grid of patches. What tiles compute twice does not count."""
-    if isinstance(critic, Experts):
-        patches = ((side - critic.patch) // critic.stride + 1) ** 2
-        places = [patches * (critic.stride // max(2, bank.scale)) ** 2 for bank in critic.banks()]
-        sizes = [bank.kernels.numel() for bank in critic.banks()]
-        return sum(2 * 2 * count * size for count, size in zip(places, sizes, strict=True))
-    count = 0
-    for layer in critic.layers:
-        if isinstance(layer, nn.Conv2d):
-            side = (side - layer.kernel_size[0]) // layer.stride[0] + 1
-            count += 2 * 2 * side**2 * layer.weight.numel()
-    return count
 
 
 def _seconds(work: Callable[[], object], device: torch.device, repeats: int) -> float:

@@ -11,10 +11,10 @@ import numpy as np
 
 from alr_cli.bench.degradations import Observation, Pixels, observe
 from alr_cli.bench.methods.baselines import Restore
-from alr_cli.bench.metrics import psnr
 from alr_cli.bench.protocol import Setting
 from alr_cli.bench.studies.memory import PeakMemory
 from alr_cli.bench.tables.layout import Table
+from alr_cli.core.metrics import psnr
 
 SIDES = (128, 256, 512)  # pixels
 REPEATS = 2  # after one that is not counted: the best of them, other work on the machine only adds

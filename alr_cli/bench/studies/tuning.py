@@ -23,8 +23,8 @@ from alr_cli.bench.bundled import middle
 from alr_cli.bench.degradations import Observation, Pixels, observe
 from alr_cli.bench.methods import classical, deconvolution, total_variation
 from alr_cli.bench.methods.tuned import kind
-from alr_cli.bench.metrics import psnr
 from alr_cli.bench.protocol import Setting
+from alr_cli.core.metrics import psnr
 from alr_cli.core.training.calibration import maximise_in_log
 from alr_cli.files.pictures import read_picture
 

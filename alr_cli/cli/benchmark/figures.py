@@ -41,11 +41,11 @@ def patches(
     clean = _read_all(run, pictures)
     restorer = run.contenders.restorer(labels[0], clean[0][1].shape[2])
     assert restorer is not None
-    critic = restorer.weights.critic
+    regularizer = figure.scoring(restorer)
     fitting = []
     for name, pixels in clean:
         try:
-            fitting.append(figure.fitted(pixels, critic))
+            fitting.append(figure.fitted(pixels, regularizer))
         except InputError as error:
             run.lost += 1
             run.report.fail(name, error)
@@ -53,10 +53,10 @@ def patches(
         raise InputError("no picture is left: see above")
     title = f"{target}: {restorer.weights.name}, patches of {len(fitting)} pictures, seed {seed}"
     if target == "fig2":
-        scored = figure.compute(critic, fitting, (0.0, figure.SHOWN_SIGMA), figure.COUNT // 10, seed)
+        scored = figure.compute(regularizer, fitting, (0.0, figure.SHOWN_SIGMA), figure.COUNT // 10, seed)
         data = figure.draw_patches([figure.quantiles(each, figure.SHOWN) for each in scored])
     else:
-        scored = figure.compute(critic, fitting, figure.SIGMAS, figure.COUNT, seed)
+        scored = figure.compute(regularizer, fitting, figure.SIGMAS, figure.COUNT, seed)
         data = figure.draw_histograms(scored)
     return _keep(run, path, data, figure.table(scored, title))
 

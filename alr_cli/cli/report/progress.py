@@ -61,7 +61,7 @@ class Progress:
             self._picture,
             completed=step.iteration,
             total=step.max_iter,
-            energy=f"energy {step.energy:.6g}",
+            energy=f"data term {step.data_term:.6g}" if step.energy is None else f"energy {step.energy:.6g}",
             refresh=step.iteration == step.max_iter,
         )
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from alr_cli.bench.figures.energy import Moment
+    from alr_cli.cli.report.energy_plot import Moment
     from alr_cli.core.restore import Restorer, Step
 
 
@@ -98,8 +98,8 @@ class Viewer:
             return also
 
         def note(step: Step) -> None:
-            from alr_cli.bench.figures.energy import Moment
-            from alr_cli.bench.metrics import psnr
+            from alr_cli.cli.report.energy_plot import Moment
+            from alr_cli.core.metrics import psnr
 
             quality = None if reference is None else psnr(reference, step.estimate())
             self._moments.append(
@@ -112,7 +112,7 @@ class Viewer:
     def look(self, restorer: Restorer, observed: NDArray[np.float32], restored: NDArray[np.float32]) -> None:
         """Draw the maps of r of both pictures (H, W, C) while the critic is at hand."""
         if self._options.heatmap is not None:
-            from alr_cli.bench.figures.energy import draw_scores
+            from alr_cli.cli.report.energy_plot import draw_scores
 
             maps = (restorer.scores(picture) for picture in (observed, restored))
             self._heatmap = draw_scores(observed, restored, *maps)
@@ -133,7 +133,7 @@ class Viewer:
         if option == "--trace":
             return _table(self._moments)
         if option == "--plot":
-            from alr_cli.bench.figures.energy import draw_trace
+            from alr_cli.cli.report.energy_plot import draw_trace
 
             return draw_trace(self._moments)
         return self._heatmap
@@ -160,7 +160,7 @@ def _check_place(option: str, path: Path, overwrite: bool) -> None:
 
 
 def _table(moments: list[Moment]) -> bytes:
-    from alr_cli.bench.figures.energy import Moment
+    from alr_cli.cli.report.energy_plot import Moment
 
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

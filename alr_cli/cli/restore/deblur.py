@@ -1,6 +1,5 @@
 """`alr deblur`: A is the convolution with a known kernel."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -25,7 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from alr_cli.cli.restore.sources import Source
-    from alr_cli.core.restore import Restoration, Restorer, Step
+    from alr_cli.core.restore import Restorer
+    from alr_cli.core.tasks import Task as Degradation
     from alr_cli.files.pictures import Picture
 
 Boundary = Literal["valid", "replicate", "reflect", "circular"]
@@ -53,10 +53,13 @@ class Deblur:
             )
         return Prepared(picture, notes=() if self.note is None else (self.note,))
 
-    def restore(
-        self, restorer: "Restorer", prepared: Prepared, sigma: float, callback: "Callable[[Step], None]"
-    ) -> "Restoration":
-        return restorer.deblur(prepared.picture.pixels, self.kernel, sigma, self.boundary, callback)
+    def degradation(self, prepared: Prepared) -> "Degradation":
+        from alr_cli.core.tasks import Deblurring
+
+        return Deblurring(self.kernel, self.boundary)
+
+    def strength(self, restorer: "Restorer", prepared: Prepared, sigma: float) -> float | None:
+        return None
 
 
 @expand_options

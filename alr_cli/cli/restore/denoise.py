@@ -1,6 +1,5 @@
 """`alr denoise`: A is the identity."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,7 +21,8 @@ from alr_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from alr_cli.cli.restore.sources import Source
-    from alr_cli.core.restore import Restoration, Restorer, Step
+    from alr_cli.core.restore import Restorer
+    from alr_cli.core.tasks import Task as Degradation
     from alr_cli.files.pictures import Picture
 
 
@@ -37,16 +37,17 @@ class Denoise:
     def prepare(self, picture: "Picture", source: "Source") -> Prepared:
         return Prepared(picture)
 
-    def restore(
-        self, restorer: "Restorer", prepared: Prepared, sigma: float, callback: "Callable[[Step], None]"
-    ) -> "Restoration":
-        pixels = prepared.picture.pixels
+    def degradation(self, prepared: Prepared) -> "Degradation":
+        from alr_cli.core.tasks import Denoising
+
+        return Denoising()
+
+    def strength(self, restorer: "Restorer", prepared: Prepared, sigma: float) -> float | None:
         if not self.auto_strength or sigma == 0:
-            return restorer.denoise(pixels, sigma, callback)
+            return None
         from alr_cli.core.strength import choose_strength
 
-        strength = choose_strength(restorer, pixels, sigma, prepared.noise)
-        return restorer.denoise(pixels, sigma, callback, strength)
+        return choose_strength(restorer, prepared.picture.pixels, sigma, prepared.noise)
 
 
 @expand_options

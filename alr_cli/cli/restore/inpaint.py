@@ -1,6 +1,5 @@
 """`alr inpaint`: A keeps the observed pixels."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,7 +22,8 @@ from alr_cli.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from alr_cli.cli.restore.sources import Source
-    from alr_cli.core.restore import Restoration, Restorer, Step
+    from alr_cli.core.restore import Restorer
+    from alr_cli.core.tasks import Task as Degradation
     from alr_cli.files.mask_files import Marked
     from alr_cli.files.pictures import Picture
 
@@ -62,11 +62,14 @@ class Inpaint:
         picture = replace(picture, pixels=np.where(unknown[..., None], np.float32(0), picture.pixels))
         return Prepared(picture, missing, tuple(notes), (masks.SOFT,) if mask.soft else ())
 
-    def restore(
-        self, restorer: "Restorer", prepared: Prepared, sigma: float, callback: "Callable[[Step], None]"
-    ) -> "Restoration":
+    def degradation(self, prepared: Prepared) -> "Degradation":
+        from alr_cli.core.tasks import Inpainting
+
         assert prepared.missing is not None
-        return restorer.inpaint(prepared.picture.pixels, prepared.missing, sigma, callback)
+        return Inpainting(prepared.missing)
+
+    def strength(self, restorer: "Restorer", prepared: Prepared, sigma: float) -> float | None:
+        return None
 
     def _remedy(self) -> str:
         """Of a mask that selects all or nothing."""

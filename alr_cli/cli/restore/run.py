@@ -141,11 +141,13 @@ class _Batch:
         if len(self.jobs) == 1:
             self._announce(loaded)
         self.progress.picture(printable(loaded.job.source.relative.name))
-        held = loaded.prepared.missing is not None and loaded.sigma == 0
-        restorer = self.models.restorer(picture.channels, held)
+        task, prepared, sigma = self.loader.task, loaded.prepared, loaded.sigma
+        degradation = task.degradation(prepared)
+        restorer = self.models.restorer(picture.channels, degradation.held(sigma))
         started = time.perf_counter()
         callback = self.viewer.watch(self.progress.step, loaded.reference)
-        restoration = self.loader.task.restore(restorer, loaded.prepared, loaded.sigma, callback)
+        strength = task.strength(restorer, prepared, sigma)
+        restoration = restorer.restore(picture.pixels, degradation, sigma, callback, strength)
         seconds = time.perf_counter() - started
         self.viewer.look(restorer, picture.pixels, restoration.pixels)
         restored = picture.with_pixels(restoration.pixels)
@@ -207,10 +209,13 @@ def _not_done(job: Job, status: Status, reason: str) -> Record:
 
 
 def _details(restoration: "Restoration", picture: "Picture", depth: str) -> str:
+    energy, regularizer = (
+        "unknown" if value is None else f"{value:.6g}"
+        for value in (restoration.energy, restoration.regularizer)
+    )
     return (
-        f"  {size(picture)}, {depth}; energy {restoration.energy:.6g} = "
-        f"data term {restoration.data_term:.6g} + "
-        f"lambda {restoration.lam:.4g} x regularizer {restoration.regularizer:.6g}; {restoration.stop} "
+        f"  {size(picture)}, {depth}; energy {energy} = data term {restoration.data_term:.6g} + "
+        f"lambda {restoration.lam:.4g} x regularizer {regularizer}; {restoration.stop} "
         f"on {restoration.device} in {restoration.precision}, tile {restoration.tile or 'off'}"
     )
 
@@ -218,7 +223,7 @@ def _details(restoration: "Restoration", picture: "Picture", depth: str) -> str:
 def _scores(loaded: Loaded, restored: "Picture") -> tuple[float | None, float | None, str]:
     if loaded.reference is None:
         return None, None, ""
-    from alr_cli.bench.metrics import psnr, ssim
+    from alr_cli.core.metrics import psnr, ssim
 
     before = psnr(loaded.reference, loaded.prepared.picture.pixels)
     after, similarity = psnr(loaded.reference, restored.pixels), ssim(loaded.reference, restored.pixels)

@@ -1,6 +1,5 @@
 """What sets one restoring command apart from the others."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,7 +9,8 @@ if TYPE_CHECKING:
 
     from alr_cli.cli.restore.sources import Source
     from alr_cli.core.noise.model import NoiseModel
-    from alr_cli.core.restore import Restoration, Restorer, Step
+    from alr_cli.core.restore import Restorer
+    from alr_cli.core.tasks import Task as Degradation
     from alr_cli.files.pictures import Picture
 
 
@@ -27,7 +27,7 @@ class Prepared:
 
 
 class Task(Protocol):
-    """One command's part: a check of the picture before torch is loaded, and the restoration itself."""
+    """One command's part: a check of the picture before torch is loaded, and what happened to it."""
 
     @property
     def name(self) -> str:
@@ -40,10 +40,11 @@ class Task(Protocol):
     def prepare(self, picture: "Picture", source: "Source") -> Prepared:
         """Check the picture against the task. Raises AlrError."""
 
-    def restore(
-        self, restorer: "Restorer", prepared: Prepared, sigma: float, callback: "Callable[[Step], None]"
-    ) -> "Restoration":
-        """Minimise the energy of the task."""
+    def degradation(self, prepared: Prepared) -> "Degradation":
+        """What happened to the picture, as the core knows it: here torch is imported."""
+
+    def strength(self, restorer: "Restorer", prepared: Prepared, sigma: float) -> float | None:
+        """That of this picture, instead of the one for all; None without one."""
 
 
 def size(picture: "Picture") -> str:

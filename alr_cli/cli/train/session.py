@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from alr_cli.cli.train.inputs import TrainingData
-    from alr_cli.core.priors.registry import AnyCritic
+    from alr_cli.core.priors.protocol import StoredPrior
     from alr_cli.core.training.adversarial import Progress
     from alr_cli.core.training.calibration import LambdaCurve
     from alr_cli.core.training.workers import Workers
@@ -41,7 +41,7 @@ class Trains(Protocol):
     @property
     def curve(self) -> LambdaCurve | None: ...
     def step(self) -> Progress: ...
-    def trained(self) -> AnyCritic: ...
+    def trained(self) -> StoredPrior: ...
     def state(self) -> dict[str, Tensor]: ...
     def restore_state(self, state: dict[str, Tensor]) -> None: ...
 
@@ -137,19 +137,19 @@ class Session:
         """Restore the validation crops: at the middle of the noise range, lambda by Lunz's rule, or their
         missing pixels."""
         sigma = (self.pictures.levels[0] * self.pictures.levels[1]) ** 0.5
-        critic = self.trainer.trained().requires_grad_(False)
+        prior = self.trainer.trained()
         if self.missing is not None:
-            bar.validated(self._filled(critic, self.missing))
+            bar.validated(self._filled(prior, self.missing))
             return
         validation = self.validation
-        value = validation.quality(critic, sigma, validation.balance(critic, sigma))
+        value = validation.quality(prior, sigma, validation.balance(prior, sigma))
         bar.validated(value)
         step = self.trainer.step_count
         self.report.event({"event": "validation", "step": step, "sigma": sigma, "psnr": value})
         self.report.say(f"step {step}: PSNR {value:.2f} dB at sigma {sigma:.3g} on the validation crops")
 
-    def _filled(self, critic: AnyCritic, share: float) -> float:
-        value, step = self.validation.filled(critic, share), self.trainer.step_count
+    def _filled(self, prior: StoredPrior, share: float) -> float:
+        value, step = self.validation.filled(prior, share), self.trainer.step_count
         self.report.event({"event": "validation", "step": step, "missing": share, "psnr": value})
         of_them = f"{100 * share:g} % of them missing"
         self.report.say(f"step {step}: PSNR {value:.2f} dB on the validation crops, {of_them}")
@@ -162,20 +162,20 @@ class Session:
         from alr_cli.cli.train.inputs import calibration_levels
         from alr_cli.files.weights import save_weights
 
-        critic = self.trainer.trained().requires_grad_(False)
+        prior = self.trainer.trained()
         validation, scores = self.validation, dict[str, float]()
 
         def fitted(sigma: float, lam: float) -> None:
-            scores[f"{sigma:.4g}"] = quality = validation.quality(critic, sigma, lam)
+            scores[f"{sigma:.4g}"] = quality = validation.quality(prior, sigma, lam)
             self.report.say(f"sigma {sigma:.3g}: lambda {lam:.4g}, PSNR {quality:.2f} dB")
 
         curve = self.trainer.curve
         if curve is None:
             sigmas = calibration_levels(*self.pictures.levels)
             self.report.say(f"fitting lambda at sigma {', '.join(f'{sigma:.3g}' for sigma in sigmas)}")
-            curve = validation.fit(critic, sigmas, fitted)
+            curve = validation.fit(prior, sigmas, fitted)
         elif self.missing is not None:
-            scores[f"{100 * self.missing:g} % missing"] = self._filled(critic, self.missing)
+            scores[f"{100 * self.missing:g} % missing"] = self._filled(prior, self.missing)
         else:
             for sigma, lam in curve.points:
                 fitted(sigma, lam)
@@ -185,15 +185,9 @@ class Session:
             "lam": [list(point) for point in curve.points],
             "validation_psnr": scores,
         }
-        digest = save_weights(output, critic.cpu().to(memory_format=_contiguous()), metadata)  # type: ignore[call-overload]
+        digest = save_weights(output, prior, metadata)
         self.report.event({"event": "done", "output": str(output), "sha256": digest, "psnr": scores})
         self.report.say(f"wrote {output}: use it with -w {output}")
-
-
-def _contiguous() -> Any:
-    import torch
-
-    return torch.contiguous_format
 
 
 def checkpoint_of(output: Path) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
@@ -91,7 +91,7 @@ def tune(
 
 def _start(options: TuningOptions) -> Start:
     """Raises WeightsError where the weights cannot be read, UsageError where they are not what is tuned."""
-    from alr_cli.core.priors.experts import Experts, ExpertsArchitecture
+    from alr_cli.core.priors.experts import Experts, ExpertsArchitecture, ExpertsPrior
     from alr_cli.files.weights import load_weights
 
     if options.weights is None:
@@ -99,12 +99,13 @@ def _start(options: TuningOptions) -> Start:
         wide = _widened(critic, options.coarser)
         return Start(wide, wide.usual_lam, wide.architecture.channels, {"start": "cosines"})
     found = load_weights(options.weights)
-    if not isinstance(found.critic, Experts):
+    if found.prior.kind != ExpertsPrior.kind:
         raise UsageError(f"{options.weights} holds no fields of experts: leave -w out to begin with cosines")
     if options.gray and found.channels != 1:
         raise UsageError(f"{options.weights} is for colour pictures: leave --gray out")
     named = {"start": found.name, "start_sha256": found.sha256}
-    return Start(_widened(found.critic, options.coarser), found.lam, found.channels, named)
+    experts = cast("Experts", found.prior.network)
+    return Start(_widened(experts, options.coarser), found.lam, found.channels, named)
 
 
 def _widened(critic: Experts, coarser: int | None) -> Experts:

@@ -31,6 +31,15 @@ def planes(x: Tensor) -> Iterator[Piece]:
             yield slice(picture, picture + 1), slice(channel, channel + 1)
 
 
+def pictures(x: Tensor) -> Iterator[Piece]:
+    """The slices of (B, ...) to take one after the other: all of a small batch, else (1, ...)."""
+    if small(x):
+        yield WHOLE
+        return
+    for picture in range(x.shape[0]):
+        yield (slice(picture, picture + 1),)
+
+
 def bands(x: Tensor, at_once: int = _AT_ONCE) -> Iterator[Piece]:
     """Slices of whole rows of (B, C, H, W): all of them, or of about so many numbers."""
     height = x.shape[-2]

@@ -1,4 +1,4 @@
-"""Where the arithmetic happens: device, precision, and how much of a picture fits at once"""
+"""Where the arithmetic happens: device, precision, threads and memory"""
 
 from __future__ import annotations
 
@@ -10,12 +10,8 @@ from contextlib import contextmanager
 
 import torch
 
-from alr_cli.core.priors.registry import AnyCritic
 from alr_cli.errors import DeviceError, UsageError
 
-# Feature maps a layer keeps for the gradient: its output, its activation and the gradient of both.
-_MAPS_PER_LAYER = 4
-_CACHED_BYTES = 5_000_000  # of one feature map; see docs/performance.md
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
 
@@ -95,25 +91,3 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     words = ("can't allocate memory", "not enough memory", "out of memory")
     return isinstance(error, RuntimeError) and any(text in str(error) for text in words)
-
-
-def automatic_tile(
-    critic: AnyCritic, shape: tuple[int, ...], device: torch.device, precision: torch.dtype
-) -> int:
-    """The side in pixels of the blocks in which a picture of `shape` (B, C, H, W) is best scored; 0 for all
-    at once.
-
-    On the CPU one feature map of a block should stay in the cache from one layer to the next; on a GPU all
-    of them must fit its memory.
-    """
-    architecture = critic.architecture
-    per_pixel = precision.itemsize * shape[0] * architecture.width / architecture.stride**2
-    if device.type == "cuda":
-        per_pixel *= architecture.depth * _MAPS_PER_LAYER
-        budget = torch.cuda.mem_get_info(device)[0] // 3
-    else:  # not of what is free just now: the same command gives the same bits
-        budget = _CACHED_BYTES
-    if shape[-2] * shape[-1] * per_pixel <= budget:
-        return 0
-    side = int((budget / per_pixel) ** 0.5)
-    return max(64, side - side % 32)

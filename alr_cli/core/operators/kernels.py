@@ -11,6 +11,7 @@ from alr_cli.errors import UsageError
 Kernel = NDArray[np.float64]
 
 MAX_SIZE = 999  # pixels a side
+_FREQUENCIES = 256  # in each direction, over which an amplitude is averaged
 SUBPIXELS = 16  # a side: coverage of a pixel is counted on 16 x 16 points
 
 GRAMMAR = (
@@ -72,6 +73,18 @@ def normalize_kernel(array: ArrayLike) -> Kernel:
         )
     kernel /= total
     return kernel
+
+
+def norm_of(kernel: Kernel) -> float:
+    """||k||_2 = sqrt(E ||A* e||^2 / E ||e||^2): how much of white noise e a blur passes on to the gradient of
+    the data term."""
+    return float(np.sqrt(np.sum(kernel**2)))
+
+
+def mean_amplitude(kernel: Kernel) -> float:
+    """The mean of |K| over all frequencies: how much of a picture a blur lets through."""
+    sides = [max(side, _FREQUENCIES) for side in kernel.shape]
+    return float(np.abs(np.fft.fft2(kernel, s=sides)).mean())
 
 
 def _gaussian(size: float, sigma: float) -> Kernel:

@@ -9,7 +9,8 @@ layers then see 28 x 28 pixels at a quarter of the cost a feature, and the patch
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import pairwise
@@ -17,11 +18,15 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from alr_cli.core.numerics.chunks import parts
 from alr_cli.core.numerics.reductions import total
+from alr_cli.core.operators.kernels import norm_of
+from alr_cli.core.priors.glimpses import turned_back
+from alr_cli.core.priors.local import LocalNetwork, LocalPrior, SumAndGrad
+from alr_cli.core.problems import Problem
 
-SumAndGrad = Callable[[Tensor, int], tuple[Tensor, Tensor]]
 Activation = Literal["relu", "leaky_relu", "silu", "softplus"]
 
 
@@ -78,9 +83,11 @@ class Architecture:
         return asdict(self)
 
 
-class Critic(nn.Module):
+class Critic(LocalNetwork):
     """r_theta(x): (B, C, H, W) in [0,1] -> scores (B, 1, (H - p) // s + 1, (W - p) // s + 1), large where
     noisy."""
+
+    sides = 8  # trained, it scores a picture and the same picture turned a little differently
 
     def __init__(self, architecture: Architecture, generator: torch.Generator | None = None) -> None:
         super().__init__()
@@ -100,17 +107,26 @@ class Critic(nn.Module):
             layers += [convolution] if last else [convolution, activation()]
         self.layers = nn.Sequential(*layers)
 
-    @property
-    def patch(self) -> int:
-        return self.architecture.patch
-
-    @property
-    def stride(self) -> int:
-        return self.architecture.stride
-
     def at(self, sigma: float) -> Critic:
         """The critic for noise of that level: one and the same."""
         return self
+
+    def turned(self, side: int) -> Critic:
+        """The same critic with its kernels turned back: they are small, and a picture need not be."""
+        result = copy.deepcopy(self)
+        with torch.no_grad():
+            for layer in result.layers:
+                if isinstance(layer, nn.Conv2d):
+                    layer.weight.copy_(turned_back(layer.weight, side))
+        return result
+
+    def operations(self, side: int) -> int:
+        count = 0
+        for layer in self.layers:
+            if isinstance(layer, nn.Conv2d):
+                side = (side - layer.kernel_size[0]) // layer.stride[0] + 1
+                count += 2 * 2 * side**2 * layer.weight.numel()
+        return count
 
     def summed(self, precision: torch.dtype) -> SumAndGrad:
         """x (B, C, H, W), w -> the sum of its scores (B,), and the gradient of that like x, from blocks of w
@@ -145,3 +161,27 @@ def scored(critic: Callable[[Tensor], Tensor], x: Tensor, bfloat16: bool) -> Ten
     """critic(x) in float32, its convolutions in bfloat16 where that is asked for; differentiable."""
     with torch.autocast(x.device.type, torch.bfloat16, enabled=bfloat16):
         return critic(x.contiguous(memory_format=torch.channels_last)).float()
+
+
+class CriticPrior(LocalPrior):
+    """A deep critic, the same for every noise level."""
+
+    kind = "deep"
+
+    @staticmethod
+    def build(architecture: Mapping[str, Any]) -> Critic:
+        with torch.device("meta"), WithoutDraws():
+            return Critic(Architecture(**architecture))
+
+    def gain(self, problem: Problem) -> float:
+        """||k||_2 of a blur: how much of white noise reaches the gradient of the data term. lambda(sigma) is
+        fitted to denoising; for the gradients to balance (Lunz, Oktem and Schoenlieb 2018, sec. 4), a blur
+        scales it by this."""
+        return 1.0 if problem.kernel is None else norm_of(problem.kernel)
+
+
+class WithoutDraws(TorchFunctionMode):
+    """Leaves random beginnings out: to draw numbers that are not there, torch loads its compiler (0.8 s)."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return args[0] if func is Tensor.normal_ else func(*args, **(kwargs or {}))

@@ -13,27 +13,31 @@ s(sigma) learned too, straight in log-log between octaves and beyond them.
 
 from __future__ import annotations
 
+import copy
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import cache, partial
+from functools import partial
 from typing import Any, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from alr_cli.core.priors.critic import SumAndGrad
+from alr_cli.core.operators.kernels import mean_amplitude
+from alr_cli.core.priors.cosines import SIDE, basis, beginning
 from alr_cli.core.priors.filter_bank import Bank, at_first_pixel, at_four_pixels, summed, whole_patches
+from alr_cli.core.priors.local import LocalNetwork, LocalPrior, SumAndGrad
+from alr_cli.core.priors.preconditioner import Circulant, of_energy
+from alr_cli.core.problems import Problem
 
 Level = TypeVar("Level", float, Tensor)
 
-SIDE = 7  # of the filters
-_CPU = torch.device("cpu")
 KNOTS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32)  # levels of noise at which s(sigma) is learned
 _LEAST = 0.005  # below it s(sigma) stays what it is
 _KNEE = {1: 1 / 30, 3: 1 / 50}  # responses above it count as edges, before anything is learned
 _CURVATURE = 8.0  # of lambda R / 2 at zero, before anything is learned, in units of the data term's
+_AMPLITUDE_POWER = 0.45
 _FEWER = math.log(0.1)  # of the weights of scales 2 and 4 against scale 1's, before anything is learned
 
 
@@ -81,7 +85,7 @@ class ExpertsArchitecture:
         return {"kind": "experts", **asdict(self)}
 
 
-class Experts(nn.Module):
+class Experts(LocalNetwork):
     """r(x): (B, C, H, W) in [0,1] -> a score for each patch of a grid, (B, 1, rows, columns), large where
     noisy.
 
@@ -90,9 +94,15 @@ class Experts(nn.Module):
     (sigma / 0.1)^-1/2.
     """
 
-    def __init__(self, architecture: ExpertsArchitecture) -> None:
+    architecture: ExpertsArchitecture
+
+    def __init__(self, architecture: ExpertsArchitecture, begin: bool = True) -> None:
+        """begin: with the cosines as filters; else the numbers are yet to be loaded and take no memory."""
         super().__init__()
         self.architecture = architecture
+        if not begin:
+            self._without_numbers()
+            return
         knee = _KNEE[architecture.channels]
         weight = math.log(4 * _CURVATURE * knee**2 / (2 * SIDE**2))
         for name in self._names():
@@ -105,13 +115,13 @@ class Experts(nn.Module):
     def _names(self) -> tuple[str, ...]:
         return ("fine", "coarse", "coarser") if self.architecture.coarser else ("fine", "coarse")
 
-    @property
-    def patch(self) -> int:
-        return self.architecture.patch
-
-    @property
-    def stride(self) -> int:
-        return self.architecture.stride
+    def _without_numbers(self) -> None:
+        for name in self._names():
+            count = getattr(self.architecture, name)
+            size = self.architecture.channels * (SIDE**2 - 1)
+            self.register_parameter(name, nn.Parameter(torch.empty(count, size, device="meta")))
+            self.register_parameter(f"log_{name}", nn.Parameter(torch.empty(count, device="meta")))
+        self.log_contrast = nn.Parameter(torch.empty(len(KNOTS), device="meta"))
 
     def usual_lam(self, sigma: Level) -> Level:
         """lambda(sigma) of a prior, in proportion to sigma^2: for filters before they are tuned."""
@@ -134,7 +144,7 @@ class Experts(nn.Module):
 
     def at(self, sigma: float) -> Experts:
         """The critic for noise of that level: the filters scaled by s(sigma), and no s of its own."""
-        result = Experts(self.architecture).to(self.log_contrast.device)
+        result = copy.deepcopy(self)
         with torch.no_grad():
             s = self.contrast(torch.tensor(sigma, device=self.log_contrast.device))
             for name, value in self.state_dict().items():
@@ -186,10 +196,36 @@ class Experts(nn.Module):
             scores = scores + functional.avg_pool2d(score, places) * places**2
         return scores
 
+    def preconditioner(self, problem: Problem, lam: float) -> Circulant | None:
+        """See `preconditioner.of_energy`; None for an operator without a power."""
+        amounts = [lam * self.architecture.channels * weights for weights in self.weights]
+        return of_energy(amounts, self.filters, problem)
+
+    def operations(self, side: int) -> int:
+        patches = ((side - self.patch) // self.stride + 1) ** 2
+        places = [patches * (self.stride // max(2, bank.scale)) ** 2 for bank in self.banks()]
+        sizes = [bank.kernels.numel() for bank in self.banks()]
+        return sum(2 * 2 * count * size for count, size in zip(places, sizes, strict=True))
+
     def summed(self, precision: torch.dtype) -> SumAndGrad:
         """As `Critic.summed`, but by hand, which is three times as fast as autograd. On a CPU the width of
         what is scored at a time does not change a bit of the gradient."""
         return partial(summed, self.banks(precision), self.stride)
+
+
+class ExpertsPrior(LocalPrior):
+    """Fields of experts, whose contrast follows the noise level."""
+
+    kind = "experts"
+
+    @staticmethod
+    def build(architecture: Mapping[str, Any]) -> Experts:
+        return Experts(ExpertsArchitecture(**architecture), begin=False)
+
+    def gain(self, problem: Problem) -> float:
+        """What is best for fields of experts follows the mean amplitude of a blur, for motions, Gaussians and
+        a box alike (docs/critics.md)."""
+        return 1.0 if problem.kernel is None else mean_amplitude(problem.kernel) ** _AMPLITUDE_POWER
 
 
 def with_coarser(critic: Experts, count: int) -> Experts:
@@ -207,35 +243,3 @@ def along_knots(logs: Tensor, sigma: Tensor) -> Tensor:
     at = (sigma.log() - math.log(KNOTS[0])) / math.log(KNOTS[1] / KNOTS[0])
     index = at.floor().clamp(0, len(KNOTS) - 2).long()
     return (logs[index] + (at - index) * (logs[index + 1] - logs[index])).exp()
-
-
-@cache
-def basis(channels: int, device: torch.device = _CPU) -> Tensor:
-    """The discrete cosines of 7x7 without the constant, (48, 1, 7, 7); those of
-    each opponent colour in turn, (144, 3, 7, 7). Orthonormal."""
-    n = np.arange(SIDE)
-    cosines = np.cos(np.pi * (n[None] + 0.5) * n[:, None] / SIDE)
-    cosines /= np.linalg.norm(cosines, axis=1, keepdims=True)
-    planes = np.einsum("ai,bj->abij", cosines, cosines).reshape(-1, SIDE, SIDE)[1:]
-    filters = colours(channels).double().numpy()[:, None, :, None, None] * planes[None, :, None]
-    return torch.from_numpy(filters.reshape(-1, channels, SIDE, SIDE)).float().to(device)
-
-
-def colours(channels: int) -> Tensor:
-    """Gray, or the opponent colours: their sum, red minus blue, red and blue minus twice green. Orthonormal,
-    (C, C), one a row."""
-    rows = torch.ones(1, 1) if channels == 1 else torch.tensor([[1.0, 1, 1], [1, 0, -1], [1, -2, 1]])
-    return rows / rows.square().sum(1, keepdim=True).sqrt()
-
-
-def beginning(channels: int, count: int) -> Tensor:
-    """Filters to begin with, (count, n): all of gray's basis, then of the colours' as many of low frequency;
-    beyond the basis pairs of its neighbours, at a third of the scale."""
-    planes = SIDE**2 - 1
-    order = sorted(range(planes), key=lambda k: ((k + 1) // SIDE) ** 2 + ((k + 1) % SIDE) ** 2)
-    colours = [plane * planes + k for k in order for plane in range(1, channels)]
-    eye = torch.from_numpy(
-        np.eye(channels * planes, dtype=np.float32)
-    )  # on "meta", torch.eye loads a compiler
-    pairs = 0.3 * (eye + eye.roll(1, 1)) / math.sqrt(2)
-    return torch.cat([eye[[*range(planes), *colours]], pairs])[:count]

@@ -8,15 +8,14 @@ grids only: they are tuned as they are.
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from alr_cli.core.priors.critic import Critic
-from alr_cli.core.priors.experts import Experts
-from alr_cli.core.priors.local import LocalRegularizer
+if TYPE_CHECKING:
+    from alr_cli.core.priors.local import LocalRegularizer
 
 _ORDER = (0, 3, 6, 1, 4, 7, 2, 5)  # neighbours in time differ much in orientation
 
@@ -52,41 +51,26 @@ def _place(count: int, stride: int) -> tuple[int, int]:
 
 
 class Turning:
-    """A regularizer at which every evaluation takes another glimpse; the value is that of what it saw."""
+    """A local regularizer at which every evaluation takes another glimpse; the value is that of what it
+    saw."""
 
     def __init__(self, regularizer: LocalRegularizer, evaluations: int = 0) -> None:
         """evaluations: how many to count as done."""
         self._regularizer = regularizer
-        self._turns = not isinstance(regularizer.critic, Experts)
         self._sides: dict[int, LocalRegularizer] = {}
         self.evaluations = evaluations
         self.channels = regularizer.channels
-        self.patch = regularizer.patch
+        self.margin = regularizer.margin
 
     def value_and_grad(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """x: (B, C, H, W) -> (R (B,), dR/dx like x)."""
-        glimpse = Glimpse.number(self.evaluations, self._regularizer.stride, self._turns)
+        network, stride = self._regularizer.network, self._regularizer.stride
+        glimpse = Glimpse.number(self.evaluations, stride, turns=network.sides > 1)
         self.evaluations += 1
         if glimpse.side not in self._sides:
-            self._sides[glimpse.side] = self._turned(glimpse.side)
+            whole = self._regularizer
+            self._sides[glimpse.side] = whole.of(network.turned(glimpse.side)) if glimpse.side else whole
         return self._sides[glimpse.side].on_grid(x, glimpse.row, glimpse.column)
-
-    def _turned(self, side: int) -> LocalRegularizer:
-        critic = self._regularizer.critic
-        if isinstance(critic, Experts):
-            return self._regularizer
-        return self._regularizer.of(turned_critic(critic, side))
-
-
-def turned_critic(critic: Critic, side: int) -> Critic:
-    """What gives a picture the scores that `critic` gives its turned self: the kernels are turned back. They
-    are small, and a picture need not be."""
-    result = copy.deepcopy(critic)
-    with torch.no_grad():
-        for layer in result.layers:
-            if isinstance(layer, nn.Conv2d):
-                layer.weight.copy_(turned_back(layer.weight, side))
-    return result
 
 
 def turned(x: Tensor, side: int) -> Tensor:

@@ -2,7 +2,7 @@
 
 Fields of experts weigh the square of a response t by u = 1 / (1 + t^2), from place to place. With one u for
 all places, and A^T A averaged over them, the Hessian is diagonal in frequency and in opponent colours (those
-of `experts.colours`), and P^-1 costs two Fourier transforms. Steps along P^-1 grad E do not care how much
+of `cosines.colours`), and P^-1 costs two Fourier transforms. Steps along P^-1 grad E do not care how much
 more curved E is for fine colour noise than for smooth gray (docs/performance.md), and conjugate gradients
 need a fifth of the steps (docs/critics.md).
 """
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from alr_cli.core.numerics.chunks import bands, small
 from alr_cli.core.operators.linear import Shape
-from alr_cli.core.priors.experts import SIDE, Experts, basis, colours
+from alr_cli.core.priors.cosines import SIDE, basis, colours
 from alr_cli.core.problems import Problem
 
 _HELD = 0.05
@@ -85,18 +85,20 @@ def _mixed(x: Tensor, opponent: list[float]) -> Tensor:
     return seen
 
 
-def of_energy(critic: Experts, lam: float, problem: Problem) -> Circulant:
-    """P of E for u = 1.  critic: at its level of noise. Raises ValueError for an operator without `power`."""
+def of_energy(amounts: Sequence[Tensor], filters: Sequence[Tensor], problem: Problem) -> Circulant | None:
+    """P of E for u = 1; None for an operator without a power.
+
+    amounts: lam C w_sk, (K,) for each scale.  filters: their coefficients in `cosines.basis`, (K, n).
+    """
     shape = problem.operator.input_shape
     if not problem.periodic:
         shape = next_fast_len(shape[0], real=True), next_fast_len(shape[1], real=True)
     data = problem.operator.power(shape)
     if data is None:
-        raise ValueError("this operator is no multiplier of frequencies")
-    channels = critic.architecture.channels
+        return None
     with torch.no_grad():
-        amounts = [lam * channels * weights[None] for weights in critic.weights]
-        prior = prior_spectrum(amounts, [powers(filters) for filters in critic.filters], shape)
+        batch = [amount[None] for amount in amounts]
+        prior = prior_spectrum(batch, [powers(each) for each in filters], shape)
     if problem.free is not None:  # there is no data term where x may move; but P needs an inverse
         data = _HELD * float(prior.mean())
     return Circulant(prior, data.to(prior) if isinstance(data, Tensor) else data, shape)

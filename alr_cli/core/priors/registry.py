@@ -1,20 +1,25 @@
-"""The two kinds of critics: a deep one (critic.py) and fields of experts (experts.py)"""
+"""kind -> class: every kind of prior that a weights file can hold
+
+A new kind of prior is one file with a class that has the members of `protocol.StoredPrior`, and a line here.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
-from alr_cli.core.priors.critic import Architecture, Critic
-from alr_cli.core.priors.experts import Experts, ExpertsArchitecture
+from alr_cli.core.priors.critic import CriticPrior
+from alr_cli.core.priors.experts import ExpertsPrior
+from alr_cli.core.priors.protocol import LambdaOfSigma, StoredPrior
 
-AnyCritic: TypeAlias = Critic | Experts
+PRIORS: dict[str, type[StoredPrior]] = {kind.kind: kind for kind in (CriticPrior, ExpertsPrior)}
 
 
-def build(described: Mapping[str, Any]) -> AnyCritic:
-    """The inverse of `architecture.as_dict()`, its numbers still to be loaded. Raises TypeError or ValueError
-    for what describes none."""
+def build(described: Mapping[str, Any], sigma_range: tuple[float, float], lam: LambdaOfSigma) -> StoredPrior:
+    """A prior from its `description`, its numbers still to be loaded. Files of the first versions name no
+    kind and hold a deep critic. Raises TypeError or ValueError for what describes none."""
     fields = dict(described)
-    if fields.pop("kind", "deep") == "experts":
-        return Experts(ExpertsArchitecture(**fields))
-    return Critic(Architecture(**fields))
+    kind = fields.pop("kind", CriticPrior.kind)
+    if kind not in PRIORS:
+        raise ValueError(f"unknown kind of prior {kind!r}")
+    return PRIORS[kind].described(fields, sigma_range, lam)

@@ -6,22 +6,22 @@ For fields of experts, of which P is known (circulant.py): 25 steps lead to wher
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor
 
-from alr_cli.core.energy import Energy
 from alr_cli.core.numerics.chunks import bands
 from alr_cli.core.numerics.reductions import squared_norm
 from alr_cli.core.priors.preconditioner import Circulant
-from alr_cli.core.solvers.base import Iterate, is_finite, per_picture
+from alr_cli.core.solvers.base import Iterate, Objective, is_finite, per_picture
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Of fourier. first, later: u in P, for the start (0: none) and for the steps.  momentum: beta. See
-    docs/performance.md."""
+    """Settings of the preconditioned descent. first, later: u in P, for the start (0: none) and for the
+    steps. momentum: beta. See docs/performance.md."""
 
     first: float = 0.03
     later: float = 0.3
@@ -32,38 +32,70 @@ class Pace:
 NEAR, FAR, HOLES = Pace(), Pace(0.1, 0.1, 0.9), Pace(0.0, 0.8, 0.97)
 
 
-def accelerated(
-    energy: Energy, x: Tensor, limit: int, tol: float, preconditioner: Circulant, pace: Pace
-) -> Iterator[Iterate]:
+class Quadratic(Objective, Protocol):
+    """An objective whose data term is a squared error, or nearly one.
+
+    unit: what makes its gradient one in units of single pixels.  free: 1 where x may move, None for
+    everywhere.
+    """
+
+    @property
+    def unit(self) -> float: ...
+    @property
+    def free(self) -> Tensor | None: ...
+
+    def add_misfit(self, x: Tensor, gradient: Tensor) -> None:
+        """Add the gradient of half of the data term, in units of single pixels."""
+        ...
+
+
+@dataclass(frozen=True)
+class Preconditioned:
     """Nesterov's momentum on P^-1 dE/dx, P with the usual weight of a response; the step size is 1, and from
     the middle on decays to 0.1. Where P is too small for a flat place, the fall of log(1 + t^2) bounds what
-    may happen, and the decay ends it."""
-    if limit and pace.first:
-        begin_fourier(energy, x, preconditioner.scaled(pace.first))
-    later = preconditioner.scaled(pace.later)
-    unit = energy.pixels * energy.regularizer.channels / 2  # so that the data term is ||A x - y||^2 / 2
-    terms, gradient = energy.value_and_grad(x)
-    moving = torch.ones_like(terms.energy, dtype=torch.bool)
-    yield Iterate(x, terms, torch.zeros_like(terms.energy), moving, is_finite(terms, gradient))
-    mean = torch.zeros_like(x)
-    for step in range(limit):
-        direction = later.solve(gradient)
-        del gradient  # the next one takes its place in memory
-        if energy.free is not None:
-            direction *= energy.free
-        size = 0.1 ** max(0.0, 2 * step / limit - 1) * per_picture(moving.to(x.dtype))
-        change = _momentum_step(x, mean, direction, unit, size, pace.momentum)
+    may happen, and the decay ends it.
+
+    It works in place: x, y, the gradient, the direction and its mean are five copies of a picture.
+    preconditioner: P for u = 1.  Its objective is a `Quadratic`.
+    """
+
+    preconditioner: Circulant
+    iterations: int = 25
+    tol: float = 0.0
+    pace: Pace = NEAR
+    name: str = field(default="fourier", init=False)
+    compares: bool = field(default=False, init=False)
+
+    def run(self, objective: Objective, x: Tensor) -> Iterator[Iterate]:
+        energy = cast(Quadratic, objective)
+        pace = self.pace
+        if self.iterations and pace.first:
+            begin_fourier(energy, x, self.preconditioner.scaled(pace.first))
+            energy.project(x)
+        later = self.preconditioner.scaled(pace.later)
         terms, gradient = energy.value_and_grad(x)
-        moving = moving & (change > tol)
-        finite = is_finite(terms, gradient)
-        if not finite:
-            for band in bands(x):
-                x[band].add_(direction[band])
-        del direction
-        yield Iterate(x, terms, change, moving, finite)
+        moving = torch.ones_like(terms.data, dtype=torch.bool)
+        yield Iterate(x, terms, torch.zeros_like(terms.data), moving, is_finite(terms, gradient))
+        mean = torch.zeros_like(x)
+        for step in range(self.iterations):
+            direction = later.solve(gradient)
+            del gradient  # the next one takes its place in memory
+            if energy.free is not None:
+                direction *= energy.free
+            size = 0.1 ** max(0.0, 2 * step / self.iterations - 1) * per_picture(moving.to(x.dtype), x)
+            change = _momentum_step(x, mean, direction, energy.unit, size, pace.momentum)
+            energy.project(x)
+            terms, gradient = energy.value_and_grad(x)
+            moving = moving & (change > self.tol)
+            finite = is_finite(terms, gradient)
+            if not finite:
+                for band in bands(x):
+                    x[band].add_(direction[band])
+            del direction
+            yield Iterate(x, terms, change, moving, finite)
 
 
-def begin_fourier(energy: Energy, x: Tensor, preconditioner: Circulant) -> None:
+def begin_fourier(energy: Quadratic, x: Tensor, preconditioner: Circulant) -> None:
     """Move x, in place, to the minimiser of ||A x - y||^2 + <x, Q x>, Q the prior's part of P, as far as one
     step along P^-1 goes: all the way, but for the border and for clipped pixels. That is a Wiener filter."""
     gradient = preconditioner.smoothed(x)

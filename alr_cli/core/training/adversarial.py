@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from alr_cli.core.noise.field import NoiseField
-from alr_cli.core.priors.critic import Architecture, Critic, scored
+from alr_cli.core.priors.critic import Architecture, Critic, CriticPrior, scored
+from alr_cli.core.priors.local import unfitted
 from alr_cli.core.training.criteria import wgan_gp
 from alr_cli.core.training.patches import PatchSource
 from alr_cli.core.training.workers import Workers
@@ -185,11 +186,13 @@ class Trainer:
     def _score(self, patches: Tensor) -> Tensor:
         return scored(self.critic, patches, self.recipe.bfloat16)
 
-    def trained(self) -> Critic:
-        """A copy of the critic as it would be shipped now: the moving average if one is kept."""
+    def trained(self) -> CriticPrior:
+        """A copy of the prior as it would be shipped now, but for lambda: the moving average if one is
+        kept."""
         critic = Critic(self.critic.architecture)
         critic.load_state_dict(self.average or self.critic.state_dict())
-        return critic.to(self.device).eval()
+        levels = (self.recipe.sigma_low, self.recipe.sigma_high)
+        return CriticPrior(critic.to(self.device).eval(), levels, unfitted)
 
     def _update_average(self) -> None:
         # Early on the average follows quickly, so that it never remembers the random start.

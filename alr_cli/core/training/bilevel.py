@@ -20,14 +20,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from alr_cli.core.energy import Energy, SquaredError
+from alr_cli.core.data_terms import SquaredError
+from alr_cli.core.energy import Energy
 from alr_cli.core.noise.field import NoiseField
 from alr_cli.core.numerics import devices
-from alr_cli.core.priors.experts import KNOTS, Experts, along_knots
+from alr_cli.core.priors.experts import KNOTS, Experts, ExpertsPrior, along_knots
 from alr_cli.core.priors.glimpses import Glimpse
 from alr_cli.core.priors.preconditioner import powers
-from alr_cli.core.solvers.descent import solve
-from alr_cli.core.solvers.preconditioned import HOLES, NEAR
+from alr_cli.core.solvers.base import solve
+from alr_cli.core.solvers.preconditioned import HOLES, NEAR, Preconditioned
 from alr_cli.core.training.adversarial import Progress, adam_state, restore_adam, same_shape
 from alr_cli.core.training.calibration import LambdaCurve
 from alr_cli.core.training.crops import Case, CaseSource
@@ -149,7 +150,7 @@ class Tuner:
         sigma = case.sigma.reshape(-1, 1, 1, 1)
         lam = self.critic.usual_lam(sigma) * along_knots(self.log_lam, sigma)
         return Local(
-            case.problem(self.critic.patch),
+            case.problem(self.critic.patch - 1),
             case.y,
             Glimpse.number(self.step_count // _POOL, self.critic.stride, turns=False),
             self.critic.banks(dtype, dense=True),
@@ -164,21 +165,22 @@ class Tuner:
         that lie above the energy."""
         if not case.old:
             problem = local.problem
-            regularizer = Scaled(local, self.critic.patch)
+            regularizer = Scaled(local, self.critic.patch - 1)
             alike = local.preconditioner(local.inverses(torch.zeros_like(case.x)))
             # f and s are in the regularizer, so that lambda is 1 and the data term half a square: see Scaled
             data, pixels = SquaredError(case.y), problem.pixels
             energy = Energy(problem.operator, data, regularizer, 1.0, pixels, problem.free)
             pace = HOLES if problem.holes else NEAR
-            case.x = solve(energy, case.x, "fourier", int(case.first), preconditioner=alike, pace=pace).x
+            case.x = solve(energy, case.x, Preconditioned(alike, int(case.first), pace=pace)).x
             case.old.fill_(1)
         case.x = local.majorised(case.x)
 
-    def trained(self) -> Experts:
-        """A copy of the critic as it would be shipped now."""
+    def trained(self) -> ExpertsPrior:
+        """A copy of the prior as it would be shipped now."""
         critic = Experts(self.critic.architecture)
         critic.load_state_dict({name: v for name, v in self.average.items() if name != "log_lam"})
-        return critic.to(self.device).eval()
+        levels = (self.recipe.sigma_low, self.recipe.sigma_high)
+        return ExpertsPrior(critic.to(self.device).eval(), levels, self.curve)
 
     def _next_case(self) -> Case:
         index = self.step_count % _POOL
@@ -190,7 +192,7 @@ class Tuner:
         return self.pool[index]
 
     def _new_case(self) -> Case:
-        return self.cases.draw(self.critic.patch, self.generator, self.device)
+        return self.cases.draw(self.critic.patch - 1, self.generator, self.device)
 
     def _update(self, loss: Tensor) -> float:
         rate = self.recipe.lr_at(self.step_count)

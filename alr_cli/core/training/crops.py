@@ -13,6 +13,7 @@ from torch import Tensor
 from alr_cli.core import problems
 from alr_cli.core.noise.field import NoiseField
 from alr_cli.core.problems import Problem
+from alr_cli.core.tasks import HELD_LEVEL
 from alr_cli.core.training.patches import PatchSource
 
 _FIRST_STEPS = (12, 40)  # log-uniformly: enough to end, and not always at the same place
@@ -45,9 +46,9 @@ class Case:
     old: Tensor
     visits: Tensor
 
-    def problem(self, patch: int) -> Problem:
-        """What x is to solve, for a critic of patches of that side."""
-        return _problem(self.y, self.missing, patch)
+    def problem(self, margin: int) -> Problem:
+        """What x is to solve, for a prior that sees so many pixels beyond the frame."""
+        return _problem(self.y, self.missing, margin)
 
     @property
     def usual_error(self) -> Tensor:
@@ -74,8 +75,8 @@ class CaseSource:
     field: NoiseField | None = None
     holes: float = 0.0
 
-    def draw(self, patch: int, generator: torch.Generator, device: torch.device) -> Case:
-        """A new case for a critic of p x p patches, its x where a descent starts."""
+    def draw(self, margin: int, generator: torch.Generator, device: torch.device) -> Case:
+        """A new case for a prior with that margin, its x where a descent starts."""
         life, path, *side = torch.rand(5, generator=generator).tolist()
         clean = self.source.sample(self.batch_size, generator)
         clean = clean.flip([axis for axis, chance in zip((-1, -2), side[:2], strict=True) if chance < 0.5])
@@ -86,13 +87,13 @@ class CaseSource:
         if self.holes and float(torch.rand((), generator=generator)) < self.holes:
             share = _MISSING[0] + (_MISSING[1] - _MISSING[0]) * float(torch.rand((), generator=generator))
             missing = torch.rand(missing.shape, generator=generator) < share
-            y, sigma = clean * ~missing, torch.full_like(sigma, problems.HELD_LEVEL)
+            y, sigma = clean * ~missing, torch.full_like(sigma, HELD_LEVEL)
             (least, most), visits = _FIRST_STEPS_HOLES, min(self.visits, _VISITS_HOLES)
         else:
             y = self._noisy(clean, sigma, generator)
             (least, most), visits = _FIRST_STEPS, self.visits
         clean, y, sigma = (part.to(device) for part in (clean, y, sigma))  # what is asked often stays here
-        x = _problem(y, missing, patch).start
+        x = _problem(y, missing, margin).start
         return Case(
             *(clean, y, sigma, missing, x, torch.zeros_like(x)),
             first=torch.tensor(round(least * (most / least) ** path)),
@@ -106,7 +107,7 @@ class CaseSource:
         return clean + sigma.reshape(-1, 1, 1, 1) * torch.randn(clean.shape, generator=generator)
 
 
-def _problem(y: Tensor, missing: Tensor, patch: int) -> Problem:
+def _problem(y: Tensor, missing: Tensor, margin: int) -> Problem:
     if missing.any():
-        return problems.inpainting(y, missing, patch, exact=True)
-    return problems.denoising(y, patch)
+        return problems.inpainting(y, missing, margin, exact=True)
+    return problems.denoising(y, margin)

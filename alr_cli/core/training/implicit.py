@@ -119,10 +119,10 @@ class Local:
 class Scaled:
     """f sum r(s x) of a case, each crop with its own f and s, as `Energy` wants a regularizer."""
 
-    def __init__(self, local: Local, patch: int) -> None:
+    def __init__(self, local: Local, margin: int) -> None:
         self.local = local
         self.channels = local.y.shape[1]
-        self.patch = patch
+        self.margin = margin
 
     def value_and_grad(self, x: Tensor) -> tuple[Tensor, Tensor]:
         local = self.local
@@ -130,9 +130,9 @@ class Scaled:
         seen = local._seen(x * local.contrast)
         value, slope = summed(local.banks, local.stride, seen, seen.shape[-1])
         local._seen(gradient).copy_(slope * local.factor * local.contrast)
-        # Energy divides the data term by N C / 2 (as half of it is meant here) and weighs R by patches / N.
-        count = (x.shape[-2] - self.patch + 1) * (x.shape[-1] - self.patch + 1)
-        share = 2 / (self.channels * count)
+        share = (
+            2 / self.channels
+        )  # Energy divides the data term by N C, of which half is meant here, and R by N
         return value * local.factor.flatten() * share, gradient * share
 
 

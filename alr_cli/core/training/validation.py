@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from alr_cli.core import defaults, problems
-from alr_cli.core.energy import Energy, SquaredError
+from alr_cli.core.data_terms import SquaredError
+from alr_cli.core.defaults import DEFAULT, Asked
+from alr_cli.core.energy import Energy
 from alr_cli.core.noise.field import NoiseField
 from alr_cli.core.numerics import devices
-from alr_cli.core.priors.local import LocalRegularizer
-from alr_cli.core.priors.registry import AnyCritic
-from alr_cli.core.solvers.descent import Method
+from alr_cli.core.priors.protocol import Arithmetic, Prior, Regularizer
+from alr_cli.core.tasks import HELD_LEVEL
 from alr_cli.core.training.calibration import LambdaCurve, calibrate, psnr
 
 
@@ -25,13 +26,13 @@ class Validation:
     """Denoising of a fixed batch of clean crops with fixed unit noise.
 
     clean, noise: (B, C, H, W); at sigma the observation is clean + sigma * noise, not clipped.
-    method: None for the critic's usual one.  per_picture: so many neighbours in the batch are crops of one
-    picture, and share one PSNR.
+    solver: its name, or default for the prior's usual one.  per_picture: so many neighbours in the batch are
+    crops of one picture, and share one PSNR.
     """
 
     clean: Tensor
     noise: Tensor
-    method: Method | None = None
+    solver: str = DEFAULT
     precision: torch.dtype = torch.float32
     per_picture: int = 1
 
@@ -42,7 +43,7 @@ class Validation:
         count: int = 6,
         side: int = 96,
         per_picture: int = 2,
-        method: Method | None = None,
+        solver: str = DEFAULT,
         precision: torch.dtype = torch.float32,
     ) -> Validation:
         """`per_picture` crops of each of `count` pictures (H, W, C) float32 on [0,1], spread over both.
@@ -62,7 +63,7 @@ class Validation:
             crops.append(pixels[top : top + side, left : left + side].transpose(2, 0, 1))
         clean = torch.from_numpy(np.stack(crops).astype(np.float32))
         noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
-        return cls(clean, noise, method, precision, per_picture)
+        return cls(clean, noise, solver, precision, per_picture)
 
     def with_noise_of(self, field: NoiseField) -> Validation:
         """The same crops with noise as `field` makes it, in units of its nominal level."""
@@ -75,31 +76,31 @@ class Validation:
         clean, noise = self.clean.to(device), self.noise.to(device)
         return replace(self, clean=clean, noise=noise, precision=precision)
 
-    def restore(self, critic: AnyCritic, sigma: float, lam: float) -> Tensor | None:
+    def restore(self, prior: Prior, sigma: float, lam: float) -> Tensor | None:
         """x*(lam) at noise level sigma, (B, C, H, W); None if the descent blew up."""
-        problem = problems.denoising(self.clean + sigma * self.noise, critic.patch)
-        return self._solved(problem, critic.at(sigma), sigma, lam)
+        problem = problems.denoising(self.clean + sigma * self.noise, prior.margin)
+        return self._solved(problem, self._regularizer(prior, sigma), sigma, lam)
 
-    def quality(self, critic: AnyCritic, sigma: float, lam: float) -> float:
+    def quality(self, prior: Prior, sigma: float, lam: float) -> float:
         """Mean over the pictures of their PSNR in dB; -inf if the descent blew up."""
-        return self._psnr(self.restore(critic, sigma, lam))
+        return self._psnr(self.restore(prior, sigma, lam))
 
-    def filled(self, critic: AnyCritic, share: float) -> float:
+    def filled(self, prior: Prior, share: float) -> float:
         """As `quality`, without noise, of crops that miss so many of their pixels; the others are held."""
         generator = torch.Generator().manual_seed(0)
         missing = torch.rand(self.clean.shape[-2:], generator=generator) < share
-        problem = problems.inpainting(self.clean, missing.to(self.clean.device), critic.patch, exact=True)
-        return self._psnr(self._solved(problem, critic.at(problems.HELD_LEVEL), sigma=0.0, lam=1.0))
+        problem = problems.inpainting(self.clean, missing.to(self.clean.device), prior.margin, exact=True)
+        return self._psnr(self._solved(problem, self._regularizer(prior, HELD_LEVEL), sigma=0.0, lam=1.0))
+
+    def _regularizer(self, prior: Prior, sigma: float) -> Regularizer:
+        return prior.at(sigma, Arithmetic(precision=self.precision))
 
     def _solved(
-        self, problem: problems.Problem, critic: AnyCritic, sigma: float, lam: float
+        self, problem: problems.Problem, regularizer: Regularizer, sigma: float, lam: float
     ) -> Tensor | None:
-        """critic: at its level."""
-        method = self.method or defaults.usual_method(critic, problem)
+        data, asked = SquaredError(problem.y), Asked(self.solver)
         with devices.flushed_denormals():
-            solution = defaults.minimise(
-                *(problem, SquaredError(problem.y), critic, lam, sigma, method), precision=self.precision
-            )
+            solution = defaults.minimise(problem, data, regularizer, lam, sigma, asked)
         return None if solution.stop == "non_finite" else problem.crop(solution.x)
 
     def _psnr(self, restored: Tensor | None) -> float:
@@ -113,26 +114,26 @@ class Validation:
         groups = crops.reshape(-1, self.per_picture, channels, height, width).transpose(1, 2)
         return groups.reshape(number // self.per_picture, channels, -1, width)
 
-    def balance(self, critic: AnyCritic, sigma: float) -> float:
+    def balance(self, prior: Prior, sigma: float) -> float:
         """||grad data|| / ||grad R|| at the truth (Lunz's rule): where calibration starts."""
-        problem = problems.denoising(self.clean + sigma * self.noise, critic.patch)
-        truth = problems.extend(self.clean, critic.patch - 1)
-        critic = critic.at(sigma)
-        _, data = self._energy(critic, problem, 0.0).value_and_grad(truth)
-        _, both = self._energy(critic, problem, 1.0).value_and_grad(truth)
+        problem = problems.denoising(self.clean + sigma * self.noise, prior.margin)
+        truth = problems.extend(self.clean, prior.margin)
+        regularizer = self._regularizer(prior, sigma)
+        _, data = _energy(regularizer, problem, 0.0).value_and_grad(truth)
+        _, both = _energy(regularizer, problem, 1.0).value_and_grad(truth)
         return float(data.norm() / problem.crop(both - data).norm().clamp_min(1e-30))
 
     def fit(
-        self, critic: AnyCritic, sigmas: Sequence[float], fitted: Callable[[float, float], None] | None = None
+        self, prior: Prior, sigmas: Sequence[float], fitted: Callable[[float, float], None] | None = None
     ) -> LambdaCurve:
-        """lambda(sigma) of a critic.  fitted: told of every (sigma, lambda) once it is found."""
+        """lambda(sigma) of a prior.  fitted: told of every (sigma, lambda) once it is found."""
         return calibrate(
             sigmas,
-            quality=lambda sigma, lam: self.quality(critic, sigma, lam),
-            start=lambda sigma: self.balance(critic, sigma),
+            quality=lambda sigma, lam: self.quality(prior, sigma, lam),
+            start=lambda sigma: self.balance(prior, sigma),
             fitted=fitted,
         )
 
-    def _energy(self, critic: AnyCritic, problem: problems.Problem, lam: float) -> Energy:
-        regularizer = LocalRegularizer(critic, precision=self.precision)
-        return Energy(problem.operator, SquaredError(problem.y), regularizer, lam, problem.pixels)
+
+def _energy(regularizer: Regularizer, problem: problems.Problem, lam: float) -> Energy:
+    return Energy(problem.operator, SquaredError(problem.y), regularizer, lam, problem.pixels)

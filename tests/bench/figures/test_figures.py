@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from alr_cli.bench.figures import circle, energy, patches, pictures
-from alr_cli.bench.figures.energy import Moment
+from alr_cli.bench.figures import circle, patches, pictures
 from alr_cli.bench.runs import Done
 from alr_cli.bench.scores import Metrics, Score
+from alr_cli.cli.report import energy_plot
+from alr_cli.cli.report.energy_plot import Moment
 from alr_cli.core.priors.critic import Architecture, Critic
+from alr_cli.core.priors.local import LocalRegularizer
 from alr_cli.errors import InputError
 from tests.bench.scenes import DENOISE, cartoon
 
@@ -23,9 +25,9 @@ def shape_of(data: bytes) -> tuple[int, ...]:
 
 
 @pytest.fixture(scope="module")
-def critic() -> Critic:
+def regularizer() -> LocalRegularizer:
     torch.manual_seed(0)
-    return Critic(Architecture(channels=1, width=4, depth=3)).requires_grad_(False)
+    return LocalRegularizer(Critic(Architecture(channels=1, width=4, depth=3)))
 
 
 def test_fig_1_shows_a_learned_field_with_its_arrows_pointing_downhill() -> None:
@@ -38,16 +40,17 @@ def test_fig_1_shows_a_learned_field_with_its_arrows_pointing_downhill() -> None
     assert shape_of(circle.draw(field))[1] == 960
 
 
-def test_scores_are_sorted_and_belong_to_their_patches(critic: Critic) -> None:
-    (scored,) = patches.compute(critic, [cartoon(30, 40, 1)], (0.1,), 50)
+def test_scores_are_sorted_and_belong_to_their_patches(regularizer: LocalRegularizer) -> None:
+    (scored,) = patches.compute(regularizer, [cartoon(30, 40, 1)], (0.1,), 50)
     assert (np.diff(scored.scores) >= 0).all()
     shown = torch.from_numpy(scored.patches).permute(0, 3, 1, 2)
-    assert critic(shown).reshape(-1).numpy() == pytest.approx(scored.scores, abs=1e-5)
+    assert regularizer.network(shown).reshape(-1).numpy() == pytest.approx(scored.scores, abs=1e-5)
 
 
-def test_patches_follow_the_seed(critic: Critic) -> None:
+def test_patches_follow_the_seed(regularizer: LocalRegularizer) -> None:
     runs = [
-        patches.compute(critic, [cartoon(30, 40, 1)], (0.0, 0.1), 20, seed)[1].scores for seed in (0, 0, 1)
+        patches.compute(regularizer, [cartoon(30, 40, 1)], (0.0, 0.1), 20, seed)[1].scores
+        for seed in (0, 0, 1)
     ]
     assert np.array_equal(runs[0], runs[1]) and not np.array_equal(runs[0], runs[2])
 
@@ -62,8 +65,10 @@ def test_separation_counts_pairs() -> None:
     assert table.rows[1][0] == "0.1" and table.rows[1][-1] == "0.875"
 
 
-def test_fig_2_spreads_over_all_scores_and_fig_3_has_a_row_for_each_level(critic: Critic) -> None:
-    scored = patches.compute(critic, [cartoon(30, 40, 1)], (0.0, 0.05, 0.1), 40)
+def test_fig_2_spreads_over_all_scores_and_fig_3_has_a_row_for_each_level(
+    regularizer: LocalRegularizer,
+) -> None:
+    scored = patches.compute(regularizer, [cartoon(30, 40, 1)], (0.0, 0.05, 0.1), 40)
     chosen = [patches.quantiles(each, 5) for each in scored]
     assert chosen[0].scores[0] == scored[0].scores[0] and chosen[0].scores[-1] == scored[0].scores[-1]
     assert shape_of(patches.draw_patches(chosen))[1] == 960
@@ -71,12 +76,12 @@ def test_fig_2_spreads_over_all_scores_and_fig_3_has_a_row_for_each_level(critic
     assert shape_of(low)[0] < shape_of(high)[0]
 
 
-def test_a_critic_sees_luma_if_it_is_gray_and_nothing_if_it_is_not(critic: Critic) -> None:
-    assert patches.fitted(cartoon(20, 20, 3), critic).shape == (20, 20, 1)
+def test_a_critic_sees_luma_if_it_is_gray_and_nothing_if_it_is_not(regularizer: LocalRegularizer) -> None:
+    assert patches.fitted(cartoon(20, 20, 3), regularizer).shape == (20, 20, 1)
     with pytest.raises(InputError, match="holds no 7 x 7 patch"):
-        patches.fitted(cartoon(6, 20, 1), critic)
+        patches.fitted(cartoon(6, 20, 1), regularizer)
     with pytest.raises(InputError, match="gray"):
-        patches.fitted(cartoon(20, 20, 1), Critic(Architecture(channels=3, width=4, depth=3)))
+        patches.fitted(cartoon(20, 20, 1), LocalRegularizer(Critic(Architecture(3, width=4, depth=3))))
 
 
 def done(picture: str, method: str, psnr: float | None, channels: int = 3) -> Done:
@@ -98,7 +103,7 @@ def test_a_row_for_each_picture_ends_with_the_clean_one() -> None:
 @pytest.mark.parametrize("count", [0, 1, 5])
 def test_a_trace_of_any_length_can_be_drawn(count: int, psnr: float | None) -> None:
     moments = [Moment(n, 2.0 - n / 9, 1.0, 0.5, psnr) for n in range(count)]
-    assert shape_of(energy.draw_trace(moments))[1] == 960
+    assert shape_of(energy_plot.draw_trace(moments))[1] == 960
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -106,9 +111,9 @@ def test_a_trace_of_any_length_can_be_drawn(count: int, psnr: float | None) -> N
 def test_maps_of_scores_can_be_drawn(shape: tuple[int, int], channels: int) -> None:
     picture = cartoon(*shape, channels)
     scores = picture.mean(axis=2)
-    assert shape_of(energy.draw_scores(picture, picture, scores, 0 * scores))[1] == 960
+    assert shape_of(energy_plot.draw_scores(picture, picture, scores, 0 * scores))[1] == 960
 
 
 def test_figures_are_the_same_bytes_each_time() -> None:
     moments = [Moment(n, 1.0 - n / 9, 0.5, 0.1, None) for n in range(3)]
-    assert energy.draw_trace(moments) == energy.draw_trace(moments)
+    assert energy_plot.draw_trace(moments) == energy_plot.draw_trace(moments)

@@ -10,8 +10,8 @@ from alr_cli.bench.degradations import observe
 from alr_cli.bench.methods import tuned
 from alr_cli.bench.methods.baselines import BASELINES
 from alr_cli.bench.methods.deconvolution import richardson_lucy_with, wiener_with
-from alr_cli.bench.metrics import psnr
 from alr_cli.bench.protocol import METHODS, Setting
+from alr_cli.core.metrics import psnr
 from tests.bench.scenes import DEBLUR, DENOISE, INPAINT, cartoon
 
 SETTINGS = {"denoise": DENOISE, "deblur": DEBLUR, "inpaint": INPAINT}

@@ -20,7 +20,7 @@ from alr_cli.bench.methods.mixture import (
     sample,
     save,
 )
-from alr_cli.bench.metrics import psnr
+from alr_cli.core.metrics import psnr
 from alr_cli.errors import InputError
 from tests.bench.scenes import DENOISE, cartoon
 

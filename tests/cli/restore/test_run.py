@@ -219,7 +219,7 @@ def test_a_failure_of_the_numbers_writes_nothing(
     def fail(*arguments: object) -> None:
         raise error("the reason")
 
-    monkeypatch.setattr(Restorer, "denoise", fail)
+    monkeypatch.setattr(Restorer, "restore", fail)
     output = picture.with_name("out.png")
     output.write_bytes(b"old")
     result = alr("denoise", picture, "-o", output, "--overwrite")
@@ -312,13 +312,14 @@ def test_weights_that_learned_correlated_noise_expect_it(alr: Alr, tmp_path: Pat
     from alr_cli.files.weights import save_weights
     from tests.core.noise.test_estimation import shades, with_noise
     from tests.core.noise.test_model import a_model
+    from tests.core.toys import deep
 
     path = write_picture(tmp_path / "a.png", with_noise(shades(), a_model()).clip(0, 1), "uint16")
     found = {}
     for name, noise in (("camera", a_model().as_dict()), ("white", None)):
         weights = tmp_path / f"{name}.safetensors"
         facts = {"sigma_range": [0.01, 0.1], "lam": [[0.03, 0.001]], "noise": noise}
-        save_weights(weights, Critic(Architecture(channels=3, width=4, depth=3)), facts)
+        save_weights(weights, deep(Critic(Architecture(channels=3, width=4, depth=3))), facts)
         out = tmp_path / f"{name}.png"
         [record] = alr("denoise", path, "-w", weights, "-o", out, "--json", *FAST).lines()
         found[name] = record["sigma_estimated"]

@@ -86,7 +86,7 @@ def test_a_critic_for_holes_is_tuned_from_one_for_noise(alr: Alr, clean: Path) -
     tuned = load_weights(str(out))
     assert "80 % of them missing" in run.stderr
     assert tuned.metadata["recipe"]["holes"] == 1
-    assert tuned.critic.architecture.as_dict()["coarser"] == 2
+    assert tuned.prior.description["coarser"] == 2
     on = str(clean.parent / "on.safetensors")
     again = alr("tune", "-w", str(out), "--coarser", "3", "--clean-dir", str(clean), "-o", on)
     assert again.code == 2 and "coarser filters already" in again.stderr

@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from alr_cli.core.numerics import devices
-from alr_cli.core.priors.critic import Architecture, Critic
 from alr_cli.errors import DeviceError, UsageError
 
 CPU = torch.device("cpu")
@@ -54,23 +53,6 @@ def test_an_unknown_precision_is_refused() -> None:
 def test_precisions_have_names() -> None:
     assert devices.precision_name(torch.bfloat16) == "bfloat16"
     assert devices.precision_name(torch.float32) == "float32"
-
-
-@pytest.mark.parametrize("batch", [1, 3])
-@pytest.mark.parametrize("width", [4, 64, 1024])
-@pytest.mark.parametrize("stride", [1, 2])
-@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
-def test_a_feature_map_of_a_tile_fits_the_cache(
-    precision: torch.dtype, stride: int, width: int, batch: int
-) -> None:
-    with torch.device("meta"):
-        critic = Critic(Architecture(3, width, stride=stride))
-    side = devices.automatic_tile(critic, (batch, 3, 5000, 4000), CPU, precision)
-    per_pixel = batch * width * precision.itemsize / stride**2
-    assert side % 32 == 0 and side >= 64
-    assert side == 64 or side**2 * per_pixel <= 5_000_000 < (side + 32) ** 2 * per_pixel
-    small = devices.automatic_tile(critic, (batch, 3, 40, 50), CPU, precision)
-    assert (small == 0) == (40 * 50 * per_pixel <= 5_000_000)
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from alr_cli.core.priors import experts
-from alr_cli.core.priors.experts import KNOTS, SIDE, Experts, ExpertsArchitecture
+from alr_cli.core.priors import cosines
+from alr_cli.core.priors.cosines import SIDE
+from alr_cli.core.priors.experts import KNOTS, Experts, ExpertsArchitecture
 from alr_cli.core.priors.filter_bank import summed
 from alr_cli.core.priors.glimpses import Turning
-from alr_cli.core.priors.local import LocalRegularizer
+from alr_cli.core.priors.local import LocalRegularizer, unfitted
 from alr_cli.core.priors.registry import build
 from tests.core.toys import some_experts, two_pictures
 
@@ -18,7 +19,7 @@ SCALES = [0, 3]  # filters at the third scale: none, or some
 
 def score_by_hand(critic: Experts, patch: Tensor) -> float:
     """The first line of the module, with loops. patch: (C, p, p)."""
-    basis = experts.basis(critic.architecture.channels).double()
+    basis = cosines.basis(critic.architecture.channels).double()
     total = 0.0
     for scale, name in zip((1, 2, 4), critic._names(), strict=False):
         filters = torch.einsum("kn,ncij->kcij", critic.get_parameter(name), basis)
@@ -57,8 +58,7 @@ def test_dense_filters_on_one_grid_are_nearer_to_the_mean_over_all_grids(coarser
     inner = (..., slice(40, -40), slice(40, -40))
     exact = regularizer.value_and_grad(x)[1][inner]
     thin = regularizer.on_grid(x)[1][inner]
-    patches = ((128 - critic.patch) // critic.stride + 1) ** 2
-    dense = summed(critic.banks(torch.float64, dense=True), critic.stride, x, 128)[1][inner] / patches
+    dense = summed(critic.banks(torch.float64, dense=True), critic.stride, x, 128)[1][inner]
     scale = exact.norm() / dense.norm()  # the patches counted are not quite as many
     assert float((dense * scale - exact).norm()) < 0.6 * float((thin - exact).norm())
     assert float((dense * scale - exact).norm()) < 0.5 * float(exact.norm())
@@ -97,13 +97,13 @@ def test_no_filter_sees_the_mean_of_a_patch(channels: int, coarser: int) -> None
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_the_basis_is_orthonormal(channels: int) -> None:
-    basis = experts.basis(channels).flatten(1).double()
+    basis = cosines.basis(channels).flatten(1).double()
     torch.testing.assert_close(basis @ basis.T, torch.eye(len(basis)).double(), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize(("channels", "count"), [(1, 48), (1, 96), (3, 48), (3, 72), (3, 144), (3, 288)])
 def test_the_filters_to_begin_with_are_all_different_and_gray_comes_first(channels: int, count: int) -> None:
-    filters = experts.beginning(channels, count)
+    filters = cosines.beginning(channels, count)
     assert filters.shape == (count, channels * 48)
     assert len({tuple(row) for row in filters.tolist()}) == count
     assert torch.equal(filters[:48, :48], torch.eye(48))
@@ -135,9 +135,10 @@ def test_a_critic_already_at_a_level_has_no_contrast_of_its_own() -> None:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_an_architecture_survives_its_description(channels: int) -> None:
     architecture = ExpertsArchitecture.usual(channels)
-    built = build(architecture.as_dict())
-    assert isinstance(built, Experts)
-    assert built.architecture == architecture
+    prior = build(architecture.as_dict(), (0.01, 0.3), unfitted)
+    assert prior.kind == "experts" and prior.description == architecture.as_dict()
+    assert {value.device.type for value in prior.network.parameters()} == {"meta"}
+    assert prior.network.state_dict().keys() == Experts(architecture).state_dict().keys()
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from alr_cli.core.priors.glimpses import Glimpse, Turning, turned, turned_back, turned_critic
+from alr_cli.core.priors.glimpses import Glimpse, Turning, turned, turned_back
 from alr_cli.core.priors.local import LocalRegularizer
 from tests.core.toys import a_critic, seeded
 
@@ -48,7 +48,7 @@ def test_a_turned_critic_sees_what_the_critic_sees_of_the_turned_picture(side: i
     critic = a_critic(1, depth=4).double()
     x = picture(20, 23)
     expected = turned_back(critic(turned(x, side)), side)
-    torch.testing.assert_close(turned_critic(critic, side)(x), expected)
+    torch.testing.assert_close(critic.turned(side)(x), expected)
 
 
 def test_all_glimpses_together_see_what_all_turned_pictures_show_on_all_grids() -> None:

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from alr_cli.core.priors.experts import Experts, basis, colours
+from alr_cli.core.priors.cosines import basis, colours
+from alr_cli.core.priors.experts import Experts
 from alr_cli.core.priors.preconditioner import Circulant, powers, prior_spectrum
 from tests.core.priors.test_experts import some_experts
 from tests.core.toys import seeded

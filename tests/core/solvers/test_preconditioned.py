@@ -8,21 +8,22 @@ import torch
 from torch import Tensor
 
 from alr_cli.core import defaults, problems
-from alr_cli.core.energy import Energy, SquaredError
+from alr_cli.core.data_terms import SquaredError
+from alr_cli.core.defaults import Asked
+from alr_cli.core.energy import Energy
 from alr_cli.core.noise.white import random_mask
 from alr_cli.core.operators.linear import Boundary
 from alr_cli.core.priors.experts import Experts, ExpertsArchitecture
-from alr_cli.core.priors.local import LocalRegularizer
-from alr_cli.core.priors.preconditioner import of_energy
+from alr_cli.core.priors.local import LocalNetwork, LocalRegularizer
+from alr_cli.core.priors.preconditioner import Circulant
 from alr_cli.core.problems import Problem
 from alr_cli.core.restore import Restorer, Settings
-from alr_cli.core.solvers.descent import Solution, solve
-from alr_cli.core.solvers.preconditioned import begin_fourier
-from alr_cli.core.training.calibration import LambdaCurve
+from alr_cli.core.solvers.base import Solution, solve
+from alr_cli.core.solvers.preconditioned import Preconditioned, begin_fourier
+from alr_cli.core.weights import Weights
 from alr_cli.errors import NonFiniteError, UsageError
-from alr_cli.files.weights import Weights
 from tests.core.restoring import KERNEL, SETTINGS, TASKS, noisy, psnr, restorer, scene
-from tests.core.toys import seeded, smoothness_critic
+from tests.core.toys import fields, seeded, smoothness_critic
 
 SIGMA = 0.1
 
@@ -33,27 +34,37 @@ def critic(channels: int = 1, coarser: int = 0) -> Experts:
 
 
 def experts_restorer(channels: int = 1, coarser: int = 0, settings: Settings = SETTINGS) -> Restorer:
-    experts = critic(channels, coarser)
-    lam = LambdaCurve(tuple((sigma, experts.usual_lam(sigma)) for sigma in (0.01, 0.1, 0.3)))
-    return Restorer(Weights(experts, channels, (0.01, 0.3), lam, {}, "", "toy"), settings)
+    return Restorer(Weights(fields(critic(channels, coarser)), {}, "", "toy"), settings)
 
 
 def as_batch(pixels: np.ndarray) -> Tensor:
     return torch.from_numpy(pixels.transpose(2, 0, 1)[None].copy())
 
 
-def a_problem(name: str = "denoise", channels: int = 1, patch: int = 14) -> Problem:
+def a_problem(name: str = "denoise", channels: int = 1, margin: int = 13) -> Problem:
     y = as_batch(noisy(scene(40, 44, channels), SIGMA))
     if name == "deblur":
-        return problems.deblurring(y, KERNEL, patch)
+        return problems.deblurring(y, KERNEL, margin)
     if name == "deblur round":
-        return problems.deblurring(y, KERNEL, patch, "circular")
-    return problems.denoising(y, patch)
+        return problems.deblurring(y, KERNEL, margin, "circular")
+    return problems.denoising(y, margin)
 
 
 def solution(problem: Problem, limit: int, lam: float = 0.25, coarser: int = 0) -> Solution:
-    experts = critic(problem.y.shape[1], coarser)
-    return defaults.minimise(problem, SquaredError(problem.y), experts, lam, SIGMA, "fourier", limit=limit)
+    regularizer = LocalRegularizer(critic(problem.y.shape[1], coarser))
+    asked = Asked("fourier", limit)
+    return defaults.minimise(problem, SquaredError(problem.y), regularizer, lam, SIGMA, asked)
+
+
+def chosen(network: LocalNetwork, problem: Problem) -> str:
+    """The name of the solver that is the default."""
+    return defaults.choose(LocalRegularizer(network), problem, 0.25, SIGMA).name
+
+
+def fourier_of(experts: Experts, problem: Problem, lam: float) -> Circulant:
+    preconditioner = experts.preconditioner(problem, lam)
+    assert preconditioner is not None
+    return preconditioner
 
 
 def whole_energy(problem: Problem, x: Tensor, lam: float = 0.25, coarser: int = 0) -> float:
@@ -68,11 +79,9 @@ def whole_energy(problem: Problem, x: Tensor, lam: float = 0.25, coarser: int = 
 @pytest.mark.parametrize("coarser", [0, 8])
 def test_it_ends_where_line_searches_do(name: str, coarser: int) -> None:
     """In energy; the minimisers of a hard regularizer of few filters are many."""
-    problem = a_problem(name, patch=28 if coarser else 14)
-    experts = critic(1, coarser)
-    slow = defaults.minimise(
-        problem, SquaredError(problem.y), experts, 0.25, SIGMA, "nmapg", limit=400, tol=1e-6
-    )
+    problem = a_problem(name, margin=27 if coarser else 13)
+    regularizer, asked = LocalRegularizer(critic(1, coarser)), Asked("nmapg", 400, 1e-6)
+    slow = defaults.minimise(problem, SquaredError(problem.y), regularizer, 0.25, SIGMA, asked)
     fast = solution(problem, 80, coarser=coarser)
     expected = whole_energy(problem, slow.x, coarser=coarser)
     assert whole_energy(problem, fast.x, coarser=coarser) < 1.03 * expected
@@ -86,8 +95,8 @@ def test_without_steps_nothing_moves() -> None:
 def test_it_begins_with_a_wiener_filter() -> None:
     """Where the operator is the identity everywhere, exactly: P^-1 y."""
     y = torch.rand(1, 1, 48, 54, generator=seeded(1))
-    problem = replace(problems.denoising(y, 1), frame=(48, 54))
-    preconditioner = of_energy(critic(), 0.25, problem)
+    problem = replace(problems.denoising(y, 0), frame=(48, 54))
+    preconditioner = fourier_of(critic(), problem, 0.25)
     energy = Energy(problem.operator, SquaredError(y), LocalRegularizer(critic()), 0.25, problem.pixels)
     x = y.clone()
     begin_fourier(energy, x, preconditioner)
@@ -96,17 +105,16 @@ def test_it_begins_with_a_wiener_filter() -> None:
 
 def test_a_batch_gives_what_each_picture_gives_alone() -> None:
     y = torch.cat([as_batch(noisy(scene(30, 34), SIGMA, seed)) for seed in (1, 2, 3)])
-    together = solution(problems.denoising(y, 14), 12).x
+    together = solution(problems.denoising(y, 13), 12).x
     for index in range(3):
-        alone = solution(problems.denoising(y[index : index + 1], 14), 12).x
+        alone = solution(problems.denoising(y[index : index + 1], 13), 12).x
         torch.testing.assert_close(together[index], alone[0], rtol=1e-4, atol=1e-5)
 
 
 def test_small_updates_are_convergence() -> None:
     problem = a_problem()
-    found = defaults.minimise(
-        problem, SquaredError(problem.y), critic(), 0.25, SIGMA, "fourier", limit=40, tol=0.01
-    )
+    regularizer, asked = LocalRegularizer(critic()), Asked("fourier", 40, 0.01)
+    found = defaults.minimise(problem, SquaredError(problem.y), regularizer, 0.25, SIGMA, asked)
     assert found.stop == "converged" and 3 < len(found.history) < 41
     assert float(found.history[-1].change) <= 0.01 < float(found.history[-2].change)
 
@@ -125,8 +133,8 @@ def test_numbers_that_go_wrong_leave_the_last_good_picture(at: int) -> None:
         return (value, gradient * torch.nan) if next(calls) == at else (value, gradient)
 
     regularizer.value_and_grad = wrong  # type: ignore[method-assign]
-    preconditioner = of_energy(experts, 0.25, problem)
-    found = solve(energy, problem.start, "fourier", 10, preconditioner=preconditioner)
+    preconditioner = fourier_of(experts, problem, 0.25)
+    found = solve(energy, problem.start, Preconditioned(preconditioner, 10))
     assert found.stop == "non_finite" and len(found.history) == at
     assert bool(torch.isfinite(found.x).all())
 
@@ -135,7 +143,7 @@ def test_numbers_that_go_wrong_leave_the_last_good_picture(at: int) -> None:
 @pytest.mark.parametrize("name", ["fine", "log_coarse"])
 def test_numbers_that_go_wrong_are_an_error(name: str, value: float) -> None:
     broken = experts_restorer()
-    broken.critic.get_parameter(name).data.fill_(value)
+    broken.prior.network.get_parameter(name).data.fill_(value)
     with pytest.raises(NonFiniteError, match="non-finite"):
         broken.denoise(scene(16, 16), SIGMA)
 
@@ -177,14 +185,14 @@ def test_it_is_for_fields_of_experts_only() -> None:
     with pytest.raises(UsageError, match="fields of experts"):
         restorer(settings=replace(SETTINGS, solver="fourier")).denoise(scene(20, 20), SIGMA)
     problem = a_problem()
-    assert defaults.usual_method(critic(), problem) == "fourier"
-    assert defaults.usual_method(smoothness_critic(), problem) == "adam"
+    assert chosen(critic(), problem) == "fourier"
+    assert chosen(smoothness_critic(), problem) == "adam"
 
 
 @pytest.mark.parametrize("boundary", ["reflect", "replicate"])
 def test_where_a_blur_repeats_the_border_adam_takes_its_place(boundary: Boundary) -> None:
     y = as_batch(scene(40, 44))
-    assert defaults.usual_method(critic(), problems.deblurring(y, KERNEL, 14, boundary)) == "adam"
+    assert chosen(critic(), problems.deblurring(y, KERNEL, 13, boundary)) == "adam"
     fourier = experts_restorer(settings=replace(SETTINGS, solver="fourier"))
     with pytest.raises(UsageError, match="adam"):
         fourier.deblur(scene(40, 44), KERNEL, SIGMA, boundary)
@@ -194,11 +202,12 @@ def test_where_a_blur_repeats_the_border_adam_takes_its_place(boundary: Boundary
 def test_holes_are_filled_as_well_as_by_line_searches(exact: bool) -> None:
     clean = scene(40, 44)
     missing = torch.from_numpy(random_mask((40, 44), 0.4, 1))
-    problem = problems.inpainting(as_batch(clean), missing, 14, exact)
-    assert defaults.usual_method(critic(), problem) == "fourier"
+    problem = problems.inpainting(as_batch(clean), missing, 13, exact)
+    assert chosen(critic(), problem) == "fourier"
+    data, regularizer = SquaredError(problem.y), LocalRegularizer(critic())
     slow, fast = (
-        defaults.minimise(problem, SquaredError(problem.y), critic(), 0.02, SIGMA, *how)
-        for how in (("nmapg",), ("fourier",))
+        defaults.minimise(problem, data, regularizer, 0.02, SIGMA, Asked(name))
+        for name in ("nmapg", "fourier")
     )
     expected = whole_energy(problem, slow.x, 0.02)
     assert whole_energy(problem, fast.x, 0.02) < 1.03 * expected

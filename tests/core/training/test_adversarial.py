@@ -64,7 +64,9 @@ def test_stopping_and_resuming_changes_not_a_single_bit(
     expected, found = straight.state(), resumed.state()
     assert expected.keys() == found.keys() and resumed.done
     assert [name for name in expected if not torch.equal(expected[name], found[name])] == []
-    for one, other in zip(straight.trained().parameters(), resumed.trained().parameters(), strict=True):
+    for one, other in zip(
+        straight.trained().network.parameters(), resumed.trained().network.parameters(), strict=True
+    ):
         assert torch.equal(one, other)
 
 
@@ -206,7 +208,7 @@ def test_training_tells_noisy_patches_from_clean_ones() -> None:
     assert np.mean([step.measures["wasserstein"] for step in progress[-20:]]) > 1.0
     assert 0.8 < np.mean([step.measures["gradient_norm"] for step in progress[-20:]]) < 1.5
     batch = trainer.source.batch(200, seeded(8))
-    critic = trainer.trained()
+    critic = trainer.trained().network
     with torch.no_grad():
         noisy, clean = (critic(z).flatten() for z in (batch.noisy, batch.clean))
     assert float((noisy > clean).double().mean()) > 0.9
@@ -222,16 +224,16 @@ def test_the_moving_average_lags_behind_and_is_what_is_shipped() -> None:
     steps(trainer, 1)
     first = {name: value.clone() for name, value in trainer.critic.state_dict().items()}
     # decay min(0.5, 1/10) at the first step: nine tenths of the way from the start to the new weights
-    for name, value in trainer.trained().state_dict().items():
+    for name, value in trainer.trained().network.state_dict().items():
         torch.testing.assert_close(value, 0.1 * start[name] + 0.9 * first[name])
     steps(trainer, 20)
-    assert _distance(dict(trainer.trained().state_dict()), dict(trainer.critic.state_dict())) > 0
+    assert _distance(dict(trainer.trained().network.state_dict()), dict(trainer.critic.state_dict())) > 0
 
 
 def test_without_a_moving_average_the_last_weights_are_shipped() -> None:
     trainer = a_trainer()
     steps(trainer, 2)
-    shipped = trainer.trained()
+    shipped = trainer.trained().network
     assert _distance(dict(shipped.state_dict()), dict(trainer.critic.state_dict())) == 0
     steps(trainer, 1)
     assert _distance(dict(shipped.state_dict()), dict(trainer.critic.state_dict())) > 0  # a copy

@@ -10,16 +10,19 @@ import torch
 from torch import Tensor
 
 from alr_cli.core import defaults, problems
-from alr_cli.core.energy import Energy, SquaredError
-from alr_cli.core.priors.experts import Experts, ExpertsArchitecture
+from alr_cli.core.data_terms import SquaredError
+from alr_cli.core.defaults import Asked
+from alr_cli.core.energy import Energy
+from alr_cli.core.priors.experts import Experts, ExpertsArchitecture, ExpertsPrior
 from alr_cli.core.priors.local import LocalRegularizer
-from alr_cli.core.solvers.descent import solve
+from alr_cli.core.solvers.base import solve
 from alr_cli.core.training import crops
 from alr_cli.core.training import implicit as local_energy
 from alr_cli.core.training.bilevel import Tuner, TuningRecipe
 from alr_cli.core.training.crops import Case
 from alr_cli.core.training.implicit import Local
 from alr_cli.core.training.patches import PatchSource
+from tests.core.energies import solver
 
 RECIPE = TuningRecipe(iterations=60, batch_size=2, side=22, sigma_low=0.05, sigma_high=0.2, ema=0.9)
 STILL = replace(RECIPE, lr=1e-9, lr_final=1e-9, visits=200)
@@ -68,12 +71,13 @@ def test_tuning_makes_the_minimisers_better_pictures(channels: int) -> None:
     assert np.mean(measured[-40:]) > np.mean(measured[:16]) + 0.3
 
 
-def error_of_filling(critic: Experts) -> float:
+def error_of_filling(prior: ExpertsPrior) -> float:
     """Mean squared, of stripes of which seven in ten pixels are missing."""
     clean = stripes().sample(4, torch.Generator().manual_seed(5))
     missing = torch.rand(clean.shape[-2:], generator=torch.Generator().manual_seed(6)) < 0.7
-    problem = problems.inpainting(clean, missing, critic.patch, exact=True)
-    solution = defaults.minimise(problem, SquaredError(problem.y), critic, 1.0, 0.0, "fourier")
+    problem = problems.inpainting(clean, missing, prior.margin, exact=True)
+    regularizer = LocalRegularizer(prior.network)
+    solution = defaults.minimise(problem, SquaredError(problem.y), regularizer, 1.0, 0.0, Asked("fourier"))
     return float((problem.crop(solution.x) - clean).square().mean())
 
 
@@ -119,7 +123,7 @@ def test_a_state_that_does_not_fit_is_refused(damage: Callable[[dict[str, Tensor
 
 def regularizer_of(tuner: Tuner, sigma: Tensor) -> list[tuple[LocalRegularizer, float]]:
     """What `alr denoise` would use for each crop, and its lambda."""
-    critic = tuner.trained()
+    critic = tuner.trained().network
     levels = sigma.tolist()
     return [(LocalRegularizer(critic.at(level)), tuner.curve(level)) for level in levels]
 
@@ -131,7 +135,7 @@ def test_cases_end_where_denoising_would() -> None:
         y = case.y[index : index + 1]
         problem = local.problem
         energy = Energy(problem.operator, SquaredError(y), regularizer, lam, problem.pixels)
-        found = solve(energy, case.x[index : index + 1], "nmapg", 300, tol=1e-6).x
+        found = solve(energy, case.x[index : index + 1], solver("nmapg", 300, tol=1e-6)).x
         moved = (problem.crop(found) - problem.crop(case.x[index : index + 1])).square().mean().sqrt()
         assert float(moved / case.sigma[index]) < 0.06
 

@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 
 from alr_cli.core import problems
-from alr_cli.core.energy import Energy, SquaredError
-from alr_cli.core.solvers.descent import solve
+from alr_cli.core.data_terms import SquaredError
+from alr_cli.core.energy import Energy
+from alr_cli.core.solvers.base import solve
 from alr_cli.core.training.calibration import LambdaCurve, calibrate, maximise_in_log, psnr
 from alr_cli.errors import NonFiniteError
+from tests.core.energies import solver
 from tests.core.toys import Quadratic, seeded
 
 # --- the curve ---
@@ -184,10 +186,10 @@ def test_the_calibrated_lambda_beats_half_and_twice_of_it() -> None:
     unit = torch.randn(2, 1, 24, 24, generator=seeded(1), dtype=torch.float64)
 
     def restored(sigma: float, lam: float) -> Tensor:
-        problem = problems.denoising(clean + sigma * unit, 1)
+        problem = problems.denoising(clean + sigma * unit, 0)
         regularizer = Quadratic(weight=0.01)
         energy = Energy(problem.operator, SquaredError(problem.y), regularizer, lam, problem.pixels)
-        return solve(energy, problem.start, "nmapg", 100, 1e-6).x
+        return solve(energy, problem.start, solver("nmapg", 100, 1e-6)).x
 
     def quality(sigma: float, lam: float) -> float:
         return float(psnr(restored(sigma, lam), clean).mean())

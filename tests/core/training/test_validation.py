@@ -12,17 +12,17 @@ from alr_cli.core.numerics import devices
 from alr_cli.core.training.calibration import psnr
 from alr_cli.core.training.validation import Validation
 from tests.conftest import scene
-from tests.core.toys import a_critic, smoothness_critic
+from tests.core.toys import a_critic, deep, smoothness_critic
 
 
 def clean_pictures(count: int = 3, channels: int = 1) -> list[np.ndarray]:
     return [scene(30 + n, 40 - n, channels, sigma=0.0) for n in range(count)]
 
 
-def a_validation(channels: int = 1, method: str = "adam") -> Validation:
+def a_validation(channels: int = 1, solver: str = "adam") -> Validation:
     return Validation.from_pictures(
-        clean_pictures(2, channels), count=2, side=24, per_picture=1, method=method
-    )  # type: ignore[arg-type]
+        clean_pictures(2, channels), count=2, side=24, per_picture=1, solver=solver
+    )
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_the_crops_of_one_picture_share_one_psnr() -> None:
     validation = Validation(torch.full_like(noise, 0.5), noise, per_picture=2)
     first, second = -10 * math.log10((0.01 + 0.09) / 2), -10 * math.log10(0.04)
     # At lambda = 0 the observation itself is the answer.
-    quality = validation.quality(smoothness_critic(), 1.0, 0.0)
+    quality = validation.quality(deep(smoothness_critic()), 1.0, 0.0)
     assert quality == pytest.approx((first + second) / 2, abs=1e-3)
 
 
@@ -61,7 +61,7 @@ def test_the_noise_is_always_the_same_and_of_unit_size() -> None:
 @pytest.mark.parametrize("sigma", [0.05, 0.2])
 def test_lunz_rule_balances_the_gradients_at_the_truth(sigma: float, channels: int) -> None:
     validation, critic = a_validation(channels), a_critic(channels)
-    lam = validation.balance(critic, sigma)
+    lam = validation.balance(deep(critic), sigma)
     x = problems.extend(validation.clean, 14).requires_grad_(True)
     (gradient,) = torch.autograd.grad(critic(x).sum() / 24**2, x)
     data = 2 * sigma * validation.noise / (24**2 * channels)
@@ -69,7 +69,7 @@ def test_lunz_rule_balances_the_gradients_at_the_truth(sigma: float, channels: i
 
 
 def test_a_critic_that_measures_roughness_denoises() -> None:
-    validation, critic = a_validation(), smoothness_critic()
+    validation, critic = a_validation(), deep(smoothness_critic())
     noisy = float(psnr(validation.clean + 0.1 * validation.noise, validation.clean).mean())
     curve = validation.fit(critic, [0.1])
     lam = curve.points[0][1]
@@ -80,7 +80,7 @@ def test_a_critic_that_measures_roughness_denoises() -> None:
 
 
 def test_no_lambda_means_the_noisy_picture() -> None:
-    validation, critic = a_validation(method="nmapg"), smoothness_critic()
+    validation, critic = a_validation(solver="nmapg"), deep(smoothness_critic())
     restored = validation.restore(critic, 0.1, 0.0)
     assert restored is not None
     torch.testing.assert_close(restored, validation.clean + 0.1 * validation.noise, atol=1e-4, rtol=0)
@@ -89,8 +89,8 @@ def test_no_lambda_means_the_noisy_picture() -> None:
 def test_a_descent_that_blows_up_has_the_worst_quality() -> None:
     critic = smoothness_critic()
     critic.layers[-1].weight.data.fill_(torch.inf)
-    assert a_validation().restore(critic, 0.1, 1.0) is None
-    assert a_validation().quality(critic, 0.1, 1.0) == -math.inf
+    assert a_validation().restore(deep(critic), 0.1, 1.0) is None
+    assert a_validation().quality(deep(critic), 0.1, 1.0) == -math.inf
 
 
 @pytest.mark.parametrize(("native", "precision"), [(True, torch.bfloat16), (False, torch.float32)])
@@ -101,4 +101,4 @@ def test_it_moves_to_a_device_and_takes_the_precision_that_is_usual_there(
     validation = Validation(torch.zeros(1, 1, 20, 20), torch.ones(1, 1, 20, 20), "gd")
     moved = validation.to(torch.device("cpu"))
     assert isinstance(moved.clean, Tensor)
-    assert (moved.method, moved.precision) == ("gd", precision)
+    assert (moved.solver, moved.precision) == ("gd", precision)

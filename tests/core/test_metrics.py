@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from alr_cli.bench.metrics import psnr, ssim
+from alr_cli.core.metrics import psnr, ssim
 
 
 def gray(value: float, side: int = 16) -> np.ndarray:

@@ -9,8 +9,19 @@ from torch import Tensor
 
 from alr_cli.core.energy import Energy, Terms
 from alr_cli.core.operators.linear import LinearOperator
-from alr_cli.core.solvers.descent import Method, solve
-from tests.core.energies import HEIGHT, OPERATORS, SHAPE, WIDTH, critic_energy, noise, quadratic, staircase
+from alr_cli.core.solvers.base import solve
+from tests.core.energies import (
+    HEIGHT,
+    OPERATORS,
+    SHAPE,
+    WIDTH,
+    Method,
+    critic_energy,
+    noise,
+    quadratic,
+    solver,
+    staircase,
+)
 from tests.core.toys import Quadratic
 
 METHODS: list[Method] = ["adam", "gd", "nmapg"]  # fourier has a file of its own
@@ -41,7 +52,9 @@ def test_every_method_reaches_the_minimiser_of_a_quadratic(
 ) -> None:
     operator = OPERATORS[name]
     y = noise(1, 1, *operator.output_shape)
-    solution = solve(quadratic(operator, y), torch.zeros(1, 1, *SHAPE).double(), method, max_iter, tol)
+    solution = solve(
+        quadratic(operator, y), torch.zeros(1, 1, *SHAPE).double(), solver(method, max_iter, tol)
+    )
     expected = minimiser(operator, y, 0.2)
     assert (solution.x - expected).square().mean().sqrt() < distance
     assert solution.stop == ("max_iter" if method == "adam" else "converged")
@@ -51,7 +64,7 @@ def test_every_method_reaches_the_minimiser_of_a_quadratic(
 def test_single_precision_comes_close_and_stops(method: Method) -> None:
     operator = OPERATORS["blur"]
     y = noise(1, 1, *SHAPE)
-    solution = solve(quadratic(operator, y.float()), torch.zeros(1, 1, *SHAPE), method, 500, 0.0)
+    solution = solve(quadratic(operator, y.float()), torch.zeros(1, 1, *SHAPE), solver(method, 500, 0.0))
     assert solution.x.dtype == torch.float32
     assert solution.stop == "converged"  # no step lowers the energy measurably any more
     assert (solution.x - minimiser(operator, y, 0.2)).square().mean().sqrt() < 1e-3
@@ -67,8 +80,8 @@ def test_the_scale_of_the_energy_does_not_matter(method: Method, scale: float) -
 
     y = noise(1, 1, *SHAPE)
     energy = quadratic(OPERATORS["blur"], y)
-    scaled = Scaled(energy.operator, energy.data, energy.regularizer, energy.lam, energy.pixels)
-    solution = solve(scaled, torch.zeros(1, 1, *SHAPE).double(), method, 400, 1e-9)
+    scaled = Scaled(energy.operator, energy.data, energy.regularizer, energy.lam, energy.size)
+    solution = solve(scaled, torch.zeros(1, 1, *SHAPE).double(), solver(method, 400, 1e-9))
     assert (solution.x - minimiser(OPERATORS["blur"], y, 0.2)).abs().max() < 1e-5
 
 
@@ -79,7 +92,7 @@ def test_the_scale_of_the_energy_does_not_matter(method: Method, scale: float) -
 @pytest.mark.parametrize("lam", [0.01, 0.3, 3.0])
 def test_no_gd_step_raises_the_energy_of_any_picture(lam: float, activation: str) -> None:
     energy, start = critic_energy(3, activation, lam)
-    history = solve(energy, start, "gd", 40, 0.0).history
+    history = solve(energy, start, solver("gd", 40, 0.0)).history
     energies = torch.stack([record.terms.energy for record in history])
     changes = torch.stack([record.change for record in history])
     assert len(history) > 5
@@ -92,7 +105,9 @@ def test_no_gd_step_raises_the_energy_of_any_picture(lam: float, activation: str
 def test_nmapg_stays_below_the_running_mean_of_its_energies(lam: float, activation: str) -> None:
     """F(x_{k+1}) <= c_k (Li and Lin 2015, algorithm 4), with c and q as they define them, eta = 0.8."""
     energy, start = critic_energy(3, activation, lam)
-    energies = torch.stack([record.terms.energy for record in solve(energy, start, "nmapg", 40, 0.0).history])
+    energies = torch.stack(
+        [record.terms.energy for record in solve(energy, start, solver("nmapg", 40, 0.0)).history]
+    )
     for picture in energies.T.tolist():
         c, q = picture[0], 1.0
         for value in picture[1:]:
@@ -103,7 +118,7 @@ def test_nmapg_stays_below_the_running_mean_of_its_energies(lam: float, activati
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_lowers_the_energy_of_a_critic(method: Method) -> None:
     energy, start = critic_energy(2, "relu")
-    history = solve(energy, start, method, 60).history
+    history = solve(energy, start, solver(method, 60)).history
     first, last = history[0].terms.energy, history[-1].terms.energy
     assert bool((last < first - 0.2 * first.abs()).all()), (first, last)
 
@@ -116,7 +131,7 @@ class Recorded(Energy):
 
     def __init__(self, energy: Energy) -> None:
         super().__init__(
-            energy.operator, energy.data, energy.regularizer, energy.lam, energy.pixels, energy.free
+            energy.operator, energy.data, energy.regularizer, energy.lam, energy.size, energy.free
         )
         self.asked: list[tuple[Tensor, float, Tensor]] = []
 
@@ -153,7 +168,9 @@ def test_nmapg_asks_where_algorithm_4_does_and_chooses_as_it_does(name: str) -> 
     plain, start = DESCENTS[name]()
     energy = Recorded(plain)
     boundaries: list[int] = []
-    history = solve(energy, start, "nmapg", 40, 0.0, lambda *_: boundaries.append(len(energy.asked))).history
+    history = solve(
+        energy, start, solver("nmapg", 40, 0.0), lambda *_: boundaries.append(len(energy.asked))
+    ).history
     values = [float(record.terms.energy[0]) for record in history]
 
     z = x = x_before = start
@@ -193,7 +210,7 @@ def test_nmapg_asks_where_algorithm_4_does_and_chooses_as_it_does(name: str) -> 
 def test_an_iteration_costs_few_gradients(method: Method, per_iteration: float) -> None:
     plain, start = critic_energy(1, "silu")
     energy = Recorded(plain)
-    solution = solve(energy, start, method, 30, 0.0)
+    solution = solve(energy, start, solver(method, 30, 0.0))
     iterations = solution.history[-1].iteration
     assert iterations == 30
     assert len(energy.asked) <= 1 + per_iteration * iterations

@@ -8,19 +8,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alr_cli.bench.figures import drawing
+from alr_cli import drawing
 
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Moment:
-    """An iteration: energy = data_term + lam * regularizer.  psnr: dB, None without a reference."""
+    """An iteration: energy = data_term + lam * regularizer.
+
+    energy, regularizer: None for a prior of which only the gradient is known.  psnr: dB, None without a
+    reference.
+    """
 
     iteration: int
-    energy: float
+    energy: float | None
     data_term: float
-    regularizer: float
+    regularizer: float | None
     psnr: float | None
 
 
@@ -31,11 +35,13 @@ def draw_trace(moments: Sequence[Moment]) -> bytes:
     rows = 2 if measured else 1
     grid = figure.subplots(rows, 1, sharex=True, squeeze=False, height_ratios=(1.6, 1)[:rows])
     terms, iterations = grid[0, 0], [moment.iteration for moment in moments]
-    energy, data = ([getattr(moment, name) for moment in moments] for name in ("energy", "data_term"))
-    rest = [whole - part for whole, part in zip(energy, data, strict=True)]
-    terms.plot(iterations, energy, color=drawing.BLACK, label="energy")
+    data = [moment.data_term for moment in moments]
+    energy = [moment.energy for moment in moments if moment.energy is not None]
     terms.plot(iterations, data, "--", color=drawing.BLUE, label="data term")
-    terms.plot(iterations, rest, ":", color=drawing.RED, label="lambda x regularizer")
+    if len(energy) == len(moments):  # it is known, or it is not
+        rest = [whole - part for whole, part in zip(energy, data, strict=True)]
+        terms.plot(iterations, energy, color=drawing.BLACK, label="energy")
+        terms.plot(iterations, rest, ":", color=drawing.RED, label="lambda x regularizer")
     terms.legend(fontsize="small")
     terms.set_ylabel("energy")
     if measured:

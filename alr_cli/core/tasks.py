@@ -1,0 +1,190 @@
+"""y = A x + eps: what happened to a picture, as data    (eq. 1)
+
+One description serves everybody: who restores asks for the problem to solve, who measures asks what would
+have been observed of a picture, and the commands make one from what was typed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from alr_cli.core import problems
+from alr_cli.core.operators.linear import Boundary, Convolution
+from alr_cli.core.problems import Problem
+
+HELD_LEVEL = 0.2  # of noise, for the prior where known pixels are held: see docs/critics.md
+
+Floats = NDArray[np.float32]
+
+
+class Task(Protocol):
+    """A without the sizes of a picture.
+
+    name: of the command that restores it.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    def observe(self, x: Tensor) -> Tensor:
+        """A x, without noise: (B, C, H, W) -> (B, C, H', W')."""
+        ...
+
+    def hide(self, y: Floats) -> Floats:
+        """An observation (H', W', C) with noise as it would be seen: nothing where nothing was observed."""
+        ...
+
+    def frame(self, x: Tensor) -> Tensor:
+        """The part of a picture (B, C, H, W) that can be restored from what is observed of it."""
+        ...
+
+    def problem(self, y: Tensor, margin: int, sigma: float) -> Problem:
+        """What is to be solved for an observation y (B, C, H', W') with noise of level sigma, for a prior
+        that sees so many pixels beyond the frame."""
+        ...
+
+    def solved(self, sigma: float) -> bool:
+        """Whether an observation with this noise is the solution itself."""
+        ...
+
+    def held(self, sigma: float) -> bool:
+        """Whether pixels are held that are known exactly."""
+        ...
+
+    def level(self, sigma: float) -> float:
+        """The level of noise for which the prior is to be asked."""
+        ...
+
+    def finish(self, restored: Floats, y: Floats, sigma: float) -> None:
+        """Put right, in place, what rounding has moved of a restored picture (H, W, C)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Denoising:
+    """A = identity."""
+
+    name: str = "denoise"
+
+    def observe(self, x: Tensor) -> Tensor:
+        return x
+
+    def hide(self, y: Floats) -> Floats:
+        return y
+
+    def frame(self, x: Tensor) -> Tensor:
+        return x
+
+    def problem(self, y: Tensor, margin: int, sigma: float) -> Problem:
+        return problems.denoising(y, margin)
+
+    def solved(self, sigma: float) -> bool:
+        return sigma == 0
+
+    def held(self, sigma: float) -> bool:
+        return False
+
+    def level(self, sigma: float) -> float:
+        return sigma
+
+    def finish(self, restored: Floats, y: Floats, sigma: float) -> None:
+        pass
+
+
+@dataclass(frozen=True)
+class Deblurring:
+    """A = convolution with `kernel` (h, w), both odd, sum 1.  boundary: what lies beyond the frame."""
+
+    kernel: NDArray[np.float64]
+    boundary: Boundary = "valid"
+    name: str = "deblur"
+
+    def observe(self, x: Tensor) -> Tensor:
+        return Convolution(self.kernel, (x.shape[-2], x.shape[-1]), self.boundary).forward(x)
+
+    def hide(self, y: Floats) -> Floats:
+        return y
+
+    def frame(self, x: Tensor) -> Tensor:
+        if self.boundary != "valid":
+            return x
+        rows, columns = (side // 2 for side in self.kernel.shape)
+        return x[..., rows : x.shape[-2] - rows, columns : x.shape[-1] - columns]
+
+    def problem(self, y: Tensor, margin: int, sigma: float) -> Problem:
+        return problems.deblurring(y, self.kernel, margin, self.boundary)
+
+    def solved(self, sigma: float) -> bool:
+        return False
+
+    def held(self, sigma: float) -> bool:
+        return False
+
+    def level(self, sigma: float) -> float:
+        return sigma
+
+    def finish(self, restored: Floats, y: Floats, sigma: float) -> None:
+        pass
+
+
+@dataclass(frozen=True)
+class Inpainting:
+    """A keeps some pixels. missing: (H, W), True where nothing was observed. Without noise the known pixels
+    come back exactly."""
+
+    missing: NDArray[np.bool_]
+    name: str = "inpaint"
+
+    def observe(self, x: Tensor) -> Tensor:
+        return torch.where(self._missing(x), 0.0, x)
+
+    def hide(self, y: Floats) -> Floats:
+        return np.where(self.missing[..., None], np.float32(0), y)
+
+    def frame(self, x: Tensor) -> Tensor:
+        return x
+
+    def problem(self, y: Tensor, margin: int, sigma: float) -> Problem:
+        return problems.inpainting(self.observe(y), self._missing(y), margin, exact=self.held(sigma))
+
+    def solved(self, sigma: float) -> bool:
+        return False
+
+    def held(self, sigma: float) -> bool:
+        return sigma == 0
+
+    def level(self, sigma: float) -> float:
+        return sigma or HELD_LEVEL
+
+    def finish(self, restored: Floats, y: Floats, sigma: float) -> None:
+        if self.held(sigma):
+            restored[~self.missing] = y[~self.missing]
+
+    def _missing(self, like: Tensor) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(self.missing, dtype=bool)).to(like.device)
+
+
+def observed(task: Task, pixels: NDArray[Any]) -> Floats:
+    """A x of a picture: (H, W, C) -> (H', W', C) float32."""
+    return from_batch(task.observe(to_batch(pixels)))
+
+
+def in_frame(task: Task, pixels: NDArray[Any]) -> Floats:
+    """Of a picture (H, W, C) what can be restored from its observation."""
+    return from_batch(task.frame(to_batch(pixels)))
+
+
+def to_batch(pixels: NDArray[Any]) -> Tensor:
+    """(H, W, C) -> (1, C, H, W) float32."""
+    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32))[None]
+
+
+def from_batch(x: Tensor) -> Floats:
+    """The inverse of `to_batch`."""
+    return np.ascontiguousarray(x[0].cpu().numpy().transpose(1, 2, 0))

@@ -1,0 +1,39 @@
+"""Which solver a problem gets by default, and how many steps."""
+
+import numpy as np
+import pytest
+import torch
+
+from alr_cli.core import problems
+from alr_cli.core.defaults import SOLVERS, Asked, choose
+from alr_cli.core.priors.local import LocalRegularizer
+from alr_cli.core.problems import Problem
+from alr_cli.errors import UsageError
+from tests.core.toys import a_critic, seeded, some_experts
+
+Y = torch.rand(1, 1, 20, 20, generator=seeded())
+
+
+def adam_steps(problem: Problem, sigma: float) -> int:
+    return choose(LocalRegularizer(a_critic()), problem, 0.1, sigma).iterations
+
+
+def test_steps_grow_with_the_noise_and_blurs_take_more() -> None:
+    denoising = problems.denoising(Y, 4)
+    steps = [adam_steps(denoising, sigma) for sigma in (0.01, 0.06, 0.1, 0.15, 0.2, 0.4)]
+    assert steps == [30, 30, 50, 75, 100, 100]
+    assert adam_steps(problems.deblurring(Y, np.ones((3, 3)) / 9, 4), 0.01) == 100
+    assert adam_steps(problems.inpainting(Y, Y[0, 0] > 0.5, 4), 0.0) == 100
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_what_is_asked_of_a_solver_is_what_it_does(name: str) -> None:
+    solver = choose(
+        LocalRegularizer(some_experts()), problems.denoising(Y, 13), 0.1, 0.1, Asked(name, 7, 0.25)
+    )
+    assert (solver.name, solver.iterations, solver.tol) == (name, 7, 0.25)
+
+
+def test_an_unknown_solver_is_refused_with_those_that_are_known() -> None:
+    with pytest.raises(UsageError, match="fourier, adam, gd, nmapg"):
+        choose(LocalRegularizer(a_critic()), problems.denoising(Y, 14), 0.1, 0.1, Asked("newton"))
