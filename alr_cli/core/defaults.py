@@ -64,16 +64,7 @@ def descend(
     an energy must not turn under its feet."""
     if not solver.compares and isinstance(regularizer, HasGlimpses):
         regularizer = regularizer.glimpses(problem.frame if problem.periodic else None)
-    energy = Energy(
-        problem.operator,
-        data,
-        regularizer,
-        lam,
-        problem.pixels,
-        problem.free,
-        problem.periodic,
-        problem.bounds,
-    )
+    energy = Energy.of(problem, regularizer, lam, data)
     return solve(energy, problem.start, solver, callback)
 
 
