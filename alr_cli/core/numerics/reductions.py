@@ -1,4 +1,4 @@
-"""sum over all but the first dimension in double precision: the same for any number of threads to the last float32 bit"""
+"""sum over all dimensions but the first, in double precision: to the last float32 bit whatever the threads"""
 
 import torch
 from torch import Tensor
