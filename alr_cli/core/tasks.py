@@ -18,7 +18,7 @@ from alr_cli.core import problems
 from alr_cli.core.operators.linear import Boundary, Convolution
 from alr_cli.core.problems import Problem
 
-HELD_LEVEL = 0.2  # of noise, for the prior where known pixels are held: see docs/critics.md
+HELD_LEVEL = 0.2  # of noise, for the prior where known pixels are held: see docs/notebook/critics.md
 
 Floats = NDArray[np.float32]
 
