@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -122,8 +122,7 @@ class Restorer:
                 return self._unchanged(pixels)
             problem = task.problem(batch, self.prior.margin, sigma)
             restoration = self._minimise(problem, task.level(sigma), sigma, callback, strength)
-        task.finish(restoration.pixels, pixels, sigma)
-        return restoration
+        return replace(restoration, pixels=task.finish(restoration.pixels, pixels, sigma))
 
     def denoise(
         self,
