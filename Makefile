@@ -20,8 +20,8 @@ demo: $(VENV)/installed ## restore the bundled examples, PSNR before and after
 	$(BIN)/alr inpaint examples/scratched.png --mask examples/scratches.png --sigma 0 --reference examples/scratched-clean.png -o demo/inpainted.png --overwrite
 	@echo "The pictures are in demo/; their inputs are in examples/."
 
-test: $(VENV)/installed ## the tests, under six minutes on two cores
-	$(BIN)/python -m pytest
+test: $(VENV)/installed ## the tests, on two processors at once
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-slow: $(VENV)/installed ## the tests that take longer
 	$(BIN)/python -m pytest -m slow

@@ -25,7 +25,7 @@ from alr_cli.errors import UsageError
 
 Shape = tuple[int, int]
 BOUNDARIES: list[Boundary] = ["replicate", "reflect", "circular", "valid"]
-SIZES = [(1, 1), (1, 4), (3, 5), (7, 7), (8, 13), (31, 30), (64, 47)]
+SIZES = [(1, 1), (1, 4), (7, 7), (31, 20)]  # degenerate, thin, no larger than a kernel, odd and even
 ASYMMETRIC = np.array([[0.1, 0.3, 0.0], [0.05, 0.2, 0.15], [0.0, 0.12, 0.08]])
 
 
@@ -89,12 +89,12 @@ def assert_adjoint(operator: LinearOperator, channels: int, dtype: torch.dtype) 
     assert error <= TOLERANCE[dtype], f"error {error:.2e}; the adjoint is off by the scale {scale:.6g}"
 
 
-@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
-@pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("name", OPERATORS)
-def test_the_adjoint_is_exact(name: str, size: Shape, channels: int, dtype: torch.dtype) -> None:
-    assert_adjoint(OPERATORS[name](size), channels, dtype)
+def test_the_adjoint_is_exact(name: str, size: Shape) -> None:
+    operator = OPERATORS[name](size)
+    for dtype in TOLERANCE:
+        assert_adjoint(operator, 3, dtype)
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
@@ -124,10 +124,8 @@ def with_numpy(picture: np.ndarray, kernel: np.ndarray, boundary: Boundary) -> n
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
-@pytest.mark.parametrize(
-    "kernel", [ASYMMETRIC, ASYMMETRIC[:, 1:2], ASYMMETRIC[1:2], a_kernel((9, 9))], ids=np.shape
-)
-@pytest.mark.parametrize("size", [(3, 3), (5, 8), (32, 21)], ids=str)
+@pytest.mark.parametrize("kernel", [ASYMMETRIC, ASYMMETRIC[:, 1:2], a_kernel((9, 9))], ids=np.shape)
+@pytest.mark.parametrize("size", [(3, 3), (12, 9)], ids=str)
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 def test_convolution_is_true_convolution_with_each_boundary(
     boundary: Boundary, size: Shape, kernel: np.ndarray, dtype: torch.dtype
@@ -184,7 +182,7 @@ def dense(operator: LinearOperator) -> np.ndarray:
     return operator.forward(basis).flatten(1).T.numpy()
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 9), (6, 5), (13, 12), (20, 9)], ids=str)
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (13, 12)], ids=str)
 @pytest.mark.parametrize("name", OPERATORS)
 def test_the_norm_is_the_largest_singular_value(name: str, size: Shape) -> None:
     operator = OPERATORS[name](size)
