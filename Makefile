@@ -18,6 +18,8 @@ demo: $(VENV)/installed ## restore the bundled examples, PSNR before and after
 	$(BIN)/alr denoise examples/noisy.png --sigma 0.1 --reference examples/noisy-clean.png -o demo/denoised.png --overwrite
 	$(BIN)/alr deblur examples/blurred.png --kernel gaussian:7:3 --sigma 0.03 --reference examples/blurred-clean.png -o demo/deblurred.png --overwrite
 	$(BIN)/alr inpaint examples/scratched.png --mask examples/scratches.png --sigma 0 --reference examples/scratched-clean.png -o demo/inpainted.png --overwrite
+	$(BIN)/alr reconstruct examples/sinogram.tif --angles 0:180:60 --size 160 --method fbp --reference examples/sinogram-slice.tif -o demo/slice-fbp.tif --overwrite
+	$(BIN)/alr reconstruct examples/sinogram.tif --angles 0:180:60 --size 160 --reference examples/sinogram-slice.tif -o demo/slice.tif --overwrite
 	@echo "The pictures are in demo/; their inputs are in examples/."
 
 test: $(VENV)/installed ## the tests, on two processors at once
@@ -52,7 +54,7 @@ epll-mixture: bench ## DATA=FOLDER of clean pictures: fit a mixture of your own 
 	@test -n "$(DATA)" || { echo "name a folder of clean pictures: make epll-mixture DATA=FOLDER"; exit 2; }
 	$(BIN)/python -m alr_cli.bench.methods.mixture "$(DATA)"
 
-# The paper's recipe, but for fewer iterations: 100,000 gave nothing that 4,000 had not (docs/notebook/critics.md). A critic that
+# The paper's recipe, but for fewer iterations: 100,000 gave nothing that 4,000 had not (docs/critics.md). A critic that
 # is there is kept; a stopped training goes on.
 ITERATIONS ?= 5000
 table1-critics: $(VENV)/installed ## DATA=FOLDER [VAL=FOLDER]: four critics of single noise levels, into table1/

@@ -2,8 +2,10 @@
 
 chelsea.png (CC0, Stefan van der Walt), coffee.png (CC0, Rachel Michetti) and astronaut.png (public domain,
 NASA), cropped; then a noisy, a blurred and a scratched version of each with its reference beside it.
+And a noisy sinogram of the head phantom of Shepp and Logan (1974), with the true slice.
 """
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +13,12 @@ import skimage
 import torch
 
 from alr_cli.core.noise.white import add_gaussian_noise, seed_for
+from alr_cli.core.operators.geometry import Geometry
 from alr_cli.core.operators.kernels import parse_kernel
 from alr_cli.core.operators.linear import Convolution
+from alr_cli.core.operators.ray import RayTransform
 from alr_cli.files.pictures import Picture, encode
+from alr_cli.files.slices import encode_slices
 
 HERE = Path(__file__).resolve().parent
 
@@ -48,6 +53,17 @@ def scratches(shape: tuple[int, int], count: int = 28, seed: int = 3) -> np.ndar
     return mask
 
 
+def scanned(name: str, side: int = 160, views: int = 60, density: float = 0.02, noise: float = 0.02) -> None:
+    """Line integrals of a phantom whose bone has this density, from so many angles over 180 degrees."""
+    phantom = skimage.transform.resize(skimage.data.shepp_logan_phantom(), (side, side), anti_aliasing=True)
+    truth = (density * phantom).astype(np.float32)
+    angles = tuple(math.pi * k / views for k in range(views))
+    sinogram = RayTransform(Geometry((side, side), angles, side + 1)).forward(torch.from_numpy(truth)).numpy()
+    sinogram += noise * np.random.default_rng(seed_for(0, name)).standard_normal(sinogram.shape)
+    (HERE / f"{name}.tif").write_bytes(encode_slices(sinogram[None], f"angles 0:180:{views}"))
+    (HERE / f"{name}-slice.tif").write_bytes(encode_slices(truth[None], "the true slice"))
+
+
 def main() -> None:
     cat = as_float(skimage.data.chelsea())
     save("noisy-clean.png", cat)
@@ -63,6 +79,8 @@ def main() -> None:
     save("scratched-clean.png", face)
     save("scratched.png", np.where(mask[..., None], 1.0, face))
     save("scratches.png", mask[..., None].astype(np.float32))
+
+    scanned("sinogram")
 
 
 if __name__ == "__main__":

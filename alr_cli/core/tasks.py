@@ -6,9 +6,8 @@ have been observed of a picture, and the commands make one from what was typed.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -19,59 +18,68 @@ from alr_cli.core import problems
 from alr_cli.core.operators.linear import Boundary, Convolution
 from alr_cli.core.problems import Problem
 
-HELD_LEVEL = 0.2  # of noise, for the prior where known pixels are held: see docs/notebook/critics.md
+HELD_LEVEL = 0.2  # of noise, for the prior where known pixels are held: see docs/critics.md
 
 Floats = NDArray[np.float32]
 
 
-class Task(ABC):
-    """A without the sizes of a picture. What it leaves out is as for denoising: everything is observed, with
-    noise.
+class Task(Protocol):
+    """A without the sizes of a picture.
 
     name: of the command that restores it.
     """
 
-    name: ClassVar[str]
-
-    @abstractmethod
-    def problem(self, y: Tensor, margin: int, sigma: float) -> Problem:
-        """What is to be solved for an observation y (B, C, H', W') with noise of level sigma, for a prior
-        that sees so many pixels beyond the frame."""
+    @property
+    def name(self) -> str: ...
 
     def observe(self, x: Tensor) -> Tensor:
         """A x, without noise: (B, C, H, W) -> (B, C, H', W')."""
-        return x
+        ...
 
     def hide(self, y: Floats) -> Floats:
         """An observation (H', W', C) with noise as it would be seen: nothing where nothing was observed."""
-        return y
+        ...
 
     def frame(self, x: Tensor) -> Tensor:
         """The part of a picture (B, C, H, W) that can be restored from what is observed of it."""
-        return x
+        ...
+
+    def problem(self, y: Tensor, margin: int, sigma: float) -> Problem:
+        """What is to be solved for an observation y (B, C, H', W') with noise of level sigma, for a prior
+        that sees so many pixels beyond the frame."""
+        ...
 
     def solved(self, sigma: float) -> bool:
         """Whether an observation with this noise is the solution itself."""
-        return False
+        ...
 
     def held(self, sigma: float) -> bool:
         """Whether pixels are held that are known exactly."""
-        return False
+        ...
 
     def level(self, sigma: float) -> float:
         """The level of noise for which the prior is to be asked."""
-        return sigma
+        ...
 
-    def finish(self, restored: Floats, y: Floats, sigma: float) -> Floats:
-        """A restored picture (H, W, C), with what rounding has moved of it put right."""
-        return restored
+    def finish(self, restored: Floats, y: Floats, sigma: float) -> None:
+        """Put right, in place, what rounding has moved of a restored picture (H, W, C)."""
+        ...
 
 
 @dataclass(frozen=True)
-class Denoising(Task):
+class Denoising:
     """A = identity."""
 
-    name: ClassVar[str] = "denoise"
+    name: str = "denoise"
+
+    def observe(self, x: Tensor) -> Tensor:
+        return x
+
+    def hide(self, y: Floats) -> Floats:
+        return y
+
+    def frame(self, x: Tensor) -> Tensor:
+        return x
 
     def problem(self, y: Tensor, margin: int, sigma: float) -> Problem:
         return problems.denoising(y, margin)
@@ -79,20 +87,29 @@ class Denoising(Task):
     def solved(self, sigma: float) -> bool:
         return sigma == 0
 
+    def held(self, sigma: float) -> bool:
+        return False
+
+    def level(self, sigma: float) -> float:
+        return sigma
+
+    def finish(self, restored: Floats, y: Floats, sigma: float) -> None:
+        pass
+
 
 @dataclass(frozen=True)
-class Deblurring(Task):
+class Deblurring:
     """A = convolution with `kernel` (h, w), both odd, sum 1.  boundary: what lies beyond the frame."""
 
     kernel: NDArray[np.float64]
     boundary: Boundary = "valid"
-    name: ClassVar[str] = "deblur"
-
-    def problem(self, y: Tensor, margin: int, sigma: float) -> Problem:
-        return problems.deblurring(y, self.kernel, margin, self.boundary)
+    name: str = "deblur"
 
     def observe(self, x: Tensor) -> Tensor:
         return Convolution(self.kernel, (x.shape[-2], x.shape[-1]), self.boundary).forward(x)
+
+    def hide(self, y: Floats) -> Floats:
+        return y
 
     def frame(self, x: Tensor) -> Tensor:
         if self.boundary != "valid":
@@ -100,17 +117,29 @@ class Deblurring(Task):
         rows, columns = (side // 2 for side in self.kernel.shape)
         return x[..., rows : x.shape[-2] - rows, columns : x.shape[-1] - columns]
 
+    def problem(self, y: Tensor, margin: int, sigma: float) -> Problem:
+        return problems.deblurring(y, self.kernel, margin, self.boundary)
+
+    def solved(self, sigma: float) -> bool:
+        return False
+
+    def held(self, sigma: float) -> bool:
+        return False
+
+    def level(self, sigma: float) -> float:
+        return sigma
+
+    def finish(self, restored: Floats, y: Floats, sigma: float) -> None:
+        pass
+
 
 @dataclass(frozen=True)
-class Inpainting(Task):
+class Inpainting:
     """A keeps some pixels. missing: (H, W), True where nothing was observed. Without noise the known pixels
     come back exactly."""
 
     missing: NDArray[np.bool_]
-    name: ClassVar[str] = "inpaint"
-
-    def problem(self, y: Tensor, margin: int, sigma: float) -> Problem:
-        return problems.inpainting(self.observe(y), self._missing(y), margin, exact=self.held(sigma))
+    name: str = "inpaint"
 
     def observe(self, x: Tensor) -> Tensor:
         return torch.where(self._missing(x), 0.0, x)
@@ -118,14 +147,24 @@ class Inpainting(Task):
     def hide(self, y: Floats) -> Floats:
         return np.where(self.missing[..., None], np.float32(0), y)
 
+    def frame(self, x: Tensor) -> Tensor:
+        return x
+
+    def problem(self, y: Tensor, margin: int, sigma: float) -> Problem:
+        return problems.inpainting(self.observe(y), self._missing(y), margin, exact=self.held(sigma))
+
+    def solved(self, sigma: float) -> bool:
+        return False
+
     def held(self, sigma: float) -> bool:
         return sigma == 0
 
     def level(self, sigma: float) -> float:
         return sigma or HELD_LEVEL
 
-    def finish(self, restored: Floats, y: Floats, sigma: float) -> Floats:
-        return np.where(self.missing[..., None], restored, y) if self.held(sigma) else restored
+    def finish(self, restored: Floats, y: Floats, sigma: float) -> None:
+        if self.held(sigma):
+            restored[~self.missing] = y[~self.missing]
 
     def _missing(self, like: Tensor) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(self.missing, dtype=bool)).to(like.device)

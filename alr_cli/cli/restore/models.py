@@ -35,7 +35,6 @@ def build_restorer(name: str, model: ModelOptions, compute: ComputeOptions) -> "
         precision=compute.precision,
         device=compute.device,
         clip_aware=model.clip_aware,
-        formulation=model.formulation,
     )
     return Restorer(load_weights(name), settings)
 

@@ -18,7 +18,6 @@ LABELS = {
     "wasserstein": "Wasserstein",
     "gradient_norm": "gradient norm",
     "gain": "gain in dB",
-    "bits_per_dimension": "bits/dim",
 }
 
 

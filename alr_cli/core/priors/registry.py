@@ -10,10 +10,10 @@ from typing import Any
 
 from alr_cli.core.priors.critic import CriticPrior
 from alr_cli.core.priors.experts import ExpertsPrior
-from alr_cli.core.priors.flow import FlowPrior
+from alr_cli.core.priors.global_critic import GlobalPrior
 from alr_cli.core.priors.protocol import LambdaOfSigma, StoredPrior
 
-PRIORS: dict[str, type[StoredPrior]] = {kind.kind: kind for kind in (CriticPrior, ExpertsPrior, FlowPrior)}
+PRIORS: dict[str, type[StoredPrior]] = {kind.kind: kind for kind in (CriticPrior, ExpertsPrior, GlobalPrior)}
 
 
 def build(described: Mapping[str, Any], sigma_range: tuple[float, float], lam: LambdaOfSigma) -> StoredPrior:

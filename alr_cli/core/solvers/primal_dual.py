@@ -43,22 +43,25 @@ def total_variation(
     step = 0.99 / math.sqrt(1.0 + _GRADIENT)
     up, down = step * _BALANCE * unit**2, step / (_BALANCE * unit**2)
     x = ahead = start
+    seen = seen_ahead = operator.forward(x)
     p = torch.zeros_like(y)
     q = torch.zeros(2, *x.shape, dtype=x.dtype, device=x.device)
-    yield _measured(operator, y, x)
+    yield _measured(x, seen, y)
     for _ in range(iterations):
         # The data term is unit^2 ||A x / unit - y / unit||^2: its dual step is that of a scaled square.
-        p = (p + up * (operator.forward(ahead) - y) / unit) / (1.0 + up / (2.0 * unit**2))
+        p = (p + up * (seen_ahead - y) / unit) / (1.0 + up / (2.0 * unit**2))
         q = q + up * _differences(ahead)
         q = q / (q.square().sum(0, keepdim=True).sqrt() / lam).clamp_min(1.0)
         moved = (x - down * (operator.adjoint(p) / unit - _divergence(q))).clamp_min(0.0)
+        seen_moved = operator.forward(moved)
         ahead, x = 2.0 * moved - x, moved
-        yield _measured(operator, y, x)
+        seen_ahead, seen = 2.0 * seen_moved - seen, seen_moved
+        yield _measured(x, seen, y)
 
 
-def _measured(operator: LinearOperator, y: Tensor, x: Tensor) -> TotalVariationStep:
+def _measured(x: Tensor, seen: Tensor, y: Tensor) -> TotalVariationStep:
     variation = _differences(x).square().sum(0).sqrt().sum((1, 2, 3))
-    return TotalVariationStep(x, squared_norm(operator.forward(x) - y), variation)
+    return TotalVariationStep(x, squared_norm(seen - y), variation)
 
 
 def _differences(x: Tensor) -> Tensor:

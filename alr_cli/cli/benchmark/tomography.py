@@ -1,0 +1,83 @@
+"""`alr benchmark lunz2`: slices from few angles, by our priors and by the baselines."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alr_cli.cli.benchmark.files import Read
+from alr_cli.cli.benchmark.run import Run, bar
+from alr_cli.cli.options.common import ComputeOptions, ModelOptions
+from alr_cli.cli.reconstruct.options import MethodOptions
+from alr_cli.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from alr_cli.bench.degradations import Pixels
+    from alr_cli.bench.tables.layout import Table
+    from alr_cli.core.tomography import Reconstructor
+
+DEFAULT = "ct-tuned"
+
+
+def lunz2(
+    run: Run,
+    pictures: list[tuple[str, Read]],
+    model: ModelOptions,
+    compute: ComputeOptions,
+    title: str,
+    seed: int,
+) -> Table:
+    """A JSON line for each slice, level and method, one for each pooled score, and their table."""
+    from alr_cli.bench import tomography
+    from alr_cli.bench.tables.layout import Table
+
+    methods = contenders(model, compute)
+    slices = [(name, tomography.small(_gray(name, read))) for name, read in pictures]
+    scores = []
+    with bar(run.report, len(slices) * len(tomography.SIGMAS) * len(methods)) as advance:
+        for score in tomography.measure(slices, methods, tomography.SIGMAS, time.perf_counter, seed):
+            run.report.event({"kind": "result", "status": "ok", **score.as_dict()})
+            scores.append(score)
+            advance(f"{score.picture} {score.method}", 1)
+    rows = []
+    for each in tomography.pooled(scores):
+        run.report.event({"kind": "mean", **each.as_dict()})
+        quality = f"{each.psnr:.2f}", f"{each.mean:.2f}", f"{each.ssim:.3f}"
+        rows.append((f"{each.sigma:g}", each.method, *quality, f"{each.residual:.2f}", f"{each.seconds:.2f}"))
+    for index, sigma in enumerate(tomography.SIGMAS):
+        for name, printed in tomography.PUBLISHED.items():
+            psnr, ssim = printed[index]
+            rows.append((f"{sigma:g}", f"{name}, as published", f"{psnr:.1f}", "-", f"{ssim:.3f}", "-", "-"))
+    rows.sort(key=lambda row: -float(row[0]))
+    headings = ("sigma", "method", "pooled PSNR", "mean PSNR", "SSIM", "residual / noise", "seconds")
+    return Table(f"lunz2: {title}; 128 x 128 from 30 angles", headings, tuple(rows), words=2)
+
+
+def contenders(model: ModelOptions, compute: ComputeOptions) -> dict[str, Reconstructor]:
+    """Baselines, and ours once for each of the weights of -w."""
+    from alr_cli.cli.reconstruct.run import build_reconstructor
+
+    names = (model.weights or DEFAULT).split(",")
+    methods = {
+        "fbp": MethodOptions(method="fbp"),
+        "fbp hann": MethodOptions(method="fbp", window="hann"),
+        "tv": MethodOptions(method="tv"),
+    }
+    for name in names:
+        label = Path(name).name.removesuffix(".safetensors")
+        methods[label] = MethodOptions(weights=name, strength=model.strength, lam=model.lam)
+    return {label: build_reconstructor(method, compute) for label, method in methods.items()}
+
+
+def check_data(data: str | None) -> None:
+    """Raises UsageError where there are no slices."""
+    if data is None:
+        raise UsageError("lunz2 needs slices: give --data a folder of gray pictures of them")
+
+
+def _gray(name: str, read: Read) -> Pixels:
+    pixels = read()
+    if pixels.shape[2] != 1:
+        raise InputError(f"{name} has colours: slices are gray")
+    return pixels[..., 0]

@@ -1,0 +1,129 @@
+"""From stored numbers to line integrals, and what looks wrong with them: all before torch is loaded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alr_cli.errors import InputError
+
+if TYPE_CHECKING:
+    from alr_cli.cli.reconstruct.options import MeasurementOptions
+    from alr_cli.files.scans import Scan
+
+Floats = NDArray[np.float32]
+
+_LARGEST = 20.0  # exp(-20): a line integral beyond it is no measurement
+_BAD = 0.01  # of the counts may be unusable
+_CUT = 0.1  # of the largest value, at the ends of the row of detectors
+_MASS = 0.3  # by which the sums of the rows may vary
+_OFF, _SURE = 0.25, 4.0  # detectors, and standard deviations, by which the axis is noticed to be elsewhere
+
+
+def line_integrals(scan: Scan, options: MeasurementOptions) -> tuple[Floats, list[str]]:
+    """(slices, angles, detectors) of line integrals, and notes. Raises InputError for what holds none."""
+    from alr_cli.files.scans import read_row
+
+    values = scan.sinograms
+    if min(values.shape) < 1 or values.shape[-1] < 2:
+        raise InputError(f"it has {values.shape[-2]} rows x {values.shape[-1]} columns: no sinogram")
+    _refuse_non_finite(values)
+    if not options.counts and scan.flat is None:
+        _refuse_constant(values)
+        return values, []
+    detectors = values.shape[-1]
+    flat = scan.flat if options.flat is None else read_row(options.flat, detectors, "--flat")
+    dark = scan.dark if options.dark is None else read_row(options.dark, detectors, "--dark")
+    if flat is None:
+        raise InputError("--counts needs --flat: what the detectors count without the object")
+    return _logarithm(values, flat, np.zeros_like(flat) if dark is None else dark)
+
+
+def _logarithm(values: Floats, flat: Floats, dark: Floats) -> tuple[Floats, list[str]]:
+    """-log((counts - dark) / (flat - dark)); counts that are not positive become the smallest one that is."""
+    full = np.asarray(flat - dark, np.float64)
+    if not np.isfinite(full).all() or (full <= 0).any():
+        raise InputError(
+            f"the flat field is not above the dark one at {int((~(full > 0)).sum())} detectors: "
+            "mask or replace them first"
+        )
+    full = full[..., None, :] if full.ndim == 2 else full
+    share = (values - (dark[..., None, :] if dark.ndim == 2 else dark)) / full
+    bad = share <= 0
+    notes: list[str] = []
+    if bad.any():
+        count = int(bad.sum())
+        if count > _BAD * share.size:
+            raise InputError(
+                f"{count} of {share.size} counts are not above the dark field, more than {_BAD:.0%}: "
+                "check --flat and --dark, or mask dead detectors first"
+            )
+        share[bad] = share[~bad].min()
+        notes.append(f"{count} counts were not above the dark field and became the smallest that is")
+    result = -np.log(share).astype(np.float32)
+    _refuse_constant(result)
+    return result, notes
+
+
+def suspicions(
+    sinogram: Floats, angles: NDArray[np.float64], centre: float | None, *, parallel: bool, counts: bool
+) -> list[str]:
+    """Sentences on what looks wrong with line integrals (angles, detectors), each with its likely cause.
+    angles: in radians.  counts: whether the line integrals were made from counts."""
+    largest = float(sinogram.max())
+    if largest > _LARGEST and not counts:
+        return [
+            f"values go up to {largest:.5g}, and line integrals are hardly ever above {_LARGEST:g}: if they "
+            "are counts, give --counts --flat FILE"
+        ]
+    if float(np.median(sinogram)) < 0 and float(sinogram.mean()) < 0:
+        return ["most values are negative: if they are logarithms of counts, change their sign"]
+    if parallel and _masses_differ(sinogram):
+        return [
+            "the rows' sums differ by more than 30 %, which one object seen from all sides cannot give: the "
+            "sinogram may be transposed, or without its flat field"
+        ]
+    level = float(np.quantile(np.abs(sinogram), 0.99))
+    if np.abs(sinogram[:, [0, -1]]).mean(0).max() > _CUT * level:
+        return [
+            "the object reaches the end of the row of detectors: if it is cut off there, the slice is wrong "
+            "near its edge and too bright"
+        ]
+    return _axis_elsewhere(sinogram, angles, centre) if parallel else []
+
+
+def _masses_differ(sinogram: Floats) -> bool:
+    """Every parallel view of the whole object has the same sum."""
+    mass = sinogram.astype(np.float64).sum(-1)
+    middle = float(np.median(mass))
+    return middle > 0 and float(np.quantile(np.abs(mass / middle - 1), 0.9)) > _MASS
+
+
+def _axis_elsewhere(sinogram: Floats, angles: NDArray[np.float64], centre: float | None) -> list[str]:
+    from alr_cli.core.noise.sinogram import estimate_centre
+
+    found = estimate_centre(sinogram, angles)
+    middle = (sinogram.shape[-1] - 1) / 2 if centre is None else centre
+    if found is None or abs(found[0] - middle) <= max(_OFF, _SURE * found[1]):
+        return []
+    return [
+        f"the rotation axis seems to project to detector {found[0]:.2f} and not to {middle:g}: try --center "
+        f"auto, or --center {found[0]:.2f}"
+    ]
+
+
+def _refuse_non_finite(values: NDArray[Any]) -> None:
+    bad = int((~np.isfinite(values)).sum())
+    if bad:
+        raise InputError(
+            f"{bad} of its {values.size} values are NaN or infinite: mask dead detectors, or take the "
+            "logarithm with --counts"
+        )
+
+
+def _refuse_constant(values: NDArray[Any]) -> None:
+    flat = values.max((-2, -1)) == values.min((-2, -1))
+    if flat.any():
+        raise InputError("all its values are the same: there is nothing to reconstruct")

@@ -1,0 +1,325 @@
+"""The options of `alr reconstruct`: how the slice was scanned, and what the numbers mean."""
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import typer
+
+from alr_cli.cli.options import values
+from alr_cli.errors import UsageError
+
+SCAN, MEASUREMENT, METHOD, FILES = "Scan", "Measurement", "Method", "Files"
+Unit = Literal["deg", "rad"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScanOptions:
+    """Where the rays run."""
+
+    angles: Annotated[
+        str | None,
+        typer.Option(
+            "--angles",
+            metavar="START:STOP:COUNT|FILE",
+            rich_help_panel=SCAN,
+            help="COUNT angles from START on in even steps; STOP itself is not taken: 0:180:30 is 0, 6, ..., "
+            "174. Or a file with an angle for each row (text or .npy). Needed unless the sinogram's file "
+            "holds them.",
+        ),
+    ] = None
+    unit: Annotated[
+        Unit, typer.Option("--unit", rich_help_panel=SCAN, help="Of --angles: degrees or radians.")
+    ] = "deg"
+    clockwise: Annotated[
+        bool,
+        typer.Option(
+            "--clockwise",
+            rich_help_panel=SCAN,
+            help="The source turns clockwise around the slice. The wrong sense gives a mirrored slice.",
+        ),
+    ] = False
+    geometry: Annotated[
+        str,
+        typer.Option(
+            "--geometry",
+            metavar="parallel|fan:SOURCE:DETECTOR",
+            rich_help_panel=SCAN,
+            help="Rays: parallel, or in a fan, with the distances from the rotation axis to the source "
+            "and to the flat detector, in the unit of --pitch.",
+        ),
+    ] = "parallel"
+    center: Annotated[
+        str | None,
+        typer.Option(
+            "--center",
+            metavar="C|auto",
+            show_default="(detectors - 1) / 2",
+            rich_help_panel=SCAN,
+            help="The detector that the rotation axis projects to, counted from 0: 91.5 lies between "
+            "two. auto finds it from the centre of mass (parallel rays, whole object in view).",
+        ),
+    ] = None
+    pitch: Annotated[
+        float,
+        typer.Option(
+            "--pitch",
+            metavar="MM",
+            parser=values.number("--pitch", above=0),
+            rich_help_panel=SCAN,
+            help="Distance of the detectors, for example in mm; the slice is then per mm.",
+        ),
+    ] = 1.0
+    size: Annotated[
+        int | None,
+        typer.Option(
+            "--size",
+            metavar="N",
+            parser=values.whole("--size", least=1),
+            show_default="as many as detectors",
+            rich_help_panel=SCAN,
+            help="Side of the slice in pixels.",
+        ),
+    ] = None
+    pixel: Annotated[
+        float,
+        typer.Option(
+            "--pixel",
+            metavar="X",
+            parser=values.number("--pixel", above=0),
+            rich_help_panel=SCAN,
+            help="Side of a pixel in detectors, as seen at the rotation axis.",
+        ),
+    ] = 1.0
+
+    def __post_init__(self) -> None:
+        self.fan  # noqa: B018 - parsed here, so that a mistake is found before anything is read
+        self.centre  # noqa: B018
+
+    @property
+    def fan(self) -> tuple[float, float] | None:
+        """Distances from the rotation axis to source and detector; None for parallel rays."""
+        if self.geometry == "parallel":
+            return None
+        kind, *distances = self.geometry.split(":")
+        if kind == "cone":
+            raise UsageError(
+                "--geometry cone is not supported: give the sinogram of the middle slice as a fan"
+            )
+        try:
+            source, detector = (float(text) for text in distances)
+        except ValueError:
+            source = detector = math.nan
+        if kind != "fan" or not (0 < source < math.inf and 0 <= detector < math.inf):
+            raise UsageError(
+                f"--geometry {self.geometry} is not known: write parallel, or fan:SOURCE:DETECTOR with the "
+                "distances from the rotation axis, for example fan:500:300"
+            )
+        return source, detector
+
+    @property
+    def centre(self) -> float | None:
+        """None for the middle, and where it is to be found."""
+        if self.center is None or self.center == "auto":
+            return None
+        return values.number("--center", above=-1e9, below=1e9)(self.center)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasurementOptions:
+    """What the numbers of a sinogram are."""
+
+    counts: Annotated[
+        bool,
+        typer.Option(
+            "--counts",
+            rich_help_panel=MEASUREMENT,
+            help="The numbers are counts, of which -log(counts / flat) is taken. Without it they are line "
+            "integrals.",
+        ),
+    ] = False
+    flat: Annotated[
+        str | None,
+        typer.Option(
+            "--flat",
+            metavar="FILE",
+            rich_help_panel=MEASUREMENT,
+            help="Counts without the object: a row of as many detectors, or several, whose mean is taken.",
+        ),
+    ] = None
+    dark: Annotated[
+        str | None,
+        typer.Option(
+            "--dark", metavar="FILE", rich_help_panel=MEASUREMENT, help="Counts without rays, likewise."
+        ),
+    ] = None
+    slice: Annotated[
+        int | None,
+        typer.Option(
+            "--slice",
+            metavar="K",
+            parser=values.whole("--slice", least=0),
+            rich_help_panel=MEASUREMENT,
+            help="Which sinogram of a file that holds several, counted from 0. Without it all are "
+            "reconstructed into the pages of one TIFF.",
+        ),
+    ] = None
+    sigma: Annotated[
+        float | None,
+        typer.Option(
+            "--sigma",
+            metavar="S|auto",
+            show_default="auto",
+            parser=lambda text: parse_level("--sigma", text),
+            rich_help_panel=MEASUREMENT,
+            help="Standard deviation of the noise of the line integrals, in their unit; auto estimates it.",
+        ),
+    ] = None
+    range: Annotated[
+        float | None,
+        typer.Option(
+            "--range",
+            metavar="X|auto",
+            show_default="auto",
+            parser=lambda text: parse_level("--range", text),
+            rich_help_panel=MEASUREMENT,
+            help="The largest value of the slice, which the prior sees as 1; auto takes it from a smooth "
+            "filtered backprojection.",
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        if self.flat is None and self.dark is not None:
+            raise UsageError("--dark belongs to --counts with --flat: give all three")
+        if self.flat is not None and not self.counts:
+            raise UsageError("--flat is for --counts: give both, or neither for line integrals")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodOptions:
+    """How a slice is reconstructed."""
+
+    method: Annotated[
+        Literal["ours", "tv", "fbp"],
+        typer.Option(
+            "--method",
+            rich_help_panel=METHOD,
+            help="ours: a learned prior. tv: total variation. fbp: filtered backprojection.",
+        ),
+    ] = "ours"
+    weights: Annotated[
+        str,
+        typer.Option(
+            "-w",
+            "--weights",
+            metavar="NAME|FILE",
+            autocompletion=values.complete_weights,
+            rich_help_panel=METHOD,
+            help="Gray weights: shipped ones by name (see alr weights), or a file of your own.",
+        ),
+    ] = "ct-tuned"
+    strength: Annotated[
+        float | None,
+        typer.Option(
+            "--strength",
+            metavar="X",
+            parser=values.number("--strength", least=0),
+            rich_help_panel=METHOD,
+            help="Multiplies the usual lambda, 1 by default: more is smoother.",
+        ),
+    ] = None
+    lam: Annotated[
+        float | None,
+        typer.Option(
+            "--lam",
+            metavar="X",
+            parser=values.number("--lam", least=0),
+            rich_help_panel=METHOD,
+            help="Sets lambda itself.",
+        ),
+    ] = None
+    max_iter: Annotated[
+        int | None,
+        typer.Option(
+            "--max-iter",
+            metavar="N",
+            parser=values.whole("--max-iter", least=1),
+            show_default="50, tv 200",
+            rich_help_panel=METHOD,
+            help="Iterations.",
+        ),
+    ] = None
+    window: Annotated[
+        Literal["ram-lak", "hann"],
+        typer.Option("--window", rich_help_panel=METHOD, help="Of the filter of fbp; hann is smoother."),
+    ] = "ram-lak"
+
+    def __post_init__(self) -> None:
+        if self.lam is not None and self.strength is not None:
+            raise UsageError("--lam sets lambda and --strength multiplies the usual one: give one of them")
+        if self.method == "fbp" and (self.lam, self.strength, self.max_iter) != (None, None, None):
+            raise UsageError("--method fbp knows no --lam, --strength or --max-iter: leave them out")
+        if self.method == "tv" and (self.lam == 0 or self.strength == 0):
+            raise UsageError("--method tv needs a lambda above 0: use --method fbp for none")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SliceFileOptions:
+    """Where slices go."""
+
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="OUT",
+            rich_help_panel=FILES,
+            help="A TIFF of 32-bit floats, - for stdout, or a folder (existing, or ending in /). Without "
+            "it one slice goes to stdout if that is a pipe or a file, else to <stem>.slice.tif beside "
+            "its sinogram.",
+        ),
+    ] = None
+    recursive: Annotated[
+        bool,
+        typer.Option("-r", "--recursive", rich_help_panel=FILES, help="Look into the folders of folders."),
+    ] = False
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", rich_help_panel=FILES, help="Replace outputs that exist.")
+    ] = False
+    skip_existing: Annotated[
+        bool,
+        typer.Option(
+            "--skip-existing", rich_help_panel=FILES, help="Leave outputs that exist: a batch can be resumed."
+        ),
+    ] = False
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", rich_help_panel=FILES, help="Stop a batch at the first failure.")
+    ] = False
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            "--reference",
+            metavar="SLICE",
+            rich_help_panel=FILES,
+            help="The true slice: report PSNR, the range being that of the true slice.",
+        ),
+    ] = None
+    max_pixels: Annotated[
+        int,
+        typer.Option(
+            "--max-pixels",
+            metavar="N",
+            parser=values.whole("--max-pixels", least=1),
+            rich_help_panel=FILES,
+            help="Refuse files with more numbers (judged by the header).",
+        ),
+    ] = 100_000_000
+
+    def __post_init__(self) -> None:
+        if self.overwrite and self.skip_existing:
+            raise UsageError("--overwrite and --skip-existing contradict each other: give one of them")
+
+
+def parse_level(option: str, text: object) -> float | None:
+    """A positive number, or auto (None)."""
+    return None if text == "auto" else values.number(option, above=0)(text)

@@ -1,0 +1,164 @@
+"""Psi_theta: (B, C, N, N) -> (B,), a critic that sees the whole picture    (Lunz, Oktem and Schoenlieb 2018)
+
+Trained to tell clean pictures from unregularized reconstructions with gradients no longer than 1, Psi is
+close to the distance from the clean ones. Their eq. 5 is ||A x - y||^2 + lam Psi(x) with lam = 2 E||A* e||,
+which grows with the root of the number of pixels N^2. So R = N Psi: then lambda(sigma) = 2 sigma at any size
+where a pixel is seen with weight 1, in denoising and in scaled tomography alike. Convolutions of 5 x 5
+pixels, six of them, take the picture to N / 16, and two linear layers to a number. So it is for pictures of
+one size, and has no patches: margin = 0.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from alr_cli.core.priors.critic import WithoutDraws
+from alr_cli.core.priors.protocol import Arithmetic, LambdaOfSigma
+from alr_cli.errors import WeightsError
+
+if TYPE_CHECKING:
+    from alr_cli.core.problems import Problem
+
+_SIDE, _SLOPE = 5, 0.1
+_STRIDES = (1, 1, 2, 2, 2, 2)
+_MOST = 1024
+
+
+@dataclass(frozen=True)
+class GlobalArchitecture:
+    """side: N.  channels: of the pictures.  width: features of the first convolution; the others have 2, 2,
+    4, 4 and 8 times as many, and the first linear layer 16 times."""
+
+    side: int = 128
+    channels: int = 1
+    width: int = 16
+
+    def __post_init__(self) -> None:
+        if self.channels not in (1, 3):
+            raise ValueError(f"a critic sees 1 or 3 channels, not {self.channels}")
+        if self.side % 16 or not 16 <= self.side <= _MOST:
+            raise ValueError(f"the side is a multiple of 16 up to {_MOST}, not {self.side}")
+        if not 1 <= self.width <= 256:
+            raise ValueError(f"unusable critic of width {self.width}")
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Features after each convolution."""
+        return tuple(self.width * factor for factor in (1, 2, 2, 4, 4, 8))
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class GlobalCritic(nn.Module):
+    """Psi: (B, C, N, N) in [0,1] -> (B,), large where noisy."""
+
+    def __init__(self, architecture: GlobalArchitecture, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.architecture = architecture
+        layers: list[nn.Module] = []
+        before = architecture.channels
+        for features, stride in zip(architecture.widths, _STRIDES, strict=True):
+            layers += [nn.Conv2d(before, features, _SIDE, stride, _SIDE // 2), nn.LeakyReLU(_SLOPE)]
+            before = features
+        self.convolutions = nn.Sequential(*layers)
+        flat = before * (architecture.side // 16) ** 2
+        wide = 16 * architecture.width
+        self.scores = nn.Sequential(nn.Linear(flat, wide), nn.LeakyReLU(_SLOPE), nn.Linear(wide, 1))
+        gain = math.sqrt(2 / (1 + _SLOPE**2))
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                with torch.no_grad():
+                    layer.weight.normal_(0.0, gain / math.sqrt(layer.weight[0].numel()), generator=generator)
+                    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor) -> Tensor:
+        score: Tensor = self.scores(self.convolutions(x).flatten(1))
+        return score[:, 0]
+
+
+@dataclass(frozen=True)
+class GlobalRegularizer:
+    """R = N Psi / sqrt(C) of pictures of one size."""
+
+    critic: GlobalCritic
+    precision: torch.dtype = torch.float32
+    margin: int = 0
+
+    @property
+    def channels(self) -> int:
+        return self.critic.architecture.channels
+
+    def value_and_grad(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x: (B, C, N, N) -> (R (B,), dR/dx like x). Raises WeightsError for another size."""
+        side = self.critic.architecture.side
+        if tuple(x.shape[-2:]) != (side, side):
+            raise WeightsError(
+                f"this prior sees whole pictures of {side} x {side} and not of {x.shape[-1]} x "
+                f"{x.shape[-2]}: choose one of patches, such as ct-tuned, or train one for this size"
+            )
+        factor = side / math.sqrt(self.channels)
+        with torch.enable_grad(), self._arithmetic(x):
+            seen = x.detach().requires_grad_(True)
+            value = self.critic(seen).float()
+            (gradient,) = torch.autograd.grad(value.sum(), seen)
+        return value.detach() * factor, gradient.float() * factor
+
+    def _arithmetic(self, x: Tensor) -> torch.autocast:
+        return torch.autocast(x.device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16)
+
+
+class GlobalPrior:
+    """A global critic for all noise levels: Psi is one and the same, and lambda is 2 sigma or fitted."""
+
+    kind = "global"
+
+    def __init__(self, network: GlobalCritic, sigma_range: tuple[float, float], lam: LambdaOfSigma) -> None:
+        self.network = network
+        self.sigma_range = sigma_range
+        self._lam = lam
+
+    @classmethod
+    def described(
+        cls, architecture: Mapping[str, Any], sigma_range: tuple[float, float], lam: LambdaOfSigma
+    ) -> Self:
+        """See `protocol.StoredPrior`."""
+        with torch.device("meta"), WithoutDraws():
+            return cls(GlobalCritic(GlobalArchitecture(**architecture)), sigma_range, lam)
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """See `protocol.StoredPrior`."""
+        return {"kind": self.kind, **self.network.architecture.as_dict()}
+
+    def to(self, device: torch.device) -> Self:
+        """A copy on that device."""
+        twin = copy.copy(self)
+        twin.network = copy.deepcopy(self.network).to(device).eval().requires_grad_(False)
+        return twin
+
+    @property
+    def channels(self) -> int:
+        return self.network.architecture.channels
+
+    @property
+    def margin(self) -> int:
+        return 0
+
+    def at(self, sigma: float, arithmetic: Arithmetic = Arithmetic()) -> GlobalRegularizer:  # noqa: B008 - immutable
+        """R, the same for every level."""
+        return GlobalRegularizer(self.network, arithmetic.precision)
+
+    def lam(self, sigma: float) -> float:
+        """The weight of R for noise of that level per pixel."""
+        return self._lam(sigma)
+
+    def gain(self, problem: Problem) -> float:
+        return 1.0

@@ -1,0 +1,207 @@
+"""y = A x + eps with A the ray transform: a slice from its sinogram, by three methods    (eq. 1 and 4)
+
+ours  x = arg min_{x >= 0} ||A x - y||^2 / N + lambda R(x) / N, R a learned prior;
+tv    x = arg min_{x >= 0} ||A x - y||^2 + lambda sum |grad x|;
+fbp   filtered backprojection.
+
+A prior knows pictures on [0,1] and noise per pixel. So the slice is divided by its range, and A and y by the
+root of the mean square that a pixel contributes to y: then noise of level sigma weighs against a pixel as it
+does in denoising, whatever the geometry, and lambda(sigma) of denoising serves as it is.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from alr_cli.core import problems
+from alr_cli.core.noise.sinogram import estimate_noise
+from alr_cli.core.numerics import devices
+from alr_cli.core.operators.fbp import Window, fbp
+from alr_cli.core.operators.geometry import Geometry
+from alr_cli.core.operators.linear import Compose, Crop
+from alr_cli.core.operators.ray import RayTransform
+from alr_cli.core.problems import Problem
+from alr_cli.core.restore import Callback, Restorer, Step
+from alr_cli.core.solvers.primal_dual import total_variation
+from alr_cli.errors import NonFiniteError
+
+Method = Literal["ours", "tv", "fbp"]
+Floats = NDArray[np.float32]
+
+ITERATIONS: dict[Method, int] = {"ours": 50, "tv": 200, "fbp": 0}
+_LOUDEST = 0.5  # the highest level of noise that lambda is asked for
+_HIGH_QUANTILE, _HIGH_LEVEL = 0.995, 0.54  # of the pixels of a slice on [0,1], the mean over CT slices
+_TV = 3.6, 1.3  # lambda of tv is the first times sigma to the second; see docs/guides/tomography.md
+
+
+@dataclass(frozen=True)
+class Scanning:
+    """A task (see tasks.py): the observation is a sinogram, scaled as `RayTransform.per_pixel` scales it."""
+
+    operator: RayTransform
+    name: str = "reconstruct"
+
+    def observe(self, x: Tensor) -> Tensor:
+        return self.operator.forward(x)
+
+    def hide(self, y: Floats) -> Floats:
+        return y
+
+    def frame(self, x: Tensor) -> Tensor:
+        return x
+
+    def problem(self, y: Tensor, margin: int, sigma: float) -> Problem:
+        height, width = frame = self.operator.input_shape
+        beyond = Crop((height + 2 * margin, width + 2 * margin), margin)
+
+        def begin() -> Tensor:
+            return problems.extend(self.start(y), margin)
+
+        operator = Compose(self.operator, beyond)
+        return Problem(operator, y, begin, frame, clips=False, bounds=(0.0, math.inf))
+
+    def start(self, y: Tensor, window: Window = "hann") -> Tensor:
+        """Filtered backprojection without what is negative."""
+        return fbp(y / self.operator.scale, self.operator.geometry, window).clamp_min_(0.0)
+
+    def solved(self, sigma: float) -> bool:
+        return False
+
+    def held(self, sigma: float) -> bool:
+        return False
+
+    def level(self, sigma: float) -> float:
+        return min(sigma, _LOUDEST)
+
+    def finish(self, restored: Floats, y: Floats, sigma: float) -> None:
+        np.maximum(restored, 0, out=restored)
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A reconstructed slice (H, W) float32 in units of the sinogram per pixel, and how it was reached.
+
+    residual: root mean square of A x - y, to be compared with sigma, that of the noise; both in units of the
+    sinogram.  range: what stood for 1 on the way.  energy, data_term, regularizer: as in energy.py, of the
+    scaled problem; None where there is none.
+    """
+
+    pixels: Floats
+    sigma: float
+    residual: float
+    range: float
+    iterations: int
+    stop: str
+    lam: float | None = None
+    energy: float | None = None
+    data_term: float | None = None
+    regularizer: float | None = None
+
+
+@dataclass(frozen=True)
+class Reconstructor:
+    """A method for any number of sinograms.
+
+    restorer: for ours, with its prior and its settings.  strength: multiplies the usual lambda of tv.
+    lam: replaces it.  iterations: None for the usual number.  window: of the filter of fbp.
+    """
+
+    method: Method
+    restorer: Restorer | None = None
+    strength: float = 1.0
+    lam: float | None = None
+    iterations: int | None = None
+    window: Window = "ram-lak"
+    device: str = "auto"
+
+    def reconstruct(
+        self,
+        sinogram: Floats,
+        geometry: Geometry,
+        sigma: float | None = None,
+        range: float | None = None,
+        callback: Callback | None = None,
+    ) -> Slice:
+        """sinogram: (angles, detectors), line integrals in pixels of the slice.  sigma: of its noise, range:
+        the largest value of the slice; None to estimate them. Raises UsageError where no ray meets the
+        slice, and what `Restorer` raises."""
+        sigma = estimate_noise(sinogram) if sigma is None else sigma
+        if self.method == "fbp":
+            return self._finished(self._by_fbp(sinogram, geometry), sinogram, geometry, sigma, 1.0)
+        task = Scanning(RayTransform(geometry).per_pixel())
+        range = usual_range(sinogram, geometry) if range is None else range
+        y = sinogram * np.float32(task.operator.scale / range)
+        level = sigma * task.operator.scale / range
+        if self.method == "tv":
+            found = self._by_tv(y, task, level, callback)
+        else:
+            found = self._by_prior(y, task, level, callback)
+        pixels = found.pixels * np.float32(range)
+        return self._finished(replace(found, pixels=pixels), sinogram, geometry, sigma, range)
+
+    def _by_fbp(self, sinogram: Floats, geometry: Geometry) -> Slice:
+        pixels = fbp(torch.from_numpy(sinogram), geometry, self.window).numpy()
+        return Slice(pixels, 0.0, 0.0, 1.0, 0, "direct")
+
+    def _by_prior(self, y: Floats, task: Scanning, level: float, callback: Callback | None) -> Slice:
+        if self.restorer is None:
+            raise ValueError("ours needs a restorer")
+        found = self.restorer.restore(y[..., None], task, level, callback)
+        return Slice(
+            *(found.pixels[..., 0], 0.0, 0.0, 1.0, found.iterations, found.stop, found.lam),
+            *(found.energy, found.data_term, found.regularizer),
+        )
+
+    def _by_tv(self, y: Floats, task: Scanning, level: float, callback: Callback | None) -> Slice:
+        device = devices.choose(self.device)
+        seen = torch.from_numpy(y)[None, None].to(device)
+        lam = self.lam if self.lam is not None else self.strength * tv_lam(level)
+        limit = ITERATIONS["tv"] if self.iterations is None else self.iterations
+        size = math.prod(task.operator.input_shape)
+        for number, step in enumerate(total_variation(task.operator, seen, lam, task.start(seen), limit)):
+            data, variation = float(step.data) / size, float(step.variation) / size
+            energy = data + lam * variation
+            if not math.isfinite(energy):
+                raise NonFiniteError("the numbers went non-finite; check the sinogram, or lower --lam")
+            if callback is not None:
+                callback(Step(number, limit, energy, data, variation, partial(_picture, step.x)))
+        return Slice(
+            *(_picture(step.x)[..., 0], 0.0, 0.0, 1.0, limit, "max_iter", lam, energy, data, variation)
+        )
+
+    def _finished(
+        self, found: Slice, sinogram: Floats, geometry: Geometry, sigma: float, range: float
+    ) -> Slice:
+        seen = RayTransform(geometry).forward(torch.from_numpy(found.pixels)).numpy()
+        if not np.isfinite(found.pixels).all():
+            raise NonFiniteError("the slice is not finite: check the sinogram and the geometry")
+        residual = math.sqrt(float(np.mean((seen.astype(np.float64) - sinogram) ** 2)))
+        return replace(found, sigma=sigma, residual=residual, range=range)
+
+
+def tv_lam(level: float) -> float:
+    """lambda of total variation for noise of that level per pixel."""
+    factor, power = _TV
+    return factor * math.pow(max(level, 1e-6), power)
+
+
+def usual_range(sinogram: Floats, geometry: Geometry) -> float:
+    """What the brightest part of a slice is worth, from a smooth filtered backprojection: the scale on which
+    a prior is to see it. 1 where there is nothing bright."""
+    rough = fbp(torch.from_numpy(sinogram)[None, None], geometry, "hann")
+    smooth = torch.nn.functional.avg_pool2d(rough, 3, 1, 1, count_include_pad=False)
+    bright = float(np.quantile(smooth.numpy(), _HIGH_QUANTILE))
+    return bright / _HIGH_LEVEL if bright > 0 and math.isfinite(bright) else 1.0
+
+
+def _picture(x: Tensor) -> Floats:
+    """(1, 1, H, W) -> (H, W, 1)."""
+    return np.asarray(x[0, 0, ..., None].cpu().numpy())
