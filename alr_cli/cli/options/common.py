@@ -140,6 +140,26 @@ class FileOptions:
             help="Which picture of a file that holds several, counted from 1.",
         ),
     ] = None
+    pages: Annotated[
+        values.Pages | None,
+        typer.Option(
+            "--pages",
+            metavar="A-B",
+            parser=values.parse_pages,
+            rich_help_panel=FILES,
+            help="Which pages of a stack, counted from 1: 3-7. Without it a TIFF of several pages of one "
+            "kind, plain, ImageJ or OME, is restored whole, plane by plane.",
+        ),
+    ] = None
+    per_plane: Annotated[
+        bool,
+        typer.Option(
+            "--per-plane",
+            rich_help_panel=FILES,
+            help="Estimate the noise of each plane of a stack by itself. Without it there is one level for "
+            "each channel.",
+        ),
+    ] = False
     max_pixels: Annotated[
         int,
         typer.Option(
@@ -163,6 +183,8 @@ class FileOptions:
     def __post_init__(self) -> None:
         if self.overwrite and self.skip_existing:
             raise UsageError("--overwrite and --skip-existing contradict each other: give one of them")
+        if self.page is not None and self.pages is not None:
+            raise UsageError("--page takes one picture and --pages a part of a stack: give one of them")
         if self.suffix is not None and (not self.suffix or "/" in self.suffix or "\0" in self.suffix):
             raise UsageError("--suffix is text inside a file name, without /: for instance --suffix _clean")
 

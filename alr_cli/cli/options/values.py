@@ -3,12 +3,22 @@
 import math
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from alr_cli.cli.ranks import Shard
 from alr_cli.errors import UsageError
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+
+
+@dataclass(frozen=True)
+class Pages:
+    """Of a stack: from `first` to `last`, counted from 1."""
+
+    first: int
+    last: int
+
 
 FORMATS = ("png", "jpeg", "tiff", "webp", "bmp", "pnm")
 FORMAT_ALIASES = {"jpg": "jpeg", "tif": "tiff", "ppm": "pnm", "pgm": "pnm", "pbm": "pnm"}
@@ -73,6 +83,14 @@ def parse_shard(text: str) -> Shard:
             f"--shard {text} is not a part of the work: write K/N with K from 1 to N, such as 2/8"
         )
     return Shard(int(match[1]), int(match[2]))
+
+
+def parse_pages(text: str) -> Pages:
+    """`3-7`, or `3`: the first and the last page, from 1."""
+    match = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", text)
+    if match is None or not 1 <= int(match[1]) <= int(match[2] or match[1]):
+        raise UsageError(f"--pages {text} is not a part of a stack: write A-B, counted from 1, such as 3-7")
+    return Pages(int(match[1]), int(match[2] or match[1]))
 
 
 def number(

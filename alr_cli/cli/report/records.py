@@ -47,6 +47,7 @@ class Record:
     device: str | None = None
     precision: str | None = None
     tile: int | None = None
+    planes: int | None = None  # of a stack; iterations and seconds are those of all
     shape: tuple[int, int, int] | None = None
     depth: str | None = None
     psnr: float | None = None

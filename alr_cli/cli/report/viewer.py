@@ -90,6 +90,11 @@ class Viewer:
             occupied.add(os.path.realpath(path))
             _check_place(option, path, overwrite)
 
+    def refuse_stack(self, name: str) -> None:
+        """Raises UsageError where something of a single picture is to be shown."""
+        for option in self._options.paths:
+            raise UsageError(f"{option} shows one picture and {name} is a stack: choose one with --page")
+
     def watch(
         self, also: Callable[[Step], None], reference: NDArray[np.float32] | None
     ) -> Callable[[Step], None]:

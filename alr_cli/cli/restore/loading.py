@@ -47,12 +47,15 @@ class Loader:
     streams: Streams
     kind: "NoiseModel | None" = None
 
-    def load(self, job: Job) -> Loaded:
-        """Everything that can be done and refused without a critic. Raises AlrError, or Skip."""
+    def load(self, job: Job, picture: "Picture | None" = None) -> Loaded:
+        """Everything that can be done and refused without a critic. Raises AlrError, or Skip.
+
+        picture: of the job, where it was read already.
+        """
         self.check_still_to_do(job)
         if job.problem is not None:
             raise job.problem
-        prepared = self.task.prepare(self._read(job.source), job.source)
+        prepared = self.task.prepare(picture or self._read(job.source), job.source)
         losses = destination.check(prepared.picture, job, self.files, self.streams)
         reference = self._reference(job.source, prepared.picture)
         if self.kind is not None:

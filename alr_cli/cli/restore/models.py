@@ -54,6 +54,14 @@ class Models:
 
             read_metadata(self._model.weights)
 
+    def described(self) -> dict[str, object]:
+        """What a restoration depends on: the options, and the hash of weights that are named."""
+        from alr_cli.files.weights import read_metadata
+
+        named = self._model.weights
+        sha256 = None if named is None else read_metadata(named)["sha256"]
+        return {"model": self._model, "compute": self._compute, "weights": sha256}
+
     def expected_noise(self) -> "NoiseModel | None":
         """Where -w names a critic that learned noise whose neighbours are correlated, as a camera's are, that
         noise."""

@@ -1,7 +1,10 @@
 """The way of a batch through denoise, deblur and inpaint: plan, load, restore, write, report."""
 
+import hashlib
+import pickle
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alr_cli.cli.exits import explain
@@ -15,12 +18,13 @@ from alr_cli.cli.restore.batch import Job, Remaining, Skip, plan
 from alr_cli.cli.restore.loading import Loaded, Loader
 from alr_cli.cli.restore.models import ModelFailure, Models
 from alr_cli.cli.restore.pipeline import overlap
+from alr_cli.cli.restore.stacks import LoadedStack, RestoredStack, find_stack, restore_stack
 from alr_cli.cli.restore.task import Task, size
 from alr_cli.cli.streams import StdoutClosed, Streams
 from alr_cli.errors import PartialFailure
 
 if TYPE_CHECKING:
-    from alr_cli.core.restore import Restoration
+    from alr_cli.core.restore import Restoration, Restorer
     from alr_cli.files.pictures import Picture
 
 
@@ -85,7 +89,7 @@ def restore_all(
     with Report(streams, reports) as report, report.progress(len(jobs)) as progress:
         for note in planned.notes:
             report.say(note)
-        _Batch(jobs, Remaining(jobs), loader, models, report, progress, viewer).run()
+        _Batch(jobs, Remaining(jobs), loader, models, report, progress, viewer, reads).run()
 
 
 @dataclass(frozen=True)
@@ -97,17 +101,22 @@ class _Batch:
     report: Report
     progress: Progress | Silent
     viewer: Viewer
+    reads: tuple[str | None, ...] = ()
 
     def run(self) -> None:
         """Do the jobs, reading and writing beside restoring, and report on them in their order."""
         started = time.perf_counter()
         try:
-            overlap(self.left, self.loader.load, self.restore, self.write, self.settle)
+            overlap(self.left, self.load, self.restore, self.write, self.settle)
         finally:
             self.report.summary(len(self.jobs), time.perf_counter() - started)
         failed = self.report.counts["failed"]
         if failed:
             raise PartialFailure(f"{failed} of {len(self.jobs)} pictures failed: see above")
+
+    def load(self, job: Job) -> Loaded | LoadedStack:
+        """Read a picture, or only look at the pages of a stack."""
+        return find_stack(job, self.loader) or self.loader.load(job)
 
     def settle(self, job: Job, result: Outcome | Exception) -> None:
         """Report on one job. Raises what ends the batch."""
@@ -134,20 +143,20 @@ class _Batch:
         if self.loader.files.fail_fast:
             raise PartialFailure(f"stopped at {job.source}, as --fail-fast asks")
 
-    def restore(self, loaded: Loaded) -> Restored:
+    def restore(self, loaded: Loaded | LoadedStack) -> Restored | RestoredStack:
         """The one step that needs torch and a critic."""
+        if isinstance(loaded, LoadedStack):
+            self.viewer.refuse_stack(str(loaded.job.source))
+            return restore_stack(
+                loaded, self.loader, self._solve, self.report.say, self.progress.picture, self.work
+            )
         self.loader.check_still_to_do(loaded.job)
         picture = loaded.prepared.picture
         if len(self.jobs) == 1:
             self._announce(loaded)
         self.progress.picture(printable(loaded.job.source.relative.name))
-        task, prepared, sigma = self.loader.task, loaded.prepared, loaded.sigma
-        degradation = task.degradation(prepared)
-        restorer = self.models.restorer(picture.channels, degradation.held(sigma))
         started = time.perf_counter()
-        callback = self.viewer.watch(self.progress.step, loaded.reference)
-        strength = task.strength(restorer, prepared, sigma)
-        restoration = restorer.restore(picture.pixels, degradation, sigma, callback, strength)
+        restorer, restoration = self._solve(loaded)
         seconds = time.perf_counter() - started
         self.viewer.look(restorer, picture.pixels, restoration.pixels)
         restored = picture.with_pixels(restoration.pixels)
@@ -155,8 +164,26 @@ class _Batch:
         chosen = restoration.strength not in (restorer.settings.strength, 0.0)
         return Restored(loaded, restored, restoration, seconds, weights.name, weights.sha256, chosen)
 
-    def write(self, restored: Restored) -> Outcome:
-        """Write one picture and measure it against its reference."""
+    def _solve(self, loaded: Loaded) -> "tuple[Restorer, Restoration]":
+        """Minimise the energy of one picture, or one plane of a stack."""
+        task, prepared, sigma = self.loader.task, loaded.prepared, loaded.sigma
+        degradation = task.degradation(prepared)
+        restorer = self.models.restorer(prepared.picture.channels, degradation.held(sigma))
+        callback = self.viewer.watch(self.progress.step, loaded.reference)
+        strength = task.strength(restorer, prepared, sigma)
+        return restorer, restorer.restore(prepared.picture.pixels, degradation, sigma, callback, strength)
+
+    @property
+    def work(self) -> dict[str, object]:
+        """What the pixels of a plane depend on, but for the plane."""
+        task = hashlib.sha256(pickle.dumps(self.loader.task)).hexdigest()
+        read = [(path, Path(path).stat().st_mtime_ns) for path in self.reads if path and Path(path).exists()]
+        return {"task": task, "read": read, "sigma": self.loader.sigma, **self.models.described()}
+
+    def write(self, restored: Restored | RestoredStack) -> Outcome:
+        """Write one picture and measure it against its reference; a stack is written already."""
+        if isinstance(restored, RestoredStack):
+            return _of_stack(restored)
         loaded, restoration, picture = restored.loaded, restored.restoration, restored.picture
         job = loaded.job
         if len(self.jobs) > 1:  # together with its result, as the next picture is being restored already
@@ -202,6 +229,37 @@ class _Batch:
             self.report.say(f"{loaded.job.source}: {note}")
         for warning in loaded.warnings:
             self.report.warn(f"{loaded.job.source}: {warning}")
+
+
+def _of_stack(stack: RestoredStack) -> Outcome:
+    job, last = stack.job, stack.last
+    record = Record(
+        input=str(job.source),
+        output=job.output,
+        status="ok",
+        seconds=stack.seconds,
+        iterations=stack.iterations,
+        stop=last.stop,
+        sigma=stack.levels[0],
+        sigma_estimated=stack.levels[0] if stack.estimated else None,
+        strength=last.strength,
+        device=last.device,
+        precision=last.precision,
+        tile=last.tile,
+        planes=stack.planes,
+        shape=stack.shape,
+        depth=stack.depth,
+        weights=stack.weights,
+        weights_sha256=stack.sha256,
+    )
+    place = "stdout" if job.target is None else job.output
+    levels = ", ".join(f"{level:.3g}" for level in stack.levels)
+    line = (
+        f"{job.source} -> {place}: {stack.planes} planes, {stack.weights}, sigma {levels}, "
+        f"{stack.iterations} iterations, {stack.seconds:.1f} s"
+    )
+    height, width, _ = stack.shape
+    return Outcome(record, line, f"  {width} x {height}, {stack.depth}, on {last.device} in {last.precision}")
 
 
 def _not_done(job: Job, status: Status, reason: str) -> Record:
