@@ -32,6 +32,7 @@ FIELDS = [
     "device",
     "precision",
     "tile",
+    "planes",
     "shape",
     "depth",
     "psnr",
