@@ -62,8 +62,8 @@ def distance(first: Sequence[Tensor], second: Sequence[Tensor], heads: Sequence[
 
 
 def lpips(clean: NDArray[np.float32], estimate: NDArray[np.float32]) -> float | None:
-    """Of two pictures (H, W, C) on [0,1], the estimate clamped; gray as three equal channels. None for
-    pictures smaller than 31 pixels. Raises InputError where the package is damaged or missing."""
+    """The distance of two pictures (H, W, C) on [0,1], the estimate clamped; gray as three equal channels.
+    None for pictures smaller than 31 pixels. Raises InputError where the package is damaged or missing."""
     if min(clean.shape[:2]) < LEAST_SIDE:
         return None
     network = _installed()

@@ -85,7 +85,7 @@ def means(scores: Iterable[Score]) -> list[Mean]:
 
 
 def mean_of(group: Sequence[Metrics]) -> Metrics:
-    """Of each metric, over those that have it."""
+    """The mean of each metric, over the scores that have it."""
     columns = zip(*((each.psnr, each.ssim, each.lpips, each.seconds) for each in group), strict=True)
     return Metrics(*map(_mean, columns))
 

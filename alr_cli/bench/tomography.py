@@ -118,7 +118,7 @@ def measure(
 
 
 def pooled(scores: Iterable[SliceScore]) -> list[Pooled]:
-    """Of all slices, by level and method in the order of their first appearance."""
+    """The scores of all slices, by level and method in the order of their first appearance."""
     groups: dict[tuple[float, str], list[SliceScore]] = {}
     for score in scores:
         groups.setdefault((score.sigma, score.method), []).append(score)

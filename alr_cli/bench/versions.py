@@ -25,7 +25,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 def key_of(observation: Observation, identity: str, perceptual: bool = False) -> str:
     """identity: of who restored it, with everything that it depends on but the observation.  perceptual:
-    whether LPIPS was measured, too."""
+    whether LPIPS was measured as well."""
     digest = hashlib.sha256(f"{identity}\n{code_version(METRICS)}\n{perceptual}\n".encode())
     setting = observation.setting
     digest.update(json.dumps([setting.task, setting.sigma, setting.boundary]).encode())
@@ -38,7 +38,7 @@ def key_of(observation: Observation, identity: str, perceptual: bool = False) ->
 
 
 def identity_of(name: str, extra: Any = None) -> str:
-    """Of a method of METHODS. extra: JSON-able, what else it depends on (weights, options)."""
+    """The identity of a method of METHODS. extra: JSON-able, what else it depends on (weights, options)."""
     method: Method = BY_NAME[name]
     installed = {each: _version(each) for each in method.distributions}
     return json.dumps([name, code_version(method.code), installed, extra], sort_keys=True)

@@ -40,8 +40,8 @@ class ColouredNoise:
 
 
 def coloured_noise(y: Tensor, model: NoiseModel) -> ColouredNoise:
-    """That of a picture y (B, C, H, W) on [0,1], its brightness taken from local means. Raises ValueError for
-    a model without noise, or of other channels."""
+    """The data term of a picture y (B, C, H, W) on [0,1], its brightness taken from local means. Raises
+    ValueError for a model without noise, or of other channels."""
     if y.shape[1] == 1:
         model = model.of_one_channel()
     levels = torch.from_numpy(_levels(y.detach().cpu().numpy(), model)).to(y)

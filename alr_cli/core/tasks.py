@@ -46,7 +46,7 @@ class Task(Protocol):
 
     def problem(self, y: Tensor, margin: int, sigma: float) -> Problem:
         """What is to be solved for an observation y (B, C, H', W') with noise of level sigma, for a prior
-        that sees so many pixels beyond the frame."""
+        that sees `margin` pixels beyond the frame."""
         ...
 
     def solved(self, sigma: float) -> bool:
@@ -176,7 +176,7 @@ def observed(task: Task, pixels: NDArray[Any]) -> Floats:
 
 
 def in_frame(task: Task, pixels: NDArray[Any]) -> Floats:
-    """Of a picture (H, W, C) what can be restored from its observation."""
+    """The part of a picture (H, W, C) that can be restored from its observation."""
     return from_batch(task.frame(to_batch(pixels)))
 
 

@@ -45,7 +45,7 @@ class Data(Protocol):
         """Their number."""
 
     def __getitem__(self, part: "slice[int, int, None]", /) -> bytes:
-        """Those from `part.start` to before `part.stop`, fewer where the file ends."""
+        """The bytes from `part.start` to before `part.stop`, fewer where the file ends."""
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ class KeptPlanes:
         self.count += 1
 
     def close(self, *, done: bool) -> None:
-        """done: the output is written and holds them all; a file without any planes goes, too."""
+        """done: the output is written and holds them all; a file without any planes is deleted as well."""
         self._file.close()
         if done or self.count == 0:
             self.path.unlink(missing_ok=True)

@@ -141,7 +141,7 @@ def _named(values: list[float], mask: Picture, between: str = " and ") -> str:
 
 
 def grown(mask: Mask, pixels: int) -> Mask:
-    """All places at most so many pixels away from a marked one."""
+    """All places at most `pixels` away from a marked one."""
     if pixels == 0 or not mask.any():
         return mask
     from scipy.ndimage import distance_transform_edt

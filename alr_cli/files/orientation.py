@@ -16,7 +16,7 @@ from alr_cli.files.picture import Picture
 _BACK = {6: 8, 8: 6}
 """Orientations that do not undo themselves."""
 SIDEWAYS = (5, 6, 7, 8)
-"""Those that exchange width and height."""
+"""The orientations that exchange width and height."""
 
 
 def orientation_of(exif: bytes | None) -> int:

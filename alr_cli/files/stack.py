@@ -229,7 +229,7 @@ def _dialect(description: bytes) -> Dialect:
 
 
 def _form(tags: Directory, layout: Layout) -> Form:
-    """Of one plane: how many there are is judged here and not by it."""
+    """The form of one plane, without the description of the file, which says how many planes there are."""
     return Form({code: tag for code, tag in tags.items() if code != DESCRIPTION}, layout)
 
 

@@ -60,7 +60,7 @@ _WHOLE_FILE = {
     43314: "NIH Image's",
     51123: "Micro-Manager's",
 }
-"""Of microscopes: what all planes are and where they lie in the file that was read."""
+"""Tags of microscopes that say what all planes are and where they lie in the file that was read."""
 _REPLACED |= _WHOLE_FILE.keys()
 _MISSED = {
     SUB_PAGES: "sub-pages",

@@ -21,8 +21,8 @@ _REPEATS = 5
 
 @dataclass(frozen=True)
 class Rate:
-    """Of one gradient of R on a 512 x 512 picture, and of a product of 4096 x 4096 matrices of the same
-    precision: operations a second."""
+    """The speed of one gradient of R on a 512 x 512 picture, and of a product of 4096 x 4096 matrices of the
+    same precision: operations a second."""
 
     precision: str
     threads: int

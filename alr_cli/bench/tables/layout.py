@@ -13,7 +13,7 @@ from alr_cli.bench.scores import Mean, mean_of
 
 @dataclass(frozen=True)
 class Table:
-    """words: so many columns at the left are text; where the first repeats, it stands once when drawn."""
+    """words: how many columns at the left are text; where the first repeats, it stands once when drawn."""
 
     title: str
     headings: tuple[str, ...]

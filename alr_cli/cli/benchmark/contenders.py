@@ -49,8 +49,8 @@ class Contenders:
         return tuple(found)
 
     def restorer(self, label: str, channels: int, held: bool = False) -> Restorer | None:
-        """Of the weights that a label stands for; None for a baseline. held: as in Setting. Raises
-        ModelFailure."""
+        """The restorer of the weights that a label stands for; None for a baseline. held: as in Setting.
+        Raises ModelFailure."""
         return self._models[label].restorer(channels, held) if label in self._models else None
 
     def trained(self) -> dict[str, tuple[float, float]]:

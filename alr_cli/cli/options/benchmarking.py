@@ -118,7 +118,7 @@ class ProtocolOptions:
             "--sides",
             metavar="N,N",
             rich_help_panel=PROTOCOL,
-            help="Sizes of speed: so many pixels on a side, cut out of the picture or continued by "
+            help="Sizes for the target speed, in pixels a side, cut out of the picture or continued by "
             "reflection; 128,256,512 by default.",
         ),
     ] = None

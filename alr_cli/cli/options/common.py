@@ -238,7 +238,7 @@ class ModelOptions:
             metavar="N",
             parser=values.whole("--max-iter", least=1),
             rich_help_panel=RESTORATION,
-            help="At most so many iterations. Without it, the solver's own number.",
+            help="The most iterations; by default the solver's own number.",
         ),
     ] = None
     tol: Annotated[

@@ -14,7 +14,7 @@ _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 @dataclass(frozen=True)
 class Pages:
-    """Of a stack: from `first` to `last`, counted from 1."""
+    """The pages of a stack from `first` to `last`, counted from 1."""
 
     first: int
     last: int

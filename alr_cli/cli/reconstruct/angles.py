@@ -38,7 +38,7 @@ def check_angles(text: str) -> None:
 def angles_of(
     options: ScanOptions, stored: NDArray[np.float64] | None, shape: tuple[int, int]
 ) -> tuple[NDArray[np.float64], list[str]]:
-    """Those of a sinogram of that shape (angles, detectors), counterclockwise in radians, and warnings.
+    """The angles of a sinogram of that shape (angles, detectors), counterclockwise in radians, and warnings.
 
     stored: what its file says, in degrees. Raises UsageError without any, InputError where they do not fit.
     """

@@ -44,7 +44,8 @@ class Layers:
 
 @dataclass(frozen=True)
 class Table:
-    """Text and numbers in rows. words: so many columns at the left are text; the others stand flush right."""
+    """Text and numbers in rows. words: how many columns at the left are text; the others stand flush
+    right."""
 
     caption: str
     header: Sequence[str]

@@ -64,7 +64,7 @@ class ViewerOptions:
 
     @property
     def paths(self) -> dict[str, Path]:
-        """Those that were asked for, by option."""
+        """The files that were asked for, by option."""
         given = {"--trace": self.trace, "--plot": self.plot, "--heatmap": self.heatmap}
         return {option: Path(path) for option, path in given.items() if path is not None}
 
@@ -98,7 +98,7 @@ class Viewer:
     def watch(
         self, also: Callable[[Step], None], reference: NDArray[np.float32] | None
     ) -> Callable[[Step], None]:
-        """The callback for a restoration, which calls `also`, too."""
+        """The callback for a restoration, which calls `also` as well."""
         if self._options.trace is None and self._options.plot is None:
             return also
 

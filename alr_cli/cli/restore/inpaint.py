@@ -72,7 +72,7 @@ class Inpaint:
         return None
 
     def _remedy(self) -> str:
-        """Of a mask that selects all or nothing."""
+        """What to do about a mask that selects all or nothing."""
         if self.missing is not None:
             return "give another --missing or --seed"
         if self.mask == "nan":

@@ -75,8 +75,8 @@ class Models:
         return model if model is not None and model.correlated else None
 
     def restorer(self, channels: int, held: bool = False) -> "Restorer":
-        """The restorer for pictures of so many channels: of -w, else of the shipped critic that fits them.
-        held: whose pixels are missing or exactly known.
+        """The restorer for pictures with this number of channels: that of -w, else of the shipped prior that
+        fits. held: whose pixels are missing or exactly known.
 
         Raises ModelFailure.
         """

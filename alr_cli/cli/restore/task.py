@@ -44,7 +44,7 @@ class Task(Protocol):
         """What happened to the picture, as the core knows it: here torch is imported."""
 
     def strength(self, restorer: "Restorer", prepared: Prepared, sigma: float) -> float | None:
-        """That of this picture, instead of the one for all; None without one."""
+        """The strength for this picture; None leaves it at the strength for all pictures."""
 
 
 def size(picture: "Picture") -> str:

@@ -188,7 +188,8 @@ def _levels_of(
 
 
 def _white_levels(pictures: TrainingData) -> tuple[float, float]:
-    """Of the white noise that stands in for that of the noisy pictures: their own where it is strong."""
+    """The level of the white noise that stands in for that of the noisy pictures: their own where it is
+    strong."""
     found = [model.nominal for model in pictures.noise]
     return WHITE if min(found) < WEAK else (min(found), max(found))
 

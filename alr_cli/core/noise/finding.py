@@ -210,7 +210,7 @@ def _step(value: float, low: float, high: float) -> float:
 
 
 def _model(parts: _Parts) -> NoiseModel:
-    """Of the opponent colours' noise, which are taken for independent, that of the channels."""
+    """The channels' noise, given that of the opponent colours, which are taken for independent."""
     channels = len(parts.levels)
     mixing = opponents(channels)
     at = np.stack([at_knots(parts.brightness, levels) for levels in parts.levels])

@@ -49,7 +49,7 @@ def bands(x: Tensor, at_once: int = _AT_ONCE) -> Iterator[Piece]:
 
 
 def parts(x: Tensor, axis: int, patch: int, stride: int, most: int) -> Iterator[tuple[slice, slice]]:
-    """The patches along an axis of x in parts of at most so many pixels, but a patch at least: the numbers of
+    """The patches along an axis of x in parts of at most `most` pixels, but a patch at least: the numbers of
     the patches, and the pixels that they see. No part is a sliver: all are of one size up to one."""
     count, halo = (x.shape[axis] - patch) // stride + 1, patch - stride
     number = -(-count // max(1, most // stride))

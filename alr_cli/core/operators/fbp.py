@@ -66,8 +66,8 @@ def _filtered(y: Tensor, window: Window) -> Tensor:
 
 
 def _weights(geometry: Geometry) -> NDArray[np.float64]:
-    """Of each view, half the angle between its neighbours; together half a turn, or less of an incomplete
-    scan. (angles,)."""
+    """The weight of each view, half the angle between its neighbours; together half a turn, or less of an
+    incomplete scan. (angles,)."""
     turn = math.pi if geometry.fan is None else 2 * math.pi
     angles = np.mod(geometry.angles, turn)
     order = np.argsort(angles)

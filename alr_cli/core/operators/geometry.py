@@ -48,12 +48,13 @@ class Geometry:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Of the sinogram: (angles, detectors)."""
+        """The shape of the sinogram, (angles, detectors)."""
         return len(self.angles), self.detectors
 
     @property
     def positions(self) -> NDArray[np.float64]:
-        """Of the detectors along their row, from the foot of the rotation axis on: (detectors,)."""
+        """The places of the detectors along their row, from the foot of the rotation axis on:
+        (detectors,)."""
         centre = (self.detectors - 1) / 2 if self.centre is None else self.centre
         return (np.arange(self.detectors, dtype=np.float64) - centre) * self.pitch
 

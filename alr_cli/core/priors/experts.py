@@ -65,7 +65,7 @@ class ExpertsArchitecture:
 
     @property
     def stride(self) -> int:
-        """Of the patches, and the coarsest scale."""
+        """The distance between patches in pixels, which is the coarsest scale."""
         return 4 if self.coarser else 2
 
     @property
@@ -229,7 +229,7 @@ class ExpertsPrior(LocalPrior):
 
 
 def with_coarser(critic: Experts, count: int) -> Experts:
-    """Experts of two scales with so many filters at a third, which hardly count to begin with."""
+    """Experts of two scales with `count` filters at a third, which hardly count to begin with."""
     wide = Experts(replace(critic.architecture, coarser=count))
     with torch.no_grad():
         for name, value in critic.state_dict().items():

@@ -132,7 +132,7 @@ class Step(nn.Module):
         return conv2d(y, (scale[:, None] * inverse)[:, :, None, None], -scale * self.shift)
 
     def log_det(self) -> Tensor:
-        """Of a pixel, ()."""
+        """The log-determinant of one pixel, ()."""
         return self.log_scale.sum() + torch.linalg.slogdet(self.mixing)[1]  # type: ignore[no-any-return]
 
     @torch.no_grad()
@@ -205,7 +205,7 @@ class Level(nn.Module):
 
 class Glow(nn.Module):
     """f of all pictures of one size. In float32 f^-1(f(x)) is x within 1e-4 for pictures of the kind it was
-    trained on; float64 works, too."""
+    trained on; float64 works as well."""
 
     def __init__(self, architecture: GlowArchitecture, generator: torch.Generator | None = None) -> None:
         super().__init__()

@@ -90,9 +90,9 @@ class LocalNetwork(nn.Module):
 class LocalRegularizer:
     """The sum of a network's scores of all patches (eq. 3), with its gradient.
 
-    tile: side in pixels of a square: patches of so many pixels are scored at once, 0 for those of all. It
-    never changes the result beyond rounding.  precision: bfloat16 runs the convolutions in bfloat16 where
-    the processor has it; sums stay in float32.
+    tile: side in pixels of a square: the patches of such a block are scored at once, 0 for those of the whole
+    picture. It never changes the result beyond rounding.  precision: bfloat16 runs the convolutions in
+    bfloat16 where the processor has it; sums stay in float32.
     """
 
     def __init__(self, network: LocalNetwork, tile: int = 0, precision: torch.dtype = torch.float32) -> None:
@@ -192,7 +192,7 @@ class LocalRegularizer:
         return _CELL, max(1, self.tile**2 // _CELL[0]) if self.tile else _CELL[1]
 
     def _sum_and_grad(self, cell: Tensor, wide: int) -> tuple[Tensor, Tensor]:
-        """The sum over all patches of (B, C, h, w), scored so many pixels wide at a time, (B,), and its
+        """The sum over all patches of (B, C, h, w), scored `wide` pixels at a time, (B,), and its
         gradient like cell."""
         return self._summed(cell, wide)
 

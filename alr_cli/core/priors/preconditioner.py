@@ -44,7 +44,7 @@ class Circulant:
         return self._filtered(x, inverse=False)
 
     def scaled(self, factor: float) -> Circulant:
-        """With other weights u, so many times these."""
+        """The same for weights u that are `factor` times these."""
         return replace(self, weight=self.weight * factor)
 
     def _filtered(self, x: Tensor, inverse: bool) -> Tensor:
@@ -64,7 +64,7 @@ class Circulant:
         return result
 
     def _weighed(self, seen: Tensor, number: int | slice, inverse: bool) -> Tensor:
-        """Of one opponent colour (B, H, W), or all of them (B, C, H, W)."""
+        """P^-1 or its prior's part applied to one opponent colour (B, H, W), or to all (B, C, H, W)."""
         height, width = seen.shape[-2:]
         transformed = torch.fft.rfft2(seen, s=self.shape)
         spectrum = self.prior[:, number] * self.weight

@@ -23,7 +23,7 @@ _BETA1, _BETA2 = 0.7, 0.999  # Adam's usual 0.9 overshoots: a tuned critic needs
 class Adam:
     """Adam's steps on x itself, in place: four copies of x are all that it needs.
 
-    scale: of the steps, a number or (B,): they know no other measure of how far away the solution is.
+    scale: multiplies the size of the steps, a number or (B,); small where the solution is near.
     """
 
     iterations: int = 50

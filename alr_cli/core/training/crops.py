@@ -47,7 +47,7 @@ class Case:
     visits: Tensor
 
     def problem(self, margin: int) -> Problem:
-        """What x is to solve, for a prior that sees so many pixels beyond the frame."""
+        """What x is to solve, for a prior that sees `margin` pixels beyond the frame."""
         return _problem(self.y, self.missing, margin)
 
     @property

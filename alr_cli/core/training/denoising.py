@@ -33,7 +33,7 @@ _LEAST = 1 / 255  # of the levels of noise that are trained
 class DenoisingRecipe:
     """How a potential is trained.
 
-    iterations, batch_size, patch: so many steps on so many crops of so many pixels.  gradient: the
+    iterations, batch_size, patch: number of steps, of crops in each, and of pixels a side.  gradient: the
     gradient-step loss; otherwise x - r_sigma is trained.  lr, lr_ends: of Muon, and of Adam for the first and
     last layer.  warm_up, fall: iterations of a linear rise at the beginning and a linear fall to zero at
     the end.  ema: decay of the moving average of the weights, which is what is kept. sigma_high: noise
@@ -59,7 +59,7 @@ class DenoisingRecipe:
     seed: int = 0
 
     def lr_factor(self, step: int) -> float:
-        """Of step 0 ... iterations - 1: what both step sizes are multiplied with."""
+        """What both step sizes are multiplied with at step 0 ... iterations - 1."""
         return min(1.0, (step + 1) / max(1, self.warm_up), (self.iterations - step) / max(1, self.fall))
 
     def as_dict(self) -> dict[str, Any]:

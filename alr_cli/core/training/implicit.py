@@ -72,7 +72,7 @@ class Local:
         return self._product(curvatures, damping)
 
     def preconditioner(self, weights: list[Tensor]) -> Circulant:
-        """Of a product with such weights, or a little smaller ones."""
+        """P for a product with these weights, or with a little smaller ones."""
         shape = self.problem.operator.input_shape
         amounts = []
         for bank, power, weight in zip(self.banks, self.powers, weights, strict=True):

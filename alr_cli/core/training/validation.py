@@ -26,7 +26,7 @@ class Validation:
     """Denoising of a fixed batch of clean crops with fixed unit noise.
 
     clean, noise: (B, C, H, W); at sigma the observation is clean + sigma * noise, not clipped.
-    solver: its name, or default for the prior's usual one.  per_picture: so many neighbours in the batch are
+    solver: its name, or default for the prior's usual one.  per_picture: how many neighbours in the batch are
     crops of one picture, and share one PSNR.
     """
 
@@ -86,7 +86,7 @@ class Validation:
         return self._psnr(self.restore(prior, sigma, lam))
 
     def filled(self, prior: Prior, share: float) -> float:
-        """As `quality`, without noise, of crops that miss so many of their pixels; the others are held."""
+        """As `quality`, without noise, of crops that miss this share of their pixels; the others are held."""
         generator = torch.Generator().manual_seed(0)
         missing = torch.rand(self.clean.shape[-2:], generator=generator) < share
         problem = problems.inpainting(self.clean, missing.to(self.clean.device), prior.margin, exact=True)

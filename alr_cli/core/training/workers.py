@@ -21,7 +21,7 @@ _FEW = 4  # workers: so many send each other all they have in half the time that
 
 
 class Workers:
-    """A group of processes, one of which is this: `rank` of `size`. The face of a lone process, too."""
+    """A group of processes, one of which is this: `rank` of `size`. A lone process is a group of one."""
 
     rank = 0
     size = 1
