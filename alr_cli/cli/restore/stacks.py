@@ -59,14 +59,14 @@ class RestoredStack:
 
 def find_stack(job: Job, loader: Loader) -> LoadedStack | None:
     """The stack that a job is about, or None for a single picture. Raises AlrError, Skip."""
-    from alr_cli.files.stack import opened_stack
-
     files, path = loader.files, job.source.path
-    if path is None or job.problem is not None or files.page is not None:
+    if path is None or job.problem is not None or files.page is not None or not path.exists():
         return None
     loader.check_still_to_do(job)
+    from alr_cli.files.stack import opened_stack  # which needs NumPy: not for a file that is not there
+
     with opened_stack(path, files.max_pixels) as stack:
-        if stack is None and files.pages is not None and path.exists():
+        if stack is None and files.pages is not None:
             first, last = files.pages.first, files.pages.last
             raise InputError(
                 f"{path} is no stack, and pages {first} to {last} were asked for: leave --pages out"
