@@ -9,10 +9,11 @@ import torch
 
 from alr_cli.core.data_terms import DataTerm
 from alr_cli.core.energy import Energy
-from alr_cli.core.priors.protocol import HasGlimpses, HasPreconditioner, Regularizer
+from alr_cli.core.priors.protocol import Denoises, HasGlimpses, HasPreconditioner, Regularizer
 from alr_cli.core.problems import Problem
 from alr_cli.core.solvers.adam import Adam
 from alr_cli.core.solvers.base import Callback, Solution, Solver, solve
+from alr_cli.core.solvers.direct import Direct
 from alr_cli.core.solvers.line_search import GradientDescent, Nmapg
 from alr_cli.core.solvers.preconditioned import FAR, HOLES, NEAR, Preconditioned
 from alr_cli.errors import UsageError
@@ -81,19 +82,26 @@ def choose(
     regularizer: Regularizer, problem: Problem, lam: float, sigma: float, asked: Asked = Asked()
 ) -> Solver:
     """The solver that was asked for; by default fourier where P is known, which is for fields of experts and
-    all but blurs that repeat the border, else adam. Raises UsageError for what cannot be had."""
+    all but blurs that repeat the border; direct, and elsewhere nmapg, for what denoises in one step; else
+    adam. Raises UsageError for what cannot be had."""
     if asked.solver == DEFAULT:
+        if isinstance(regularizer, Denoises):
+            return _direct(regularizer, problem, lam, sigma, asked) or _nmapg(asked)
         return _fourier(regularizer, problem, lam, sigma, asked) or _adam(problem, sigma, asked)
     if asked.solver not in SOLVERS:
         raise UsageError(f"unknown solver {asked.solver!r}: choose {', '.join(SOLVERS)}")
     solver = SOLVERS[asked.solver](regularizer, problem, lam, sigma, asked)
     if solver is None:
-        known = isinstance(regularizer, HasPreconditioner)
-        reason = (
-            "knows no blur with a repeated border" if known else "is for tuned priors (fields of experts)"
-        )
-        raise UsageError(f"the solver {asked.solver} {reason}: choose adam")
+        raise UsageError(f"the solver {asked.solver} {_why_not(regularizer, asked.solver)}: choose adam")
     return solver
+
+
+def _why_not(regularizer: Regularizer, solver: str) -> str:
+    if solver == Direct.name:
+        return "is for denoising with a prior that denoises in one step"
+    if isinstance(regularizer, HasPreconditioner):
+        return "knows no blur with a repeated border"
+    return "is for tuned priors (fields of experts)"
 
 
 def _fourier(
@@ -108,6 +116,20 @@ def _fourier(
     if problem.near:
         usual, pace = round(Preconditioned.iterations * min(max(sigma / 0.1, 1.0), 1.6)), NEAR
     return Preconditioned(preconditioner, asked.limit(usual), asked.tolerance(Preconditioned.tol), pace)
+
+
+def _direct(
+    regularizer: Regularizer, problem: Problem, lam: float, sigma: float, asked: Asked
+) -> Direct | None:
+    """lambda = 2 / C makes its step the one that the regularizer was trained for."""
+    if not isinstance(regularizer, Denoises) or not problem.near:
+        return None
+    share = lam * regularizer.channels / 2
+    return Direct(regularizer, share, asked.limit(Direct.iterations), asked.tolerance(Direct.tol))
+
+
+def _nmapg(asked: Asked) -> Nmapg:
+    return Nmapg(asked.limit(Nmapg.iterations), asked.tolerance(Nmapg.tol))
 
 
 def _adam(problem: Problem, sigma: float, asked: Asked) -> Adam:
@@ -126,7 +148,6 @@ SOLVERS: Mapping[str, Choice] = {
     "gd": lambda regularizer, problem, lam, sigma, asked: GradientDescent(
         asked.limit(GradientDescent.iterations), asked.tolerance(GradientDescent.tol)
     ),
-    "nmapg": lambda regularizer, problem, lam, sigma, asked: Nmapg(
-        asked.limit(Nmapg.iterations), asked.tolerance(Nmapg.tol)
-    ),
+    "nmapg": lambda regularizer, problem, lam, sigma, asked: _nmapg(asked),
+    "direct": _direct,
 }

@@ -96,6 +96,10 @@ class Energy:
             gradient *= self.free
         return Terms(data + lam * regularizer, data, regularizer, value is not None), gradient
 
+    def misfit(self, x: Tensor) -> Tensor:
+        """The data term alone, (B,)."""
+        return self._add_data(x, torch.zeros_like(x))
+
     def add_misfit(self, x: Tensor, gradient: Tensor) -> None:
         """Add the gradient of half of the data term, in units of single pixels: A* (A x - y) for a squared
         error."""

@@ -31,7 +31,8 @@ class Settings:
     """How an energy is minimised, and on what.
 
     clip_aware: take pixels at 0 and 1 as cut off there, where nothing lies beyond (see data_terms.py).
-    strength: multiplies the fitted lambda.  lam: replaces it.  solver: fourier, adam, gd, nmapg or default.
+    strength: multiplies the fitted lambda.  lam: replaces it.  solver: fourier, adam, gd, nmapg, direct or
+    default.
     max_iter, tol: None for the solver's own.  tile: side of the blocks the critic scores at once in pixels,
     None for automatic, 0 for the whole picture.  precision: auto, float32 or bfloat16.  device: auto, cpu,
     cuda, cuda:N or mps.

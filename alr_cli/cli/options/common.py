@@ -228,7 +228,7 @@ class ModelOptions:
         ),
     ] = None
     solver: Annotated[
-        Literal["default", "fourier", "adam", "gd", "nmapg"],
+        Literal["default", "fourier", "adam", "gd", "nmapg", "direct"],
         typer.Option("--solver", rich_help_panel=RESTORATION, help="How the energy is descended."),
     ] = "default"
     max_iter: Annotated[

@@ -161,8 +161,8 @@ class HasProx(Protocol):
 
 @runtime_checkable
 class Denoises(Protocol):
-    """A prior with a denoiser of its own, which is faster than the minimiser of an energy."""
+    """A regularizer of which one gradient step removes the noise of its level."""
 
-    def denoise(self, y: Tensor, sigma: float, arithmetic: Arithmetic) -> Tensor:
-        """y: (B, C, H, W) with white noise of level sigma -> an estimate of the picture, like y."""
+    def denoise(self, y: Tensor, share: float = 1.0) -> Tensor:
+        """y - share grad R(y): y (B, C, H, W) with white noise -> an estimate of the picture, like y."""
         ...

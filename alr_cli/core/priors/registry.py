@@ -11,9 +11,12 @@ from typing import Any
 from alr_cli.core.priors.critic import CriticPrior
 from alr_cli.core.priors.experts import ExpertsPrior
 from alr_cli.core.priors.global_critic import GlobalPrior
+from alr_cli.core.priors.potential import PotentialPrior
 from alr_cli.core.priors.protocol import LambdaOfSigma, StoredPrior
 
-PRIORS: dict[str, type[StoredPrior]] = {kind.kind: kind for kind in (CriticPrior, ExpertsPrior, GlobalPrior)}
+PRIORS: dict[str, type[StoredPrior]] = {
+    kind.kind: kind for kind in (CriticPrior, ExpertsPrior, GlobalPrior, PotentialPrior)
+}
 
 
 def build(described: Mapping[str, Any], sigma_range: tuple[float, float], lam: LambdaOfSigma) -> StoredPrior:

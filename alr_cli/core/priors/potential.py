@@ -1,0 +1,141 @@
+"""g_sigma(x) = 1/2 ||r_sigma(x)||^2,    grad g_sigma(x) = J^T r_sigma(x),    J = dr_sigma / dx
+
+r_sigma(x) = x - N_sigma(x) is the noise that a U-Net sees in x, so that g is the energy of the gradient-step
+denoiser (Hurault, Leclaire and Papadakis 2022), and D_sigma(x) = x - grad g_sigma(x) denoises in one step.
+
+r_sigma(x) = sigma U(x / sigma, m), where m is the map of the noise's relative level, one for white noise;
+therefore g_{c sigma}(c x) = c^2 g_sigma(x). Below the least noise that U was trained for, g stays what it is
+there and only counts less, as sigma^2: without noise D_sigma(x) = x.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from alr_cli.core.numerics.reductions import squared_norm
+from alr_cli.core.priors.protocol import Arithmetic, LambdaOfSigma
+from alr_cli.core.priors.unet import UNet, UNetArchitecture
+from alr_cli.core.problems import Problem
+
+_HALO = 64  # pixels that a block sees of its neighbours; more changes no 8-bit level (docs/notebook/wide.md)
+_AUTOMATIC = 768  # side of the blocks of a large picture; half a gigabyte
+_WHOLE = 1_500_000  # pixels, up to which a picture is one block
+
+
+class Potential:
+    """g at one noise level, a regularizer. It needs no pixels beyond the frame: there U was trained, too.
+
+    weight: what g is multiplied with.  tile: side in pixels of the blocks, 0 for the whole picture. Blocks
+    see `_HALO` pixels of their neighbours, further than their numbers reach noticeably, and are aligned to
+    U's coarsest features.
+    """
+
+    margin = 0
+
+    def __init__(self, unet: UNet, sigma: float, weight: float, arithmetic: Arithmetic) -> None:
+        self.unet = unet.eval().requires_grad_(False)
+        self.channels = unet.architecture.channels
+        self.sigma, self.weight = sigma, weight
+        self.tile, self.precision = arithmetic.tile or 0, arithmetic.precision
+
+    def value_and_grad(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x: (B, C, H, W) -> (g (B,), dg/dx like x)."""
+        value, gradient = x.new_zeros(x.shape[0]), torch.empty_like(x)
+        for inner, outer, kept in self._blocks(x):
+            part, slope = self._of_block(x[outer], kept)
+            value += part
+            gradient[inner] = slope[kept]
+        return self.weight * value, gradient.mul_(self.weight)
+
+    def denoise(self, y: Tensor, share: float = 1.0) -> Tensor:
+        """y - share grad g(y), which is D_sigma(y) for share = 1."""
+        return self.value_and_grad(y)[1].mul_(-share).add_(y)
+
+    def _of_block(self, x: Tensor, kept: tuple[Any, ...]) -> tuple[Tensor, Tensor]:
+        """||r||^2 / 2 over what is kept of a block, and the gradient of that over all of it."""
+        height, width = x.shape[-2:]
+        stride = self.unet.architecture.stride
+        beyond = (0, -width % stride, 0, -height % stride)
+        z = functional.pad(x / self.sigma, beyond, mode="replicate")
+        with torch.no_grad():
+            r, slopes = self.unet(z, torch.ones_like(z[:, :1]), self.precision)
+            r[..., height:, :] = 0.0
+            r[..., width:] = 0.0
+            value = 0.5 * self.sigma**2 * squared_norm(r[kept])
+            slope = self.unet.transposed(r, slopes, self.precision)
+        slope[..., height - 1, :] += slope[..., height:, :].sum(-2)  # the adjoint of repeating the border
+        slope[..., width - 1] += slope[..., width:].sum(-1)
+        return value, self.sigma * slope[..., :height, :width]
+
+    def _blocks(self, x: Tensor) -> Iterator[tuple[Any, Any, Any]]:
+        """Blocks of a picture: what they are of it, what they see of it, and which part of that they are."""
+        stride = self.unet.architecture.stride
+        halo = -(-_HALO // stride) * stride
+        for rows in _pieces(x.shape[-2], self.tile, halo, stride):
+            for columns in _pieces(x.shape[-1], self.tile, halo, stride):
+                inner, outer, kept = ((..., down, across) for down, across in zip(rows, columns, strict=True))
+                yield inner, outer, kept
+
+
+class PotentialPrior:
+    """The potential for every noise level: a prior that weights files can hold, whose gradient step
+    denoises."""
+
+    kind = "potential"
+    margin = 0
+
+    def __init__(self, unet: UNet, sigma_range: tuple[float, float], lam: LambdaOfSigma) -> None:
+        self.network = unet
+        self.sigma_range = sigma_range
+        self._lam = lam
+
+    @property
+    def channels(self) -> int:
+        return self.network.architecture.channels
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """The architecture with its kind."""
+        return {"kind": self.kind, **self.network.architecture.as_dict()}
+
+    @classmethod
+    def described(
+        cls, architecture: Mapping[str, Any], sigma_range: tuple[float, float], lam: LambdaOfSigma
+    ) -> PotentialPrior:
+        """The inverse of `description`, its numbers still to be loaded. Raises TypeError or ValueError."""
+        with torch.device("meta"):
+            return cls(UNet(UNetArchitecture(**architecture)), sigma_range, lam)
+
+    def to(self, device: torch.device) -> PotentialPrior:
+        """A copy on that device."""
+        return PotentialPrior(deepcopy(self.network).to(device), self.sigma_range, self._lam)
+
+    def at(self, sigma: float, arithmetic: Arithmetic = Arithmetic()) -> Potential:  # noqa: B008 - immutable
+        """g for noise of standard deviation sigma on [0,1]."""
+        least = self.sigma_range[0]
+        return Potential(self.network, max(sigma, least), min(1.0, sigma / least) ** 2, arithmetic)
+
+    def lam(self, sigma: float) -> float:
+        return self._lam(sigma)
+
+    def gain(self, problem: Problem) -> float:
+        return 1.0
+
+    def tile(self, shape: tuple[int, ...], device: torch.device, precision: torch.dtype) -> int:
+        """See `protocol.HasTiles`."""
+        return 0 if shape[-2] * shape[-1] <= _WHOLE else _AUTOMATIC
+
+
+def _pieces(size: int, tile: int, halo: int, stride: int) -> Iterator[tuple[slice, slice, slice]]:
+    """An axis in pieces of `tile` pixels: each, what it sees, and which part of that it is."""
+    side = max(stride, tile // stride * stride) if tile else size
+    for first in range(0, size, side):
+        last = min(first + side, size)
+        begin, end = max(0, first - halo), min(size, last + halo)
+        yield slice(first, last), slice(begin, end), slice(first - begin, last - begin)

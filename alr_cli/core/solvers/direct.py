@@ -1,0 +1,73 @@
+"""x+ = v - w grad R(v),    v = x - grad f(x):    one gradient step of a regularizer that denoises
+
+With white noise alone v is the observation, and the first step is the last. Where pixels were clipped, v
+puts in their place what they are expected to have been, given x (the step of expectation maximisation), and
+a few steps settle that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol, cast
+
+import torch
+from torch import Tensor
+
+from alr_cli.core.energy import Terms
+from alr_cli.core.numerics.reductions import rms
+from alr_cli.core.priors.protocol import Denoises
+from alr_cli.core.solvers.base import Iterate, Objective, per_picture
+
+
+class Identical(Objective, Protocol):
+    """An objective whose operator is the identity. See `energy.Energy`."""
+
+    def misfit(self, x: Tensor) -> Tensor:
+        """The data term alone, (B,)."""
+        ...
+
+    def add_misfit(self, x: Tensor, gradient: Tensor) -> None:
+        """Add the gradient of half of the data term, in units of single pixels."""
+        ...
+
+
+@dataclass(frozen=True)
+class Direct:
+    """regularizer: what denoises.  share: w; 1 is what it was trained for.  tol: of the movement of v, root
+    mean square, below which a picture rests. Energies are not computed: a step is all there is to pay for.
+    Its objective is a `Identical`."""
+
+    regularizer: Denoises
+    share: float = 1.0
+    iterations: int = 6
+    tol: float = 5e-4
+    name: str = field(default="direct", init=False)
+    compares: bool = field(default=False, init=False)
+
+    def run(self, objective: Objective, x: Tensor) -> Iterator[Iterate]:
+        energy = cast(Identical, objective)
+        data = energy.misfit(x)
+        moving, change = torch.ones_like(data, dtype=torch.bool), torch.zeros_like(data)
+        yield Iterate(x, _of(data), change, moving, True)
+        v = _shifted(energy, x)
+        for _ in range(self.iterations):
+            step = per_picture(moving.to(x.dtype), x) * (self.regularizer.denoise(v, self.share) - x)
+            x, before = x + step, v
+            v = _shifted(energy, x)
+            moving = moving & (rms(v - before) > self.tol)
+            data = energy.misfit(x)
+            yield Iterate(x, _of(data), rms(step), moving, bool(torch.isfinite(data).all()))
+
+
+def _shifted(energy: Identical, x: Tensor) -> Tensor:
+    """x - grad f(x)."""
+    gradient = torch.zeros_like(x)
+    energy.add_misfit(x, gradient)
+    return x - gradient
+
+
+def _of(data: Tensor) -> Terms:
+    """The terms of an energy of which only the data term is known."""
+    unknown = torch.full_like(data, torch.nan)
+    return Terms(unknown, data, unknown, known=False)

@@ -1,0 +1,75 @@
+"""One gradient step of a regularizer that denoises: the last with white noise, and a few where pixels were
+clipped."""
+
+import pytest
+import torch
+
+from alr_cli.core import problems
+from alr_cli.core.data_terms import ClippedGaussian, SquaredError
+from alr_cli.core.defaults import Asked, minimise
+from alr_cli.core.priors.potential import PotentialPrior
+from alr_cli.core.priors.protocol import Arithmetic
+from alr_cli.core.priors.total_variation import TotalVariation
+from alr_cli.core.priors.unet import UNet, UNetArchitecture
+from alr_cli.errors import UsageError
+
+SIGMA = 0.2
+
+
+class Smooths:
+    """R = |grad x|^2 / 8 on a torus: one gradient step takes a mean of neighbours."""
+
+    channels, margin = 1, 0
+
+    def value_and_grad(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        gradient = x - sum(x.roll(by, axis) for by in (-1, 1) for axis in (-1, -2)) / 4
+        return 0.5 * (x * gradient).sum((1, 2, 3)), gradient
+
+    def denoise(self, y: torch.Tensor, share: float = 1.0) -> torch.Tensor:
+        return y - share * self.value_and_grad(y)[1]
+
+
+def noisy(clipped: bool = False) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    y = 0.9 + SIGMA * torch.randn(2, 1, 32, 32, generator=generator)
+    return y.clamp(0, 1) if clipped else y
+
+
+def test_one_step_is_the_whole_way_and_is_known_to_be() -> None:
+    y = noisy()
+    found = minimise(problems.denoising(y, 0), SquaredError(y), Smooths(), lam=2.0, sigma=SIGMA)
+    torch.testing.assert_close(found.x, Smooths().denoise(y))
+    assert (found.stop, found.history[-1].iteration) == ("converged", 1)
+    data = (found.x - y).square().mean((1, 2, 3))
+    torch.testing.assert_close(found.history[-1].terms.data, data)
+    assert not found.history[-1].terms.known
+
+
+@pytest.mark.parametrize("lam", [0.5, 1.0])
+def test_lambda_is_how_much_of_the_step_is_made(lam: float) -> None:
+    y = noisy()
+    found = minimise(problems.denoising(y, 0), SquaredError(y), Smooths(), lam, SIGMA)
+    torch.testing.assert_close(found.x, Smooths().denoise(y, lam / 2))
+
+
+def test_clipped_pixels_rise_to_what_they_are_expected_to_have_been() -> None:
+    y = noisy(clipped=True)
+    problem = problems.denoising(y, 0)
+    plain = minimise(problem, SquaredError(y), Smooths(), 2.0, SIGMA).x
+    aware = minimise(problem, ClippedGaussian(y, SIGMA), Smooths(), 2.0, SIGMA)
+    assert 1 < aware.history[-1].iteration <= 6
+    assert abs(float(aware.x.mean()) - 0.9) < 0.3 * abs(float(plain.mean()) - 0.9)
+
+
+def test_a_potential_takes_it_by_default() -> None:
+    unet = UNet(UNetArchitecture(1, (8,), (1,)), torch.Generator().manual_seed(0))
+    regularizer = PotentialPrior(unet, (0.01, 0.4), lambda sigma: 2.0).at(SIGMA, Arithmetic())
+    y = noisy()
+    found = minimise(problems.denoising(y, 0), SquaredError(y), regularizer, 2.0, SIGMA)
+    torch.testing.assert_close(found.x, regularizer.denoise(y))
+
+
+def test_a_regularizer_that_does_not_denoise_is_refused() -> None:
+    y = noisy()
+    with pytest.raises(UsageError, match="denoises in one step"):
+        minimise(problems.denoising(y, 1), SquaredError(y), TotalVariation(1), 1.0, SIGMA, Asked("direct"))
