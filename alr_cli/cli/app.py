@@ -58,13 +58,14 @@ def alr(
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
     ] = False,
 ) -> None:
-    """Restore noisy, blurred or incomplete pictures.
+    """Restore noisy, blurred, incomplete or small pictures.
 
     Examples:
 
       alr denoise noisy.png -o clean.png
       alr deblur blurred.png -o sharp.png --kernel gaussian:7:3
       alr inpaint scratched.png -o whole.png --mask scratches.png
+      alr upscale small.png -o large.png --scale 2
 
     Every command minimises an explicit energy, for the observed picture y and the operator A of the command:
 

@@ -12,6 +12,7 @@ COMMANDS = {
     "denoise": "alr_cli.cli.restore.denoise",
     "deblur": "alr_cli.cli.restore.deblur",
     "inpaint": "alr_cli.cli.restore.inpaint",
+    "upscale": "alr_cli.cli.restore.upscale",
     "reconstruct": "alr_cli.cli.reconstruct.command",
     "train": "alr_cli.cli.train.command",
     "tune": "alr_cli.cli.train.tune",

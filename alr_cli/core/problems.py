@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from alr_cli.core.operators.downsample import Smaller
 from alr_cli.core.operators.linear import (
     Boundary,
     Compose,
@@ -105,6 +106,18 @@ def downsampling(y: Tensor, factor: int, kernel: np.ndarray, shape: tuple[int, i
 
     operator = Compose(Downsample(factor, kernel, shape, "reflect"), _beyond(shape, margin))
     return Problem(operator, y, begin, shape)
+
+
+def upscaling(y: Tensor, operator: Smaller, margin: int) -> Problem:
+    """A = an operator that makes pictures smaller.  operator: from the frame asked for to y."""
+    height, width = operator.input_shape[-2:]
+
+    def begin() -> Tensor:
+        larger = torch.nn.functional.interpolate(y, (height, width), mode="bicubic", align_corners=False)
+        return extend(larger, margin)
+
+    shape = (height, width)
+    return Problem(Compose(operator, _beyond(shape, margin)), y, begin, shape, kernel=operator.kernel)
 
 
 def extend(x: Tensor, rows: int, columns: int | None = None) -> Tensor:

@@ -221,7 +221,8 @@ class Restorer:
     def _minimise(
         self, problem: Problem, level: float, sigma: float, callback: Callback | None, strength: float | None
     ) -> Restoration:
-        lam = self.lam_for(sigma, self.prior.gain(problem), strength, 0.0 if problem.near else None)
+        noise = level if problem.free is None else sigma  # where pixels are held lambda is moot
+        lam = self.lam_for(noise, self.prior.gain(problem), strength, 0.0 if problem.near else None)
         level = max(level, self._least)
         shape = (*problem.y.shape[:2], *problem.operator.input_shape[-2:])
         side = self._tile(shape, self.precision)

@@ -6,6 +6,7 @@ have been observed of a picture, and the commands make one from what was typed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,9 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from alr_cli.core import problems
-from alr_cli.core.operators.linear import Boundary, Convolution
+from alr_cli.core.operators.downsample import Smaller, bicubic
+from alr_cli.core.operators.linear import Boundary, Convolution, Shape
 from alr_cli.core.problems import Problem
 
+UPSCALING_LEVEL = 0.01  # of noise, for the prior where there is less: see docs/notebook/wide.md
 HELD_LEVEL = 0.2  # of noise, for the prior where known pixels are held: see docs/critics.md
 
 Floats = NDArray[np.float32]
@@ -168,6 +171,44 @@ class Inpainting:
 
     def _missing(self, like: Tensor) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(self.missing, dtype=bool)).to(like.device)
+
+
+@dataclass(frozen=True)
+class Upscaling:
+    """A makes pictures `scale` times smaller.  smaller: the operator for a shape (H, W) and a scale."""
+
+    scale: int
+    smaller: Callable[[Shape, int], Smaller] = bicubic
+    name: str = "upscale"
+
+    def observe(self, x: Tensor) -> Tensor:
+        return self._operator(self.frame(x)).forward(self.frame(x))
+
+    def hide(self, y: Floats) -> Floats:
+        return y
+
+    def frame(self, x: Tensor) -> Tensor:
+        height, width = (side // self.scale * self.scale for side in x.shape[-2:])
+        return x[..., :height, :width]
+
+    def problem(self, y: Tensor, margin: int, sigma: float) -> Problem:
+        shape = (self.scale * y.shape[-2], self.scale * y.shape[-1])
+        return problems.upscaling(y, self.smaller(shape, self.scale), margin)
+
+    def solved(self, sigma: float) -> bool:
+        return False
+
+    def held(self, sigma: float) -> bool:
+        return False
+
+    def level(self, sigma: float) -> float:
+        return max(sigma, UPSCALING_LEVEL)
+
+    def finish(self, restored: Floats, y: Floats, sigma: float) -> None:
+        pass
+
+    def _operator(self, x: Tensor) -> Smaller:
+        return self.smaller((x.shape[-2], x.shape[-1]), self.scale)
 
 
 def observed(task: Task, pixels: NDArray[Any]) -> Floats:

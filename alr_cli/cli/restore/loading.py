@@ -56,8 +56,8 @@ class Loader:
         if job.problem is not None:
             raise job.problem
         prepared = self.task.prepare(picture or self._read(job.source), job.source)
-        losses = destination.check(prepared.picture, job, self.files, self.streams)
-        reference = self._reference(job.source, prepared.picture)
+        losses = destination.check(prepared.result, job, self.files, self.streams)
+        reference = self._reference(job.source, prepared.result)
         if self.kind is not None:
             prepared = replace(prepared, noise=_noise(prepared, self.kind))
         estimate = _estimate(prepared)

@@ -159,7 +159,7 @@ class _Batch:
         restorer, restoration = self._solve(loaded)
         seconds = time.perf_counter() - started
         self.viewer.look(restorer, picture.pixels, restoration.pixels)
-        restored = picture.with_pixels(restoration.pixels)
+        restored = loaded.prepared.result.with_pixels(restoration.pixels)
         weights = restorer.weights
         chosen = restoration.strength not in (restorer.settings.strength, 0.0)
         return Restored(loaded, restored, restoration, seconds, weights.name, weights.sha256, chosen)
@@ -283,7 +283,7 @@ def _scores(loaded: Loaded, restored: "Picture") -> tuple[float | None, float | 
         return None, None, ""
     from alr_cli.core.metrics import psnr, ssim
 
-    before = psnr(loaded.reference, loaded.prepared.picture.pixels)
+    before = psnr(loaded.reference, loaded.prepared.result.pixels)
     after, similarity = psnr(loaded.reference, restored.pixels), ssim(loaded.reference, restored.pixels)
     said = [f"PSNR {_shown(before, '.2f')} -> {_shown(after, '.2f')} dB", f"SSIM {_shown(similarity, '.3f')}"]
     return after, similarity, ", " + ", ".join(said)

@@ -164,6 +164,11 @@ class _Planes:
         """What there is to say of all planes, told by the first one."""
         loaded = self._load(0)[1]
         prepared = loaded.prepared
+        if prepared.enlarged is not None:
+            raise UsageError(
+                f"{self._job.source} holds {len(self._stack)} planes, and a stack keeps its size: "
+                "choose one of them with --page"
+            )
         told = [*prepared.picture.notes, *prepared.notes]
         told += [f"warning: {text}" for text in loaded.warnings]
         axes = f" ({self._stack.described})" if self._stack.axes != "I" else ""

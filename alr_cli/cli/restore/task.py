@@ -17,13 +17,20 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Prepared:
     """A picture ready for its operator. missing: (H, W) bool, True where nothing was observed, or None.
-    noise: a model of it, where the critic expects correlated noise and it could be estimated."""
+    noise: a model of it, where the critic expects correlated noise and it could be estimated.  enlarged: what
+    the result is like, before it is restored, where that has another size; else None."""
 
     picture: "Picture"
     missing: "NDArray[np.bool_] | None" = None
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     noise: "NoiseModel | None" = None
+    enlarged: "Picture | None" = None
+
+    @property
+    def result(self) -> "Picture":
+        """What the restored pixels go into, and what they are compared with."""
+        return self.picture if self.enlarged is None else self.enlarged
 
 
 class Task(Protocol):

@@ -12,16 +12,24 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from alr_cli.core.operators.linear import Shape, largest_singular_value
+from alr_cli.core.operators.linear import LinearOperator, Shape, largest_singular_value
 from alr_cli.errors import UsageError
 
 LITERATURE, SHARPER = -0.5, -0.75  # a of the bicubic kernel: MATLAB's and Pillow's; OpenCV's
+
+
+class Smaller(LinearOperator, Protocol):
+    """What makes pictures smaller. kernel: (h, w), the blur before pixels are left out."""
+
+    @property
+    def kernel(self) -> NDArray[np.float64]: ...
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,18 @@ class Taps:
         for columns, weights in zip(self.columns.to(y.device).T, self.weights.to(y).T, strict=True):
             x.index_add_(axis, columns, y * weights.reshape(shape))
         return x
+
+    @property
+    def middle(self) -> Tensor:
+        """The weights of a row in the middle, (k,)."""
+        return self.weights[len(self.weights) // 2]
+
+    def power(self, size: int) -> Tensor:
+        """|h^|^2 on a circle of so many pixels, of the kernel h that a row in the middle has: (size,)."""
+        spread = torch.zeros(size, dtype=torch.float64)
+        spread.index_add_(0, torch.arange(len(self.middle)) % size, self.middle)
+        power: Tensor = torch.fft.fft(spread).abs().square()
+        return power
 
 
 class Resize:
@@ -78,8 +98,17 @@ class Resize:
     def adjoint(self, y: Tensor) -> Tensor:
         return self._rows.adjoint(self._columns.adjoint(y, -1), -2)
 
-    def power(self, shape: Shape) -> None:
-        """There is no multiplier of frequencies: pixels between the kept ones are not seen."""
+    @property
+    def kernel(self) -> NDArray[np.float64]:
+        """That of a pixel in the middle, (h, w)."""
+        return np.outer(self._rows.middle.numpy(), self._columns.middle.numpy())
+
+    def power(self, shape: Shape) -> Tensor:
+        """As if all pixels were kept: to keep fewer sees less."""
+        rows, columns = (
+            taps.power(size) for taps, size in zip((self._rows, self._columns), shape, strict=True)
+        )
+        return rows[:, None] * columns[: shape[1] // 2 + 1]
 
     @cached_property
     def norm(self) -> float:

@@ -219,6 +219,7 @@ class Downsample:
     ) -> None:
         if factor < 1:
             raise UsageError(f"the downsampling factor must be at least 1, not {factor}")
+        self.kernel = kernel
         self._blur = Convolution(kernel, shape, boundary)
         self._kept = (..., slice(None, None, factor), slice(None, None, factor))
         height, width = self._blur.output_shape

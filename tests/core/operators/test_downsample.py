@@ -60,6 +60,18 @@ def test_the_norm_is_that_of_the_dense_matrix() -> None:
     assert operator.norm == pytest.approx(float(torch.linalg.matrix_norm(matrix, 2)), rel=1e-3)
 
 
+@pytest.mark.parametrize("name", MAKERS)
+def test_the_power_bounds_what_is_seen(name: str) -> None:
+    operator: Resize = MAKERS[name]((24, 36), 3)
+    power = operator.power((24, 36))
+    assert power.shape == (24, 19)
+    for row, column in [(0, 0), (1, 0), (3, 5), (12, 18)]:
+        down, across = torch.arange(24.0)[:, None], torch.arange(36.0)
+        wave = torch.cos(2 * torch.pi * (row * down / 24 + column * across / 36)).double()[None, None]
+        inner = operator.forward(wave)[..., 2:-2, 2:-2]
+        assert float(inner.abs().max()) <= float(power[row, column].sqrt()) + 1e-9
+
+
 @pytest.mark.parametrize(("shape", "scale"), [((2, 40), 3), ((40, 40), 0)])
 def test_an_impossible_scale_is_refused(shape: tuple[int, int], scale: int) -> None:
     with pytest.raises(UsageError):
