@@ -54,7 +54,7 @@ epll-mixture: bench ## DATA=FOLDER of clean pictures: fit a mixture of your own 
 	@test -n "$(DATA)" || { echo "name a folder of clean pictures: make epll-mixture DATA=FOLDER"; exit 2; }
 	$(BIN)/python -m alr_cli.bench.methods.mixture "$(DATA)"
 
-# The paper's recipe, but for fewer iterations: 100,000 gave nothing that 4,000 had not (docs/critics.md). A critic that
+# The paper's recipe, but for fewer iterations: 100,000 gave nothing that 4,000 had not (docs/notebook/critics.md). A critic that
 # is there is kept; a stopped training goes on.
 ITERATIONS ?= 5000
 table1-critics: $(VENV)/installed ## DATA=FOLDER [VAL=FOLDER]: four critics of single noise levels, into table1/

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
+from torch import Tensor
 
 from alr_cli.core.data_terms import DataTerm
 from alr_cli.core.energy import Energy
 from alr_cli.core.priors.protocol import Denoises, HasGlimpses, HasPreconditioner, Regularizer
 from alr_cli.core.problems import Problem
 from alr_cli.core.solvers.adam import Adam
-from alr_cli.core.solvers.base import Callback, Solution, Solver, solve
+from alr_cli.core.solvers.base import Callback, Record, Solution, Solver, solve
 from alr_cli.core.solvers.direct import Direct
+from alr_cli.core.solvers.lbfgs import Lbfgs
 from alr_cli.core.solvers.line_search import GradientDescent, Nmapg
 from alr_cli.core.solvers.preconditioned import FAR, HOLES, NEAR, Preconditioned
+from alr_cli.core.synthesis import HasLatents, Synthesis
 from alr_cli.errors import UsageError
 
 DEFAULT = "default"
+Formulation = Literal["analysis", "synthesis"]
 _FAR_ITERATIONS, _HOLES_ITERATIONS = 75, 200  # of fourier, where A hides what only many steps bring back
 
 
@@ -65,25 +70,44 @@ def descend(
     an energy must not turn under its feet."""
     if not solver.compares and isinstance(regularizer, HasGlimpses):
         regularizer = regularizer.glimpses(problem.frame if problem.periodic else None)
-    energy = Energy(
-        problem.operator,
-        data,
-        regularizer,
-        lam,
-        problem.pixels,
-        problem.free,
-        problem.periodic,
-        problem.bounds,
-    )
+    energy = Energy.of(problem, regularizer, lam, data)
     return solve(energy, problem.start, solver, callback)
+
+
+def synthesise(
+    problem: Problem,
+    data: DataTerm,
+    regularizer: Regularizer,
+    lam: float,
+    solver: Solver,
+    callback: Callback | None = None,
+) -> Solution:
+    """As `descend`, over the latents of the prior: the solution and what a callback sees are pictures. Raises
+    UsageError for a prior without latents."""
+    if not isinstance(regularizer, HasLatents):
+        raise UsageError("only a flow makes pictures from latents: leave --formulation synthesis out")
+
+    def picture(z: Tensor) -> Tensor:
+        with torch.no_grad():
+            return regularizer.picture(z)
+
+    def look(record: Record, z: Tensor) -> None:
+        if callback is not None:
+            callback(record, picture(z))
+
+    objective = Synthesis(problem.operator, data, regularizer, lam, problem.pixels)
+    solution = solve(objective, regularizer.latent(problem.start), solver, look)
+    return replace(solution, x=picture(solution.x))
 
 
 def choose(
     regularizer: Regularizer, problem: Problem, lam: float, sigma: float, asked: Asked = Asked()
 ) -> Solver:
-    """The solver that was asked for; by default fourier where P is known, which is for fields of experts and
-    all but blurs that repeat the border; direct, and elsewhere nmapg, for what denoises in one step; else
-    adam. Raises UsageError for what cannot be had."""
+    """The solver that was asked for; by default lbfgs for flows; direct, and elsewhere nmapg, for what
+    denoises in one step; fourier where P is known, which is for fields of experts and all but blurs that
+    repeat the border; else adam. Raises UsageError for what cannot be had."""
+    if asked.solver == DEFAULT and isinstance(regularizer, HasLatents):
+        return _lbfgs(asked)
     if asked.solver == DEFAULT:
         if isinstance(regularizer, Denoises):
             return _direct(regularizer, problem, lam, sigma, asked) or _nmapg(asked)
@@ -140,6 +164,10 @@ def _adam(problem: Problem, sigma: float, asked: Asked) -> Adam:
     return Adam(asked.limit(round(usual)), asked.tolerance(Adam.tol), scale.to(problem.y))
 
 
+def _lbfgs(asked: Asked) -> Lbfgs:
+    return Lbfgs(asked.limit(Lbfgs.iterations), asked.tolerance(Lbfgs.tol))
+
+
 Choice = Callable[[Regularizer, Problem, float, float, Asked], Solver | None]
 
 SOLVERS: Mapping[str, Choice] = {
@@ -149,5 +177,6 @@ SOLVERS: Mapping[str, Choice] = {
         asked.limit(GradientDescent.iterations), asked.tolerance(GradientDescent.tol)
     ),
     "nmapg": lambda regularizer, problem, lam, sigma, asked: _nmapg(asked),
+    "lbfgs": lambda regularizer, problem, lam, sigma, asked: _lbfgs(asked),
     "direct": _direct,
 }

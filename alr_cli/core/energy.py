@@ -10,14 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from alr_cli.core.data_terms import DataTerm
+from alr_cli.core.data_terms import DataTerm, SquaredError
 from alr_cli.core.numerics.chunks import Piece, pictures, planes
 from alr_cli.core.operators.linear import LinearOperator
 from alr_cli.core.priors.protocol import Regularizer
+
+if TYPE_CHECKING:
+    from alr_cli.core.problems import Problem
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,19 @@ class Energy:
         self.free = free
         self.periodic = periodic
         self.bounds = bounds
+
+    @classmethod
+    def of(
+        cls, problem: Problem, regularizer: Regularizer, lam: float | Tensor, data: DataTerm | None = None
+    ) -> Energy:
+        """The energy of a problem (see problems.py).  data: the squared error unless it is given.
+
+        energy = alr.Energy.of(problem, prior.at(0.03), prior.lam(0.03))
+        solution = alr.solve(energy, problem.start, alr.solvers.Nmapg(iterations=150))
+        """
+        data = SquaredError(problem.y) if data is None else data
+        where = (problem.pixels, problem.free, problem.periodic, problem.bounds)
+        return cls(problem.operator, data, regularizer, lam, *where)
 
     @property
     def unit(self) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from alr_cli.core import defaults, problems
 from alr_cli.core.data_terms import ClippedGaussian, DataTerm, SquaredError, is_clipped
-from alr_cli.core.defaults import Asked
+from alr_cli.core.defaults import Asked, Formulation
 from alr_cli.core.energy import Terms
 from alr_cli.core.numerics import devices
 from alr_cli.core.operators.linear import Boundary
@@ -31,11 +31,11 @@ class Settings:
     """How an energy is minimised, and on what.
 
     clip_aware: take pixels at 0 and 1 as cut off there, where nothing lies beyond (see data_terms.py).
-    strength: multiplies the fitted lambda.  lam: replaces it.  solver: fourier, adam, gd, nmapg, direct or
-    default.
+    strength: multiplies the fitted lambda.  lam: replaces it.  solver: one of `defaults.SOLVERS` or default.
     max_iter, tol: None for the solver's own.  tile: side of the blocks the critic scores at once in pixels,
     None for automatic, 0 for the whole picture.  precision: auto, float32 or bfloat16.  device: auto, cpu,
-    cuda, cuda:N or mps.
+    cuda, cuda:N or mps.  formulation: whether the unknown is the picture (analysis) or, for flows, the latent
+    that it is made from (synthesis).
     """
 
     strength: float = 1.0
@@ -47,6 +47,7 @@ class Settings:
     precision: str = "auto"
     device: str = "auto"
     clip_aware: bool = True
+    formulation: Formulation = "analysis"
 
 
 @dataclass(frozen=True)
@@ -121,8 +122,7 @@ class Restorer:
                 return self._unchanged(pixels)
             problem = task.problem(batch, self.prior.margin, sigma)
             restoration = self._minimise(problem, task.level(sigma), sigma, callback, strength)
-        task.finish(restoration.pixels, pixels, sigma)
-        return restoration
+        return replace(restoration, pixels=task.finish(restoration.pixels, pixels, sigma))
 
     def denoise(
         self,
@@ -287,7 +287,8 @@ class Restorer:
                 terms = _means(record.terms)
                 callback(Step(record.iteration, solver.iterations, *terms, lambda: _pixels(problem, x)))
 
-        return defaults.descend(problem, self._data(problem, sigma), regularizer, lam, solver, report)
+        descend = defaults.synthesise if settings.formulation == "synthesis" else defaults.descend
+        return descend(problem, self._data(problem, sigma), regularizer, lam, solver, report)
 
 
 def _means(terms: Terms) -> tuple[float | None, float, float | None]:

@@ -6,9 +6,10 @@ have been observed of a picture, and the commands make one from what was typed.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -21,68 +22,59 @@ from alr_cli.core.operators.linear import Boundary, Convolution, Shape
 from alr_cli.core.problems import Problem
 
 UPSCALING_LEVEL = 0.01  # of noise, for the prior where there is less: see docs/notebook/wide.md
-HELD_LEVEL = 0.2  # of noise, for the prior where known pixels are held: see docs/critics.md
+HELD_LEVEL = 0.2  # of noise, for the prior where known pixels are held: see docs/notebook/critics.md
 
 Floats = NDArray[np.float32]
 
 
-class Task(Protocol):
-    """A without the sizes of a picture.
+class Task(ABC):
+    """A without the sizes of a picture. What it leaves out is as for denoising: everything is observed, with
+    noise.
 
     name: of the command that restores it.
     """
 
-    @property
-    def name(self) -> str: ...
+    name: ClassVar[str]
 
-    def observe(self, x: Tensor) -> Tensor:
-        """A x, without noise: (B, C, H, W) -> (B, C, H', W')."""
-        ...
-
-    def hide(self, y: Floats) -> Floats:
-        """An observation (H', W', C) with noise as it would be seen: nothing where nothing was observed."""
-        ...
-
-    def frame(self, x: Tensor) -> Tensor:
-        """The part of a picture (B, C, H, W) that can be restored from what is observed of it."""
-        ...
-
+    @abstractmethod
     def problem(self, y: Tensor, margin: int, sigma: float) -> Problem:
         """What is to be solved for an observation y (B, C, H', W') with noise of level sigma, for a prior
         that sees `margin` pixels beyond the frame."""
-        ...
-
-    def solved(self, sigma: float) -> bool:
-        """Whether an observation with this noise is the solution itself."""
-        ...
-
-    def held(self, sigma: float) -> bool:
-        """Whether pixels are held that are known exactly."""
-        ...
-
-    def level(self, sigma: float) -> float:
-        """The level of noise for which the prior is to be asked."""
-        ...
-
-    def finish(self, restored: Floats, y: Floats, sigma: float) -> None:
-        """Put right, in place, what rounding has moved of a restored picture (H, W, C)."""
-        ...
-
-
-@dataclass(frozen=True)
-class Denoising:
-    """A = identity."""
-
-    name: str = "denoise"
 
     def observe(self, x: Tensor) -> Tensor:
+        """A x, without noise: (B, C, H, W) -> (B, C, H', W')."""
         return x
 
     def hide(self, y: Floats) -> Floats:
+        """An observation (H', W', C) with noise as it would be seen: nothing where nothing was observed."""
         return y
 
     def frame(self, x: Tensor) -> Tensor:
+        """The part of a picture (B, C, H, W) that can be restored from what is observed of it."""
         return x
+
+    def solved(self, sigma: float) -> bool:
+        """Whether an observation with this noise is the solution itself."""
+        return False
+
+    def held(self, sigma: float) -> bool:
+        """Whether pixels are held that are known exactly."""
+        return False
+
+    def level(self, sigma: float) -> float:
+        """The level of noise for which the prior is to be asked."""
+        return sigma
+
+    def finish(self, restored: Floats, y: Floats, sigma: float) -> Floats:
+        """A restored picture (H, W, C), with what rounding has moved of it put right."""
+        return restored
+
+
+@dataclass(frozen=True)
+class Denoising(Task):
+    """A = identity."""
+
+    name: ClassVar[str] = "denoise"
 
     def problem(self, y: Tensor, margin: int, sigma: float) -> Problem:
         return problems.denoising(y, margin)
@@ -90,29 +82,20 @@ class Denoising:
     def solved(self, sigma: float) -> bool:
         return sigma == 0
 
-    def held(self, sigma: float) -> bool:
-        return False
-
-    def level(self, sigma: float) -> float:
-        return sigma
-
-    def finish(self, restored: Floats, y: Floats, sigma: float) -> None:
-        pass
-
 
 @dataclass(frozen=True)
-class Deblurring:
+class Deblurring(Task):
     """A = convolution with `kernel` (h, w), both odd, sum 1.  boundary: what lies beyond the frame."""
 
     kernel: NDArray[np.float64]
     boundary: Boundary = "valid"
-    name: str = "deblur"
+    name: ClassVar[str] = "deblur"
+
+    def problem(self, y: Tensor, margin: int, sigma: float) -> Problem:
+        return problems.deblurring(y, self.kernel, margin, self.boundary)
 
     def observe(self, x: Tensor) -> Tensor:
         return Convolution(self.kernel, (x.shape[-2], x.shape[-1]), self.boundary).forward(x)
-
-    def hide(self, y: Floats) -> Floats:
-        return y
 
     def frame(self, x: Tensor) -> Tensor:
         if self.boundary != "valid":
@@ -120,29 +103,17 @@ class Deblurring:
         rows, columns = (side // 2 for side in self.kernel.shape)
         return x[..., rows : x.shape[-2] - rows, columns : x.shape[-1] - columns]
 
-    def problem(self, y: Tensor, margin: int, sigma: float) -> Problem:
-        return problems.deblurring(y, self.kernel, margin, self.boundary)
-
-    def solved(self, sigma: float) -> bool:
-        return False
-
-    def held(self, sigma: float) -> bool:
-        return False
-
-    def level(self, sigma: float) -> float:
-        return sigma
-
-    def finish(self, restored: Floats, y: Floats, sigma: float) -> None:
-        pass
-
 
 @dataclass(frozen=True)
-class Inpainting:
+class Inpainting(Task):
     """A keeps some pixels. missing: (H, W), True where nothing was observed. Without noise the known pixels
     come back exactly."""
 
     missing: NDArray[np.bool_]
-    name: str = "inpaint"
+    name: ClassVar[str] = "inpaint"
+
+    def problem(self, y: Tensor, margin: int, sigma: float) -> Problem:
+        return problems.inpainting(self.observe(y), self._missing(y), margin, exact=self.held(sigma))
 
     def observe(self, x: Tensor) -> Tensor:
         return torch.where(self._missing(x), 0.0, x)
@@ -150,42 +121,29 @@ class Inpainting:
     def hide(self, y: Floats) -> Floats:
         return np.where(self.missing[..., None], np.float32(0), y)
 
-    def frame(self, x: Tensor) -> Tensor:
-        return x
-
-    def problem(self, y: Tensor, margin: int, sigma: float) -> Problem:
-        return problems.inpainting(self.observe(y), self._missing(y), margin, exact=self.held(sigma))
-
-    def solved(self, sigma: float) -> bool:
-        return False
-
     def held(self, sigma: float) -> bool:
         return sigma == 0
 
     def level(self, sigma: float) -> float:
         return sigma or HELD_LEVEL
 
-    def finish(self, restored: Floats, y: Floats, sigma: float) -> None:
-        if self.held(sigma):
-            restored[~self.missing] = y[~self.missing]
+    def finish(self, restored: Floats, y: Floats, sigma: float) -> Floats:
+        return np.where(self.missing[..., None], restored, y) if self.held(sigma) else restored
 
     def _missing(self, like: Tensor) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(self.missing, dtype=bool)).to(like.device)
 
 
 @dataclass(frozen=True)
-class Upscaling:
+class Upscaling(Task):
     """A makes pictures `scale` times smaller.  smaller: the operator for a shape (H, W) and a scale."""
 
     scale: int
     smaller: Callable[[Shape, int], Smaller] = bicubic
-    name: str = "upscale"
+    name: ClassVar[str] = "upscale"
 
     def observe(self, x: Tensor) -> Tensor:
         return self._operator(self.frame(x)).forward(self.frame(x))
-
-    def hide(self, y: Floats) -> Floats:
-        return y
 
     def frame(self, x: Tensor) -> Tensor:
         height, width = (side // self.scale * self.scale for side in x.shape[-2:])
@@ -195,17 +153,8 @@ class Upscaling:
         shape = (self.scale * y.shape[-2], self.scale * y.shape[-1])
         return problems.upscaling(y, self.smaller(shape, self.scale), margin)
 
-    def solved(self, sigma: float) -> bool:
-        return False
-
-    def held(self, sigma: float) -> bool:
-        return False
-
     def level(self, sigma: float) -> float:
         return max(sigma, UPSCALING_LEVEL)
-
-    def finish(self, restored: Floats, y: Floats, sigma: float) -> None:
-        pass
 
     def _operator(self, x: Tensor) -> Smaller:
         return self.smaller((x.shape[-2], x.shape[-1]), self.scale)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -31,6 +31,7 @@ from alr_cli.core.operators.ray import RayTransform
 from alr_cli.core.problems import Problem
 from alr_cli.core.restore import Callback, Restorer, Step
 from alr_cli.core.solvers.primal_dual import total_variation
+from alr_cli.core.tasks import Task
 from alr_cli.errors import NonFiniteError
 
 Method = Literal["ours", "tv", "fbp"]
@@ -43,20 +44,14 @@ _TV = 3.6, 1.3  # lambda of tv is the first times sigma to the second; see docs/
 
 
 @dataclass(frozen=True)
-class Scanning:
+class Scanning(Task):
     """A task (see tasks.py): the observation is a sinogram, scaled as `RayTransform.per_pixel` scales it."""
 
     operator: RayTransform
-    name: str = "reconstruct"
+    name: ClassVar[str] = "reconstruct"
 
     def observe(self, x: Tensor) -> Tensor:
         return self.operator.forward(x)
-
-    def hide(self, y: Floats) -> Floats:
-        return y
-
-    def frame(self, x: Tensor) -> Tensor:
-        return x
 
     def problem(self, y: Tensor, margin: int, sigma: float) -> Problem:
         height, width = frame = self.operator.input_shape
@@ -72,17 +67,11 @@ class Scanning:
         """Filtered backprojection without what is negative."""
         return fbp(y / self.operator.scale, self.operator.geometry, window).clamp_min_(0.0)
 
-    def solved(self, sigma: float) -> bool:
-        return False
-
-    def held(self, sigma: float) -> bool:
-        return False
-
     def level(self, sigma: float) -> float:
         return min(sigma, _LOUDEST)
 
-    def finish(self, restored: Floats, y: Floats, sigma: float) -> None:
-        np.maximum(restored, 0, out=restored)
+    def finish(self, restored: Floats, y: Floats, sigma: float) -> Floats:
+        return np.maximum(restored, 0)
 
 
 @dataclass(frozen=True)

@@ -228,9 +228,18 @@ class ModelOptions:
         ),
     ] = None
     solver: Annotated[
-        Literal["default", "fourier", "adam", "gd", "nmapg", "direct"],
+        Literal["default", "fourier", "adam", "gd", "nmapg", "lbfgs", "direct"],
         typer.Option("--solver", rich_help_panel=RESTORATION, help="How the energy is descended."),
     ] = "default"
+    formulation: Annotated[
+        Literal["analysis", "synthesis"],
+        typer.Option(
+            "--formulation",
+            rich_help_panel=RESTORATION,
+            help="What a flow is asked for: the picture whose latent is short (analysis), or the latent that "
+            "makes the picture (synthesis).",
+        ),
+    ] = "analysis"
     max_iter: Annotated[
         int | None,
         typer.Option(

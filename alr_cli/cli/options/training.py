@@ -10,7 +10,10 @@ from alr_cli.errors import UsageError
 
 NoiseOrigin = Literal["white", "from-noisy-dir", "none"]
 
-DATA, CRITIC, RECIPE, RUN = "Data", "Critic", "Recipe (the defaults are the paper's)", "Run"
+RecipeName = Literal["adversarial", "flow"]
+
+DATA, CRITIC, FLOW, RUN = "Data", "Critic", "Flow", "Run"
+RECIPE = "Recipe (the defaults are the paper's)"
 
 
 def parse_sigma_range(text: str) -> tuple[float, float]:
@@ -130,15 +133,16 @@ class CriticOptions:
         ),
     ] = False
     width: Annotated[
-        int,
+        int | None,
         typer.Option(
             "--width",
             metavar="N",
             parser=values.whole("--width", least=1),
             rich_help_panel=CRITIC,
+            show_default="32; 64 for a flow",
             help="Feature channels.",
         ),
-    ] = 32
+    ] = None
     depth: Annotated[
         int,
         typer.Option(
@@ -167,19 +171,64 @@ class CriticOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class KindOptions:
+    """What is trained, and the sizes of a flow."""
+
+    recipe: Annotated[
+        RecipeName,
+        typer.Option(
+            "--recipe",
+            rich_help_panel=CRITIC,
+            help="adversarial: the paper's critic. flow: the density of aligned pictures of one size.",
+        ),
+    ] = "adversarial"
+    size: Annotated[
+        int,
+        typer.Option(
+            "--size",
+            metavar="N",
+            parser=values.whole("--size", least=2),
+            rich_help_panel=FLOW,
+            help="Pixels on a side of the pictures that a flow knows. Larger ones are made smaller by means.",
+        ),
+    ] = 32
+    levels: Annotated[
+        int,
+        typer.Option(
+            "--levels",
+            metavar="N",
+            parser=values.whole("--levels", least=1),
+            rich_help_panel=FLOW,
+            help="How often the resolution is halved.",
+        ),
+    ] = 3
+    steps: Annotated[
+        int,
+        typer.Option(
+            "--steps",
+            metavar="N",
+            parser=values.whole("--steps", least=1),
+            rich_help_panel=FLOW,
+            help="Couplings of each level.",
+        ),
+    ] = 8
+
+
+@dataclass(frozen=True, kw_only=True)
 class RecipeOptions:
-    """Algorithm 1."""
+    """How it is trained."""
 
     iterations: Annotated[
-        int,
+        int | None,
         typer.Option(
             "--iterations",
             metavar="K",
             parser=values.whole("--iterations", least=1),
             rich_help_panel=RECIPE,
+            show_default="100000; 4000 for a flow",
             help="Steps of Adam.",
         ),
-    ] = 100_000
+    ] = None
     batch_size: Annotated[
         int,
         typer.Option(

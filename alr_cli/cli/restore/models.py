@@ -35,6 +35,7 @@ def build_restorer(name: str, model: ModelOptions, compute: ComputeOptions) -> "
         precision=compute.precision,
         device=compute.device,
         clip_aware=model.clip_aware,
+        formulation=model.formulation,
     )
     return Restorer(load_weights(name), settings)
 

@@ -9,11 +9,18 @@ from pathlib import Path
 import typer
 
 from alr_cli.cli.options.common import ReportOptions, expand_options
-from alr_cli.cli.options.training import CriticOptions, DataOptions, RecipeOptions, RunOptions
+from alr_cli.cli.options.training import (
+    CriticOptions,
+    DataOptions,
+    KindOptions,
+    RecipeOptions,
+    RunOptions,
+)
 from alr_cli.cli.ranks import this_rank
 from alr_cli.cli.report.records import Report
 from alr_cli.cli.train.progress import TrainingBar
-from alr_cli.cli.train.session import Session, check_outputs, checkpoint_of, resume
+from alr_cli.cli.train.recipes import RECIPES
+from alr_cli.cli.train.session import check_outputs, checkpoint_of, resume
 
 
 @expand_options
@@ -22,6 +29,7 @@ def train(
     *,
     data: DataOptions,
     critic: CriticOptions,
+    kind: KindOptions,
     recipe: RecipeOptions,
     run: RunOptions,
     reports: ReportOptions,
@@ -35,12 +43,14 @@ def train(
       alr train --clean-dir clean/ --noisy-dir noisy/ -o mine.safetensors
       alr train --clean-dir clean/ --sigma 0.05:0.3 -o mine.safetensors
       alr train --clean-dir clean/ -o mine.safetensors --resume
+      alr train --recipe flow --size 32 --clean-dir aligned/ -o mine.safetensors
 
     Maximises, over patches z of 15 x 15 pixels,
 
       D = mean r(z noisy) - mean r(z clean) - mu mean (||grad r|| - 1)^2
 
-    then fits lambda(sigma) on the validation pictures and writes both.
+    then fits lambda(sigma) on the validation pictures and writes both. A flow instead maximises the
+    likelihood of whole pictures that are alike, such as aligned faces (docs/flows.md).
     Ctrl-C leaves a checkpoint, and --resume continues from it exactly.
     Use the result with -w mine.safetensors.
 
@@ -50,16 +60,13 @@ def train(
     """
     output = Path(run.output)
     check_outputs(output, run)
-    from alr_cli.cli.train import inputs
-
     if not this_rank().first:
         reports = replace(reports, quiet=True, verbose=False, json=False, report=None)
     with Report(ctx.obj, reports) as report:
-        pictures = inputs.load(data, critic, report)
-        trainer, description = inputs.prepare(pictures, data, critic, recipe, run, report)
+        session = RECIPES[kind.recipe]()(data, critic, kind, recipe, run, report)
+        trainer = session.trainer
         if run.resume:
-            resume(trainer, description, checkpoint_of(output), report)
-        session = Session(trainer, description, pictures, checkpoint_of(output), run, report)
+            resume(trainer, session.description, checkpoint_of(output), report)
         with closing(trainer.workers), TrainingBar(report, trainer.iterations) as bar:
             session.train(bar)
         session.finish(output)

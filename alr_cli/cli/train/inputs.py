@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from alr_cli.cli.report.records import Report
 
+WIDTH, ITERATIONS = 32, 100_000  # the paper's
 FEWEST_PICTURES = 2  # of either side, where noise is to be told from content
 MARGIN = (1.5, 2.0)  # how far below and above the noisy folder's levels a critic is made to reach
 # Weak noise teaches eq. 7 nothing: the white noise that stands in for it is of all levels.
@@ -104,7 +105,7 @@ def architecture_of(critic: CriticOptions) -> Architecture:
     """Raises UsageError for a network that cannot be."""
     try:
         return Architecture(
-            1 if critic.gray else 3, critic.width, critic.depth, critic.activation, critic.stride
+            1 if critic.gray else 3, critic.width or WIDTH, critic.depth, critic.activation, critic.stride
         )
     except ValueError as error:
         raise UsageError(str(error)) from error
@@ -125,7 +126,7 @@ def prepare(
     low, high = _white_levels(pictures) if pictures.origin == "white" else pictures.levels
     wide = pictures.origin == "white" and high > WIDE * low
     recipe = Recipe(
-        iterations=options.iterations,
+        iterations=options.iterations or ITERATIONS,
         batch_size=options.batch_size,
         lr=options.lr,
         lr_final=options.lr_final,

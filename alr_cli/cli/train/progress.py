@@ -18,6 +18,7 @@ LABELS = {
     "wasserstein": "Wasserstein",
     "gradient_norm": "gradient norm",
     "gain": "gain in dB",
+    "bits_per_dimension": "bits/dim",
 }
 
 

@@ -10,7 +10,8 @@ power spectrum, and its transform back is rho. What keeps the picture's own text
    at a brightness is the median over the frequencies of the ratio to P.
 3. At brightnesses where a picture has nothing but texture, the levels beside them bound sigma.
 
-Second moments are medians of squares, so that a few edges do not count. Errors: docs/noise-estimate.md.
+Second moments are medians of squares, so that a few edges do not count. Errors:
+docs/notebook/noise-estimate.md.
 """
 
 from __future__ import annotations

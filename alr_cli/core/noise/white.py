@@ -32,7 +32,8 @@ def estimate_sigma(pixels: NDArray[np.floating], mask: Bools | None = None) -> f
     the smooth ones; the energy of their high frequencies, which white noise makes independent of that choice,
     is sigma^2 (after Ponomarenko et al. 2007; Colom and Buades 2013). Where noise was clipped to [0, 1] its
     variance is smaller, by a known function of the local mean (Foi 2009), which is inverted.
-    Errors measured: docs/noise-estimate.md. Noise that is not white (most camera JPEGs) is underestimated.
+    Errors measured: docs/notebook/noise-estimate.md. Noise that is not white (most camera JPEGs) is
+    underestimated.
     """
     usable = np.ones(pixels.shape[:2], bool) if mask is None else ~mask
     for channel in range(pixels.shape[2]):

@@ -41,7 +41,10 @@ def pictures(x: Tensor) -> Iterator[Piece]:
 
 
 def bands(x: Tensor, at_once: int = _AT_ONCE) -> Iterator[Piece]:
-    """Slices of whole rows of (B, C, H, W): all of them, or of about so many numbers."""
+    """Slices of whole rows of (B, C, H, W), of about so many numbers each; all of any other tensor."""
+    if x.dim() != 4:
+        yield WHOLE
+        return
     height = x.shape[-2]
     rows = height if x.numel() <= at_once else max(1, at_once * height // x.numel())
     for top in range(0, height, rows):

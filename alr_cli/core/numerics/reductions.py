@@ -1,4 +1,4 @@
-"""sum over C, H, W in double precision: the same for any number of threads to the last float32 bit"""
+"""sum over all dimensions but the first, in double precision: to the last float32 bit whatever the threads"""
 
 import torch
 from torch import Tensor
@@ -7,23 +7,28 @@ from alr_cli.core.numerics.chunks import bands
 
 
 def total(values: Tensor) -> Tensor:
-    """(B, C, H, W) -> (B,) in the precision of `values`.
+    """(B, ...) -> (B,) in the precision of `values`.
 
     A float32 sum depends on how it is split among threads; an energy that does would steer a line search
     differently on other machines.
     """
     wide = _wide(values)
-    return _added([values[band].sum(dim=(1, 2, 3), dtype=wide) for band in bands(values)], values)
+    return _added(
+        [values[band].sum(dim=tuple(range(1, values.dim())), dtype=wide) for band in bands(values)], values
+    )
 
 
 def squared_norm(values: Tensor) -> Tensor:
-    """||x||^2 of each picture of a batch, (B, C, H, W) -> (B,), as `total`."""
+    """||x||^2 of each picture of a batch, (B, ...) -> (B,), as `total`."""
     wide = _wide(values)
-    return _added([values[band].square().sum(dim=(1, 2, 3), dtype=wide) for band in bands(values)], values)
+    return _added(
+        [values[band].square().sum(dim=tuple(range(1, values.dim())), dtype=wide) for band in bands(values)],
+        values,
+    )
 
 
 def rms(values: Tensor) -> Tensor:
-    """Root mean square of each picture of a batch, (B, C, H, W) -> (B,)."""
+    """Root mean square of each picture of a batch, (B, ...) -> (B,)."""
     return (squared_norm(values) / values[0].numel()).sqrt()
 
 

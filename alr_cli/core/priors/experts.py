@@ -224,7 +224,7 @@ class ExpertsPrior(LocalPrior):
 
     def gain(self, problem: Problem) -> float:
         """What is best for fields of experts follows the mean amplitude of a blur, for motions, Gaussians and
-        a box alike (docs/critics.md)."""
+        a box alike (docs/notebook/critics.md)."""
         return 1.0 if problem.kernel is None else mean_amplitude(problem.kernel) ** _AMPLITUDE_POWER
 
 

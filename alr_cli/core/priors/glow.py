@@ -41,7 +41,7 @@ class GlowArchitecture:
     def __post_init__(self) -> None:
         if self.channels not in (1, 3):
             raise ValueError(f"a flow sees 1 or 3 channels, not {self.channels}")
-        if not (1 <= self.levels <= 8 and 1 <= self.steps <= 128 and 1 <= self.width <= 4096):
+        if not (1 <= self.levels <= 8 and 1 <= self.levels * self.steps <= 128 and 1 <= self.width <= 4096):
             raise ValueError(
                 f"unusable flow of {self.levels} levels, {self.steps} steps and width {self.width}"
             )
@@ -111,7 +111,7 @@ class Step(nn.Module):
         self.kept = channels // 2
         self.log_scale = nn.Parameter(torch.zeros(channels))
         self.shift = nn.Parameter(torch.zeros(channels))
-        self.mixing = nn.Parameter(torch.eye(channels))
+        self.mixing = nn.Parameter(torch.zeros(channels, channels).fill_diagonal_(1.0))
         self.coupling = Shift(self.kept, channels - self.kept, width, size, generator)
 
     def forward(self, h: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ Fields of experts weigh the square of a response t by u = 1 / (1 + t^2), from pl
 all places, and A^T A averaged over them, the Hessian is diagonal in frequency and in opponent colours (those
 of `cosines.colours`), and P^-1 costs two Fourier transforms. Steps along P^-1 grad E do not care how much
 more curved E is for fine colour noise than for smooth gray (docs/performance.md), and conjugate gradients
-need a fifth of the steps (docs/critics.md).
+need a fifth of the steps (docs/notebook/critics.md).
 """
 
 from __future__ import annotations

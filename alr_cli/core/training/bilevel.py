@@ -8,7 +8,8 @@ loss to x*, and H the Hessian of E, the implicit function theorem gives
 
 Conjugate gradients solve for v (local.py). Each case of a pool keeps its x* and its v between visits: the
 filters change slowly, and a few steps bring both up to date. A new case descends as `alr denoise` would, and
-far enough: an energy that is tuned where a descent has not ended is good only there (docs/critics.md).
+far enough: an energy that is tuned where a descent has not ended is good only there
+(docs/notebook/critics.md).
 """
 
 from __future__ import annotations

@@ -11,10 +11,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from alr_cli.core.priors.flow import FlowPrior
 from alr_cli.core.priors.glow import Glow, GlowArchitecture
+from alr_cli.core.priors.local import unfitted
 from alr_cli.core.training.adversarial import Progress, adam_state, prefixed, restore_adam
 from alr_cli.core.training.workers import Workers
 
@@ -51,7 +55,7 @@ class LikelihoodRecipe:
 class LikelihoodTrainer:
     """Maximum likelihood with its state.
 
-    pictures: (n, C, size, size) uint8.
+    pictures: (n, C, size, size) uint8.  sigmas: the noise levels that the prior is to be used for.
     """
 
     def __init__(
@@ -60,11 +64,13 @@ class LikelihoodTrainer:
         recipe: LikelihoodRecipe,
         pictures: Tensor,
         device: str | torch.device = "cpu",
+        sigmas: tuple[float, float] = (0.01, 0.2),
     ) -> None:
         if pictures.dtype != torch.uint8:
             raise ValueError("bits per dimension are those of eight-bit pictures")
         self.recipe = recipe
         self.pictures = pictures
+        self.sigmas = sigmas
         self.workers = Workers()
         self.device = torch.device(device)
         self.generator = torch.Generator().manual_seed(recipe.seed)
@@ -100,11 +106,16 @@ class LikelihoodTrainer:
         measures = {"bits_per_dimension": float(bits.detach()), "gradient_norm": float(length)}
         return Progress(self.step_count, lr, measures)
 
-    def trained(self) -> Glow:
-        """A copy of the flow as it would be shipped now: the moving average."""
+    @property
+    def curve(self) -> None:
+        """Likelihood says nothing of lambda(sigma): it is fitted afterwards."""
+        return None
+
+    def trained(self) -> FlowPrior:
+        """A copy of the prior as it would be shipped now, but for lambda: the moving average."""
         flow = Glow(self.flow.architecture)
         flow.load_state_dict(self.average)
-        return flow.to(self.device).eval()
+        return FlowPrior(flow.to(self.device).eval(), self.sigmas, unfitted)
 
     def state(self) -> dict[str, Tensor]:
         """Everything that `restore_state` needs, as named tensors on the CPU."""
@@ -158,3 +169,19 @@ def bits_per_dimension(flow: Glow, pictures: Tensor, seed: int = 0, batch_size: 
         for part in torch.split(pictures, batch_size)
     ]
     return float(torch.cat(list(bits)).mean())
+
+
+def at_size(picture: NDArray[np.generic], size: int) -> NDArray[np.uint8]:
+    """(H, W, C), uint8 or float on [0,1] -> (C, size, size) uint8: the middle square, means of equal blocks.
+
+    Raises ValueError for a picture whose shorter side is less than `size`.
+    """
+    block = min(picture.shape[:2]) // size
+    if block < 1:
+        raise ValueError(f"it is smaller than {size} x {size}")
+    side = block * size
+    top, left = ((length - side) // 2 for length in picture.shape[:2])
+    square = picture[top : top + side, left : left + side].astype(np.float32)
+    means = square.reshape(size, block, size, block, -1).mean(axis=(1, 3))
+    levels = means if picture.dtype == np.uint8 else 255 * means
+    return np.asarray(np.rint(levels.clip(0, 255)).transpose(2, 0, 1), np.uint8)

@@ -9,7 +9,7 @@ from alr_cli.core.noise.finding import Found, Kind, find_noise, forced
 from alr_cli.core.noise.model import NoiseModel
 from alr_cli.core.noise.opponents import opponents
 from alr_cli.core.noise.white import add_gaussian_noise, estimate_sigma
-from alr_cli.core.priors.experts import colours
+from alr_cli.core.priors.cosines import colours
 from tests.core.noise.test_drawings import DRAWINGS
 from tests.core.noise.test_estimation import photograph, shades, with_noise
 from tests.core.noise.test_model import a_model

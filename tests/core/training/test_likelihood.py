@@ -29,10 +29,10 @@ def edges(count: int = 600, seed: int = 0) -> Tensor:
 
 def test_training_lowers_the_bits_of_pictures_never_seen() -> None:
     trainer = LikelihoodTrainer(TINY, RECIPE, edges())
-    before = bits_per_dimension(trainer.trained(), edges(200, seed=9))
+    before = bits_per_dimension(trainer.trained().network, edges(200, seed=9))
     while not trainer.done:
         trainer.step()
-    assert bits_per_dimension(trainer.trained(), edges(200, seed=9)) < before - 0.25
+    assert bits_per_dimension(trainer.trained().network, edges(200, seed=9)) < before - 0.25
 
 
 @pytest.mark.parametrize("change", [{}, {"bfloat16": True, "mirror": False}])

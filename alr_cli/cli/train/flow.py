@@ -1,0 +1,151 @@
+"""`alr train --recipe flow`: maximum likelihood of the pictures of one folder, made alike in size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from alr_cli.cli.options.training import CriticOptions, DataOptions, KindOptions, RecipeOptions, RunOptions
+from alr_cli.cli.ranks import this_rank
+from alr_cli.cli.report.records import Report
+from alr_cli.cli.train.inputs import TrainingData, describe
+from alr_cli.cli.train.progress import TrainingBar
+from alr_cli.cli.train.session import Session, checkpoint_of
+from alr_cli.core.numerics import devices
+from alr_cli.core.priors.flow import FlowPrior
+from alr_cli.core.priors.glow import GlowArchitecture
+from alr_cli.core.training.likelihood import LikelihoodRecipe, LikelihoodTrainer, at_size, bits_per_dimension
+from alr_cli.core.training.validation import Validation
+from alr_cli.errors import InputError, OutputError, UsageError
+from alr_cli.files.atomic import write_atomic
+from alr_cli.files.folders import PictureFolder, load_folder
+from alr_cli.files.pictures import Picture, encode
+from alr_cli.files.weights import save_weights
+
+WIDTH, ITERATIONS, EMA = 64, 4000, 0.998
+FEWEST = 64  # pictures: a density of fewer is their memory
+EVERY = 30  # how many pictures of the folder one is kept back of, where there is no other for validation
+ROWS, COLUMNS, TEMPERATURE = 4, 8, 0.7  # of the samples; latents a little shorter give likelier pictures
+
+
+class FlowSession(Session):
+    """Bits per dimension of pictures kept back instead of PSNR, and samples for the eye."""
+
+    unseen: Tensor  # (n, C, size, size) uint8
+
+    def validate(self, bar: TrainingBar) -> None:
+        bits = bits_per_dimension(self._prior.network, self.unseen)
+        step = self.trainer.step_count
+        self.report.event({"event": "validation", "step": step, "bits_per_dimension": bits})
+        self.report.say(f"step {step}: {bits:.3f} bits per dimension of pictures kept back")
+
+    def finish(self, output: Path) -> None:
+        """Write the weights in half precision, with lambda(sigma) fitted at both ends, and the samples."""
+        prior, (low, high) = self._prior, self.pictures.levels
+        prior.network.half().float()  # as they will be read
+        bits = bits_per_dimension(prior.network, self.unseen)
+        curve = self.validation.fit(prior, [low, high] if low < high else [low])
+        metadata = {
+            **self.description,
+            "sigma_range": [low, high],
+            "lam": [list(point) for point in curve.points],
+            "bits_per_dimension": bits,
+            "validation_psnr": {f"{s:.4g}": self.validation.quality(prior, s, curve(s)) for s in (low, high)},
+        }
+        samples = samples_of(output)
+        write_atomic(samples, _grid(prior))
+        prior.network.half()
+        digest = save_weights(output, prior, metadata)
+        done = {"event": "done", "output": str(output), "sha256": digest, "bits_per_dimension": bits}
+        self.report.event(done)
+        self.report.say(
+            f"wrote {output}, {bits:.3f} bits per dimension: use it with -w {output}, look at {samples}"
+        )
+
+    @property
+    def _prior(self) -> FlowPrior:
+        prior = self.trainer.trained()
+        assert isinstance(prior, FlowPrior)
+        return prior
+
+
+def samples_of(output: Path) -> Path:
+    return output.with_name(output.name.removesuffix(".safetensors") + ".samples.png")
+
+
+def prepare(
+    data: DataOptions,
+    critic: CriticOptions,
+    kind: KindOptions,
+    recipe: RecipeOptions,
+    run: RunOptions,
+    report: Report,
+) -> FlowSession:
+    """Read the folder, and stand at step 0. Raises UsageError, InputError, OutputError."""
+    if data.noisy_dir is not None:
+        raise UsageError("--noisy-dir belongs to --recipe adversarial: a flow learns clean pictures alone")
+    if this_rank().size > 1:
+        raise UsageError("a flow is trained in one process: start it without torchrun")
+    samples = samples_of(Path(run.output))
+    if samples.exists() and not (run.overwrite or run.resume):
+        raise OutputError(f"{samples} exists: add --overwrite to start anew")
+    channels = 1 if critic.gray else 3
+    try:
+        width = critic.width or WIDTH
+        architecture = GlowArchitecture(channels, kind.size, kind.levels, kind.steps, width)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    folder = load_folder(Path(data.clean_dir), channels, kind.size, data.exclude or ())
+    other = load_folder(Path(data.val_dir), channels, kind.size) if data.val_dir is not None else None
+    for sentence in (*folder.skipped, *(other.skipped if other is not None else ())):
+        report.warn(f"left out: {sentence}")
+    if len(folder) < FEWEST:
+        raise InputError(f"{data.clean_dir} holds {len(folder)} pictures: a flow needs at least {FEWEST}")
+    seen, unseen = _stacked(folder, kind.size), None if other is None else _stacked(other, kind.size)
+    if unseen is None:
+        # Spread over the folder: neighbours in the order of the names may be of one kind.
+        kept = torch.arange(len(seen)) % EVERY == EVERY - 1
+        seen, unseen = seen[~kept], seen[kept]
+    device = devices.choose(run.device)
+    devices.set_threads(run.threads)
+    bfloat16 = devices.precision_name(devices.choose_precision(run.precision, device)) == "bfloat16"
+    likelihood = LikelihoodRecipe(
+        iterations=recipe.iterations or ITERATIONS,
+        batch_size=recipe.batch_size,
+        lr=recipe.lr,
+        ema=recipe.ema or EMA,
+        bfloat16=bfloat16,
+        seed=recipe.seed,
+    )
+    trainer = LikelihoodTrainer(architecture, likelihood, seen, device, data.levels)
+    floats = [part.permute(1, 2, 0).float().numpy() / 255 for part in unseen]
+    validation = Validation.from_pictures(floats, count=6, side=kind.size, per_picture=1)
+    pictures = TrainingData(folder, None, data.levels, validation)
+    description = {
+        "architecture": trainer.trained().description,
+        "recipe": likelihood.as_dict(),
+        "data": describe(pictures, data) | {"held_out": len(unseen)},
+    }
+    session = FlowSession(trainer, description, pictures, checkpoint_of(Path(run.output)), run, report)
+    session.unseen = unseen.to(device)
+    return session
+
+
+def _stacked(folder: PictureFolder, size: int) -> Tensor:
+    """(n, C, size, size) uint8."""
+    return torch.from_numpy(np.stack([at_size(picture, size) for picture in folder.pictures]))
+
+
+def _grid(prior: FlowPrior) -> bytes:
+    """Pictures that the flow makes up, as a PNG."""
+    flow = prior.network
+    generator = torch.Generator().manual_seed(0)
+    z = torch.randn(ROWS * COLUMNS, flow.architecture.dimensions, generator=generator)
+    with torch.no_grad():
+        x = flow.inverse((TEMPERATURE * z).to(flow.mean)).clamp(0, 1).cpu()
+    rows = [torch.cat(list(row), dim=-1) for row in torch.split(x, COLUMNS)]
+    pixels = torch.cat(rows, dim=-2).permute(1, 2, 0).numpy()
+    return encode(Picture(np.ascontiguousarray(pixels, np.float32), "uint8", "png"), "png")

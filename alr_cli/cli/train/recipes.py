@@ -1,0 +1,37 @@
+"""Ways to train: name -> what prepares a session. A new way is a module with a `prepare`, and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from alr_cli.cli.options.training import (
+    CriticOptions,
+    DataOptions,
+    KindOptions,
+    RecipeName,
+    RecipeOptions,
+    RunOptions,
+)
+from alr_cli.cli.report.records import Report
+
+if TYPE_CHECKING:
+    from alr_cli.cli.train.session import Session
+
+Prepare = Callable[[DataOptions, CriticOptions, KindOptions, RecipeOptions, RunOptions, Report], "Session"]
+
+
+def _adversarial() -> Prepare:
+    from alr_cli.cli.train.adversarial import prepare
+
+    return prepare
+
+
+def _flow() -> Prepare:
+    from alr_cli.cli.train.flow import prepare
+
+    return prepare
+
+
+# Functions and not the modules themselves: those import torch, and what was typed is checked before.
+RECIPES: dict[RecipeName, Callable[[], Prepare]] = {"adversarial": _adversarial, "flow": _flow}
