@@ -74,7 +74,7 @@ def owners(option: str) -> str:
 def undrawable(target: Target | None) -> str | None:
     """Why a figure cannot be drawn, as a sentence, or None."""
     if target in FIGURES and find_spec("matplotlib") is None:
-        return f"{target} needs the package matplotlib: pip install 'alr-cli[bench]'"
+        return f"{target} needs the package matplotlib: pip install matplotlib"
     return None
 
 
@@ -83,5 +83,5 @@ def lacking(method: Method) -> str | None:
     if method.package is not None and find_spec(method.package) is None:
         licence = " (mind its licence, it is not for commercial use)" if method.package == "bm3d" else ""
         package = method.distributions[-1 if method.package == "pywt" else 0]
-        return f"{method.name} needs the package {package}: pip install 'alr-cli[bench]'{licence}"
+        return f"{method.name} needs the package {package}: pip install {package}{licence}"
     return None

@@ -88,7 +88,7 @@ def info(
             report.fail(name, error)
             failed += 1
             continue
-        text = json_line(facts) if json else _table(facts)
+        text = json_line(facts) if json else _shown(name, facts)
         streams.write_stdout(f"{text}\n".encode())
     if drawing.write():
         report.say(f"{plot} written")
@@ -133,7 +133,7 @@ class _Drawing:
 def _facts(name: str, streams: Streams, page: int | None, drawing: _Drawing) -> Facts:
     from alr_cli.files.pictures import decode, read_picture
     from alr_cli.files.stack import opened_stack
-    from alr_cli.files.weights import SUFFIX, shipped_names
+    from alr_cli.files.weights import SUFFIX, check_name, shipped_names
 
     if page is None and name != "-":
         with opened_stack(Path(name)) as stack:
@@ -147,6 +147,7 @@ def _facts(name: str, streams: Streams, page: int | None, drawing: _Drawing) -> 
         drawing.show(None, name)
         return weights_facts(name)
     else:
+        check_name(name)
         picture = read_picture(name, page=page, allow_nan=True)
     noise = _noise(picture)
     drawing.show(noise, name)
@@ -225,6 +226,22 @@ def _profile(icc: bytes) -> str:
         return ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(icc))).strip()
     except (ImageCms.PyCMSError, OSError):
         return f"{len(icc)} bytes"
+
+
+def _shown(name: str, facts: Facts) -> str:
+    """For a person: of weights and of noise a few numbers, not all."""
+    if facts["kind"] == "weights":
+        from alr_cli.cli.report.weights_summary import summary
+
+        return "\n".join(map(printable, summary(name, Path(facts["file"]), facts).splitlines()))
+    noise = facts["noise"]
+    if noise is not None:
+        levels = [level for channel in noise["sigma_by_channel_and_brightness"] for level in channel]
+        words = (
+            f"sigma {noise['sigma']:.4g}, {min(levels):.3g} to {max(levels):.3g} by brightness and channel"
+        )
+        facts = facts | {"noise": f"{words}; neighbours correlate by {noise['neighbours_correlate_by']:.2f}"}
+    return _table(facts)
 
 
 def _table(facts: Facts) -> str:

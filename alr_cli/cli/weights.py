@@ -31,7 +31,8 @@ def weights(ctx: typer.Context, *, json: Json = False, debug: Debug = False) -> 
 
 
 def _row(name: str) -> dict[str, Any]:
-    from alr_cli.files.weights import default_name, read_metadata
+    from alr_cli.cli.report.weights_summary import purpose
+    from alr_cli.files.weights import default_name, locate, read_metadata
 
     metadata = read_metadata(name)
     channels = int(metadata["architecture"]["channels"])
@@ -41,6 +42,7 @@ def _row(name: str) -> dict[str, Any]:
         "channels": channels,
         "sigma_range": metadata["sigma_range"],
         "holes": holes,
+        "for": purpose(locate(name), metadata),
         "default": name == default_name(channels, holes),
         "sha256": metadata["sha256"],
     }
@@ -49,8 +51,5 @@ def _row(name: str) -> dict[str, Any]:
 def _line(row: dict[str, Any], width: int) -> str:
     kind = "gray" if row["channels"] == 1 else "colour"
     low, high = row["sigma_range"]
-    default = ""
-    if row["default"]:
-        only = " whose known pixels are exact" if row["holes"] else ""
-        default = f", taken without -w for {kind} pictures{only}"
-    return f"{row['name']:<{width}}  {kind:<6}  sigma {low:.3g} to {high:.3g}  {row['sha256'][:12]}{default}"
+    default = " (taken without -w)" if row["default"] else ""
+    return f"{row['name']:<{width}}  {kind:<6}  sigma {f'{low:.3g} to {high:.3g}':<14}  {row['for']}{default}"

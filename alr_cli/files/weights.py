@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
+from difflib import get_close_matches
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -59,9 +60,23 @@ def locate(name_or_path: str) -> Path:
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read ({error.strerror}); check the name and rights") from error
     names = ", ".join(shipped_names()) or "none"
+    near = _similar(name_or_path)
+    meant = f"did you mean {near}? Otherwise give" if near else "give"
     raise WeightsError(
-        f"no weights {name_or_path!r}: give a .safetensors file or one of the shipped names: {names}"
+        f"no weights {name_or_path!r}: {meant} a .safetensors file or one of the shipped names: {names}"
     )
+
+
+def check_name(name: str) -> None:
+    """Raises WeightsError where there is no such file and shipped weights have almost that name."""
+    near = _similar(name)
+    if near and not Path(name).exists():
+        raise WeightsError(f"no file and no weights {name!r}: did you mean {near}?")
+
+
+def _similar(name: str) -> str | None:
+    near = get_close_matches(name.lower().removesuffix(SUFFIX), shipped_names(), 1, 0.75)
+    return near[0] if near else None
 
 
 def save_weights(path: Path, prior: StoredPrior, metadata: Mapping[str, Any]) -> str:

@@ -87,7 +87,7 @@ def test_every_option_of_the_contract_is_there_in_a_panel(command: str, help_of)
     text = help_of(command)
     offered = set(re.findall(r"--[a-z][a-z-]+", text))
     assert not {*SHARED, *OWN[command]} - offered
-    for panel in ("Files", "Restoration", "Compute", "Reports"):
+    for panel in ("Files", "Restoration", "Energy", "Compute", "Reports"):
         assert f"─ {panel} ─" in text
 
 
@@ -100,6 +100,20 @@ def test_every_option_of_every_command_is_described_and_shown(command: str, help
             assert described.help.split()[0] in shown
             for flag in getattr(described, "param_decls", None) or ():
                 assert flag in shown
+
+
+@pytest.mark.parametrize("command", NAMES)
+def test_nothing_is_cut_off_in_80_columns(
+    command: str, alr: Alr, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert alr(command, "--help").code == 0
+    text = capsys.readouterr().out
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= 80
+    if command == "deblur":
+        for spec in ("gaussian:SIZE:SIGMA", "motion:LENGTH:ANGLE", "disk:RADIUS", "box:SIZE", "file:PATH"):
+            assert spec in text
 
 
 def examples() -> list[list[str]]:

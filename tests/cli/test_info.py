@@ -39,7 +39,42 @@ def test_the_facts_of_weights(alr: Alr, gray_critic: Path) -> None:
     assert facts["kind"] == "weights"
     assert facts["architecture"]["channels"] == 1
     assert facts["sigma_range"] == [0.05, 0.3]
-    assert "sigma_range: 0.05, 0.3" in alr("info", gray_critic).stdout.decode()
+    told = alr("info", gray_critic).stdout.decode()
+    assert "noise: white noise, sigma 0.05 to 0.3" in told
+    assert "for: gray pictures with white noise" in told  # there is no card beside it
+
+
+@pytest.mark.parametrize("name", weights_files.shipped_names())
+def test_a_person_is_told_what_weights_are_for_in_a_few_lines(alr: Alr, name: str) -> None:
+    lines = alr("info", name).stdout.decode().splitlines()
+    assert len(lines) < 20
+    assert max(map(len, lines)) < 300
+    assert f"all numbers: alr info {name} --json" in lines
+    [row] = [line for line in alr("weights", "--json").lines() if line["name"] == name]
+    assert f"for: {row['for']}" in lines
+    assert len(row["for"].split()) > 3
+    assert row["for"] in alr("weights").stdout.decode()
+    [facts] = alr("info", name, "--json").lines()
+    assert len(facts["lam"]) > 3  # nothing is left out there
+
+
+def test_the_noise_of_a_picture_is_told_without_a_table_of_numbers(alr: Alr, tmp_path: Path) -> None:
+    path = write_picture(tmp_path / "a.png", scene(96, 96))
+    told = alr("info", path).stdout.decode()
+    assert "by brightness and channel; neighbours correlate by" in told
+    assert max(map(len, told.splitlines())) < 200
+    assert alr("info", path, "--json").lines()[0]["noise"]["brightness"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("camra", "camera"), ("Color-Tuned", "color-tuned"), ("grey-holes", "gray-holes")]
+)
+def test_a_name_with_a_slip_is_suggested(alr: Alr, picture: Path, typed: str, meant: str) -> None:
+    for arguments in (("denoise", picture, "-w", typed), ("info", typed)):
+        result = alr(*arguments)
+        assert result.code == 5
+        assert f"did you mean {meant}?" in result.stderr
+    assert "did you mean" not in alr("denoise", picture, "-w", "something-else").stderr
 
 
 def test_a_picture_can_come_from_stdin(alr: Alr, picture: Path) -> None:

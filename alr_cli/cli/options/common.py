@@ -12,7 +12,7 @@ from alr_cli.cli.options.expand import (
 from alr_cli.cli.ranks import Shard
 from alr_cli.errors import UsageError
 
-FILES, RESTORATION, COMPUTE, REPORTS = "Files", "Restoration", "Compute", "Reports"
+FILES, RESTORATION, ENERGY, COMPUTE, REPORTS = "Files", "Restoration", "Energy", "Compute", "Reports"
 
 Inputs = Annotated[
     list[str],
@@ -213,7 +213,7 @@ class ModelOptions:
             "--strength",
             metavar="X",
             parser=values.number("--strength", least=0),
-            rich_help_panel=RESTORATION,
+            rich_help_panel=ENERGY,
             help="Multiplies the lambda that was fitted for these weights, 1 by default: more is smoother.",
         ),
     ] = None
@@ -223,19 +223,26 @@ class ModelOptions:
             "--lam",
             metavar="X",
             parser=values.number("--lam", least=0),
-            rich_help_panel=RESTORATION,
+            rich_help_panel=ENERGY,
             help="Sets lambda itself, instead of the fitted one.",
         ),
     ] = None
     solver: Annotated[
         Literal["default", "fourier", "adam", "gd", "nmapg", "lbfgs", "direct"],
-        typer.Option("--solver", rich_help_panel=RESTORATION, help="How the energy is descended."),
+        typer.Option(
+            "--solver",
+            metavar="NAME",
+            rich_help_panel=ENERGY,
+            help="How the energy is descended: fourier, adam, gd, nmapg, lbfgs or direct; default takes what "
+            "suits the weights.",
+        ),
     ] = "default"
     formulation: Annotated[
         Literal["analysis", "synthesis"],
         typer.Option(
             "--formulation",
-            rich_help_panel=RESTORATION,
+            metavar="NAME",
+            rich_help_panel=ENERGY,
             help="What a flow is asked for: the picture whose latent is short (analysis), or the latent that "
             "makes the picture (synthesis).",
         ),
@@ -246,7 +253,7 @@ class ModelOptions:
             "--max-iter",
             metavar="N",
             parser=values.whole("--max-iter", least=1),
-            rich_help_panel=RESTORATION,
+            rich_help_panel=ENERGY,
             help="The most iterations; by default the solver's own number.",
         ),
     ] = None
@@ -256,7 +263,7 @@ class ModelOptions:
             "--tol",
             metavar="X",
             parser=values.number("--tol", least=0),
-            rich_help_panel=RESTORATION,
+            rich_help_panel=ENERGY,
             help="Stop when an iteration changes the pixels by less (root mean square).",
         ),
     ] = None
@@ -264,7 +271,7 @@ class ModelOptions:
         bool,
         typer.Option(
             "--clip-aware/--no-clip-aware",
-            rich_help_panel=RESTORATION,
+            rich_help_panel=ENERGY,
             help="Take a pixel at black or white as cut off there: it says only 'at most' or 'at least'.",
         ),
     ] = True

@@ -154,7 +154,7 @@ def _check_drawable(option: str, path: str) -> None:
     if not path.lower().endswith(".png"):
         raise UsageError(f"{option} {path}: it is drawn as PNG, give a name ending in .png")
     if find_spec("matplotlib") is None:
-        raise UsageError(f"{option} needs the package matplotlib: pip install 'alr-cli[bench]'")
+        raise UsageError(f"{option} needs the package matplotlib: pip install matplotlib")
 
 
 def _check_place(option: str, path: Path, overwrite: bool) -> None:

@@ -84,8 +84,10 @@ def deblur(
         Boundary,
         typer.Option(
             "--boundary",
+            metavar="NAME",
             rich_help_panel=RESTORATION,
-            help="What lies beyond the frame: valid restores it too, as nobody saw it; the others assume it.",
+            help="What lies beyond the frame: valid restores it too, as nobody saw it; replicate, reflect and"
+            " circular assume it.",
         ),
     ] = "valid",
     files: FileOptions,

@@ -94,7 +94,7 @@ def test_without_matplotlib_it_says_what_to_install(
 ) -> None:
     monkeypatch.setattr("alr_cli.cli.report.viewer.find_spec", lambda name: None)
     result = alr("denoise", picture, "--sigma", 0.1, option, "p.png")
-    assert result.code == 2 and "needs the package matplotlib" in result.stderr
+    assert result.code == 2 and "needs the package matplotlib: pip install matplotlib\n" in result.stderr
 
 
 def test_the_map_is_brighter_where_there_is_noise(tmp_path: Path) -> None:
