@@ -33,7 +33,12 @@ class Terminated(BaseException):
 
 
 def explain(error: BaseException) -> tuple[int, str]:
-    """The exit code and the sentence of an exception; an empty sentence asks for silence."""
+    """The exit code and the sentence of an exception, with its notes; an empty sentence asks for silence."""
+    code, sentence = _explain(error)
+    return code, ": ".join([sentence, *getattr(error, "__notes__", ())])
+
+
+def _explain(error: BaseException) -> tuple[int, str]:
     if isinstance(error, StdoutClosed):
         return error.exit_code, ""
     if isinstance(error, AlrError):

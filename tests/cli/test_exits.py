@@ -169,3 +169,9 @@ def test_a_signal_ends_a_command_within_two_seconds_whatever_its_reader_waits_fo
     assert process.returncode == code
     assert "Traceback" not in stderr and "Fatal" not in stderr
     assert [path.name for path in tmp_path.glob("out/*") if path.name.startswith(".")] == []
+
+
+def test_notes_on_an_exception_are_said() -> None:
+    stop = KeyboardInterrupt()
+    stop.add_note("stopped at step 7 of 9")
+    assert explain(stop) == (130, "interrupted: stopped at step 7 of 9")

@@ -102,7 +102,7 @@ def test_every_option_of_every_command_is_described_and_shown(command: str, help
                 assert flag in shown
 
 
-@pytest.mark.parametrize("command", NAMES)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_nothing_is_cut_off_in_80_columns(
     command: str, alr: Alr, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

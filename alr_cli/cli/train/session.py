@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from alr_cli.cli.exits import Terminated
 from alr_cli.cli.options.training import RunOptions
@@ -69,12 +69,18 @@ class Session:
         self.checkpoint = checkpoint
         self.run = run
         self.report = report
+        self._saved = trainer.step_count if run.resume else None
 
     def train(self, bar: TrainingBar) -> None:
-        """Step until done. A signal is obeyed between two steps, so that the checkpoint is whole."""
+        """Step until done. A signal is obeyed between two steps, so that the checkpoint is whole, and leaves
+        with a note on where it stopped and how to go on."""
+        with self._telling_where_it_stopped():
+            self._train(bar)
+
+    def _train(self, bar: TrainingBar) -> None:
         started, first = time.perf_counter(), self.trainer.step_count
         recent: list[Progress] = []
-        with _signals_between_steps() as asked_to_stop:
+        with _HeldSignals() as signals:
             while not self.trainer.done:
                 progress = self.trainer.step()
                 recent.append(progress)
@@ -86,19 +92,43 @@ class Session:
                     )
                 at_mark = progress.step % self.run.checkpoint_every == 0 or self.trainer.done
                 asks = at_mark or progress.step % self._steps_between_questions == 0
-                stop = self._agreed(asked_to_stop()) if asks else None
+                stop = self._agreed(signals.asked()) if asks else None
                 if at_mark or stop is not None:
                     self.save_checkpoint()
                     rate = (self.trainer.step_count - first) / (time.perf_counter() - started)
                     self.log(recent, rate)
                     recent = []
                 if stop is not None:
-                    self.report.say(
-                        f"stopped at step {progress.step}: continue with --resume ({self.checkpoint})"
-                    )
                     raise stop
                 if progress.step % self.run.validate_every == 0 and not self.trainer.done and self.first:
-                    self.validate(bar)
+                    with signals.at_once(), self._saved_if_stopped():
+                        self.validate(bar)
+
+    @contextmanager
+    def _telling_where_it_stopped(self) -> Iterator[None]:
+        try:
+            yield
+        except (KeyboardInterrupt, Terminated) as stop:
+            stop.add_note(self._standing())
+            raise
+
+    def _standing(self) -> str:
+        step, of_all = self.trainer.step_count, f"of {self.trainer.iterations}"
+        if self._saved is None:
+            return f"stopped at step {step} {of_all}, before the first checkpoint: start again"
+        if self.trainer.done and self._saved == step:
+            return f"stopped after all {step} steps, while the result was measured: --resume measures again"
+        behind = f"; the checkpoint is of step {self._saved}" if self._saved != step else ""
+        return f"stopped at step {step} {of_all}{behind}: continue with --resume ({self.checkpoint})"
+
+    @contextmanager
+    def _saved_if_stopped(self) -> Iterator[None]:
+        """Where nothing of the training changes, a stop can come at any time: its checkpoint is whole."""
+        try:
+            yield
+        except (KeyboardInterrupt, Terminated):
+            self.save_checkpoint()
+            raise
 
     @property
     def _steps_between_questions(self) -> int:
@@ -111,6 +141,7 @@ class Session:
         state = self.trainer.state()
         if self.first:
             write_tensors(self.checkpoint, state, self.description, CHECKPOINT)
+        self._saved = self.trainer.step_count
 
     def _agreed(self, stop: BaseException | None) -> BaseException | None:
         """What any of the workers was asked: all stop after the same step, or none."""
@@ -157,8 +188,11 @@ class Session:
 
     def finish(self, output: Path) -> None:
         """Write the weights, with lambda(sigma) as it was learned, or else fitted now."""
-        if not self.first:
-            return
+        if self.first:
+            with self._telling_where_it_stopped():
+                self._finish(output)
+
+    def _finish(self, output: Path) -> None:
         from alr_cli.cli.train.inputs import calibration_levels
         from alr_cli.files.weights import save_weights
 
@@ -230,24 +264,39 @@ def resume(trainer: Trains, description: dict[str, Any], checkpoint: Path, repor
     report.say(f"resuming at step {trainer.step_count} of {trainer.iterations}")
 
 
-@contextmanager
-def _signals_between_steps() -> Iterator[Callable[[], BaseException | None]]:
-    """Hold Ctrl-C and SIGTERM back: the yielded question answers with the exception to raise, or None."""
-    received: list[int] = []
+class _HeldSignals:
+    """Holds Ctrl-C and SIGTERM back until they are asked for; a second one is obeyed at once."""
 
-    def note(number: int, frame: FrameType | None) -> None:
-        if received:  # asked twice: at once
-            raise KeyboardInterrupt
-        received.append(number)
+    def __init__(self) -> None:
+        self._received: list[int] = []
+        self._previous: dict[int, Any] = {}
 
-    def question() -> BaseException | None:
-        if not received:
-            return None
-        return KeyboardInterrupt() if received[0] == signal.SIGINT else Terminated(received[0])
+    def __enter__(self) -> Self:
+        self._previous = {
+            number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        return self
 
-    previous = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield question
-    finally:
-        for number, handler in previous.items():
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._previous.items():
             signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self._received:
+            raise KeyboardInterrupt
+        self._received.append(number)
+
+    def asked(self) -> BaseException | None:
+        """The exception to raise, or None."""
+        if not self._received:
+            return None
+        return KeyboardInterrupt() if self._received[0] == signal.SIGINT else Terminated(self._received[0])
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Inside, signals are obeyed as everywhere else."""
+        self.__exit__()
+        try:
+            yield
+        finally:
+            self.__enter__()

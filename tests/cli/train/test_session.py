@@ -1,0 +1,66 @@
+"""Signals during a training: held back between steps, obeyed at once where nothing changes, and explained."""
+
+import signal
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from alr_cli.cli.train.session import Session, _HeldSignals
+
+
+def test_a_signal_waits_until_it_is_asked_for_and_a_second_one_does_not() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with _HeldSignals() as signals:
+        assert signals.asked() is None
+        signal.raise_signal(signal.SIGINT)
+        assert isinstance(signals.asked(), KeyboardInterrupt)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_where_nothing_changes_a_signal_is_obeyed_at_once() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with _HeldSignals() as signals:
+        with pytest.raises(KeyboardInterrupt), signals.at_once():
+            signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        assert isinstance(signals.asked(), KeyboardInterrupt)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize(
+    ("step", "saved", "words"),
+    [
+        (7, None, "stopped at step 7 of 9, before the first checkpoint: start again"),
+        (7, 7, "stopped at step 7 of 9: continue with --resume (mine.checkpoint)"),
+        (
+            7,
+            5,
+            "stopped at step 7 of 9; the checkpoint is of step 5: continue with --resume (mine.checkpoint)",
+        ),
+        (9, 9, "stopped after all 9 steps, while the result was measured: --resume measures again"),
+    ],
+)
+def test_whoever_stops_a_training_is_told_where_and_how_to_go_on(
+    step: int, saved: int | None, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workers = SimpleNamespace(rank=0, size=1)
+    trainer: Any = SimpleNamespace(
+        step_count=step, iterations=9, done=step == 9, workers=workers, device="cpu"
+    )
+    pictures: Any = SimpleNamespace(validation=SimpleNamespace(to=lambda device: None))
+    run: Any = SimpleNamespace(resume=False)
+    session = Session(trainer, {}, pictures, Path("mine.checkpoint"), run, SimpleNamespace())  # type: ignore[arg-type]
+    session._saved = saved
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for stage, arguments in (("_train", (session.train, None)), ("_finish", (session.finish, Path("mine")))):
+        monkeypatch.setattr(session, stage, stopped)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            arguments[0](arguments[1])  # type: ignore[operator]
+        assert caught.value.__notes__ == [words]
