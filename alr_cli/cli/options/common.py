@@ -170,6 +170,16 @@ class FileOptions:
             help="Refuse larger pictures (width x height, judged by the header).",
         ),
     ] = 100_000_000
+    compare: Annotated[
+        str | None,
+        typer.Option(
+            "--compare",
+            metavar="FILE.png|.html",
+            rich_help_panel=FILES,
+            help="Show one picture before and after: FILE.png has crops at the most telling places, restored "
+            "with 0.5, 0.7, 1 and 1.4 times the strength; FILE.html is a page with a slider over the whole.",
+        ),
+    ] = None
     reference: Annotated[
         str | None,
         typer.Option(

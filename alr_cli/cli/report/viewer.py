@@ -88,7 +88,7 @@ class Viewer:
             if os.path.realpath(path) in occupied:
                 raise UsageError(f"{option} {path} is another file of this command: give another name")
             occupied.add(os.path.realpath(path))
-            _check_place(option, path, overwrite)
+            check_place(option, path, overwrite)
 
     def refuse_stack(self, name: str) -> None:
         """Raises UsageError where something of a single picture is to be shown."""
@@ -147,7 +147,7 @@ class Viewer:
 def check_plot(option: str, path: str, overwrite: bool) -> None:
     """Refuse a drawing that cannot be made or written. Raises UsageError, OutputError."""
     _check_drawable(option, path)
-    _check_place(option, Path(path), overwrite)
+    check_place(option, Path(path), overwrite)
 
 
 def _check_drawable(option: str, path: str) -> None:
@@ -157,7 +157,8 @@ def _check_drawable(option: str, path: str) -> None:
         raise UsageError(f"{option} needs the package matplotlib: pip install matplotlib")
 
 
-def _check_place(option: str, path: Path, overwrite: bool) -> None:
+def check_place(option: str, path: Path, overwrite: bool) -> None:
+    """Refuse a place that cannot be written. Raises OutputError."""
     if path.exists() and not overwrite:
         raise OutputError(f"{option} {path} exists: give --overwrite, or another name")
     if not path.parent.is_dir():

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from alr_cli.cli.exits import explain
 from alr_cli.cli.options.common import ComputeOptions, FileOptions, ModelOptions, ReportOptions
 from alr_cli.cli.ranks import this_rank
+from alr_cli.cli.report.compare import Comparison
 from alr_cli.cli.report.progress import Progress, Silent
 from alr_cli.cli.report.records import Record, Report, Status, printable
 from alr_cli.cli.report.viewer import Viewer, ViewerOptions
@@ -19,11 +20,14 @@ from alr_cli.cli.restore.loading import Loaded, Loader
 from alr_cli.cli.restore.models import ModelFailure, Models
 from alr_cli.cli.restore.pipeline import overlap
 from alr_cli.cli.restore.stacks import LoadedStack, RestoredStack, find_stack, restore_stack
-from alr_cli.cli.restore.task import Task, size
+from alr_cli.cli.restore.task import Prepared, Task, size
 from alr_cli.cli.streams import StdoutClosed, Streams
 from alr_cli.errors import PartialFailure
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from alr_cli.core.restore import Restoration, Restorer
     from alr_cli.files.pictures import Picture
 
@@ -70,6 +74,7 @@ def restore_all(
     viewer: looks on, where there is a single picture.
     """
     viewer = viewer or Viewer(ViewerOptions())
+    comparison = Comparison(files.compare)
     models = Models(model, compute)
     models.check()
     planned = plan(
@@ -84,12 +89,14 @@ def restore_all(
     )
     jobs = planned.jobs
     taken = [name for job in jobs for name in (str(job.source), job.output)]
-    viewer.check(len(jobs), (*taken, files.reference, model.weights, reports.report), files.overwrite)
+    others = (*taken, files.reference, model.weights, reports.report)
+    viewer.check(len(jobs), (*others, files.compare), files.overwrite)
+    comparison.check(len(jobs), (*others, *reads), files.overwrite, model.lam)
     loader = Loader(task, sigma, files, streams, models.expected_noise())
     with Report(streams, reports) as report, report.progress(len(jobs)) as progress:
         for note in planned.notes:
             report.say(note)
-        _Batch(jobs, Remaining(jobs), loader, models, report, progress, viewer, reads).run()
+        _Batch(jobs, Remaining(jobs), loader, models, report, progress, viewer, comparison, reads).run()
 
 
 @dataclass(frozen=True)
@@ -101,6 +108,7 @@ class _Batch:
     report: Report
     progress: Progress | Silent
     viewer: Viewer
+    comparison: Comparison
     reads: tuple[str | None, ...] = ()
 
     def run(self) -> None:
@@ -147,6 +155,7 @@ class _Batch:
         """The one step that needs torch and a critic."""
         if isinstance(loaded, LoadedStack):
             self.viewer.refuse_stack(str(loaded.job.source))
+            self.comparison.refuse_stack(str(loaded.job.source))
             return restore_stack(
                 loaded, self.loader, self._solve, self.report.say, self.progress.picture, self.work
             )
@@ -159,6 +168,7 @@ class _Batch:
         restorer, restoration = self._solve(loaded)
         seconds = time.perf_counter() - started
         self.viewer.look(restorer, picture.pixels, restoration.pixels)
+        self._compare(loaded, restorer, restoration)
         restored = loaded.prepared.result.with_pixels(restoration.pixels)
         weights = restorer.weights
         chosen = restoration.strength not in (restorer.settings.strength, 0.0)
@@ -172,6 +182,16 @@ class _Batch:
         callback = self.viewer.watch(self.progress.step, loaded.reference)
         strength = task.strength(restorer, prepared, sigma)
         return restorer, restorer.restore(prepared.picture.pixels, degradation, sigma, callback, strength)
+
+    def _compare(self, loaded: Loaded, restorer: "Restorer", restoration: "Restoration") -> None:
+        task, strength = self.loader.task, restoration.strength
+        title = f"{loaded.job.source}: alr {task.name}, sigma {loaded.sigma:.3g}, strength {strength:.3g}"
+
+        def again(prepared: Prepared, strength: float) -> "NDArray[np.float32]":
+            degradation = task.degradation(prepared)
+            return restorer.restore(prepared.picture.pixels, degradation, loaded.sigma, None, strength).pixels
+
+        self.comparison.look(title, loaded.prepared, restoration.pixels, strength, again, loaded.reference)
 
     @property
     def work(self) -> dict[str, object]:
@@ -189,7 +209,7 @@ class _Batch:
         if len(self.jobs) > 1:  # together with its result, as the next picture is being restored already
             self._announce(loaded)
         depth = destination.write(picture, job, self.loader.files, self.loader.streams)
-        for path in self.viewer.write():
+        for path in (*self.viewer.write(), *self.comparison.write()):
             self.report.say(f"{path} written")
         psnr, ssim, gain = _scores(loaded, picture)
         record = Record(

@@ -164,6 +164,10 @@ class _Planes:
         """What there is to say of all planes, told by the first one."""
         loaded = self._load(0)[1]
         prepared = loaded.prepared
+        if prepared.result.shape != prepared.picture.shape:
+            raise UsageError(
+                f"planes of a stack keep their size and {self._job.source} is one: choose one with --page"
+            )
         if prepared.enlarged is not None:
             raise UsageError(
                 f"{self._job.source} holds {len(self._stack)} planes, and a stack keeps its size: "
