@@ -9,9 +9,22 @@ from typing import Literal, get_args
 from alr_cli.bench.protocol import BY_NAME, DEFAULT_SIGMAS, METHODS, OURS, Method, Task
 
 Target = Literal[
-    "denoise", "deblur", "inpaint", "table1", "table2", "fig1", "fig2", "fig3", "fig4", "fig5", "speed"
+    "denoise",
+    "deblur",
+    "inpaint",
+    "table1",
+    "table2",
+    "lunz1",
+    "lunz2",
+    "fig1",
+    "fig2",
+    "fig3",
+    "fig4",
+    "fig5",
+    "speed",
 ]
 TARGETS: tuple[Target, ...] = get_args(Target)
+LUNZ1_SIDE = 128  # of the middles of the pictures
 FIGURES: tuple[Target, ...] = ("fig1", "fig2", "fig3", "fig4", "fig5")
 
 
@@ -56,6 +69,9 @@ PLANS: dict[Target | None, Plan] = {
         (True, False),
         (OURS, "bm3d", "cbm3d", "epll", "tv", "nlm", "wavelets"),
     ),
+    # Of Lunz, Oktem and Schoenlieb (2018): their noise is unclipped.
+    "lunz1": Plan(("denoise",), _DATA | {"--methods"}, (0.1,), (False,), (OURS, "tv", "cbm3d")),
+    "lunz2": Plan((), _DATA),
     "fig1": Plan((), frozenset()),
     "fig2": Plan((), _DATA, limit=16),
     "fig3": Plan((), _DATA, limit=16),
@@ -69,6 +85,11 @@ def owners(option: str) -> str:
     """The targets that know an option: `deblur or fig5`."""
     names = [target for target, plan in PLANS.items() if target is not None and option in plan.options]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def saves_pictures(target: Target | None) -> bool:
+    """Whether restored pictures come of it."""
+    return target not in (*FIGURES, "speed", "lunz2")
 
 
 def undrawable(target: Target | None) -> str | None:

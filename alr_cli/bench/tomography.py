@@ -80,7 +80,7 @@ def small(pixels: NDArray[Any]) -> Floats:
     values = (values - values.min()) / max(float(values.max() - values.min()), 1e-12)
     if values.shape == (SIDE, SIDE):
         return values
-    return np.asarray(Image.fromarray(values).resize((SIDE, SIDE), Image.Resampling.BILINEAR), np.float32)
+    return np.array(Image.fromarray(values).resize((SIDE, SIDE), Image.Resampling.BILINEAR), np.float32)
 
 
 def sinogram(clean: Floats, name: str, sigma: float, seed: int = 0) -> tuple[Floats, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alr_cli.bench.protocol import OBSERVED
 from alr_cli.bench.scores import Mean
@@ -34,6 +34,25 @@ TABLE2 = {  # their ALR, EPLL and BM3D, which was channel by channel
     "epll": Printed((28.77, 24.92, 19.75), (0.28, 0.42, 0.61)),
     "bm3d": Printed((28.26, 24.69, 20.25), (0.30, 0.43, 0.58)),
 }
+
+
+LUNZ1 = {  # PSNR and SSIM that Lunz, Oktem and Schoenlieb (2018) printed for 128 x 128 pixels of BSDS
+    "noisy": (20.3, 0.534),
+    "total variation": (26.3, 0.836),
+    "U-Net": (28.8, 0.908),
+    "adversarial regularizer": (28.2, 0.892),
+}
+
+
+def lunz1(means: Sequence[Mean], title: str) -> Table:
+    """A row for each method, and below them what was published for other pictures of BSDS."""
+    table = by_setting(means, f"{title}; the middles, 128 x 128")
+    blank = [""] * (len(table.headings) - 4)
+    printed = tuple(
+        (table.rows[0][0], f"{name}, as published", f"{psnr:.1f}", f"{ssim:.3f}", *blank)
+        for name, (psnr, ssim) in LUNZ1.items()
+    )
+    return replace(table, rows=(*table.rows, *printed))
 
 
 def table1(means: Sequence[Mean], title: str, trained: dict[str, tuple[float, float]]) -> Table:

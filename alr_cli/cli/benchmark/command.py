@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alr_cli.bench.protocol import OURS, Setting
-from alr_cli.bench.targets import FIGURES, PLANS, Target, undrawable
+from alr_cli.bench.targets import FIGURES, LUNZ1_SIDE, PLANS, Target, saves_pictures, undrawable
 from alr_cli.cli.benchmark import figures as figures
 from alr_cli.cli.benchmark import files as files
+from alr_cli.cli.benchmark import tomography as tomography
 from alr_cli.cli.benchmark.album import Album
 from alr_cli.cli.benchmark.contenders import Contenders
 from alr_cli.cli.benchmark.run import Run, prepare, show
@@ -32,8 +33,9 @@ def benchmark(
         Target | None,
         typer.Argument(
             metavar="TARGET",
-            help="denoise, deblur or inpaint; table1, table2, fig1 to fig5 of the paper; speed. Without it, "
-            "the first three.",
+            help="denoise, deblur or inpaint; table1, table2, fig1 to fig5 of the paper; lunz1 and lunz2, "
+            "tables 1 and 2 of Lunz, Oktem and Schoenlieb (2018), lunz2 on slices of --data; speed. "
+            "Without it, the first three.",
         ),
     ] = None,
     *,
@@ -51,6 +53,7 @@ def benchmark(
       alr benchmark denoise --data photos/ --sigmas 15/255,25/255 --methods ours,tv,cbm3d --markdown
       alr benchmark deblur --data photos/ --kernel gaussian:7:3 --sigma 0.03 -o restored/
       alr benchmark table2 --data cbsd68/ -w color-paper,mine.safetensors --markdown
+      alr benchmark lunz2 --data slices/ -w ct-tuned,gray-tuned --limit 4
       alr benchmark fig4 --data photos/ -o figures/
       alr benchmark denoise --data photos/ --html pages/
 
@@ -71,7 +74,11 @@ def benchmark(
     able, problems = methods_of(target, protocol.methods)
     contenders = Contenders(model, compute)
     limit = PLANS[target].limit if protocol.limit is None else protocol.limit
+    if target == "lunz2":
+        tomography.check_data(protocol.data)
     pictures = files.pictures(protocol.data, limit)
+    if target == "lunz1":
+        pictures = files.middles(pictures, LUNZ1_SIDE)
     place = _place(target, table, [name for name, _ in pictures])
     album = _album(target, table, [name for name, _ in pictures])
     if target in ("fig2", "fig3") or any(OURS in names for names in able.values()):
@@ -89,6 +96,8 @@ def benchmark(
         means: list[Mean] | None = None
         if target == "speed":
             shown = figures.speed(run, pictures[0], contenders.labels(able["denoise"]), sides)
+        elif target == "lunz2":
+            shown = tomography.lunz2(run, pictures, model, compute, title, protocol.seed)
         elif place is not None and target == "fig1":
             shown = figures.circle(run, place, protocol.seed)
         elif place is not None and (target == "fig2" or target == "fig3"):
@@ -127,8 +136,8 @@ def _place(target: Target | None, table: TableOptions, names: list[str]) -> Path
         return files.figure_path(table.output, target, table.overwrite)
     if table.output is None:
         return None
-    if target == "speed":
-        raise UsageError("-o belongs to the other targets: speed saves no pictures, leave it out")
+    if not saves_pictures(target):
+        raise UsageError(f"-o belongs to the other targets: {target} saves no pictures, leave it out")
     return files.check_folder("-o", table.output, names, table.overwrite)
 
 
@@ -136,7 +145,7 @@ def _album(target: Target | None, table: TableOptions, names: list[str]) -> Albu
     """Where --html goes. Raises UsageError, OutputError."""
     if table.html is None:
         return None
-    if target in FIGURES or target == "speed":
+    if not saves_pictures(target):
         raise UsageError(f"--html shows restored pictures and {target} is none: leave it out")
     if table.output is not None and Path(table.html).resolve() == Path(table.output).resolve():
         raise UsageError("--html and -o name the same folder: give them one each")
@@ -156,4 +165,6 @@ def _layout(target: Target | None, protocol: ProtocolOptions, contenders: Conten
         return partial(paper.table1, trained=contenders.trained())
     if target == "table2":
         return paper.table2
+    if target == "lunz1":
+        return paper.lunz1
     return layout.by_level if protocol.kernels is not None else layout.by_setting

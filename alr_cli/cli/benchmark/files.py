@@ -43,6 +43,17 @@ def _read(source: Source) -> Pixels:
     return pixels
 
 
+def middles(pictures: list[tuple[str, Read]], side: int) -> list[tuple[str, Read]]:
+    """The same pictures, of which only the middle is read: side x side at most."""
+    return [(name, partial(_read_middle, read, side)) for name, read in pictures]
+
+
+def _read_middle(read: Read, side: int) -> Pixels:
+    from alr_cli.bench.bundled import middle
+
+    return middle(read(), side)
+
+
 def check_folder(option: str, output: str, names: list[str], overwrite: bool) -> Path:
     """The folder of an option; what could not be saved is refused before any work. Raises OutputError."""
     folder = Path(output)
