@@ -2,9 +2,10 @@
 
     python scripts/fuzz_pictures.py --count 5000 --seed 0
 
-Valid files of every format are made in memory, then cut, flipped, spliced, given absurd headers and (PNG)
-right checksums again. Workers decode them and encode what decoded; with --command they take them through
-all of `alr denoise`. Reported is every mutant that ends in another error, another exit code than 0 or 3, a
+Valid files of every format are made in memory, then cut, flipped, spliced, given absurd headers, palettes,
+segments and descriptions, and (PNG) right checksums again. Workers decode them, encode what decoded in its
+own and in another format and read it as a mask; with --command they take them through all of `alr denoise`.
+Reported is every mutant that ends in another error, another exit code than 0 or 3, a
 crash, words on stderr, more than 2 s or more than 1 GB. `--only N` repeats mutant N.
 """
 
@@ -21,6 +22,7 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,8 +32,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from alr_cli.cli.app import run as alr
 from alr_cli.cli.streams import Streams
-from alr_cli.errors import InputError, OutputError
-from alr_cli.files.pictures import decode, encode
+from alr_cli.errors import InputError, OutputError, UsageError
+from alr_cli.files.mask_files import SAVE, marked
+from alr_cli.files.pictures import FORMATS, Picture, decode, encode
 from tests.files.seeds import seed_files
 
 SOUND = ("decoded", "InputError", "OutputError")
@@ -84,6 +87,30 @@ def duplicate(rng: np.random.Generator, data: bytearray, other: bytes) -> bytes:
     return bytes(data[:to]) + bytes(data[min(start, end) : max(start, end)]) + bytes(data[to:])
 
 
+def absurd_words(rng: np.random.Generator, data: bytearray, other: bytes) -> bytes:
+    """A word of a description or the mark of a segment, exchanged for another one."""
+    words = [each for each in WORDS if each in data]
+    if not words:
+        return flip_bits(rng, data, other)
+    old, new = words[int(rng.integers(len(words)))], WORDS[int(rng.integers(len(WORDS)))]
+    return bytes(data).replace(old, (new + bytes(len(old)))[: len(old)] if rng.random() < 0.7 else new, 1)
+
+
+def absurd_tag(rng: np.random.Generator, data: bytearray, other: bytes) -> bytes:
+    """A tag of palettes, descriptions, orientation or samples, with another code, type, length or value."""
+    places = [
+        at for code in TAGS for order in "<>" if (at := bytes(data).find(struct.pack(order + "H", code))) >= 0
+    ]
+    if not places:
+        return absurd_number(rng, data, other)
+    at = places[int(rng.integers(len(places)))] + int(rng.choice([0, 2, 4, 8]))
+    order = "<" if data[:2] == b"II" else ">"
+    value = int(rng.choice([*TAGS, *range(10)]))
+    if at + 2 <= len(data):
+        struct.pack_into(order + "H", data, at, value)
+    return bytes(data)
+
+
 def absurd_number(rng: np.random.Generator, data: bytearray, other: bytes) -> bytes:
     """A number of 1, 2 or 4 bytes, mostly in the header, set to an extreme one."""
     reach = len(data) if rng.random() < 0.3 else min(len(data), 256)
@@ -121,7 +148,47 @@ def larger_size(rng: np.random.Generator, data: bytearray, other: bytes) -> byte
     return bytes(data)
 
 
-MUTATIONS = (truncate, flip_bits, random_bytes, splice, duplicate, absurd_number, absurd_number, larger_size)
+WORDS = (
+    *(
+        b"ImageJ=",
+        b"images=",
+        b'{"shape":',
+        b"<OME",
+        b"OME>",
+        b"SizeX",
+        b"SizeC",
+        b"Type=",
+        b"uint8",
+        b"[24, 37",
+    ),
+    *(b"GCamera:MotionPhoto", b"hdrgm:Version", b"FLIR", b"Exif\0\0", b"ICC_PROFILE\0", b"ftyp", b"JFIF"),
+    *(b"\xff\xd9", b"\xff\xc0", b"\xff\xe1", b"\xff\xf7", b"VP8 ", b"EXIF", b"XMP "),
+)
+TAGS = (
+    254,
+    258,
+    262,
+    270,
+    273,
+    274,
+    277,
+    279,
+    282,
+    296,
+    317,
+    320,
+    338,
+    339,
+    32997,
+    33629,
+    34412,
+    34665,
+    50838,
+)
+MUTATIONS = (
+    *(truncate, flip_bits, random_bytes, splice, duplicate, absurd_number, absurd_number, larger_size),
+    *(absurd_words, absurd_tag),
+)
 
 
 def repair(data: bytes) -> bytes:
@@ -140,16 +207,31 @@ def repair(data: bytes) -> bytes:
 def outcome(data: bytes, number: int) -> str:
     """One of SOUND, or the error that is a bug. "OutputError": decoded, but its format cannot hold it."""
     try:
-        picture = decode(data, page=None if number % 5 else 2, allow_nan=number % 7 == 0)
+        picture = decode(data, page=None if number % 5 else 1 + number % 2, allow_nan=number % 7 == 0)
         encode(picture, picture.format)
-    except (InputError, OutputError) as error:
+        _another(picture, number)
+        marked(picture, invert=number % 3 == 0)
+    except (InputError, OutputError, UsageError) as error:
         sentence = str(error)
+        if isinstance(error, UsageError):
+            return "decoded" if SAVE in sentence else f"bad sentence: {sentence}"
         if "more memory than there is" in sentence or "\n" in sentence or not sentence.startswith("cannot "):
             return f"bad sentence: {sentence}"
         return type(error).__name__
     except Exception as error:  # noqa: BLE001 - finding any other error is what this is for
         return f"{type(error).__name__}: {error}"
     return "decoded"
+
+
+def _another(picture: Picture, number: int) -> None:
+    """Written with another depth and format, where descriptions and orientations are judged anew: what comes
+    back is seen in the same size."""
+    target = FORMATS[number % len(FORMATS)]
+    with suppress(OutputError):
+        data = encode(picture, target, depth="uint8", drop_alpha=True, strip=number % 2 == 0)
+        back = decode(data)
+        if back.shape[:2] != picture.shape[:2]:
+            raise ValueError(f"{picture.shape} became {back.shape} as {target}")
 
 
 def outcome_of_command(data: bytes, number: int) -> str:

@@ -19,7 +19,7 @@ FAINT = 16 / 255
 """What compression and scanners add to black."""
 _COLOURFUL = 24 / 255
 _LOSSY = ("jpeg", "webp")
-_SAVE = "save it in black and white, white where the picture is to be repaired"
+SAVE = "save it in black and white, white where the picture is to be repaired"
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,10 @@ def _in_gray(gray: Plane, mask: Picture, invert: bool) -> Marked:
     values = np.unique(gray)
     low, high = float(values[0]), float(values[-1])
     if len(values) == 1 and low not in (0, 1):
-        raise UsageError(f"it has the one value {_named([low], mask)} everywhere: {_SAVE}")
+        raise UsageError(f"it has the one value {_named([low], mask)} everywhere: {SAVE}")
     if len(values) <= 2:
         if low > 0 and not low < 0.5 <= high:
-            raise UsageError(f"it has the values {_named([low, high], mask)} and no black: {_SAVE}")
+            raise UsageError(f"it has the values {_named([low, high], mask)} and no black: {SAVE}")
         plain = low in (0, 1) and high in (0, 1)
         said = f"its values are {_named([low, high], mask)}: the higher one is taken for white"
         return Marked(
@@ -58,12 +58,12 @@ def _in_gray(gray: Plane, mask: Picture, invert: bool) -> Marked:
     if high < 0.5 or low > 0.5:
         lacks = "white" if high < 0.5 else "black"
         what = f"it has {len(values)} values from {_named([low, high], mask, ' to ')}"
-        raise UsageError(f"{what} and no {lacks}, as labels have: {_SAVE}")
+        raise UsageError(f"{what} and no {lacks}, as labels have: {SAVE}")
     black = _black(gray, mask, invert)
     between = (gray > black) & (gray < 1 - black)
     if between.mean() > 0.5:
         raise UsageError(
-            f"{between.mean():.0%} of its pixels lie between black and white, as in a photograph: {_SAVE}"
+            f"{between.mean():.0%} of its pixels lie between black and white, as in a photograph: {SAVE}"
         )
     return Marked(_touched(gray, black, invert), soft=bool(between.any()))
 
@@ -87,12 +87,12 @@ def _in_colour(mask: Picture, invert: bool) -> Marked:
     away = pixels - np.float32(0 if name == "black" else 1)
     strong = away[np.abs(away).max(axis=2) > 0.5]
     if len(strong) == 0 or ground.mean() < 0.05:
-        raise UsageError(f"it has colours and hardly any black or white: {_SAVE}")
+        raise UsageError(f"it has colours and hardly any black or white: {SAVE}")
     stroke = _most_frequent(strong)
     along = np.clip(away @ stroke / (stroke @ stroke), 0, 1)
     off = np.abs(away - along[..., None] * stroke).max(axis=2) > (0.4 if tolerance else 0.15)
     if off.sum() > 0.05 * (~ground).sum():
-        raise UsageError(f"it has several colours beside {name}, as labels or a photograph have: {_SAVE}")
+        raise UsageError(f"it has several colours beside {name}, as labels or a photograph have: {SAVE}")
     colour = "#" + "".join(
         f"{round(255 * float(value)):02x}" for value in np.clip(_plain(stroke, name), 0, 1)
     )
@@ -116,19 +116,19 @@ def _on_a_layer(mask: Picture, alpha: Plane, invert: bool) -> Marked:
     """Strokes of one colour, black too, where all around is transparent; or black and white on a layer."""
     seen = alpha > 0
     if not seen.any():
-        raise UsageError(f"it is transparent everywhere: {_SAVE}")
+        raise UsageError(f"it is transparent everywhere: {SAVE}")
     colours = mask.pixels[alpha >= min(0.5, float(alpha.max()))]
     if np.ptp(colours, axis=0).max() <= FAINT:
         if seen.mean() > 0.5 and colours.mean() < 0.5:
             raise UsageError(
-                f"it is black with transparent parts, and either of them could be meant: {_SAVE}; "
+                f"it is black with transparent parts, and either of them could be meant: {SAVE}; "
                 "or give --mask alpha where the picture itself has the holes"
             )
         note = "its strokes lie on a transparent layer: all that is not transparent is taken for white"
         return Marked(~seen if invert else seen, (note,), bool((seen & (alpha < 1)).any()))
     if np.ptp(colours, axis=1).max() > _COLOURFUL:
         raise UsageError(
-            f"it has colours and transparent parts: {_SAVE}; "
+            f"it has colours and transparent parts: {SAVE}; "
             "or give --mask alpha where the picture itself has the holes"
         )
     return _in_gray(mask.pixels.mean(axis=2) * alpha, mask, invert)

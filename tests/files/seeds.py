@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
+from alr_cli.files.ifd import Entry, open_tiff, read_directory, write_directory
+
 PREFIX = b"Exif\0\0"
 """What stands before an EXIF block in a JPEG; Pillow takes it for every format."""
 SIZE = (24, 37)
@@ -90,6 +92,32 @@ def plain_png(data: bytes) -> NDArray[Any]:
     return np.frombuffer(b"".join(rows[1:]), ">u2").reshape(height, width, -1).astype(np.uint16)
 
 
+def palette_tiff(
+    indices: NDArray[np.uint8], colours: NDArray[Any], bits: int, compression: str | None = None
+) -> bytes:
+    """A palette TIFF of 1 to 8 bits: rows of packed indices, and the tags that say so."""
+    height, width = indices.shape
+    digits = indices[..., None] >> np.arange(bits - 1, -1, -1) & 1
+    packed = np.packbits(digits.astype(np.uint8).reshape(height, -1), axis=1)
+    data = tiff(packed, photometric="minisblack", compression=compression)
+    layout, first = open_tiff(data)
+    numbers = {256: ("<u4", width), 258: ("<u2", bits), 262: ("<u2", 3), 320: ("<u2", colours.ravel())}
+    directory = read_directory(data, layout, first)
+    for code, (kind, value) in numbers.items():
+        directory[code] = Entry(4 if kind == "<u4" else 3, np.asarray(value).astype(kind).tobytes())
+    padded = data + b"\0" * (len(data) % 2)
+    header = layout.header + layout.offset.pack(len(padded))
+    return header + padded[len(header) :] + write_directory(directory, layout, len(padded))
+
+
+def with_segments(jpeg: bytes) -> bytes:
+    """The JPEG with segments of a thermal camera, of a gain map and of XMP that speaks of a film."""
+    xmp = b'http://ns.adobe.com/xap/1.0/\0<x:d GCamera:MotionPhoto="1" hdrgm:Version="1.0"/>'
+    segments = ((0xE1, b"FLIR\0\1\0\1data"), (0xE2, b"urn:iso:std:iso:ts:21496:-1\0\0\0\0\0"), (0xE1, xmp))
+    packed = (struct.pack(">BBH", 0xFF, mark, len(load) + 2) + load for mark, load in segments)
+    return jpeg[:2] + b"".join(packed) + jpeg[2:]
+
+
 def pil(mode: str) -> Image.Image:
     """The test picture in a Pillow mode; "P+tRNS" is a palette with graded transparency."""
     if mode in ("1", "P"):
@@ -120,9 +148,16 @@ def seed_files() -> dict[str, bytes]:
         "png-palette": save(pil("P+tRNS"), "PNG", transparency=bytes(range(0, 256, 16))),
         "png-rgba16": bytes(imagecodecs.png_encode(deep)),
         "png-la": save(pil("LA"), "PNG"),
+        "png-mask": save(Image.fromarray(np.asarray(ramp(1)[..., 0] > 128, np.uint8)), "PNG"),
+        "png-strokes": save(
+            Image.fromarray(np.where(ramp(1) > 200, [[[255, 0, 0]]], 0).astype(np.uint8)), "PNG"
+        ),
         "apng": save(frames[0], "PNG", save_all=True, append_images=frames[1:]),
         "jpeg-rgb": save(pil("RGB"), "JPEG", comment=b"a comment", xmp=b"<x/>", **tags),
         "jpeg-progressive": save(pil("L"), "JPEG", progressive=True),
+        "jpeg-segments": with_segments(save(pil("RGB"), "JPEG", **tags)) + b"\0\0\0\x18ftypmp42" + bytes(40),
+        "jpeg-12": bytes(imagecodecs.jpeg8_encode(ramp(3, "uint16") >> 4, bitspersample=12)),
+        "jpeg-ls": bytes(imagecodecs.jpegls_encode(ramp(1)[..., 0])),
         "jpeg-cmyk": save(pil("RGB").convert("CMYK"), "JPEG"),
         "webp-lossless": save(pil("RGBA"), "WEBP", lossless=True, exif=exif(), icc_profile=icc()),
         "webp-lossy": save(pil("RGB"), "WEBP"),
@@ -137,6 +172,12 @@ def seed_files() -> dict[str, bytes]:
         "tiff-pages": tiff(np.stack([ramp(1)[..., 0]] * 3), photometric="minisblack", compression="packbits"),
         "tiff-fax": save(pil("1"), "TIFF", compression="group4"),
         "tiff-palette": save(pil("P"), "TIFF", compression="packbits"),
+        "tiff-palette4": palette_tiff(ramp(1)[..., 0] >> 4, np.arange(48) * 5, 4, "zlib"),
+        "tiff-ome": tiff(np.stack([ramp(1)[..., 0]] * 3), ome=True, metadata={"axes": "ZYX"}),
+        "tiff-imagej": tiff(
+            np.stack([ramp(1)[..., 0]] * 3), imagej=True, metadata={"Labels": ["a", "b", "c"]}
+        ),
+        "tiff-shape": tiff(ramp(3), photometric="rgb", metadata={}, compression="lzw"),
         "bigtiff": tiff(ramp(3), photometric="rgb", bigtiff=True, compression="zstd"),
         "bmp-rgb": save(pil("RGB"), "BMP"),
         "bmp-palette": save(pil("P"), "BMP"),

@@ -6,30 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-from numpy.typing import NDArray
 from PIL import Image
 
 from alr_cli.errors import InputError
-from alr_cli.files.ifd import Entry, open_tiff, read_directory
 from alr_cli.files.pictures import decode, encode
-from alr_cli.files.tiff import _with_directory
-from tests.files.seeds import PREFIX, exif, pil, ramp, save, tiff
-
-
-def palette_tiff(
-    indices: NDArray[np.uint8], colours: NDArray[Any], bits: int, compression: str | None = None
-) -> bytes:
-    """A palette TIFF of 1 to 8 bits: rows of packed indices, and the tags that say so."""
-    height, width = indices.shape
-    digits = indices[..., None] >> np.arange(bits - 1, -1, -1) & 1
-    packed = np.packbits(digits.astype(np.uint8).reshape(height, -1), axis=1)
-    data = tiff(packed, photometric="minisblack", compression=compression)
-    layout, first = open_tiff(data)
-    numbers = {256: ("<u4", width), 258: ("<u2", bits), 262: ("<u2", 3), 320: ("<u2", colours.ravel())}
-    directory = read_directory(data, layout, first)
-    for code, (kind, value) in numbers.items():
-        directory[code] = Entry(4 if kind == "<u4" else 3, np.asarray(value).astype(kind).tobytes())
-    return _with_directory(data, layout, directory)
+from tests.files.seeds import PREFIX, exif, palette_tiff, pil, ramp, save, tiff
 
 
 @pytest.mark.parametrize("order", "<>")
