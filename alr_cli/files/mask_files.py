@@ -4,7 +4,7 @@ Taken is what has one sensible reading: labels of 0 and 1, strokes of one colour
 layer, soft edges. All else is refused by the name of its values or colours: wrong pixels filled are no help.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,7 @@ class Marked:
 
 def marked(mask: Picture, *, invert: bool = False) -> Marked:
     """What the mask marks: every pixel touched by white, or by black with `invert`. Raises UsageError."""
+    mask = replace(mask, pixels=np.clip(np.nan_to_num(mask.pixels), 0, 1))  # a float file may go up to 255
     if mask.alpha is not None and bool((mask.alpha < 1).any()):
         return _on_a_layer(mask, mask.alpha, invert)
     if float(np.ptp(mask.pixels, axis=2).max()) > _COLOURFUL:

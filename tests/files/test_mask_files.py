@@ -133,3 +133,9 @@ def test_a_mask_grows_by_so_many_pixels_on_all_sides(pixels: int) -> None:
     assert found[7].sum() == found[:, 7].sum() == 2 * pixels + 1
     assert np.array_equal(found, found.T)
     assert not grown(np.zeros((3, 3), bool), pixels).any()
+
+
+def test_numbers_that_are_no_colours_are_cut_to_black_and_white(capfd: pytest.CaptureFixture[str]) -> None:
+    pixels = np.where(HOLE[..., None], np.float32([3e38, -3e38, np.nan]), np.float32(-1e38))
+    assert np.array_equal(marked(Picture(pixels, "float32", "tiff")).repaired, HOLE)
+    assert capfd.readouterr() == ("", "")
