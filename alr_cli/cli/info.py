@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Facts = dict[str, Any]
 
+MODEL = "model"  # what --noise FILE reads: numbers by the hundred, which are for programs only
+
 
 def info(
     ctx: typer.Context,
@@ -156,9 +158,10 @@ def _facts(name: str, streams: Streams, page: int | None, drawing: _Drawing) -> 
 
 def _noise(picture: "Picture") -> "NoiseModel | None":
     from alr_cli.cli.restore.masks import from_nan
-    from alr_cli.core.noise.estimation import estimate_noise
+    from alr_cli.core.noise.finding import Kind, forced
 
-    return estimate_noise(picture.pixels, from_nan(picture))
+    found = forced(Kind.CORRELATED, picture.pixels, from_nan(picture))
+    return found.model if found.kind is Kind.CORRELATED else None
 
 
 def picture_facts(name: str, picture: "Picture", noise: "NoiseModel | None") -> Facts:
@@ -166,6 +169,8 @@ def picture_facts(name: str, picture: "Picture", noise: "NoiseModel | None") -> 
     import numpy as np
 
     from alr_cli.cli.restore.masks import from_nan
+    from alr_cli.cli.restore.noise import sentence
+    from alr_cli.core.noise.finding import find_noise
     from alr_cli.core.noise.white import estimate_sigma
     from alr_cli.files.exif import ORIENTATION as TAG
     from alr_cli.files.exif import read_block
@@ -187,6 +192,7 @@ def picture_facts(name: str, picture: "Picture", noise: "NoiseModel | None") -> 
         "orientation": int(orientation[0]) if orientation else None,
         "dpi": list(picture.dpi) if picture.dpi else None,
         "sigma_estimated": sigma if math.isfinite(sigma) else None,
+        "noise_found": sentence(find_noise(picture.pixels, missing)),
         "noise": None if noise is None else _noise_facts(noise),
         "notes": list(picture.notes),
     }
@@ -206,6 +212,7 @@ def _noise_facts(noise: "NoiseModel") -> Facts:
         "neighbours_correlate_by": noise.neighbours,
         "brightness": [round(float(each), 4) for each in noise.brightness],
         "sigma_by_channel_and_brightness": noise.as_dict()["sigma"],
+        MODEL: noise.as_dict(),
     }
 
 
@@ -250,7 +257,7 @@ def _table(facts: Facts) -> str:
     for key, value in facts.items():
         if isinstance(value, dict):
             lines.append(f"{key}:")
-            lines += [f"  {inner}: {_said(item)}" for inner, item in value.items()]
+            lines += [f"  {inner}: {_said(item)}" for inner, item in value.items() if inner != MODEL]
         else:
             lines.append(f"{key}: {_said(value)}")
     return "\n".join(lines)

@@ -44,6 +44,8 @@ def coloured_noise(y: Tensor, model: NoiseModel) -> ColouredNoise:
     ValueError for a model without noise, or of other channels."""
     if y.shape[1] == 1:
         model = model.of_one_channel()
+    elif model.channels == 1:
+        model = model.of_equal_channels(y.shape[1])
     levels = torch.from_numpy(_levels(y.detach().cpu().numpy(), model)).to(y)
     usual = levels.square().mean().sqrt()
     if not usual > 0:

@@ -18,7 +18,7 @@ from alr_cli.core.solvers.base import Callback, Record, Solution, Solver, solve
 from alr_cli.core.solvers.direct import Direct
 from alr_cli.core.solvers.lbfgs import Lbfgs
 from alr_cli.core.solvers.line_search import GradientDescent, Nmapg
-from alr_cli.core.solvers.preconditioned import FAR, HOLES, NEAR, Preconditioned
+from alr_cli.core.solvers.preconditioned import COLOURED, FAR, HOLES, NEAR, Preconditioned
 from alr_cli.core.synthesis import HasLatents, Synthesis
 from alr_cli.errors import UsageError
 
@@ -137,7 +137,11 @@ def _fourier(
     if preconditioner is None:
         return None
     usual, pace = _HOLES_ITERATIONS if problem.holes else _FAR_ITERATIONS, HOLES if problem.holes else FAR
-    if problem.near:
+    if problem.noise is not None:
+        deviation = problem.beyond(problem.noise.deviation)
+        preconditioner = preconditioner.for_noise(problem.noise.model, deviation)
+        usual, pace = Preconditioned.iterations, COLOURED
+    elif problem.near:
         usual, pace = round(Preconditioned.iterations * min(max(sigma / 0.1, 1.0), 1.6)), NEAR
     return Preconditioned(preconditioner, asked.limit(usual), asked.tolerance(Preconditioned.tol), pace)
 
@@ -146,7 +150,7 @@ def _direct(
     regularizer: Regularizer, problem: Problem, lam: float, sigma: float, asked: Asked
 ) -> Direct | None:
     """lambda = 2 / C makes its step the one that the regularizer was trained for."""
-    if not isinstance(regularizer, Denoises) or not problem.near:
+    if not isinstance(regularizer, Denoises) or not problem.near or problem.noise is not None:
         return None
     share = lam * regularizer.channels / 2
     return Direct(regularizer, share, asked.limit(Direct.iterations), asked.tolerance(Direct.tol))

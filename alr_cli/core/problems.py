@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from alr_cli.core.coloured_noise import ColouredNoise
+from alr_cli.core.operators.all_channels import AllChannels
 from alr_cli.core.operators.downsample import Smaller
 from alr_cli.core.operators.linear import (
     Boundary,
@@ -38,7 +40,8 @@ class Problem:
     hides what only many steps bring back.  holes: it hides single pixels.  periodic: the unknown is the frame
     alone, which goes on at its opposite side.  kernel: of a blur in A, which changes the weight of R; None
     for none.  clips: whether an observation that ends at 0 and 1 was cut off there (see data_terms.py).
-    bounds: the least and greatest value of the picture, None for any.
+    bounds: the least and greatest value of the picture, None for any.  noise: what is known of it beside its
+    level, None for white noise of one level.
     """
 
     operator: LinearOperator
@@ -52,6 +55,7 @@ class Problem:
     kernel: np.ndarray | None = None
     clips: bool = True
     bounds: tuple[float, float] | None = None
+    noise: ColouredNoise | None = None
 
     @property
     def start(self) -> Tensor:
@@ -62,6 +66,13 @@ class Problem:
     def pixels(self) -> int:
         return self.frame[0] * self.frame[1]
 
+    def beyond(self, plane: Tensor) -> Tensor:
+        """What is known of each pixel of the frame, (B, C, H, W), reflected to the extended unknown."""
+        rows, columns = (
+            (wide - size) // 2 for wide, size in zip(self.operator.input_shape[-2:], self.frame, strict=True)
+        )
+        return extend(plane, rows, columns)
+
     def crop(self, x: Tensor) -> Tensor:
         """The frame of an extended picture."""
         top = (x.shape[-2] - self.frame[0]) // 2
@@ -69,9 +80,12 @@ class Problem:
         return x[..., top : top + self.frame[0], left : left + self.frame[1]]
 
 
-def denoising(y: Tensor, margin: int) -> Problem:
+def denoising(y: Tensor, margin: int, noise: ColouredNoise | None = None) -> Problem:
     """A = identity."""
-    return Problem(_beyond(_shape(y), margin), y, lambda: extend(y, margin), _shape(y), near=True)
+    crop: LinearOperator = _beyond(_shape(y), margin)
+    if noise is not None:
+        crop = AllChannels(crop, y.shape[1])  # the data term weighs their colours
+    return Problem(crop, y, lambda: extend(y, margin), _shape(y), near=True, noise=noise)
 
 
 def deblurring(y: Tensor, kernel: np.ndarray, margin: int, boundary: Boundary = "valid") -> Problem:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from alr_cli.core import defaults, problems
+from alr_cli.core.coloured_noise import ColouredGaussian, gain
 from alr_cli.core.data_terms import ClippedGaussian, DataTerm, SquaredError, is_clipped
 from alr_cli.core.defaults import Asked, Formulation
 from alr_cli.core.energy import Terms
@@ -222,7 +223,8 @@ class Restorer:
         self, problem: Problem, level: float, sigma: float, callback: Callback | None, strength: float | None
     ) -> Restoration:
         noise = level if problem.free is None else sigma  # where pixels are held lambda is moot
-        lam = self.lam_for(noise, self.prior.gain(problem), strength, 0.0 if problem.near else None)
+        of_problem = self.prior.gain(problem) * (1.0 if problem.noise is None else gain(problem.noise.model))
+        lam = self.lam_for(noise, of_problem, strength, 0.0 if problem.near else None)
         level = max(level, self._least)
         shape = (*problem.y.shape[:2], *problem.operator.input_shape[-2:])
         side = self._tile(shape, self.precision)
@@ -264,7 +266,10 @@ class Restorer:
         return prior.tile(tuple(shape), self.device, precision) if isinstance(prior, HasTiles) else 0
 
     def _data(self, problem: Problem, sigma: float) -> DataTerm:
-        if self.settings.clip_aware and sigma > 0 and problem.clips and is_clipped(problem.y):
+        clipped = self.settings.clip_aware and sigma > 0 and problem.clips and is_clipped(problem.y)
+        if problem.noise is not None:
+            return ColouredGaussian.of(problem.y, problem.noise, clipped)
+        if clipped:
             return ClippedGaussian(problem.y, sigma)
         return SquaredError(problem.y)
 

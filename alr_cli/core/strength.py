@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from alr_cli.core.noise.field import NoiseField
 from alr_cli.core.noise.white import add_gaussian_noise
+from alr_cli.core.tasks import Denoising
 
 if TYPE_CHECKING:
     from alr_cli.core.noise.model import NoiseModel
@@ -70,10 +71,11 @@ def choose_strength(
     top, left = (max(0, (size - _SIDE) // 2) for size in pixels.shape[:2])
     y = np.ascontiguousarray(pixels[top : top + _SIDE, left : left + _SIDE], np.float32)
     noise, variance = _draw(y, sigma, model)
+    task = Denoising(noise=model)
 
     def error(strength: float) -> float:
         def restore(z: Floats) -> Floats:
-            return restorer.denoise(z, sigma, strength=strength).pixels
+            return restorer.restore(z, task, sigma, strength=strength).pixels
 
         return expected_error(restore, y, noise, variance)
 

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from alr_cli.core import problems
+from alr_cli.core.coloured_noise import coloured_noise
+from alr_cli.core.noise.model import NoiseModel
 from alr_cli.core.operators.downsample import Smaller, bicubic
 from alr_cli.core.operators.linear import Boundary, Convolution, Shape
 from alr_cli.core.problems import Problem
@@ -72,12 +74,13 @@ class Task(ABC):
 
 @dataclass(frozen=True)
 class Denoising(Task):
-    """A = identity."""
+    """A = identity. noise: None for white noise of one level."""
 
+    noise: NoiseModel | None = None
     name: ClassVar[str] = "denoise"
 
     def problem(self, y: Tensor, margin: int, sigma: float) -> Problem:
-        return problems.denoising(y, margin)
+        return problems.denoising(y, margin, None if self.noise is None else coloured_noise(y, self.noise))
 
     def solved(self, sigma: float) -> bool:
         return sigma == 0

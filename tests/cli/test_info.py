@@ -168,6 +168,7 @@ def test_the_noise_of_a_picture_is_told_and_drawn(alr: Alr, tmp_path: Path) -> N
     plot = tmp_path / "noise.png"
     result = alr("info", path, "--plot", plot, "--json")
     [facts] = result.lines()
+    assert facts["noise_found"].startswith("sigma 0.05")
     assert facts["noise"]["sigma"] == pytest.approx(0.05, rel=0.2)
     assert abs(facts["noise"]["neighbours_correlate_by"]) < 0.1
     assert len(facts["noise"]["sigma_by_channel_and_brightness"][0]) == len(facts["noise"]["brightness"])

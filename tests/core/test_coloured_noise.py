@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from alr_cli.core.coloured_noise import ColouredGaussian, ColouredNoise, coloured_noise, gain, level_of
-from alr_cli.core.energy import SquaredError
+from alr_cli.core.data_terms import SquaredError
 from alr_cli.core.noise.field import NoiseField
 from alr_cli.core.noise.model import NoiseModel
 from tests.core.noise.test_model import a_model
@@ -87,6 +87,13 @@ def test_the_proximal_map_is_a_minimum(model: NoiseModel, step: float) -> None:
 def test_much_noise_in_few_frequencies_asks_for_less_regularizer() -> None:
     assert gain(NoiseModel.white(0.1, 3)) == pytest.approx(1, abs=1e-6)
     assert gain(a_model()) < 0.9
+
+
+def test_a_model_of_other_channels_is_made_to_fit() -> None:
+    gray = coloured_noise(picture(1), a_model()).model
+    assert gray.channels == 1 and gray.neighbours == pytest.approx(a_model().neighbours)
+    colour = coloured_noise(picture(3), a_model(1)).model
+    np.testing.assert_array_equal(colour.correlation[0, 1], a_model(1).correlation[0, 0])
 
 
 def test_a_model_without_noise_is_refused() -> None:

@@ -43,6 +43,7 @@ class Record:
     lam: float | None = None
     sigma: float | None = None
     sigma_estimated: float | None = None
+    noise: dict[str, Any] | None = None  # of each brightness and between neighbours; None for white noise
     strength: float | None = None
     device: str | None = None
     precision: str | None = None

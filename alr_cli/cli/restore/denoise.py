@@ -15,6 +15,7 @@ from alr_cli.cli.options.common import (
     Sigma,
     expand_options,
 )
+from alr_cli.cli.options.noise import Noise, NoiseChoice
 from alr_cli.cli.report.viewer import Viewer, ViewerOptions
 from alr_cli.cli.restore.task import Prepared
 from alr_cli.errors import UsageError
@@ -40,7 +41,7 @@ class Denoise:
     def degradation(self, prepared: Prepared) -> "Degradation":
         from alr_cli.core.tasks import Denoising
 
-        return Denoising()
+        return Denoising(noise=prepared.noise)
 
     def strength(self, restorer: "Restorer", prepared: Prepared, sigma: float) -> float | None:
         if not self.auto_strength or sigma == 0:
@@ -56,6 +57,7 @@ def denoise(
     inputs: Inputs,
     *,
     sigma: Sigma = None,
+    noise: Noise = None,
     auto_strength: Annotated[
         bool,
         typer.Option(
@@ -78,19 +80,31 @@ def denoise(
       alr denoise noisy.png -o clean.png
       alr denoise frames/ -o clean/ --sigma 25/255 --skip-existing
       cat noisy.png | alr denoise - --sigma 0.1 > clean.png
-      alr denoise noisy.png -o clean.png --auto-strength
+      alr denoise scan.tif -o clean.tif --noise like:blank.tif
       alr denoise noisy.png -o clean.png --plot energy.png --heatmap scores.png
 
     Solves, for the observed picture y,
 
-      x = argmin  mean((x - y)^2) + lambda(sigma) R(x)
+      x = argmin  sigma^2/N (x - y)' S^-1 (x - y) + lambda(sigma) R(x)
 
-    where R is the mean of a learned critic over all small patches of x;
-    lambda(sigma) was fitted for the weights and --strength multiplies it.
+    where S is the covariance of the noise, sigma^2 for white noise, and R is
+    the mean of a learned critic over all small patches of x. lambda(sigma)
+    was fitted for the weights and --strength multiplies it.
     """
     from alr_cli.cli.restore.run import restore_all
 
     if auto_strength and not (model.strength is None and model.lam is None):
         raise UsageError("--auto-strength chooses what --strength and --lam set: give one of them")
     task = Denoise(auto_strength=auto_strength)
-    restore_all(task, inputs, sigma, ctx.obj, files, model, compute, reports, viewer=Viewer(viewer))
+    restore_all(
+        task,
+        inputs,
+        sigma,
+        ctx.obj,
+        files,
+        model,
+        compute,
+        reports,
+        viewer=Viewer(viewer),
+        noise=noise or NoiseChoice(),
+    )

@@ -1,15 +1,16 @@
 """One picture before its restoration: read, checked against task, output and reference, its noise known."""
 
-import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alr_cli.cli.options.common import FileOptions
+from alr_cli.cli.options.noise import NoiseChoice
 from alr_cli.cli.restore import destination
 from alr_cli.cli.restore.batch import Job, Skip
+from alr_cli.cli.restore.noise import NOISE_FLOOR, noise_of
 from alr_cli.cli.restore.sources import Source, partner
-from alr_cli.cli.restore.task import Prepared, Task, size
+from alr_cli.cli.restore.task import Prepared, Task, as_seen, size
 from alr_cli.cli.streams import Streams
 from alr_cli.errors import UsageError
 
@@ -17,10 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from alr_cli.core.noise.model import NoiseModel
     from alr_cli.files.pictures import Picture
-
-NOISE_FLOOR = 1 / 255  # below one level of 8 bits, a factor between two sigmas means nothing
 
 
 @dataclass(frozen=True)
@@ -38,14 +36,13 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Loader:
-    """Reads the pictures of a batch. sigma: None estimates it for each.  kind: expect noise of this kind,
-    whose neighbours are correlated, as a camera's are."""
+    """Reads the pictures of a batch. sigma: None estimates it for each.  noise: which kind to expect."""
 
     task: Task
     sigma: float | None
     files: FileOptions
     streams: Streams
-    kind: "NoiseModel | None" = None
+    noise: NoiseChoice
 
     def load(self, job: Job, picture: "Picture | None" = None) -> Loaded:
         """Everything that can be done and refused without a critic. Raises AlrError, or Skip.
@@ -58,20 +55,20 @@ class Loader:
         prepared = self.task.prepare(picture or self._read(job.source), job.source)
         losses = destination.check(prepared.result, job, self.files, self.streams)
         reference = self._reference(job.source, prepared.result)
-        if self.kind is not None:
-            prepared = replace(prepared, noise=_noise(prepared, self.kind))
-        estimate = _estimate(prepared)
-        sigma = estimate if self.sigma is None else self.sigma
-        if sigma is None:
+        noise = noise_of(self.noise, self.sigma, as_seen(prepared.picture), prepared.missing)
+        if noise.sigma is None:
             raise UsageError(
                 f"the noise of {job.source} cannot be estimated from so few pixels: give --sigma"
             )
         notes = (*prepared.picture.notes, *losses, *prepared.notes)
-        if self.sigma is None:
-            little = ": there is little noise" if sigma < NOISE_FLOOR else ""
-            notes += (f"sigma {sigma:.3g} (estimated){little}",)
-        doubts = _doubts(self.sigma, estimate)
-        return Loaded(job, prepared, sigma, estimate, reference, notes, (*prepared.warnings, *doubts))
+        if self.sigma is None and noise.note is not None:
+            notes += (noise.note,)
+        prepared = replace(prepared, noise=noise.model)
+        doubts = _doubts(self.sigma, noise.estimate)
+        return Loaded(
+            *(job, prepared, noise.sigma, noise.estimate, reference),
+            *(notes, (*prepared.warnings, *doubts)),
+        )
 
     def check_still_to_do(self, job: Job) -> None:
         """Raises Skip where the output exists by now and is to be left."""
@@ -103,26 +100,6 @@ class Loader:
                 "give the true picture, of the same size and channels"
             )
         return reference.pixels
-
-
-def _noise(prepared: Prepared, kind: "NoiseModel") -> "NoiseModel | None":
-    """What is noise of this kind in a picture, and not its texture."""
-    from alr_cli.core.noise.estimation import estimate_noise
-    from alr_cli.core.noise.kind import sigma_of_kind
-
-    found = estimate_noise(prepared.picture.pixels, prepared.missing)
-    if found is None or found.nominal == 0:
-        return found
-    return found.scaled(sigma_of_kind(found, kind) / found.nominal)
-
-
-def _estimate(prepared: Prepared) -> float | None:
-    from alr_cli.core.noise.white import estimate_sigma
-
-    if prepared.noise is not None:
-        return prepared.noise.nominal
-    sigma = estimate_sigma(prepared.picture.pixels, prepared.missing)
-    return sigma if math.isfinite(sigma) else None
 
 
 def _doubts(given: float | None, estimate: float | None) -> tuple[str, ...]:

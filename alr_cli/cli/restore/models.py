@@ -6,7 +6,6 @@ from alr_cli.cli.options.common import ComputeOptions, ModelOptions
 from alr_cli.errors import AlrError
 
 if TYPE_CHECKING:
-    from alr_cli.core.noise.model import NoiseModel
     from alr_cli.core.restore import Restorer
 
 
@@ -62,18 +61,6 @@ class Models:
         named = self._model.weights
         sha256 = None if named is None else read_metadata(named)["sha256"]
         return {"model": self._model, "compute": self._compute, "weights": sha256}
-
-    def expected_noise(self) -> "NoiseModel | None":
-        """Where -w names a critic that learned noise whose neighbours are correlated, as a camera's are, that
-        noise."""
-        if self._model.weights is None:
-            return None
-        from alr_cli.core.noise.model import NoiseModel
-        from alr_cli.files.weights import read_metadata
-
-        noise = read_metadata(self._model.weights).get("noise")
-        model = None if noise is None else NoiseModel.from_dict(noise)
-        return model if model is not None and model.correlated else None
 
     def restorer(self, channels: int, held: bool = False) -> "Restorer":
         """The restorer for pictures with this number of channels: that of -w, else of the shipped prior that

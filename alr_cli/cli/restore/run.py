@@ -3,12 +3,15 @@
 import hashlib
 import pickle
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from alr_cli.cli.exits import explain
 from alr_cli.cli.options.common import ComputeOptions, FileOptions, ModelOptions, ReportOptions
+from alr_cli.cli.options.noise import WHITE, NoiseChoice
 from alr_cli.cli.ranks import this_rank
 from alr_cli.cli.report.compare import Comparison
 from alr_cli.cli.report.progress import Progress, Silent
@@ -20,7 +23,7 @@ from alr_cli.cli.restore.loading import Loaded, Loader
 from alr_cli.cli.restore.models import ModelFailure, Models
 from alr_cli.cli.restore.pipeline import overlap
 from alr_cli.cli.restore.stacks import LoadedStack, RestoredStack, find_stack, restore_stack
-from alr_cli.cli.restore.task import Prepared, Task, size
+from alr_cli.cli.restore.task import Prepared, Task, as_seen, size
 from alr_cli.cli.streams import StdoutClosed, Streams
 from alr_cli.errors import PartialFailure
 
@@ -67,11 +70,12 @@ def restore_all(
     *,
     reads: tuple[str | None, ...] = (),
     viewer: Viewer | None = None,
+    noise: NoiseChoice = WHITE,
 ) -> None:
     """Restore `inputs` and report on each. Raises the error of a single input, PartialFailure of several.
 
     sigma: None estimates it for each picture. reads: the task's own files, which no output may replace.
-    viewer: looks on, where there is a single picture.
+    noise: which kind to expect.  viewer: looks on, where there is a single picture.
     """
     viewer = viewer or Viewer(ViewerOptions())
     comparison = Comparison(files.compare)
@@ -92,7 +96,7 @@ def restore_all(
     others = (*taken, files.reference, model.weights, reports.report)
     viewer.check(len(jobs), (*others, files.compare), files.overwrite)
     comparison.check(len(jobs), (*others, *reads), files.overwrite, model.lam)
-    loader = Loader(task, sigma, files, streams, models.expected_noise())
+    loader = Loader(task, sigma, files, streams, noise)
     with Report(streams, reports) as report, report.progress(len(jobs)) as progress:
         for note in planned.notes:
             report.say(note)
@@ -178,10 +182,18 @@ class _Batch:
         """Minimise the energy of one picture, or one plane of a stack."""
         task, prepared, sigma = self.loader.task, loaded.prepared, loaded.sigma
         degradation = task.degradation(prepared)
-        restorer = self.models.restorer(prepared.picture.channels, degradation.held(sigma))
+        pixels = as_seen(prepared.picture)
+        restorer = self.models.restorer(pixels.shape[2], degradation.held(sigma))
+        if restorer.channels not in (1, pixels.shape[2]):  # -w names a prior of colours
+            pixels = prepared.picture.pixels
+        prepared = replace(prepared, picture=replace(prepared.picture, pixels=pixels))
+        if restorer.weights.metadata.get("noise"):  # it learned such noise, with a data term of white noise
+            degradation = task.degradation(replace(prepared, noise=None))
         callback = self.viewer.watch(self.progress.step, loaded.reference)
         strength = task.strength(restorer, prepared, sigma)
-        return restorer, restorer.restore(prepared.picture.pixels, degradation, sigma, callback, strength)
+        restoration = restorer.restore(pixels, degradation, sigma, callback, strength)
+        copies = loaded.prepared.picture.channels // pixels.shape[2]
+        return restorer, replace(restoration, pixels=np.repeat(restoration.pixels, copies, axis=2))
 
     def _compare(self, loaded: Loaded, restorer: "Restorer", restoration: "Restoration") -> None:
         task, strength = self.loader.task, restoration.strength
@@ -198,7 +210,13 @@ class _Batch:
         """What the pixels of a plane depend on, but for the plane."""
         task = hashlib.sha256(pickle.dumps(self.loader.task)).hexdigest()
         read = [(path, Path(path).stat().st_mtime_ns) for path in self.reads if path and Path(path).exists()]
-        return {"task": task, "read": read, "sigma": self.loader.sigma, **self.models.described()}
+        return {
+            "task": task,
+            "read": read,
+            "sigma": self.loader.sigma,
+            "noise": self.loader.noise,
+            **self.models.described(),
+        }
 
     def write(self, restored: Restored | RestoredStack) -> Outcome:
         """Write one picture and measure it against its reference; a stack is written already."""
@@ -225,6 +243,7 @@ class _Batch:
             lam=restoration.lam,
             sigma=restoration.sigma,
             sigma_estimated=loaded.estimate,
+            noise=None if loaded.prepared.noise is None else loaded.prepared.noise.as_dict(),
             strength=restoration.strength,
             device=restoration.device,
             precision=restoration.precision,

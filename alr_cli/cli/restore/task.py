@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Prepared:
     """A picture ready for its operator. missing: (H, W) bool, True where nothing was observed, or None.
-    noise: a model of it, where the critic expects correlated noise and it could be estimated.  enlarged: what
-    the result is like, before it is restored, where that has another size; else None."""
+    noise: a model of it, None for white noise of one level.  enlarged: what the result is like, before it is
+    restored, where that has another size; else None."""
 
     picture: "Picture"
     missing: "NDArray[np.bool_] | None" = None
@@ -57,3 +57,10 @@ class Task(Protocol):
 def size(picture: "Picture") -> str:
     """`640 x 480 colour`."""
     return f"{picture.width} x {picture.height} {'gray' if picture.channels == 1 else 'colour'}"
+
+
+def as_seen(picture: "Picture") -> "NDArray[np.float32]":
+    """(H, W, C) as a prior sees it: a colour picture whose three channels are equal is gray."""
+    pixels = picture.pixels
+    gray = picture.channels == 3 and bool((pixels[..., 1:] == pixels[..., :1]).all())
+    return pixels[..., :1] if gray else pixels

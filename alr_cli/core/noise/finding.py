@@ -112,11 +112,9 @@ def find_noise(pixels: NDArray[np.floating], mask: Bools | None = None) -> Found
 def forced(kind: Kind, pixels: NDArray[np.floating], mask: Bools | None = None) -> Found:
     """The noise of a picture that is known to be of a kind: nothing is left alone for fear of texture."""
     sigma = estimate_sigma(pixels, mask)
-    parts = _parts(pixels, mask)
-    if kind is Kind.WHITE or parts is None:
+    parts = None if kind is Kind.WHITE else _parts(pixels, mask, white=kind is Kind.UNEVEN)
+    if parts is None:
         return _white(sigma, pixels.shape[2]) if np.isfinite(sigma) else Found(Kind.NONE, sigma, None)
-    if kind is Kind.UNEVEN:
-        parts = _Parts(parts.brightness, parts.levels, np.ones_like(parts.shapes))
     return _of(kind, parts, pixels, 1.0)
 
 
@@ -134,7 +132,9 @@ def _of(kind: Kind, parts: _Parts, pixels: NDArray[np.floating], confidence: flo
     return Found(kind, sigma, model, confidence)
 
 
-def _parts(pixels: NDArray[np.floating], mask: Bools | None) -> _Parts | None:
+def _parts(pixels: NDArray[np.floating], mask: Bools | None, white: bool = False) -> _Parts | None:
+    """What varies in the flattest places; None without enough of them. white: known to be white noise, whose
+    level the highest frequencies alone tell."""
     patches = patches_of(pixels, mask)
     equal = (patches[..., 1:] == patches[..., :-1]).all(axis=1).mean(axis=(1, 2))
     patches = patches[equal < 0.75]
@@ -148,6 +148,8 @@ def _parts(pixels: NDArray[np.floating], mask: Bools | None) -> _Parts | None:
         own = spectra[:, part]
         at, powers = Look(own[:, None]).powers(own, brightness)
         variance, shape = without_texture(powers)
+        if white:
+            variance, shape = np.median(powers[:, FINE], axis=1), np.ones_like(shape)
         levels.append(np.sqrt(variance))
         shapes.append(shape)
     return _Parts(at, np.array(levels), np.array(shapes))

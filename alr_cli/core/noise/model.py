@@ -110,6 +110,11 @@ class NoiseModel:
         correlation = np.einsum("aayx->ayx", self.correlation).mean(axis=0)
         return NoiseModel(np.sqrt(variance), correlation[None, None])
 
+    def of_equal_channels(self, channels: int) -> NoiseModel:
+        """That of one channel in each of several, which are the same."""
+        same = np.ones((channels, channels, 1, 1)) * self.correlation[0, 0]
+        return NoiseModel(np.tile(self.sigma, (channels, 1)), same)
+
     def uncorrelated(self) -> NoiseModel:
         """Noise of the same levels without any correlation."""
         return NoiseModel(self.sigma, NoiseModel.white(1.0, self.channels).correlation)

@@ -24,7 +24,8 @@ _NUMPY_PADDING: dict[Boundary, Literal["edge", "reflect"]] = {"replicate": "edge
 class LinearOperator(Protocol):
     """A linear map of pictures; `<A x, y> = <x, A* y>` holds to rounding for every operator here.
 
-    input_shape, output_shape: (H, W) and (H', W'). norm: largest singular value on input_shape.
+    input_shape, output_shape: (H, W) and (H', W'), or (C, H, W) where channels mix.
+    norm: largest singular value on input_shape.
     forward: (B, C, H, W) -> (B, C, H', W'). adjoint: (B, C, H', W') -> (B, C, H, W).
     power: a multiplier of the frequencies of a torus of that shape, on which the picture lies, that is at
     least A* A and little more of it than it must: (H, W // 2 + 1), or the same number for all. None where
@@ -32,9 +33,9 @@ class LinearOperator(Protocol):
     """
 
     @property
-    def input_shape(self) -> Shape: ...
+    def input_shape(self) -> tuple[int, ...]: ...
     @property
-    def output_shape(self) -> Shape: ...
+    def output_shape(self) -> tuple[int, ...]: ...
     @property
     def norm(self) -> float: ...
     def forward(self, x: Tensor) -> Tensor: ...

@@ -16,6 +16,8 @@ import torch
 from scipy.fft import next_fast_len
 from torch import Tensor
 
+from alr_cli.core.noise.model import NoiseModel
+from alr_cli.core.noise.spectrum import on_torus
 from alr_cli.core.numerics.chunks import bands, small
 from alr_cli.core.operators.linear import Shape
 from alr_cli.core.priors.cosines import SIDE, basis, colours
@@ -28,20 +30,30 @@ _GRID = 16  # holds all lags of a filter's autocorrelation, -6 to 6
 @dataclass(frozen=True)
 class Circulant:
     """prior: (B, C, H, W // 2 + 1), sum_k ... of the first line by opponent colours, on a torus of `shape`,
-    which holds the picture.  data: the first term, a number or (H, W // 2 + 1)."""
+    which holds the picture.  data: the first term, a number, (H, W // 2 + 1) or (C, H, W // 2 + 1).
+    deviation: D^1/2 of each pixel where P stands for D^-1/2 P D^-1/2, None for 1."""
 
     prior: Tensor
     data: float | Tensor
     shape: Shape
     weight: float = 1.0  # u, prior being for 1
+    deviation: Tensor | None = None
 
     def solve(self, residual: Tensor) -> Tensor:
         """P^-1 r, like r (B, C, H, W)."""
-        return self._filtered(residual, inverse=True)
+        if self.deviation is None:
+            return self._filtered(residual, inverse=True)
+        return self._filtered(residual * self.deviation, inverse=True).mul_(self.deviation)
 
     def smoothed(self, x: Tensor) -> Tensor:
         """The prior's part of P, times x."""
         return self._filtered(x, inverse=False)
+
+    def for_noise(self, model: NoiseModel, deviation: Tensor) -> Circulant:
+        """P where the data term is that of such noise (coloured_noise.py) instead of the squared error.
+        deviation: of each pixel of the unknown; a step along P^-1 is large where there is much noise."""
+        density = on_torus(model, self.shape).to(self.prior)
+        return replace(self, data=self.data / density, deviation=deviation)
 
     def scaled(self, factor: float) -> Circulant:
         """The same for weights u that are `factor` times these."""
@@ -69,7 +81,8 @@ class Circulant:
         transformed = torch.fft.rfft2(seen, s=self.shape)
         spectrum = self.prior[:, number] * self.weight
         if inverse:
-            transformed /= spectrum + self.data
+            data = self.data
+            transformed /= spectrum + (data[number] if isinstance(data, Tensor) and data.ndim == 3 else data)
         else:
             transformed *= spectrum
         del spectrum
@@ -90,7 +103,7 @@ def of_energy(amounts: Sequence[Tensor], filters: Sequence[Tensor], problem: Pro
 
     amounts: lam C w_sk, (K,) for each scale.  filters: their coefficients in `cosines.basis`, (K, n).
     """
-    shape = problem.operator.input_shape
+    shape = problem.operator.input_shape[-2], problem.operator.input_shape[-1]
     if not problem.periodic:
         shape = next_fast_len(shape[0], real=True), next_fast_len(shape[1], real=True)
     data = problem.operator.power(shape)

@@ -30,6 +30,7 @@ class Pace:
 
 # Where frequencies are missing only the regularizer bends E, at edges hardly.
 NEAR, FAR, HOLES = Pace(), Pace(0.1, 0.1, 0.9), Pace(0.0, 0.8, 0.97)
+COLOURED = Pace(0.0, 0.15, 0.7)  # the noisy picture is a better start than its Wiener filter
 
 
 class Quadratic(Objective, Protocol):

@@ -73,7 +73,7 @@ class Local:
 
     def preconditioner(self, weights: list[Tensor]) -> Circulant:
         """P for a product with these weights, or with a little smaller ones."""
-        shape = self.problem.operator.input_shape
+        shape = self.problem.operator.input_shape[-2], self.problem.operator.input_shape[-1]
         amounts = []
         for bank, power, weight in zip(self.banks, self.powers, weights, strict=True):
             each = weight.sum((2, 3), dtype=torch.float32) * 2 * bank.weights / (shape[0] * shape[1])

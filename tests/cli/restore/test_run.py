@@ -10,9 +10,12 @@ import pytest
 from alr_cli.cli.restore import models
 from alr_cli.cli.restore.denoise import Denoise
 from alr_cli.cli.restore.sources import Source
+from alr_cli.core.metrics import psnr
 from alr_cli.errors import DeviceError, NonFiniteError
 from alr_cli.files.pictures import decode, read_picture
 from tests.conftest import FAST, Alr, scene, write_picture
+from tests.core.noise.test_estimation import photograph, with_noise
+from tests.core.noise.test_model import a_model
 
 FIELDS = [
     "input",
@@ -28,6 +31,7 @@ FIELDS = [
     "lambda",
     "sigma",
     "sigma_estimated",
+    "noise",
     "strength",
     "device",
     "precision",
@@ -308,24 +312,70 @@ def test_a_sigma_far_off_the_estimate_is_warned_of(alr: Alr, tmp_path: Path, tin
         assert result.code == 0
 
 
-def test_weights_that_learned_correlated_noise_expect_it(alr: Alr, tmp_path: Path) -> None:
-    from alr_cli.core.priors.critic import Architecture, Critic
-    from alr_cli.files.weights import save_weights
-    from tests.core.noise.test_estimation import shades, with_noise
-    from tests.core.noise.test_model import a_model
-    from tests.core.toys import deep
+def test_the_noise_of_a_camera_is_found_told_and_removed(alr: Alr, tmp_path: Path) -> None:
+    clean = photograph()
+    path = write_picture(tmp_path / "a.png", with_noise(clean, a_model()).clip(0, 1))
+    result = alr("denoise", path, "-o", tmp_path / "b.png", "--json")
+    [record] = result.lines()
+    assert record["sigma"] == pytest.approx(a_model().level(clean), rel=0.25)
+    assert record["noise"].keys() == {"sigma", "correlation"}
+    assert "alike over" in alr("denoise", path, "-o", tmp_path / "c.png", *FAST).stderr
+    noisy, restored = (read_picture(tmp_path / name).pixels for name in ("a.png", "b.png"))
+    assert psnr(clean, restored) > psnr(clean, noisy) + 1.5
 
-    path = write_picture(tmp_path / "a.png", with_noise(shades(), a_model()).clip(0, 1), "uint16")
-    found = {}
-    for name, noise in (("camera", a_model().as_dict()), ("white", None)):
-        weights = tmp_path / f"{name}.safetensors"
-        facts = {"sigma_range": [0.01, 0.1], "lam": [[0.03, 0.001]], "noise": noise}
-        save_weights(weights, deep(Critic(Architecture(channels=3, width=4, depth=3))), facts)
-        out = tmp_path / f"{name}.png"
-        [record] = alr("denoise", path, "-w", weights, "-o", out, "--json", *FAST).lines()
-        found[name] = record["sigma_estimated"]
-    assert found["camera"] == pytest.approx(a_model().nominal, rel=0.2)
-    assert found["white"] < 0.6 * found["camera"]
+
+@pytest.mark.parametrize(
+    ("kind", "sigma"),
+    [("white", None), ("correlated", 0.04), ("poisson", None), ("poisson:0.01:0.02", None), ("like", None)],
+)
+def test_the_kind_of_noise_can_be_given(
+    alr: Alr, tmp_path: Path, tiny_weights: Path, kind: str, sigma: float | None
+) -> None:
+    path = write_picture(tmp_path / "a.png", with_noise(photograph(), a_model()).clip(0, 1))
+    like = write_picture(tmp_path / "card.png", with_noise(np.full((96, 96, 3), 0.5), a_model()))
+    asked = f"like:{like}" if kind == "like" else kind
+    given = () if sigma is None else ("--sigma", str(sigma))
+    [record] = alr(
+        "denoise", path, "--noise", asked, *given, "-o", tmp_path / "b.png", "--json", *FAST
+    ).lines()
+    assert record["status"] == "ok"
+    assert (record["noise"] is None) == (kind == "white")
+    if sigma is not None:
+        assert record["sigma"] == sigma
+
+
+def test_a_model_that_info_wrote_can_be_given(alr: Alr, tmp_path: Path, tiny_weights: Path) -> None:
+    path = write_picture(tmp_path / "a.png", with_noise(photograph(), a_model()).clip(0, 1))
+    (tmp_path / "noise.json").write_text(alr("info", path, "--json").stdout.decode())
+    [record] = alr(
+        *("denoise", path, "--noise", tmp_path / "noise.json", "-o", tmp_path / "b.png", "--json", *FAST)
+    ).lines()
+    assert record["noise"] == json.loads((tmp_path / "noise.json").read_text())["noise"]["model"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("pink", "no kind of noise"),
+        ("poisson:2:0", "poisson:GAIN:READ"),
+        ("poisson:x", "poisson:GAIN:READ"),
+        ("missing.json", "cannot read --noise missing.json"),
+    ],
+)
+def test_noise_that_cannot_be_had_is_refused(alr: Alr, picture: Path, asked: str, said: str) -> None:
+    result = alr("denoise", picture, "--noise", asked, *FAST)
+    assert result.code in (2, 3)
+    assert said in result.stderr
+
+
+def test_three_equal_channels_are_restored_as_gray(alr: Alr, tmp_path: Path) -> None:
+    gray = scene(96, 96, sigma=0.1)[..., :1]
+    outputs = []
+    for name, pixels in (("gray", gray), ("colour", np.repeat(gray, 3, axis=2))):
+        path = write_picture(tmp_path / f"{name}.png", pixels)
+        assert alr("denoise", path, "-o", tmp_path / f"{name}_out.png").code == 0
+        outputs.append(read_picture(tmp_path / f"{name}_out.png").pixels)
+    assert np.array_equal(np.repeat(outputs[0], 3, axis=2), outputs[1])
 
 
 def test_little_noise_is_said(alr: Alr, tmp_path: Path, tiny_weights: Path) -> None:

@@ -99,6 +99,14 @@ def test_what_is_known_to_be_noise_is_not_doubted() -> None:
     assert found.sigma == pytest.approx(0.03, rel=0.2)
 
 
+def test_white_noise_of_gray_pictures_is_measured_at_each_brightness_where_it_is_asked_for() -> None:
+    scene, model = clean("camera"), NoiseModel.poisson(0.02, 0.01, 0.0, 1)
+    found = forced(Kind.UNEVEN, as_file(with_noise(scene, model)))
+    assert found.kind is Kind.UNEVEN and found.model is not None
+    assert found.sigma == pytest.approx(model.level(scene), rel=0.2)
+    assert found.model.sigma[0, 12] > 1.5 * found.model.sigma[0, 1]
+
+
 def test_opponent_colours_are_those_of_the_priors() -> None:
     for channels in (1, 3):
         np.testing.assert_allclose(opponents(channels), colours(channels).numpy(), atol=1e-6)

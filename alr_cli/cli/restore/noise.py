@@ -1,0 +1,145 @@
+"""The noise of one picture, as --noise and --sigma ask for it, and the sentence that says what was found."""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alr_cli.cli.options.noise import NoiseChoice
+from alr_cli.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from alr_cli.core.noise.finding import Found
+    from alr_cli.core.noise.model import NoiseModel
+
+NOISE_FLOOR = 1 / 255  # below one level of 8 bits, a factor between two sigmas means nothing
+
+
+@dataclass(frozen=True)
+class Noise:
+    """sigma: its level, None where it cannot be told.  estimate: what the picture says, None where it says
+    nothing.  model: None for white noise of one level.  note: what was found, in words."""
+
+    sigma: float | None
+    estimate: float | None
+    model: "NoiseModel | None" = None
+    note: str | None = None
+
+
+def noise_of(
+    choice: NoiseChoice,
+    sigma: float | None,
+    pixels: "NDArray[np.float32]",
+    missing: "NDArray[np.bool_] | None",
+) -> Noise:
+    """The noise of a picture (H, W, C). Raises UsageError, InputError for a file or a picture of no use."""
+    from alr_cli.core.noise.finding import Found, Kind, find_noise, forced
+
+    if choice.name == "white" or (choice.name == "auto" and sigma is not None):
+        return _white(sigma, forced(Kind.WHITE, pixels, missing))
+    if choice.name == "auto":
+        found = find_noise(pixels, missing)
+        if found.kind is Kind.NONE and math.isfinite(found.sigma):
+            return Noise(0.0, found.sigma, note=f"{sentence(found)}, and it stays as it is")
+        return _as_found(found, None)
+    if choice.name == "correlated":
+        found = forced(Kind.CORRELATED, pixels, missing)
+    elif choice.name == "poisson" and choice.numbers is None:
+        found = forced(Kind.UNEVEN, pixels, missing)
+    else:
+        model = _given(choice, pixels.shape[2])
+        kind = Kind.CORRELATED if model.correlated else Kind.UNEVEN
+        found = Found(kind, model.level(pixels), model)
+    return _as_found(found, sigma)
+
+
+def sentence(found: "Found") -> str:
+    """What was found, for a person."""
+    from alr_cli.core.noise.finding import Kind
+
+    if math.isnan(found.sigma):
+        return "the picture is too small to tell its noise"
+    if found.drawing:
+        return "this is no photograph (text, a drawing or a dither), and no noise was found in it"
+    if found.model is None:
+        return f"sigma {found.sigma:.3g} (estimated): there is little noise"
+    if found.kind is Kind.WHITE:
+        return f"sigma {found.sigma:.3g} (estimated)" + (
+            ": there is little noise" if found.sigma < NOISE_FLOOR else ""
+        )
+    words = [f"noise of {255 * found.sigma:.2g} levels of 255 (sigma {found.sigma:.3g}, estimated)"]
+    reach = _reach(found.model)
+    words.append(f"alike over {reach} pixels" if reach > 1 else "not alike between neighbours")
+    low, high = (found.model.sigma[:, part].mean() for part in (slice(1, 5), slice(-5, -1)))
+    if max(low, high) > 1.5 * min(low, high):
+        words.append(f"stronger in the {'dark' if low > high else 'bright'}")
+    if found.confidence < 1:
+        words.append(f"{100 * found.confidence:.0f} % sure, and so much of it is removed")
+    return ", ".join(words)
+
+
+def _reach(model: "NoiseModel") -> int:
+    """Pixels from one to the first that is hardly like it."""
+    along = (model.correlation[..., 0, :] + model.correlation[..., :, 0]).diagonal().mean(axis=1) / 2
+    below = along < 0.2
+    return int(below.argmax()) if below.any() else len(along)
+
+
+def _white(sigma: float | None, found: "Found") -> Noise:
+    estimate = found.sigma if math.isfinite(found.sigma) else None
+    return Noise(sigma, estimate) if sigma is not None else Noise(estimate, estimate, note=_said(found))
+
+
+def _as_found(found: "Found", sigma: float | None) -> Noise:
+    from alr_cli.core.noise.finding import Kind
+
+    if found.model is None or found.kind is Kind.WHITE or found.sigma == 0:
+        return _white(sigma, found)
+    model = found.model
+    return Noise(found.sigma if sigma is None else sigma, found.sigma, model, _said(found))
+
+
+def _said(found: "Found") -> str | None:
+    return sentence(found) if math.isfinite(found.sigma) else None
+
+
+def _given(choice: NoiseChoice, channels: int) -> "NoiseModel":
+    from alr_cli.core.noise.finding import Kind, forced
+    from alr_cli.core.noise.model import NoiseModel
+
+    if choice.numbers is not None:
+        return NoiseModel.poisson(*choice.numbers, channels)
+    path = str(choice.path)
+    if choice.name == "like":
+        from alr_cli.files.pictures import read_picture
+
+        model = forced(Kind.CORRELATED, read_picture(path).pixels).model
+        if model is None:
+            raise InputError(
+                f"{path} shows no noise to learn from, or is too small: give a larger picture of it"
+            )
+    else:
+        model = _from_file(path)
+    if model.channels != channels:
+        raise UsageError(
+            f"--noise {path} has the noise of {model.channels} channels and the picture has {channels}"
+        )
+    return model
+
+
+def _from_file(path: str) -> "NoiseModel":
+    from alr_cli.core.noise.model import NoiseModel
+
+    try:
+        facts = json.loads(Path(path).read_text(encoding="utf-8"))
+        return NoiseModel.from_dict(facts["noise"]["model"] if "noise" in facts else facts)
+    except OSError as error:
+        raise InputError(f"cannot read --noise {path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"--noise {path} holds no noise model: write one with alr info PICTURE --json > {path}"
+        ) from error
