@@ -99,17 +99,26 @@ def denoise(
     weights: str | None = None,
     settings: Settings = Settings(),  # noqa: B008 - immutable
 ) -> Restored:
-    """Remove white noise.
+    """Remove noise.
 
-    pixels: see the module.  sigma: standard deviation of the noise on [0,1]; None estimates it for each
-    picture. weights: as in `load`; None takes the shipped ones that fit.  settings: see
-    `core.restore.Settings`. Raises UsageError for what is no picture or no noise level, and what
-    `core.restore.Restorer` raises.
+    pixels: see the module.  sigma: standard deviation of white noise on [0,1]; None finds for each picture
+    which noise it has, and whether neighbours share it (see `core.noise.finding`).  weights: as in `load`;
+    None takes the shipped ones that fit.  settings: see `core.restore.Settings`. Raises UsageError for what
+    is no picture or no noise level, and what `core.restore.Restorer` raises.
 
         x = alr.denoise(y.pixels, sigma=0.1)
         print(x.details[0].stop, x.details[0].energy)
     """
-    return _restored(pixels, lambda picture: Denoising(), sigma, weights, settings)
+
+    def task(picture: NDArray[np.float32]) -> Denoising:
+        if sigma is not None:
+            return Denoising()
+        from alr_cli.core.noise.finding import Kind, find_noise
+
+        found = find_noise(picture)
+        return Denoising(None if found.kind is Kind.WHITE else found.model)
+
+    return _restored(pixels, task, sigma, weights, settings)
 
 
 def deblur(
@@ -190,6 +199,8 @@ def _weights(name: str | None, channels: int, held: bool) -> Weights:
 def _estimated(picture: NDArray[np.float32], task: Task) -> float:
     from alr_cli.core.noise.white import estimate_sigma
 
+    if isinstance(task, Denoising) and task.noise is not None:
+        return task.noise.level(picture)
     sigma = estimate_sigma(picture, task.missing if isinstance(task, Inpainting) else None)
     if not np.isfinite(sigma):
         raise UsageError("the noise cannot be estimated from so few pixels: give sigma")

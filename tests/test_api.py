@@ -11,11 +11,14 @@ import torch
 from torch import Tensor
 
 import alr_cli as alr
+from alr_cli.core.metrics import psnr
 from alr_cli.core.priors.protocol import Regularizer
 from alr_cli.core.problems import Problem
 from alr_cli.core.restore import Settings
 from alr_cli.errors import UsageError
 from tests.conftest import scene
+from tests.core.noise.test_estimation import photograph, with_noise
+from tests.core.noise.test_model import a_model
 
 ROOT = Path(__file__).parents[1]
 FEW = Settings(device="cpu", precision="float32", max_iter=2)
@@ -121,6 +124,14 @@ def test_what_comes_back_is_like_what_went_in(name: str) -> None:
     assert type(restored.pixels) is type(pixels)
     assert restored.pixels.shape == pixels.shape and restored.pixels.dtype == pixels.dtype
     assert len(restored.details) == (pixels.shape[0] if pixels.ndim == 4 else 1)
+
+
+def test_noise_that_neighbours_share_is_found_and_removed() -> None:
+    clean = photograph()[:128, :160]
+    noisy = with_noise(clean, a_model()).clip(0, 1)
+    [details] = alr.denoise(noisy).details
+    assert details.sigma == pytest.approx(a_model().level(clean), rel=0.3)
+    assert psnr(clean, details.pixels) > psnr(clean, noisy) + 1
 
 
 def test_a_batch_gives_what_each_picture_gives() -> None:
