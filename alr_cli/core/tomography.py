@@ -27,7 +27,7 @@ from alr_cli.core.numerics import devices
 from alr_cli.core.operators.fbp import Window, fbp
 from alr_cli.core.operators.geometry import Geometry
 from alr_cli.core.operators.linear import Compose, Crop
-from alr_cli.core.operators.ray import RayTransform
+from alr_cli.core.operators.ray import RayTransform, check_memory
 from alr_cli.core.problems import Problem
 from alr_cli.core.restore import Callback, Restorer, Step
 from alr_cli.core.solvers.primal_dual import total_variation
@@ -121,7 +121,8 @@ class Reconstructor:
     ) -> Slice:
         """sinogram: (angles, detectors), line integrals in pixels of the slice.  sigma: of its noise, range:
         the largest value of the slice; None to estimate them. Raises UsageError where no ray meets the
-        slice, and what `Restorer` raises."""
+        slice or memory does not suffice, and what `Restorer` raises."""
+        check_memory(geometry)
         sigma = estimate_noise(sinogram) if sigma is None else sigma
         if self.method == "fbp":
             return self._finished(self._by_fbp(sinogram, geometry), sinogram, geometry, sigma, 1.0)

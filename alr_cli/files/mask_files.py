@@ -60,13 +60,11 @@ def _in_gray(gray: Plane, mask: Picture, invert: bool) -> Marked:
         lacks = "white" if high < 0.5 else "black"
         what = f"it has {len(values)} values from {_named([low, high], mask, ' to ')}"
         raise UsageError(f"{what} and no {lacks}, as labels have: {SAVE}")
-    gray = (gray - low) / (high - low)  # a dark gray ground is black, and the lightest strokes are white
     black = _black(gray, mask, invert)
     between = (gray > black) & (gray < 1 - black)
-    neither = float(((gray > FAINT) & (gray < 1 - FAINT)).mean())
-    if neither > 0.5:
+    if between.mean() > 0.5:
         raise UsageError(
-            f"{neither:.0%} of its pixels lie between black and white, as in a photograph: {SAVE}"
+            f"{between.mean():.0%} of its pixels lie between black and white, as in a photograph: {SAVE}"
         )
     return Marked(_touched(gray, black, invert), soft=bool(between.any()))
 
@@ -79,8 +77,7 @@ def _black(gray: Plane, mask: Picture, invert: bool) -> float:
     """Up to where a value counts as untouched: 0, but where compression or a scanner has left its traces."""
     strength = 1 - gray if invert else gray
     faint = int(((strength > 0) & (strength <= FAINT)).sum())
-    fewer = min(int((strength >= 0.5).sum()), int((strength == 0).sum()))
-    return FAINT if mask.format in _LOSSY or faint > fewer else 0
+    return FAINT if mask.format in _LOSSY or faint > int((strength >= 0.5).sum()) else 0
 
 
 def _in_colour(mask: Picture, invert: bool) -> Marked:
@@ -89,9 +86,8 @@ def _in_colour(mask: Picture, invert: bool) -> Marked:
     black, white = (pixels <= tolerance).all(axis=2), (pixels >= 1 - tolerance).all(axis=2)
     ground, name = (black, "black") if black.sum() >= white.sum() else (white, "white")
     away = pixels - np.float32(0 if name == "black" else 1)
-    distance = np.abs(away).max(axis=2)
-    strong = away[distance > 0.5 * distance.max()]
-    if ground.mean() < 0.05:
+    strong = away[np.abs(away).max(axis=2) > 0.5]
+    if len(strong) == 0 or ground.mean() < 0.05:
         raise UsageError(f"it has colours and hardly any black or white: {SAVE}")
     stroke = _most_frequent(strong)
     along = np.clip(away @ stroke / (stroke @ stroke), 0, 1)

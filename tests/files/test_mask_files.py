@@ -50,10 +50,6 @@ READINGS = {
     "red on black": png(two(RED, BLACK)),
     "red on white": png(two(RED, WHITE)),
     "dark blue on black": png(two([0, 0, 160], BLACK)),
-    "a class of a colour map": png(two([64, 0, 0], BLACK)),
-    "white on dark gray, both uneven": png(
-        (two([250], [16]) + np.indices(SIZE).sum(0)[..., None] % 3).astype(np.uint8)
-    ),
     "red in JPEG": decode(save(Image.fromarray(two(RED, BLACK)), "JPEG", quality=95, subsampling=0)),
     "white in JPEG": decode(save(Image.fromarray(BRUSH), "JPEG", quality=75)),
     "JPEG saved as PNG": png(

@@ -24,6 +24,7 @@ from alr_cli.errors import UsageError
 
 MOST_BYTES = 3 * 2**30
 _ENTRY = 8  # bytes: a float32 and where it belongs
+_PICTURES = 4  # pairs of float32 for each pixel, that a solver keeps
 _AT_ONCE = 64  # rays, so that what is in between stays in the cache
 _ON_LINE = 1e-9  # of a pixel: nearer to a grid line than this is on it
 
@@ -122,14 +123,15 @@ def as_torch(matrix: sparse.csr_array, device: torch.device) -> Tensor:
 
 
 def check_memory(geometry: Geometry) -> None:
-    """Raises UsageError where the matrix would not fit into `MOST_BYTES`."""
-    needed = geometry.shape[0] * geometry.shape[1] * 1.3 * max(geometry.size) * _ENTRY
+    """Raises UsageError where the matrix and a few slices would not fit into `MOST_BYTES`."""
+    entries = geometry.shape[0] * geometry.shape[1] * 1.3 * max(geometry.size)
+    needed = _ENTRY * (entries + _PICTURES * math.prod(geometry.size))
     if needed > MOST_BYTES:
         raise UsageError(
-            f"the ray transform of a slice of {geometry.size[1]} x {geometry.size[0]} from "
-            f"{geometry.shape[0]} angles x {geometry.shape[1]} detectors needs about "
-            f"{needed / 2**30:.1f} GiB, and {MOST_BYTES / 2**30:g} GiB is the most: "
-            "give fewer angles, or bin the detectors"
+            f"a slice of {geometry.size[1]} x {geometry.size[0]} from {geometry.shape[0]} angles x "
+            f"{geometry.shape[1]} detectors needs about {needed / 2**30:.1f} GiB, and "
+            f"{MOST_BYTES / 2**30:g} GiB is the most: give a smaller --size, fewer angles, or bin the "
+            "detectors"
         )
 
 
