@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from alr_cli.api import load as load
     from alr_cli.api import read as read
     from alr_cli.api import write as write
+    from alr_cli.blocks import blockwise as blockwise
     from alr_cli.core import problems as problems
     from alr_cli.core import solvers as solvers
     from alr_cli.core import tasks as tasks
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _PLACES = {
     **dict.fromkeys(("read", "write", "load", "kernel", "denoise", "deblur", "inpaint"), "alr_cli.api"),
+    "blockwise": "alr_cli.blocks",
     "Energy": "alr_cli.core.energy",
     "solve": "alr_cli.core.solvers",
 }
