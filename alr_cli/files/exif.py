@@ -1,6 +1,9 @@
 """EXIF is a small TIFF that travels as bytes; here is the little that must be known about it."""
 
+import struct
+from collections.abc import Iterator
 from fractions import Fraction
+from typing import cast
 
 import numpy as np
 
@@ -12,11 +15,12 @@ from alr_cli.files.ifd import (
     open_tiff,
     page_offsets,
     read_directory,
+    unpack,
     write_directory,
 )
 
 PREFIX = b"Exif\0\0"
-EXIF, MAKER_NOTE = 34665, 37500
+EXIF, MAKER_NOTE, PIXEL_WIDTH, PIXEL_HEIGHT = 34665, 37500, 40962, 40963
 ORIENTATION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 274, 282, 283, 296
 RESOLUTION_TAGS = frozenset((X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT))
 _PER_INCH = {2: 1.0, 3: 2.54}
@@ -49,6 +53,33 @@ def make_block(directory: Directory, layout: Layout) -> bytes:
     plain = Layout(layout.order)
     start = len(plain.header) + plain.offset.size
     return plain.header + plain.offset.pack(start) + write_directory(directory, plain, start)
+
+
+def with_size(block: bytes, width: int, height: int) -> bytes:
+    """The block with the pixel size that it states set to that of the file it goes into, where it states one.
+    Nothing else in it moves, so that maker notes stay readable."""
+    changed = bytearray(block)
+    try:
+        layout, first = open_tiff(block)
+        for _, code, _, inline in _entries(block, layout, first):
+            if code == EXIF:
+                (pointed,) = layout.offset.unpack(inline)
+                for at, inner, kind, _ in _entries(block, layout, pointed):
+                    number = {3: "H", 4: "I"}.get(kind)
+                    side = {PIXEL_WIDTH: width, PIXEL_HEIGHT: height}.get(inner)
+                    if number and side is not None and (kind == 4 or side < 65536):
+                        struct.pack_into(layout.order + number, changed, at + 8, side)
+    except InputError:
+        return block
+    return bytes(changed)
+
+
+def _entries(block: bytes, layout: Layout, offset: int) -> Iterator[tuple[int, int, int, bytes]]:
+    """(place, code, type, value or where it lies) of each entry (InputError where a directory is cut)."""
+    for index in range(unpack(layout.count, block, offset)[0]):
+        at = offset + layout.count.size + index * layout.entry.size
+        code, kind, _, inline = unpack(layout.entry, block, at)
+        yield at, code, kind, cast(bytes, inline)
 
 
 def orientation_only(block: bytes | None) -> bytes | None:

@@ -18,6 +18,7 @@ from alr_cli.errors import InputError, OutputError
 from alr_cli.files import encodable, everyday, jpeg, png, pnm, tiff
 from alr_cli.files.atomic import read_bytes, shown, write_atomic
 from alr_cli.files.descriptions import fitting
+from alr_cli.files.exif import with_size
 from alr_cli.files.limits import MAX_PIXELS
 from alr_cli.files.orientation import as_stored, upright
 from alr_cli.files.picture import Depth, Picture, to_samples
@@ -152,7 +153,10 @@ def check_encodable(
 def _laid(picture: Picture, format: Format, strip: bool) -> Picture:
     """The picture with what a file of `format` is to carry, turned as its EXIF says if that is carried."""
     ready = encodable.stripped(picture) if strip else picture
-    return as_stored(ready) if encodable.CONTAINERS[format].exif else ready
+    if not encodable.CONTAINERS[format].exif or ready.exif is None:
+        return ready
+    ready = as_stored(ready)
+    return replace(ready, exif=with_size(ready.exif or b"", ready.width, ready.height))
 
 
 def encode(

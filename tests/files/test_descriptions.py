@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from alr_cli.errors import InputError
 from alr_cli.files.descriptions import without_parts
+from alr_cli.files.exif import with_size
 from alr_cli.files.ifd import Entry
 from alr_cli.files.pictures import Depth, check_encodable, decode, encode
 from tests.files.seeds import pil, ramp, save, tiff
@@ -121,3 +123,33 @@ def test_xmp_does_not_go_on_about_parts_that_are_gone(xmp: bytes, what: str) -> 
     assert decode(data).xmp == kept
     assert decode(data).notes == notes
     assert without_parts(kept) == (kept, ())
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("target", ["jpeg", "png", "webp", "tiff"])
+def test_the_exif_states_the_size_that_is_written_and_moves_nothing_for_it(
+    target: Any, orientation: int
+) -> None:
+    tags = Image.Exif()
+    tags[274] = orientation
+    tags.get_ifd(34665).update({40962: 37, 40963: 24, 37500: b"maker notes of a camera"})
+    picture = decode(save(pil("RGB"), "JPEG", exif=tags.tobytes()))
+    assert decode(encode(picture, "jpeg")).exif == picture.exif
+    larger = np.repeat(np.repeat(picture.pixels, 2, axis=0), 2, axis=1)
+    data = encode(replace(picture, pixels=larger), target)
+    with Image.open(io.BytesIO(data)) as image:
+        stated = image.getexif().get_ifd(34665)
+        assert (stated[40962], stated[40963]) == (74, 48)
+        assert b"maker notes of a camera" in bytes(stated[37500])
+    before, after = picture.exif or b"", decode(encode(replace(picture, pixels=larger), "png")).exif or b""
+    assert len(after) == len(before)
+    assert sum(a != b for a, b in zip(after, before, strict=True)) == 2
+
+
+def test_a_damaged_exif_is_left_as_it_is() -> None:
+    for block in (
+        b"broken",
+        b"II*\0\x08\0\0\0\xff\xff",
+        b"MM\0*\0\0\0\x08\0\x01\x87\x69\0\4\0\0\0\1\xff\0\0\0",
+    ):
+        assert with_size(block, 3, 4) == block
