@@ -22,6 +22,7 @@ Target = Literal[
     "fig4",
     "fig5",
     "speed",
+    "oberlin",
 ]
 TARGETS: tuple[Target, ...] = get_args(Target)
 LUNZ1_SIDE = 128  # of the middles of the pictures
@@ -77,6 +78,8 @@ PLANS: dict[Target | None, Plan] = {
     "fig3": Plan((), _DATA, limit=16),
     "fig4": Plan(("denoise",), _RUN, (0.1,), (True,), ("bm3d", "epll", OURS), limit=2),
     "fig5": Plan(("deblur",), _RUN | _BLUR, (0.03,), (False,), ("tv", OURS), limit=2),
+    # Its tasks are its own, see studies/oberlin.py.
+    "oberlin": Plan((), _DATA, limit=15),
     "speed": Plan(("denoise",), frozenset({"--data", "--methods", "--sides"})),
 }
 
@@ -89,7 +92,7 @@ def owners(option: str) -> str:
 
 def saves_pictures(target: Target | None) -> bool:
     """Whether restored pictures come of it."""
-    return target not in (*FIGURES, "speed", "lunz2")
+    return target not in (*FIGURES, "speed", "lunz2", "oberlin")
 
 
 def undrawable(target: Target | None) -> str | None:

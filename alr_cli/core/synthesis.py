@@ -18,10 +18,15 @@ from alr_cli.core.operators.linear import LinearOperator
 
 @runtime_checkable
 class HasLatents(Protocol):
-    """A regularizer whose prior makes a picture from a latent, which is N(0, I) for the pictures it knows."""
+    """A regularizer whose prior makes a picture from a latent, which is N(0, I) for the pictures it knows.
+
+    size: pixels on a side of the pictures.
+    """
 
     @property
     def channels(self) -> int: ...
+    @property
+    def size(self) -> int: ...
 
     def latent(self, x: Tensor) -> Tensor:
         """f: (B, C, H, W) -> (B, D)."""

@@ -34,7 +34,7 @@ def benchmark(
         typer.Argument(
             metavar="TARGET",
             help="denoise, deblur or inpaint; table1, table2, fig1 to fig5 of the paper; lunz1 and lunz2, "
-            "tables 1 and 2 of Lunz, Oktem and Schoenlieb (2018), lunz2 on slices of --data; speed. "
+            "tables 1 and 2 of Lunz, Oktem and Schoenlieb (2018), lunz2 on slices of --data; oberlin; speed. "
             "Without it, the first three.",
         ),
     ] = None,
@@ -56,6 +56,7 @@ def benchmark(
       alr benchmark lunz2 --data slices/ -w ct-tuned,gray-tuned --limit 4
       alr benchmark fig4 --data photos/ -o figures/
       alr benchmark denoise --data photos/ --html pages/
+      alr benchmark oberlin --data faces/ -w faces32-flow --markdown
 
     Degrades each clean picture x, and restores what was observed with each method:
 
@@ -94,7 +95,9 @@ def benchmark(
             report.warn(problem)
         run = Run(contenders, report, problems)
         means: list[Mean] | None = None
-        if target == "speed":
+        if target == "oberlin":
+            shown = figures.oberlin(run, protocol, model, title)
+        elif target == "speed":
             shown = figures.speed(run, pictures[0], contenders.labels(able["denoise"]), sides)
         elif target == "lunz2":
             shown = tomography.lunz2(run, pictures, model, compute, title, protocol.seed)

@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alr_cli.bench.protocol import OURS
+from alr_cli.bench.targets import PLANS
 from alr_cli.cli.benchmark.files import Read, write
 from alr_cli.cli.benchmark.run import Run, bar
+from alr_cli.cli.options.benchmarking import ProtocolOptions
+from alr_cli.cli.options.common import ModelOptions
 from alr_cli.cli.restore.models import ModelFailure
 from alr_cli.errors import InputError, UsageError
 
@@ -72,6 +75,27 @@ def side_by_side(
     means = run.means(each.score for each in done)
     shown = layout.by_setting(means, f"{target}: {title}")
     return _keep(run, path, pictures.draw(pictures.rows_of(done)), shown), means
+
+
+def oberlin(run: Run, protocol: ProtocolOptions, model: ModelOptions, title: str) -> Table:
+    """Analysis and synthesis by a flow, and what one would do without it. Raises UsageError without --data:
+    a flow knows one kind of pictures."""
+    from alr_cli.bench.studies import oberlin, oberlin_tasks
+
+    if protocol.data is None:
+        raise UsageError(
+            "oberlin needs pictures of the kind that the flow knows: give --data a folder of them"
+        )
+    flow, local = oberlin.load(model.weights or oberlin.FLOW)
+    limit = PLANS["oberlin"].limit if protocol.limit is None else protocol.limit
+    pictures = oberlin.read(protocol.data, flow.size, limit)
+    with bar(run.report, oberlin.count(flow, local)) as advance:
+        results = oberlin.measure(pictures, flow, local, protocol.seed, lambda what: advance(what, 1))
+    for result in results:
+        run.report.event({"kind": "result", "status": "ok", **result.as_dict()})
+    return oberlin.table(
+        results, f"{title}; sigma {oberlin_tasks.SIGMA:g}; means (and deviations) over the pictures"
+    )
 
 
 def speed(

@@ -50,7 +50,7 @@ def train(
       D = mean r(z noisy) - mean r(z clean) - mu mean (||grad r|| - 1)^2
 
     then fits lambda(sigma) on the validation pictures and writes both. A flow instead maximises the
-    likelihood of whole pictures that are alike, such as aligned faces (docs/flows.md).
+    likelihood of whole pictures that are alike, such as aligned faces (docs/guides/flows.md).
     Ctrl-C leaves a checkpoint, and --resume continues from it exactly.
     Use the result with -w mine.safetensors.
 

@@ -34,6 +34,7 @@ ROWS, COLUMNS, TEMPERATURE = 4, 8, 0.7  # of the samples; latents a little short
 class FlowSession(Session):
     """Bits per dimension of pictures kept back instead of PSNR, and samples for the eye."""
 
+    likelihood: LikelihoodTrainer
     unseen: Tensor  # (n, C, size, size) uint8
 
     def validate(self, bar: TrainingBar) -> None:
@@ -67,9 +68,7 @@ class FlowSession(Session):
 
     @property
     def _prior(self) -> FlowPrior:
-        prior = self.trainer.trained()
-        assert isinstance(prior, FlowPrior)
-        return prior
+        return self.likelihood.trained()
 
 
 def samples_of(output: Path) -> Path:
@@ -130,7 +129,7 @@ def prepare(
         "data": describe(pictures, data) | {"held_out": len(unseen)},
     }
     session = FlowSession(trainer, description, pictures, checkpoint_of(Path(run.output)), run, report)
-    session.unseen = unseen.to(device)
+    session.likelihood, session.unseen = trainer, unseen.to(device)
     return session
 
 

@@ -333,3 +333,21 @@ def test_pages_hold_the_table_and_each_picture_with_all_methods(
     assert alr("benchmark", "fig4", "--html", tmp_path / "new", "-o", tmp_path / "o").code == 2
     assert alr(*command, "--html", tmp_path / "new", "-o", tmp_path / "new").code == 2
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "sentence"),
+    [
+        ((), 2, "give --data a folder of them"),
+        (("--methods", "tv"), 2, "leave it out"),
+        (("--data", ".", "-o", "out"), 2, "oberlin saves no pictures"),
+        (("--data", ".", "-w", "gray-tuned"), 2, "gray-tuned holds no flow"),
+    ],
+)
+def test_a_table_of_flows_that_cannot_be_made_is_one_sentence(
+    alr: Alr, tmp_path: Path, options: tuple[str, ...], code: int, sentence: str
+) -> None:
+    write_picture(tmp_path / "a.png", cartoon(32, 32))
+    result = alr("benchmark", "oberlin", *(str(tmp_path) if o == "." else o for o in options))
+    assert result.code == code, result.stderr
+    assert sentence in result.stderr

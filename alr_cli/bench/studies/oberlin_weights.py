@@ -1,0 +1,56 @@
+"""The weights of `alr benchmark oberlin`: of each method and task the one of the highest PSNR
+
+    python -m alr_cli.bench.studies.oberlin_weights FOLDER FLOW [METHOD]
+
+prints `WEIGHTS`. FOLDER holds pictures that the flow was trained on. Three of them, spread over it, are
+taken, so that no method sees a test picture. All methods are treated alike: from one guess for all tasks, by
+factors of 3 and then by their square root.
+"""
+
+from __future__ import annotations
+
+import sys
+from statistics import mean
+
+from torch import Tensor
+
+from alr_cli.bench.studies.oberlin import Method, judged, load, methods, read
+from alr_cli.bench.studies.oberlin_tasks import Degradation, degradations
+from alr_cli.core.training.calibration import maximise_in_log
+
+COUNT = 3  # pictures
+SEED = 1  # of noise and mask: others than those of the benchmark
+GUESS = {"synthesis": 1e-4, "analysis": 1e-4, "total variation": 1e-3, "color-tuned": 3e-5}
+
+
+def best(method: Method, task: Degradation, pictures: Tensor) -> tuple[float, float]:
+    """The weight of the highest mean PSNR that was seen, and that PSNR."""
+    y, tried = task.observe(pictures, SEED), dict[float, float]()
+
+    def quality(weight: float) -> float:
+        x = method.restore(task, y, weight, None)
+        tried[weight] = mean(result.psnr for result in judged(task.name, method.name, 0, pictures, x))
+        return tried[weight]
+
+    quality(maximise_in_log(quality, GUESS[method.name], factor=3.0, refinements=1))
+    weight = max(tried, key=lambda weight: tried[weight])
+    return weight, tried[weight]
+
+
+def main(folder: str, weights: str, only: str | None = None) -> None:
+    flow, local = load(weights)
+    pictures = read(folder, flow.size)
+    pictures = pictures[len(pictures) // (2 * COUNT) :: len(pictures) // COUNT][:COUNT]
+    for method in methods(flow, local):
+        if not method.weighted or only not in (None, method.name):
+            continue
+        sys.stdout.write(f'    "{method.name}": {{\n')
+        for task in degradations(pictures.shape[-1], SEED):
+            weight, quality = best(method, task, pictures)
+            sys.stdout.write(f'        "{task.name}": {weight:.3g},  # {quality:.2f} dB\n')
+            sys.stdout.flush()
+        sys.stdout.write("    },\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:4])
