@@ -87,6 +87,14 @@ class Denoising(Task):
 
 
 @dataclass(frozen=True)
+class Untouched(Denoising):
+    """A = identity, of a picture that needs nothing and stays as it is, whatever its noise."""
+
+    def solved(self, sigma: float) -> bool:
+        return True
+
+
+@dataclass(frozen=True)
 class Deblurring(Task):
     """A = convolution with `kernel` (h, w), both odd, sum 1.  boundary: what lies beyond the frame."""
 

@@ -36,6 +36,19 @@ def read_kernel(spec: str) -> tuple[Kernel, str | None]:
     return kernel, None if abs(total - 1) <= 1e-6 else f"kernel normalised: its sum was {total:.6g}"
 
 
+def encode_kernel(kernel: Kernel, path: str) -> bytes:
+    """A kernel (h, w) as a file that `file:PATH` reads: a NumPy file where the path ends in .npy, else a gray
+    PNG of 16 bits in which the largest weight is white."""
+    if path.endswith(".npy"):
+        stream = BytesIO()
+        np.save(stream, kernel)
+        return stream.getvalue()
+    from alr_cli.files.pictures import Picture, encode
+
+    white = np.maximum(kernel, 0) / kernel.max()
+    return encode(Picture(white[..., None].astype(np.float32), "uint16", "png"), "png")
+
+
 def _weights(data: bytes, path: str) -> NDArray[Any]:
     if data.startswith(_NPY):
         try:

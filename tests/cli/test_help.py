@@ -49,8 +49,15 @@ SHARED = [
 ]
 OWN = {
     "denoise": [],
-    "deblur": ["--kernel", "--boundary"],
-    "inpaint": ["--mask", "--invert-mask", "--missing", "--seed"],
+    "deblur": ["--kernel", "--kernel-size", "--save-kernel", "--boundary"],
+    "inpaint": [
+        "--mask",
+        "--invert-mask",
+        "--infrared",
+        "--save-mask",
+        "--missing",
+        "--seed",
+    ],
 }
 
 

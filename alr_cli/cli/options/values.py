@@ -28,6 +28,7 @@ KERNEL_EXAMPLES = [
     ("motion:15:30", "motion:LENGTH:ANGLE"),
     ("disk:2.5", "disk:RADIUS"),
     ("box:5", "box:SIZE"),
+    ("auto", "found in the picture"),
     ("file:", "file:PATH, a .png or .npy"),
 ]
 

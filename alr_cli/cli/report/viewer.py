@@ -70,17 +70,21 @@ class ViewerOptions:
 
 
 class Viewer:
-    """Watches one restoration; writes nothing before it is done."""
+    """Watches one restoration; writes nothing before it is done.
 
-    def __init__(self, options: ViewerOptions) -> None:
+    beside: other files of a single picture, by option, that are checked together with those of the viewer.
+    """
+
+    def __init__(self, options: ViewerOptions, beside: dict[str, str] | None = None) -> None:
         self._options = options
+        self._beside = {option: Path(path) for option, path in (beside or {}).items()}
         self._moments: list[Moment] = []
         self._heatmap: bytes | None = None
 
     def check(self, pictures: int, taken: Iterable[str | None], overwrite: bool) -> None:
         """Refuse before any work what cannot be shown or written. taken: files that are read or written
         otherwise. Raises UsageError, OutputError."""
-        paths = self._options.paths
+        paths = self._options.paths | self._beside
         if paths and pictures != 1:
             raise UsageError(f"{next(iter(paths))} shows one picture and there are {pictures}: name one")
         occupied = {os.path.realpath(path) for path in taken if path is not None}

@@ -1,5 +1,6 @@
 """`alr deblur`: A is the convolution with a known kernel."""
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,7 +16,8 @@ from alr_cli.cli.options.common import (
     Sigma,
     expand_options,
 )
-from alr_cli.cli.options.values import complete_kernel
+from alr_cli.cli.options.values import complete_kernel, whole
+from alr_cli.cli.report.viewer import Viewer, ViewerOptions
 from alr_cli.cli.restore.task import Prepared
 from alr_cli.errors import UsageError
 
@@ -24,11 +26,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from alr_cli.cli.restore.sources import Source
+    from alr_cli.core.blind.estimate import KernelEstimate
     from alr_cli.core.restore import Restorer
     from alr_cli.core.tasks import Task as Degradation
     from alr_cli.files.pictures import Picture
 
 Boundary = Literal["valid", "replicate", "reflect", "circular"]
+
+AUTO = "auto"
+FAMILIES = ("gaussian", "disk", "motion", "free")
+UNSURE = 0.5  # agreement of two halves of a picture below which a free kernel is doubtful
+WIDE = 1.6  # between the smallest and the largest size that explain a picture
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,79 @@ class Deblur:
         return None
 
 
+@dataclass(frozen=True)
+class BlindDeblur:
+    """y = k * x + noise, and k is to be found. family: None for any.  size: of the kernel, at most, or None.
+    sigma: None estimates it.  save: where the kernel is written, or None."""
+
+    family: str | None
+    size: int | None
+    sigma: float | None
+    boundary: Boundary
+    save: str | None
+    name: str = "deblur"
+    allow_nan: bool = False
+
+    def prepare(self, picture: "Picture", source: "Source") -> Prepared:
+        from alr_cli.core.blind.estimate import estimate_kernel
+        from alr_cli.core.noise.white import estimate_sigma
+        from alr_cli.files.kernel_files import encode_kernel
+
+        sigma = estimate_sigma(picture.pixels) if self.sigma is None else self.sigma
+        if not math.isfinite(sigma):
+            raise UsageError(f"the noise of {source} cannot be estimated from so few pixels: give --sigma")
+        try:
+            found = estimate_kernel(picture.pixels, sigma, self.family, self.size)
+        except UsageError as error:
+            raise UsageError(f"--kernel auto, {source}: {error}") from error
+        beside = () if self.save is None else ((self.save, encode_kernel(found.kernel, self.save)),)
+        notes, warnings = _told(found)
+        return Prepared(picture, notes=notes, warnings=warnings, kernel=found.kernel, beside=beside)
+
+    def degradation(self, prepared: Prepared) -> "Degradation":
+        from alr_cli.core.tasks import Deblurring, Untouched
+
+        assert prepared.kernel is not None
+        if prepared.kernel.size == 1:
+            return Untouched()
+        return Deblurring(prepared.kernel, self.boundary)
+
+    def strength(self, restorer: "Restorer", prepared: Prepared, sigma: float) -> float | None:
+        return None
+
+
+def _told(found: "KernelEstimate") -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What is said of a kernel that was found: notes and warnings."""
+    if found.sharp:
+        return (), ("no blur was found, the picture is sharp: it stays as it is",)
+    height, width = found.kernel.shape
+    if found.between is not None:
+        low, high = found.between
+        doubts = ("the picture hardly tells the size of its blur: look whether another kernel does better",)
+        note = (
+            f"kernel {found.spec} was found, sizes from {low:.3g} to {high:.3g} explain the picture as well"
+        )
+        return (note,), doubts if high > WIDE * low else ()
+    assert found.agreement is not None
+    alike = f"two halves of the picture agree on it to {found.agreement:.0%}".replace("%", " %")
+    doubts = (
+        "the kernel is doubtful: look at it with --save-kernel, and give a better one with --kernel file:",
+    )
+    note = f"a kernel of {width} x {height} pixels was found, {alike}"
+    return (note,), doubts if found.agreement < UNSURE else ()
+
+
+def _family(kernel: str) -> str | None:
+    """Of `auto` or `auto:FAMILY`. Raises UsageError."""
+    _, colon, family = kernel.partition(":")
+    if colon and family not in FAMILIES:
+        raise UsageError(
+            f"--kernel {kernel} is no way to look for a kernel: write auto, or auto: and one of "
+            f"{', '.join(FAMILIES)}"
+        )
+    return family or None
+
+
 @expand_options
 def deblur(
     ctx: typer.Context,
@@ -76,9 +157,31 @@ def deblur(
             autocompletion=complete_kernel,
             rich_help_panel=RESTORATION,
             help="gaussian:SIZE:SIGMA, motion:LENGTH:ANGLE, disk:RADIUS, box:SIZE or file:PATH (png or npy); "
-            "sizes are odd, in pixels, angles in degrees counter-clockwise.",
+            "sizes are odd, in pixels, angles in degrees counter-clockwise. auto finds the kernel in the "
+            "picture; auto:gaussian, auto:disk, auto:motion and auto:free find one of this kind.",
         ),
     ],
+    kernel_size: Annotated[
+        int | None,
+        typer.Option(
+            "--kernel-size",
+            metavar="N",
+            parser=whole("--kernel-size", least=3),
+            rich_help_panel=RESTORATION,
+            help="With --kernel auto: the kernel has at most N pixels a side, an odd number; by default 31 "
+            "for a free kernel and 61 for the others.",
+        ),
+    ] = None,
+    save_kernel: Annotated[
+        str | None,
+        typer.Option(
+            "--save-kernel",
+            metavar="FILE",
+            rich_help_panel=RESTORATION,
+            help="With --kernel auto: write the kernel as a gray picture, or as .npy, to be edited and "
+            "given back with --kernel file:FILE.",
+        ),
+    ] = None,
     sigma: Sigma = None,
     boundary: Annotated[
         Boundary,
@@ -95,12 +198,13 @@ def deblur(
     compute: ComputeOptions,
     reports: ReportOptions,
 ) -> None:
-    """Sharpen pictures that were blurred by a known kernel.
+    """Sharpen pictures that were blurred by a known kernel, or by one that is found.
 
     Examples:
 
       alr deblur blurred.png -o sharp.png --kernel gaussian:7:3
       alr deblur shaken.jpg -o sharp.png --kernel file:trace.png --sigma 5/255
+      alr deblur shaken.jpg -o sharp.png --kernel auto --save-kernel trace.png
       alr denoise in.png | alr deblur - --kernel disk:2.5 -o out.tif
 
     Solves, for the observed picture y and the kernel k,
@@ -112,6 +216,18 @@ def deblur(
     the weights and --strength multiplies it.
     """
     from alr_cli.cli.restore.run import restore_all
+
+    if kernel.partition(":")[0] == AUTO:
+        if kernel_size is not None and kernel_size % 2 == 0:
+            raise UsageError(
+                f"--kernel-size {kernel_size} is even: a kernel has a middle, write an odd number"
+            )
+        blind = BlindDeblur(_family(kernel), kernel_size, sigma, boundary, save_kernel)
+        viewer = Viewer(ViewerOptions(), {} if save_kernel is None else {"--save-kernel": save_kernel})
+        restore_all(blind, inputs, sigma, ctx.obj, files, model, compute, reports, viewer=viewer)
+        return
+    if kernel_size is not None or save_kernel is not None:
+        raise UsageError("--kernel-size and --save-kernel belong to --kernel auto: leave them out")
     from alr_cli.files.kernel_files import read_kernel
 
     array, note = read_kernel(kernel)

@@ -17,6 +17,8 @@ from alr_cli.cli.options.common import (
     expand_options,
 )
 from alr_cli.cli.options.values import number, whole
+from alr_cli.cli.report.viewer import Viewer, ViewerOptions
+from alr_cli.cli.restore.dust import AUTO, InpaintDust
 from alr_cli.cli.restore.task import Prepared
 from alr_cli.errors import InputError, UsageError
 
@@ -107,7 +109,27 @@ def inpaint(
             metavar="MASK",
             rich_help_panel=RESTORATION,
             help="What white touches in this picture is repaired (or in the one of equal name in a folder); "
-            "alpha: the transparent pixels; nan: the NaN of a float TIFF, which are always repaired.",
+            "alpha: the transparent pixels; nan: the NaN of a float TIFF, which are always repaired; "
+            "auto: the dust of a film scan, which --infrared shows.",
+        ),
+    ] = None,
+    infrared: Annotated[
+        str | None,
+        typer.Option(
+            "--infrared",
+            metavar="FILE",
+            rich_help_panel=RESTORATION,
+            help="With --mask auto: the infrared channel of a film scan tells where dust is (in a folder, "
+            "the file of equal name; alpha: the fourth channel of the picture itself).",
+        ),
+    ] = None,
+    save_mask: Annotated[
+        str | None,
+        typer.Option(
+            "--save-mask",
+            metavar="FILE.png",
+            rich_help_panel=RESTORATION,
+            help="With --mask auto: write what was marked, to be looked at, edited and given back.",
         ),
     ] = None,
     invert_mask: Annotated[
@@ -154,6 +176,7 @@ def inpaint(
     Examples:
 
       alr inpaint scratched.png -o whole.png --mask scratches.png --sigma 0
+      alr inpaint scan.tif -o clean.tif --mask auto --infrared scan-ir.tif
       alr inpaint logo.png -o filled.png --mask alpha
       alr inpaint a.png -o test.png --missing 0.5 --reference a.png
 
@@ -163,10 +186,25 @@ def inpaint(
 
     where R is the mean of a learned critic over all small patches of x;
     lambda(sigma) was fitted for the weights and --strength multiplies it.
-    With --sigma 0 the observed pixels are kept exactly.
+    With --sigma 0 the observed pixels are kept exactly; so they are with
+    --mask auto, unless --sigma is given.
     """
     if (mask is None) == (missing is None):
         raise UsageError("say what to repair, once: --mask FILE, --mask alpha, --mask nan or --missing 0.5")
+    if mask == AUTO:
+        if invert_mask or missing is not None:
+            raise UsageError("--mask auto says itself what to repair: leave --invert-mask and --missing out")
+        if infrared is None:
+            raise UsageError(
+                "--mask auto finds dust by the infrared channel of a scan: give --infrared FILE, or a mask"
+            )
+        _inpaint_dust(
+            InpaintDust(infrared, save_mask, grow, files.max_pixels),
+            *(inputs, sigma, ctx, files, model, compute, reports),
+        )
+        return
+    if infrared is not None or save_mask is not None:
+        raise UsageError("--infrared and --save-mask belong to --mask auto: leave them out")
     if seed is not None and missing is None:
         raise UsageError("--seed belongs to --missing: leave it out, or give --missing 0.5")
     if missing is not None and (grow or invert_mask):
@@ -181,3 +219,24 @@ def inpaint(
     task = Inpaint(mask, missing, seed or 0, invert_mask, files.max_pixels, grow)
     reads = (mask if from_file else None,)
     restore_all(task, inputs, sigma, ctx.obj, files, model, compute, reports, reads=reads)
+
+
+def _inpaint_dust(
+    task: InpaintDust,
+    inputs: list[str],
+    sigma: float | None,
+    ctx: typer.Context,
+    files: FileOptions,
+    model: ModelOptions,
+    compute: ComputeOptions,
+    reports: ReportOptions,
+) -> None:
+    """Without a sigma the pixels that were not marked stay as they are."""
+    file = task.infrared if task.infrared != "alpha" else None
+    if file is not None and not Path(file).exists():
+        raise InputError(f"--infrared {file} does not exist: check the path")
+    from alr_cli.cli.restore.run import restore_all
+
+    viewer = Viewer(ViewerOptions(), {} if task.save is None else {"--save-mask": task.save})
+    kept = 0.0 if sigma is None else sigma
+    restore_all(*(task, inputs, kept, ctx.obj, files, model, compute, reports), reads=(file,), viewer=viewer)

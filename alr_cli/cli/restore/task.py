@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class Prepared:
     """A picture ready for its operator. missing: (H, W) bool, True where nothing was observed, or None.
     noise: a model of it, None for white noise of one level.  enlarged: what the result is like, before it is
-    restored, where that has another size; else None."""
+    restored, where that has another size; else None.  kernel: (h, w), found in the picture, else None.
+    beside: files to write together with the result, their paths and bytes."""
 
     picture: "Picture"
     missing: "NDArray[np.bool_] | None" = None
@@ -26,6 +27,8 @@ class Prepared:
     warnings: tuple[str, ...] = ()
     noise: "NoiseModel | None" = None
     enlarged: "Picture | None" = None
+    kernel: "NDArray[np.float64] | None" = None
+    beside: tuple[tuple[str, bytes], ...] = ()
 
     @property
     def result(self) -> "Picture":

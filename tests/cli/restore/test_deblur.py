@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from alr_cli.files.pictures import read_picture
 from tests.conftest import FAST, Alr, scene, write_picture
 
 pytestmark = pytest.mark.usefixtures("tiny_weights")
@@ -97,3 +98,58 @@ def test_without_regularization_a_blurred_picture_comes_closer_to_the_sharp_one(
     )
     mse = float(np.mean((sharp - blurred) ** 2))
     assert result.lines()[0]["psnr"] > -10 * np.log10(mse) + 3
+
+
+def shaken(folder: Path, spec: str = "disk:2.6") -> Path:
+    """A photograph of 120 x 120 pixels with a blur and a little noise."""
+    from scipy.signal import fftconvolve
+    from skimage import data
+
+    from alr_cli.core.operators.kernels import parse_kernel
+
+    gray = data.astronaut()[60:190, 160:290].mean(axis=2) / 255
+    blurred = fftconvolve(gray, parse_kernel(spec), mode="valid")[:120, :120]
+    noisy = blurred + np.random.default_rng(0).normal(0, 0.005, blurred.shape)
+    return write_picture(folder / "shaken.png", noisy[..., None])
+
+
+def test_a_kernel_that_is_found_is_named_saved_and_can_be_given_back(alr: Alr, tmp_path: Path) -> None:
+    picture, kernel = shaken(tmp_path), tmp_path / "k.png"
+    auto = ("deblur", picture, "--kernel", "auto:disk", "--save-kernel", kernel)
+    result = alr(*auto, "-o", tmp_path / "a.png", *FAST)
+    assert result.code == 0
+    assert "kernel disk:2." in result.stderr
+    again = alr("deblur", picture, "--kernel", f"file:{kernel}", "-o", tmp_path / "b.png", *FAST)
+    assert again.code == 0
+    first, second = (read_picture(tmp_path / name).pixels for name in ("a.png", "b.png"))
+    assert np.abs(first - second).max() < 0.02
+    refused = alr(*auto, "-o", tmp_path / "c.png", *FAST)
+    assert refused.code == 4
+    assert not (tmp_path / "c.png").exists()
+
+
+def test_a_sharp_picture_is_called_sharp_and_stays_as_it_is(alr: Alr, tmp_path: Path) -> None:
+    picture, out = shaken(tmp_path, "box:1"), tmp_path / "out.png"
+    result = alr("deblur", picture, "--kernel", "auto:gaussian", "-o", out, *FAST)
+    assert result.code == 0
+    assert "sharp" in result.stderr
+    assert np.array_equal(read_picture(out).pixels, read_picture(picture).pixels)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--kernel", "auto:box"), "auto: and one of"),
+        (("--kernel", "auto", "--kernel-size", "8"), "even"),
+        (("--kernel", "auto", "--kernel-size", "99"), "cannot be found"),
+        (("--kernel", "disk:2", "--kernel-size", "9"), "belong to --kernel auto"),
+        (("--kernel", "disk:2", "--save-kernel", "k.png"), "belong to --kernel auto"),
+    ],
+)
+def test_what_cannot_be_looked_for_is_a_usage_error(
+    alr: Alr, tmp_path: Path, options: tuple[str, ...], words: str
+) -> None:
+    result = alr("deblur", shaken(tmp_path), *options, "-o", tmp_path / "out.png")
+    assert result.code == 2
+    assert words in result.stderr
+    assert not (tmp_path / "out.png").exists()

@@ -1,0 +1,133 @@
+"""-2 log p(y | k) = sum_f log S(f) + P(f) / S(f),   S(f) = c(angle f) |f|^(-2 alpha) |K(f)|^2 + sigma^2
+
+P is the periodogram of the blurred picture. Natural pictures have spectra close to a power of the frequency
+(Field 1987), of another height c in each direction; c and alpha are the picture's own and are fitted for each
+kernel, so that only what a kernel does beyond them counts: its zeros and its curvature. The likelihood is
+Whittle's (1953): the pictures are integrated out, as a Gaussian process, and no phase of the kernel is seen.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.fft import rfft2
+
+Floats = NDArray[np.float64]
+
+BLOCK = 256  # pixels a side of the blocks whose periodograms are averaged
+MOST_BLOCKS = 5  # a side of the picture
+SECTORS = 8  # directions that have their own height c
+LOWEST = 3  # periods a block: below them the window speaks
+ROUNDS = 12  # of Fisher scoring
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """An averaged periodogram at the n frequencies that are used, and what depends on the frequency alone.
+
+    power: (n,). noise: sigma^2. shape: of the transform it came from, (block, block). used: which of the
+    frequencies of rfft2. fx, fy: (n,) in periods a pixel, y down. scale: -2 log |f|, centred. sector: of each
+    frequency.
+    """
+
+    power: Floats
+    noise: float
+    shape: tuple[int, int]
+    used: NDArray[np.bool_]
+    fx: Floats
+    fy: Floats
+    scale: Floats
+    sector: NDArray[np.intp]
+
+    def thinned(self, step: int) -> Spectrum:
+        """Every step-th frequency, for a first look."""
+        few = slice(None, None, step)
+        some = np.zeros(len(self.power), bool)
+        some[few] = True
+        used = self.used.copy()
+        used[self.used] = some
+        return replace(
+            self,
+            power=self.power[few],
+            used=used,
+            fx=self.fx[few],
+            fy=self.fy[few],
+            scale=self.scale[few],
+            sector=self.sector[few],
+        )
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """cost: -2 log p(y | k) per frequency.  telling: how many frequencies stand above the noise."""
+
+    cost: float
+    telling: float
+
+
+def spectrum(plane: NDArray[np.floating], sigma: float) -> Spectrum:
+    """Of a plane (H, W) with white noise of standard deviation sigma, both sides at least 16 pixels."""
+    block = min(BLOCK, *plane.shape)
+    window = np.outer(np.hanning(block + 2)[1:-1], np.hanning(block + 2)[1:-1])
+    window /= math.sqrt(float((window**2).sum()))
+    corners = [_spread(side, block) for side in plane.shape]
+    total: Floats = np.zeros((block, block // 2 + 1))
+    for row in corners[0]:
+        for column in corners[1]:
+            piece = plane[row : row + block, column : column + block].astype(np.float64)
+            piece = piece - (piece * window).sum() / window.sum()
+            total += np.abs(rfft2(piece * window)) ** 2
+    power = total / (len(corners[0]) * len(corners[1]))
+    fy, fx = np.fft.fftfreq(block)[:, None], np.fft.rfftfreq(block)[None]
+    radius = np.hypot(fy, fx)
+    used = (radius >= LOWEST / block) & (radius < 0.5) & ((fx > 0) | (fy > 0))
+    scale = -2 * np.log(radius[used])
+    angle = np.broadcast_to(np.arctan2(fy, fx), used.shape)[used] / math.pi + 0.5
+    sector = np.minimum((angle * SECTORS).astype(np.intp), SECTORS - 1)
+    right, down = (np.broadcast_to(f, used.shape)[used] for f in (fx, fy))
+    noise = max(sigma, 1e-4) ** 2
+    return Spectrum(power[used], noise, (block, block), used, right, down, scale - scale.mean(), sector)
+
+
+def transfer_of(kernel: Floats, y: Spectrum) -> Floats:
+    """|K|^2 of a kernel (h, w), smaller than a block, at the frequencies of y."""
+    return np.asarray((np.abs(rfft2(kernel, y.shape)) ** 2)[y.used])
+
+
+def evidence(y: Spectrum, transfer: Floats) -> Evidence:
+    """How badly a kernel with |K|^2 = transfer (n,) explains the spectrum of the blurred picture."""
+    count = np.bincount(y.sector, minlength=SECTORS)
+    alpha = 1.2
+    excess = np.bincount(y.sector, np.maximum(y.power - y.noise, 0), SECTORS)
+    height = np.log(np.maximum(excess, 1e-12)) - np.log(
+        np.bincount(y.sector, transfer * np.exp(alpha * y.scale), SECTORS) + 1e-12
+    )
+    for _ in range(ROUNDS):
+        signal = np.exp(height[y.sector] + alpha * y.scale) * transfer
+        model = signal + y.noise
+        share = signal / model
+        slope = (y.power / model - 1) * share
+        weight = share**2
+        # The Fisher information of (height, alpha) is an arrow: eliminate the heights.
+        a = np.bincount(y.sector, weight, SECTORS) + 1e-6 * count
+        b = np.bincount(y.sector, weight * y.scale, SECTORS)
+        d = float((weight * y.scale**2).sum()) + 1e-6
+        s = np.bincount(y.sector, slope, SECTORS)
+        step = float((slope * y.scale).sum()) - float((b * s / a).sum())
+        step = float(np.clip(step / (d - float((b**2 / a).sum())), -0.3, 0.3))
+        shift = np.clip((s - b * step) / a, -1, 1)
+        alpha, height = alpha + step, height + shift
+        if abs(step) < 1e-4 and np.abs(shift).max() < 1e-3:
+            break
+    model = np.exp(height[y.sector] + alpha * y.scale) * transfer + y.noise
+    share = 1 - y.noise / model
+    return Evidence(float((np.log(model) + y.power / model).mean()), float((share**2).sum()))
+
+
+def _spread(side: int, block: int) -> NDArray[np.intp]:
+    """Corners of blocks that overlap by half where there are few enough of them."""
+    count = min(MOST_BLOCKS, math.ceil(2 * (side - block) / block) + 1)
+    return np.linspace(0, side - block, count).round().astype(np.intp)
