@@ -48,7 +48,7 @@ def test_the_memory_of_a_call_is_what_it_adds_at_most() -> None:
 def test_operations_are_those_of_the_convolutions() -> None:
     """Per output pixel and direction two for each weight; tiny: 5 x 5 pixels, then 3 x 3."""
     critic = a_critic(3, width=4, depth=2)
-    assert machine.operations(critic, 7) == 4 * (25 * 9 * 3 * 4 + 9 * 9 * 4)
+    assert critic.operations(7) == 4 * (25 * 9 * 3 * 4 + 9 * 9 * 4)
 
 
 def test_a_share_of_the_machine_is_measured() -> None:
