@@ -22,7 +22,7 @@ from alr_cli.core.tasks import Deblurring, Denoising, Inpainting, Task
 from alr_cli.core.weights import Weights
 from alr_cli.errors import UsageError
 from alr_cli.files.kernel_files import read_kernel
-from alr_cli.files.weights import default_name, load_weights
+from alr_cli.files.weights import ONE_STEP_FROM, default_name, load_weights
 
 if TYPE_CHECKING:
     from alr_cli.core.priors.protocol import StoredPrior
@@ -107,7 +107,7 @@ def denoise(
     is no picture or no noise level, and what `core.restore.Restorer` raises.
 
         x = alr.denoise(y.pixels, sigma=0.1)
-        print(x.details[0].stop, x.details[0].energy)
+        print(x.details[0].stop, x.details[0].iterations)
     """
 
     def task(picture: NDArray[np.float32]) -> Denoising:
@@ -180,20 +180,21 @@ def _restored(
             f"sigma {sigma} is outside [0,1], the range of the pixels: write 25/255 for 25 of 255 levels"
         )
     pictures = pictures_of(pixels)
-    restorers: dict[bool, Restorer] = {}
+    restorers: dict[tuple[bool, bool], Restorer] = {}
     details = []
     for picture in pictures.each:
         what = task(picture)
         level = _estimated(picture, what) if sigma is None else sigma
-        held = what.held(level)
-        if held not in restorers:
-            restorers[held] = Restorer(_weights(weights, picture.shape[2], held), settings)
-        details.append(restorers[held].restore(picture, what, level))
+        white = isinstance(what, Denoising) and what.noise is None and level >= ONE_STEP_FROM
+        kind = what.held(level), white and not settings.descends
+        if kind not in restorers:
+            restorers[kind] = Restorer(_weights(weights, picture.shape[2], *kind), settings)
+        details.append(restorers[kind].restore(picture, what, level))
     return Restored(pictures.back([each.pixels for each in details]), tuple(details))
 
 
-def _weights(name: str | None, channels: int, held: bool) -> Weights:
-    return load_weights(name or default_name(channels, held))
+def _weights(name: str | None, channels: int, held: bool, one_step: bool) -> Weights:
+    return load_weights(name or default_name(channels, held, one_step))
 
 
 def _estimated(picture: NDArray[np.float32], task: Task) -> float:

@@ -15,6 +15,8 @@ from alr_cli.core.restore import Restorer, Settings
 from alr_cli.core.synthesis import HasLatents
 from alr_cli.files.weights import default_name, load_weights, shipped_folder, shipped_names
 
+WIDE = ["color-wide"]
+
 
 def psnr(estimate: np.ndarray, truth: np.ndarray) -> float:
     return float(-10 * np.log10(np.mean((np.clip(estimate, 0, 1) - truth) ** 2)))
@@ -22,6 +24,7 @@ def psnr(estimate: np.ndarray, truth: np.ndarray) -> float:
 
 def test_the_default_critics_are_shipped() -> None:
     defaults = {default_name(channels, held) for channels in (1, 3) for held in (False, True)}
+    defaults |= {default_name(channels, one_step=True) for channels in (1, 3)}
     assert defaults | {"color-paper", "gray-paper"} <= set(shipped_names())
 
 
@@ -30,7 +33,7 @@ FLOWS = ["faces32-flow"]
 
 @pytest.mark.parametrize("name", shipped_names())
 def test_every_critic_is_small_and_its_card_carries_its_hash(name: str) -> None:
-    most = 3_000_000 if name in FLOWS else 1_000_000
+    most = 3_000_000 if name in (*FLOWS, *WIDE) else 1_000_000
     assert (shipped_folder() / f"{name}.safetensors").stat().st_size < most
     assert load_weights(name).sha256 in (shipped_folder() / f"{name}.md").read_text()
 
@@ -65,13 +68,41 @@ def test_ten_times_the_usual_iterations_change_little(name: str, sigma: float) -
     assert abs(psnr(usual.pixels, clean) - psnr(many.pixels, clean)) < 0.1
 
 
-@pytest.mark.parametrize("name", EXPERTS)
+@pytest.mark.parametrize("name", [*EXPERTS, *WIDE])
 def test_without_noise_the_picture_comes_back_in_all_8_bits(name: str) -> None:
     weights = load_weights(name)
     clean = skimage.data.chelsea()[80:144, 120:184].astype(np.float32) / 255
     clean = clean if weights.channels == 3 else clean.mean(axis=2, keepdims=True)
     restored = Restorer(weights, Settings(device="cpu")).denoise(clean, 1e-5).pixels
     assert float(np.abs(restored - clean).max()) < 0.5 / 255
+
+
+@pytest.mark.parametrize("name", WIDE)
+@pytest.mark.parametrize("sigma", [0.05, 0.1, 0.2])
+def test_the_wide_energy_is_ahead_of_the_experts_on_a_picture_with_long_edges(
+    name: str, sigma: float
+) -> None:
+    clean = skimage.data.coffee()[60:188, 90:218].astype(np.float32) / 255
+    noisy = clean + np.random.default_rng(0).normal(0, sigma, clean.shape).astype(np.float32)
+    wide, experts = (
+        Restorer(load_weights(weights), Settings(device="cpu")).denoise(noisy, sigma).pixels
+        for weights in (name, "color-tuned")
+    )
+    assert psnr(wide, clean) > psnr(experts, clean) + 0.2
+
+
+@pytest.mark.parametrize("name", WIDE)
+@pytest.mark.parametrize(("precision", "levels"), [("float32", 0.25), ("bfloat16", 1.0)])
+def test_blocks_of_the_wide_energy_do_not_show(name: str, precision: str, levels: float) -> None:
+    clean = skimage.data.coffee()[:200, :240].astype(np.float32) / 255
+    noisy = add_gaussian_noise(clean, 0.1, seed=0)
+    whole, blocks = (
+        Restorer(load_weights(name), Settings(device="cpu", tile=tile, precision=precision))
+        .denoise(noisy, 0.1)
+        .pixels
+        for tile in (0, 64)
+    )
+    assert float(np.abs(whole - blocks).max()) < levels / 255
 
 
 @pytest.mark.parametrize("channels", [1, 3])

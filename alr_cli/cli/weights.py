@@ -43,7 +43,7 @@ def _row(name: str) -> dict[str, Any]:
         "sigma_range": metadata["sigma_range"],
         "holes": holes,
         "for": purpose(locate(name), metadata),
-        "default": name == default_name(channels, holes),
+        "default": name in (default_name(channels, holes), default_name(channels, holes, one_step=True)),
         "sha256": metadata["sha256"],
     }
 

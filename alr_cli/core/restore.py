@@ -50,6 +50,13 @@ class Settings:
     clip_aware: bool = True
     formulation: Formulation = "analysis"
 
+    @property
+    def descends(self) -> bool:
+        """Whether they ask for a descent of a kind: by its solver, length, end or lambda."""
+        asked = (self.max_iter, self.tol, self.lam)
+        kind = (self.solver, self.formulation) != (defaults.DEFAULT, "analysis")
+        return kind or any(value is not None for value in asked)
+
 
 @dataclass(frozen=True)
 class Step:

@@ -81,6 +81,11 @@ class Viewer:
         self._moments: list[Moment] = []
         self._heatmap: bytes | None = None
 
+    @property
+    def looks(self) -> bool:
+        """Whether there is something to draw or trace."""
+        return bool(self._options.paths)
+
     def check(self, pictures: int, taken: Iterable[str | None], overwrite: bool) -> None:
         """Refuse before any work what cannot be shown or written. taken: files that are read or written
         otherwise. Raises UsageError, OutputError."""

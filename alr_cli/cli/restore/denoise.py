@@ -90,6 +90,12 @@ def denoise(
     where S is the covariance of the noise, sigma^2 for white noise, and R is
     the mean of a learned critic over all small patches of x. lambda(sigma)
     was fitted for the weights and --strength multiplies it.
+
+    Colour pictures with white noise of at least 0.04 get color-wide without
+    -w: an energy of wide field, of which one step of the gradient takes the
+    noise out. Below, color-tuned is better. Whoever asks how to descend
+    (--solver, --max-iter, --tol, --lam) or to watch (--trace, --plot,
+    --heatmap) gets color-tuned, too.
     """
     from alr_cli.cli.restore.run import restore_all
 

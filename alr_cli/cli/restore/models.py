@@ -6,7 +6,7 @@ from alr_cli.cli.options.common import ComputeOptions, ModelOptions
 from alr_cli.errors import AlrError
 
 if TYPE_CHECKING:
-    from alr_cli.core.restore import Restorer
+    from alr_cli.core.restore import Restorer, Settings
 
 
 class ModelFailure(AlrError):
@@ -20,11 +20,18 @@ class ModelFailure(AlrError):
 def build_restorer(name: str, model: ModelOptions, compute: ComputeOptions) -> "Restorer":
     """Load the critic `name` and put it on its device: here torch is imported. The tests' seam."""
     from alr_cli.core.numerics import devices
-    from alr_cli.core.restore import Restorer, Settings
+    from alr_cli.core.restore import Restorer
     from alr_cli.files.weights import load_weights
 
     devices.set_threads(compute.threads)
-    settings = Settings(
+    return Restorer(load_weights(name), settings_of(model, compute))
+
+
+def settings_of(model: ModelOptions, compute: ComputeOptions) -> "Settings":
+    """What was asked for, as the core knows it: here torch is imported."""
+    from alr_cli.core.restore import Settings
+
+    return Settings(
         strength=1.0 if model.strength is None else model.strength,
         lam=model.lam,
         solver=model.solver,
@@ -36,7 +43,6 @@ def build_restorer(name: str, model: ModelOptions, compute: ComputeOptions) -> "
         clip_aware=model.clip_aware,
         formulation=model.formulation,
     )
-    return Restorer(load_weights(name), settings)
 
 
 class Models:
@@ -62,15 +68,18 @@ class Models:
         sha256 = None if named is None else read_metadata(named)["sha256"]
         return {"model": self._model, "compute": self._compute, "weights": sha256}
 
-    def restorer(self, channels: int, held: bool = False) -> "Restorer":
-        """The restorer for pictures with this number of channels: that of -w, else of the shipped prior that
-        fits. held: whose pixels are missing or exactly known.
+    def restorer(self, channels: int, held: bool = False, one_step: bool = False) -> "Restorer":
+        """The restorer for pictures with this number of channels: that of -w, else of the shipped prior
+        that fits. held: whose pixels are missing or exactly known.  one_step: whether one step of a
+        gradient will do.
 
         Raises ModelFailure.
         """
         from alr_cli.files.weights import default_name
 
-        name = self._model.weights or default_name(channels, held)
+        name = self._model.weights or default_name(
+            channels, held, one_step and not settings_of(self._model, self._compute).descends
+        )
         if name not in self._loaded:
             try:
                 self._loaded[name] = build_restorer(name, self._model, self._compute)

@@ -188,10 +188,14 @@ class _Batch:
 
     def _solve(self, loaded: Loaded) -> "tuple[Restorer, Restoration]":
         """Minimise the energy of one picture, or one plane of a stack."""
+        from alr_cli.files.weights import ONE_STEP_FROM
+
         task, prepared, sigma = self.loader.task, loaded.prepared, loaded.sigma
         degradation = task.degradation(prepared)
         pixels = as_seen(prepared.picture)
-        restorer = self.models.restorer(pixels.shape[2], degradation.held(sigma))
+        white = task.name == "denoise" and prepared.noise is None
+        one_step = white and sigma >= ONE_STEP_FROM and not self.viewer.looks
+        restorer = self.models.restorer(pixels.shape[2], degradation.held(sigma), one_step)
         if restorer.channels not in (1, pixels.shape[2]):  # -w names a prior of colours
             pixels = prepared.picture.pixels
         prepared = replace(prepared, picture=replace(prepared.picture, pixels=pixels))

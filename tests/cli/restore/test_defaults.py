@@ -1,0 +1,33 @@
+"""Which prior is taken without -w: the wide one to denoise colours in one step, else experts."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Alr
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "expected"),
+    [
+        ("denoise", (), "color-wide"),
+        ("denoise", ("--strength", "0.8"), "color-wide"),
+        ("denoise", ("--sigma", "0.03", "--strength", "1"), "color-tuned"),
+        ("denoise", ("--solver", "fourier", "--max-iter", "2"), "color-tuned"),
+        ("denoise", ("--lam", "0.1", "--max-iter", "2"), "color-tuned"),
+        ("denoise", ("--trace", "steps.csv", "--max-iter", "2"), "color-tuned"),
+        ("deblur", ("--kernel", "box:3", "--max-iter", "2"), "color-tuned"),
+    ],
+)
+def test_the_prior_follows_from_what_is_asked(
+    alr: Alr,
+    picture: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    options: tuple[str, ...],
+    expected: str,
+) -> None:
+    monkeypatch.chdir(picture.parent)
+    result = alr(command, picture, "--sigma", "0.1", "--json", "-o", "out.png", *options)
+    assert result.code == 0
+    assert result.lines()[0]["weights"] == expected
