@@ -60,7 +60,8 @@ class FlowRegularizer:
         if tuple(x.shape[-2:]) != (size, size):
             raise WeightsError(
                 f"this flow knows pictures of {size} x {size} pixels and this one has {x.shape[-1]} x "
-                f"{x.shape[-2]}, the surroundings of a blur included: choose other weights with -w"
+                f"{x.shape[-2]}, the surroundings of a blur included: choose other weights with -w, or "
+                "--boundary reflect for a blur"
             )
 
 
