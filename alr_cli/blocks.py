@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import dask.array as da
 
 OVERLAP = 32
-"""Pixels around a block that are restored with it; docs/shell.md says what it changes."""
+"""Pixels around a block that are restored with it; docs/guides/shell.md says what it changes."""
 SAMPLED = 16
 """Blocks from which the noise level of the whole array is estimated."""
 

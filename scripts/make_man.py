@@ -13,7 +13,8 @@ from typing import Any
 from typer.models import OptionInfo
 
 from alr_cli import __version__
-from alr_cli.cli.app import COMMANDS, alr
+from alr_cli.cli.app import alr
+from alr_cli.cli.commands import COMMANDS, function_of
 from alr_cli.cli.exits import INTERNAL_ERROR, INTERRUPTED
 from alr_cli.errors import AlrError
 
@@ -61,7 +62,10 @@ def paragraph(text: str) -> str:
 
 
 def options(command: Callable[..., None]) -> Iterator[str]:
-    """The options by the panels of the help."""
+    """The arguments, and the options by the panels of the help."""
+    for _, argument in described(command):
+        if not isinstance(argument, OptionInfo):
+            yield f".TP\n.I {escaped(argument.metavar or '')}\n{escaped(argument.help or '')}"
     panel = None
     for parameter, option in described(command):
         if not isinstance(option, OptionInfo):
@@ -104,10 +108,15 @@ def codes() -> dict[int, str]:
     return CODES | {kind.exit_code: (inspect.getdoc(kind) or "").split("\n")[0] for kind in kinds}
 
 
+def pages() -> list[tuple[str, Callable[..., None]]]:
+    """What there is a page for."""
+    return [("alr", alr), *((f"alr {name}", function_of(name)) for name in COMMANDS)]
+
+
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    names = ["alr", *(f"alr-{name}" for name, _ in COMMANDS)]
-    for name, command in (("alr", alr), *((f"alr {name}", command) for name, command in COMMANDS)):
+    names = ["alr", *(f"alr-{name}" for name in COMMANDS)]
+    for name, command in pages():
         path = folder / f"{name.replace(' ', '-')}.1"
         path.write_text(page(name, command, names), encoding="utf-8")
         sys.stderr.write(f"{path}\n")
