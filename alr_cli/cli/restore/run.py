@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from alr_cli.cli.exits import explain
 from alr_cli.cli.options.common import ComputeOptions, FileOptions, ModelOptions, ReportOptions
 from alr_cli.cli.options.noise import WHITE, NoiseChoice
@@ -205,7 +203,7 @@ class _Batch:
         strength = task.strength(restorer, prepared, sigma)
         restoration = restorer.restore(pixels, degradation, sigma, callback, strength)
         copies = loaded.prepared.picture.channels // pixels.shape[2]
-        return restorer, replace(restoration, pixels=np.repeat(restoration.pixels, copies, axis=2))
+        return restorer, replace(restoration, pixels=restoration.pixels.repeat(copies, axis=2))
 
     def _compare(self, loaded: Loaded, restorer: "Restorer", restoration: "Restoration") -> None:
         task, strength = self.loader.task, restoration.strength
