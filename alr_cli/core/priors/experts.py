@@ -26,7 +26,14 @@ from torch.nn import functional
 
 from alr_cli.core.operators.kernels import mean_amplitude
 from alr_cli.core.priors.cosines import SIDE, basis, beginning
-from alr_cli.core.priors.filter_bank import Bank, at_first_pixel, at_four_pixels, summed, whole_patches
+from alr_cli.core.priors.filter_bank import (
+    Bank,
+    at_first_pixel,
+    at_four_pixels,
+    summed,
+    whole_patches,
+    without_negligible,
+)
 from alr_cli.core.priors.local import LocalNetwork, LocalPrior, SumAndGrad
 from alr_cli.core.priors.preconditioner import Circulant, of_energy
 from alr_cli.core.problems import Problem
@@ -203,14 +210,15 @@ class Experts(LocalNetwork):
 
     def operations(self, side: int) -> int:
         patches = ((side - self.patch) // self.stride + 1) ** 2
-        places = [patches * (self.stride // max(2, bank.scale)) ** 2 for bank in self.banks()]
-        sizes = [bank.kernels.numel() for bank in self.banks()]
+        banks = without_negligible(self.banks())
+        places = [patches * (self.stride // max(2, bank.scale)) ** 2 for bank in banks]
+        sizes = [bank.kernels.numel() for bank in banks]
         return sum(2 * 2 * count * size for count, size in zip(places, sizes, strict=True))
 
     def summed(self, precision: torch.dtype) -> SumAndGrad:
         """As `Critic.summed`, but by hand, which is three times as fast as autograd. On a CPU the width of
         what is scored at a time does not change a bit of the gradient."""
-        return partial(summed, self.banks(precision), self.stride)
+        return partial(summed, without_negligible(self.banks(precision)), self.stride)
 
 
 class ExpertsPrior(LocalPrior):

@@ -7,7 +7,7 @@ many channels, which processors are good at.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import torch
@@ -15,6 +15,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from alr_cli.core.numerics.chunks import parts
+
+_NEGLIGIBLE = 0.002  # share of the pull of all filters that the weakest may have together, to be left out
+_ALIKE = 1e-3  # relative difference of two pulls that is taken for none
 
 
 @dataclass(frozen=True)
@@ -72,9 +75,16 @@ class Bank:
             t = self.responses(self._windows(small[..., columns]))
             u = torch.addcmul(torch.ones((), dtype=t.dtype, device=t.device), t, t)
             self._add(t.div_(u), slope[..., columns])
-            value += (u.log_().sum((2, 3), dtype=x.dtype) * self.weights).sum(1)
+            value += (_sum_of_logs(u, x.dtype) * self.weights).sum(1)
         self._enlarge(frame, gradient)
         return value
+
+    def only(self, chosen: Tensor) -> Bank:
+        """The filters where `chosen`, (K,), is true."""
+        kernels, slopes = (
+            part[chosen].contiguous(memory_format=torch.channels_last) for part in (self.kernels, self.slopes)
+        )
+        return replace(self, kernels=kernels, slopes=slopes, weights=self.weights[chosen])
 
     def _frame(self, gradient: Tensor) -> Tensor:
         """Zeros for a gradient at the resolution seen, (B, n, h, w')."""
@@ -123,6 +133,31 @@ def add_channels_to_rows(rows: Tensor, x: Tensor, dilation: int = 1) -> None:
     rows = rows.to(x.dtype).contiguous()  # plane by plane, which adds five times as fast
     for d in range(rows.shape[1] // channels):
         x[..., dilation * d : dilation * d + width] += rows[:, d * channels : (d + 1) * channels]
+
+
+def _sum_of_logs(u: Tensor, dtype: torch.dtype) -> Tensor:
+    """sum log u over the places, (B, K, rows, columns) -> (B, K). One logarithm of a product costs half
+    of the two of its factors; products of two are finite up to responses of 1e9."""
+    half = u.shape[2] // 2
+    pairs = (u[:, :, :half] * u[:, :, half : 2 * half]).log_().sum((2, 3), dtype=dtype)
+    return pairs + u[:, :, 2 * half :].log().sum((2, 3), dtype=dtype)
+
+
+def without_negligible(banks: tuple[Bank, ...]) -> tuple[Bank, ...]:
+    """The banks without their weakest filters, which a picture does not show (docs/performance.md).
+
+    As |t / (1 + t^2)| is at most 1/2, w ||f|| is the most by which a filter can pull at a picture. Sorted by
+    it, the first filters are left out as long as all of them together have `_NEGLIGIBLE` of the whole;
+    filters that pull alike stay or go together.
+    """
+    pulls = [bank.weights * bank.kernels.float().flatten(1).norm(dim=1) for bank in banks]
+    weakest = torch.cat(pulls).sort().values
+    negligible = int((weakest.cumsum(0) <= _NEGLIGIBLE * weakest.sum()).sum())
+    least = weakest[negligible] * (1 - _ALIKE)
+    kept = [
+        bank.only(~(pull < least)) for bank, pull in zip(banks, pulls, strict=True)
+    ]  # and what is no number
+    return tuple(bank for bank in kept if len(bank.weights))
 
 
 def summed(banks: tuple[Bank, ...], stride: int, x: Tensor, wide: int) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,6 @@
 """x_{l+1} = x_l - eta P^-1 (dE/dx + momentum), from the minimiser of a quadratic on    (eq. 5, accelerated)
 
-For fields of experts, of which P is known (circulant.py): 25 steps lead to where adam needs hundreds.
+For fields of experts, of which P is known (circulant.py): 20 steps lead to where adam needs hundreds.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Preconditioned:
     """
 
     preconditioner: Circulant
-    iterations: int = 25
+    iterations: int = 20
     tol: float = 0.0
     pace: Pace = NEAR
     name: str = field(default="fourier", init=False)

@@ -4,7 +4,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from alr_cli.core.priors.filter_bank import add_channels_to_rows, rows_as_channels, summed
+from alr_cli.core.priors.experts import Experts, ExpertsArchitecture
+from alr_cli.core.priors.filter_bank import (
+    add_channels_to_rows,
+    rows_as_channels,
+    summed,
+    without_negligible,
+)
+from alr_cli.files.weights import load_weights
 from tests.core.toys import seeded, some_experts, two_pictures
 
 SCALES = [0, 3]  # filters at the third scale: none, or some
@@ -41,6 +48,34 @@ def test_dense_filters_on_one_grid_have_their_own_gradient(channels: int, coarse
     value, gradient = summed(banks, critic.stride, x, 8)
     torch.testing.assert_close(value, scores.detach(), rtol=1e-6, atol=1e-9)
     torch.testing.assert_close(gradient, expected, rtol=1e-6, atol=1e-9)
+
+
+def test_filters_that_hardly_pull_are_left_out_and_the_gradient_stays() -> None:
+    critic, x = some_experts(3, 0), two_pictures(3, 44, 36)
+    with torch.no_grad():
+        critic.get_parameter("log_coarse")[1:].sub_(20)
+        critic.get_parameter("log_fine")[:3].sub_(20)
+    banks = critic.banks(torch.float64)
+    kept = without_negligible(banks)
+    assert [len(bank.weights) for bank in kept] == [len(banks[0].weights) - 3, 1]
+    _, expected = summed(banks, critic.stride, x, 100)
+    _, gradient = summed(kept, critic.stride, x, 100)
+    torch.testing.assert_close(gradient, expected, rtol=0, atol=1e-6 * float(expected.abs().max()))
+
+
+def test_filters_that_pull_alike_stay_together() -> None:
+    """Before anything is learned all filters of a scale have one weight; none of them is less than others."""
+    banks = Experts(ExpertsArchitecture.usual(3)).banks()
+    kept = without_negligible(banks)
+    assert [len(bank.weights) for bank in kept] == [len(bank.weights) for bank in banks]
+
+
+def test_the_shipped_colour_filters_lose_half_of_the_coarse_ones() -> None:
+    network = load_weights("color-tuned").prior.network
+    assert isinstance(network, Experts)
+    fine, coarse = (len(bank.weights) for bank in without_negligible(network.banks()))
+    assert fine == network.architecture.fine
+    assert network.architecture.coarse / 4 < coarse < 0.6 * network.architecture.coarse
 
 
 @pytest.mark.parametrize("dilation", [1, 2])
