@@ -25,6 +25,7 @@ from alr_cli.errors import UsageError
 DEFAULT = "default"
 Formulation = Literal["analysis", "synthesis"]
 _FAR_ITERATIONS, _HOLES_ITERATIONS = 75, 200  # of fourier, where A hides what only many steps bring back
+_COLOURED_ITERATIONS = 25  # of fourier, where the noise is coloured
 
 
 @dataclass(frozen=True)
@@ -140,9 +141,9 @@ def _fourier(
     if problem.noise is not None:
         deviation = problem.beyond(problem.noise.deviation)
         preconditioner = preconditioner.for_noise(problem.noise.model, deviation)
-        usual, pace = Preconditioned.iterations, COLOURED
+        usual, pace = _COLOURED_ITERATIONS, COLOURED
     elif problem.near:
-        usual, pace = round(Preconditioned.iterations * min(max(sigma / 0.1, 1.0), 1.6)), NEAR
+        usual, pace = round(Preconditioned.iterations * min(max(sigma / 0.1, 1.0), 2.0)), NEAR
     return Preconditioned(preconditioner, asked.limit(usual), asked.tolerance(Preconditioned.tol), pace)
 
 

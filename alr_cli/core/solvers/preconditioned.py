@@ -25,7 +25,7 @@ class Pace:
 
     first: float = 0.03
     later: float = 0.3
-    momentum: float = 0.7
+    momentum: float = 0.75
 
 
 # Where frequencies are missing only the regularizer bends E, at edges hardly.
