@@ -27,8 +27,8 @@ def parse_sigma_range(text: str) -> tuple[float, float]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataOptions:
-    """The pictures."""
+class PictureOptions:
+    """The pictures of any training."""
 
     clean_dir: Annotated[
         str,
@@ -44,27 +44,6 @@ class DataOptions:
             "Without it, noise of --sigma is added to clean patches.",
         ),
     ] = None
-    sigma: Annotated[
-        str | None,
-        typer.Option(
-            "--sigma",
-            metavar="S|LOW:HIGH",
-            show_default="0.05:0.3, or what the noisy folder holds and some more",
-            rich_help_panel=DATA,
-            help="Noise levels to be ready for, pixels being 0 to 1: one, or a range.",
-        ),
-    ] = None
-    noise_model: Annotated[
-        NoiseOrigin | None,
-        typer.Option(
-            "--noise-model",
-            show_default="white to train, from-noisy-dir to tune",
-            rich_help_panel=DATA,
-            help="What to learn from clean patches and --noisy-dir. white: white noise of all levels, lambda "
-            "being fitted to the noise of the folder. from-noisy-dir: such noise as is estimated there "
-            "(level by brightness, correlations). none: the noisy patches as they are.",
-        ),
-    ] = None
     shrink: Annotated[
         int | None,
         typer.Option(
@@ -76,14 +55,6 @@ class DataOptions:
             help="Average N x N pixels of the clean pictures, against their own noise and JPEG blocks.",
         ),
     ] = None
-    log_sigma: Annotated[
-        bool,
-        typer.Option(
-            "--log-sigma",
-            rich_help_panel=DATA,
-            help="Draw the level evenly in its logarithm: more small ones.",
-        ),
-    ] = False
     val_dir: Annotated[
         str | None,
         typer.Option(
@@ -103,6 +74,41 @@ class DataOptions:
             help="Leave this file of the clean folder out; may be repeated.",
         ),
     ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataOptions(PictureOptions):
+    """The pictures of `alr train`, and their noise."""
+
+    sigma: Annotated[
+        str | None,
+        typer.Option(
+            "--sigma",
+            metavar="S|LOW:HIGH",
+            show_default="0.05:0.3, or what the noisy folder holds and some more",
+            rich_help_panel=DATA,
+            help="Noise levels to be ready for, pixels being 0 to 1: one, or a range.",
+        ),
+    ] = None
+    noise_model: Annotated[
+        NoiseOrigin | None,
+        typer.Option(
+            "--noise-model",
+            show_default="white",
+            rich_help_panel=DATA,
+            help="What to learn from clean patches and --noisy-dir. white: white noise of all levels, lambda "
+            "being fitted to the noise of the folder. from-noisy-dir: such noise as is estimated there "
+            "(level by brightness, correlations). none: the noisy patches as they are.",
+        ),
+    ] = None
+    log_sigma: Annotated[
+        bool,
+        typer.Option(
+            "--log-sigma",
+            rich_help_panel=DATA,
+            help="Draw the level evenly in its logarithm: more small ones.",
+        ),
+    ] = False
 
     def __post_init__(self) -> None:
         if self.noise_model is not None and self.noisy_dir is None:

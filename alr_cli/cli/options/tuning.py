@@ -1,13 +1,63 @@
 """The options that `alr tune` has to itself."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from alr_cli.cli.options import values
+from alr_cli.cli.options.training import (
+    DATA,
+    RUN,
+    NoiseOrigin,
+    PictureOptions,
+    RunOptions,
+    parse_sigma_range,
+)
 
 RECIPE = "Recipe"
+LEVELS = "0.008:0.42"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuningPictures(PictureOptions):
+    """The pictures of `alr tune`, and their noise."""
+
+    sigma: Annotated[
+        str | None,
+        typer.Option(
+            "--sigma",
+            metavar="S|LOW:HIGH",
+            show_default=f"{LEVELS}, or what the noisy folder holds and some more",
+            rich_help_panel=DATA,
+            help="Noise levels to be ready for, pixels being 0 to 1: one, or a range.",
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        self.levels  # noqa: B018 - parsed here, so that a mistake is found before anything is read
+
+    def noise_from(self, default: NoiseOrigin) -> NoiseOrigin | None:
+        """`default` where there is a noisy folder; None where there is none."""
+        return None if self.noisy_dir is None else default
+
+    @property
+    def levels(self) -> tuple[float, float]:
+        return parse_sigma_range(self.sigma or LEVELS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuningRun(RunOptions):
+    """Output, checkpoints, machine."""
+
+    precision: Annotated[
+        Literal["float32", "bfloat16"],
+        typer.Option(
+            "--precision",
+            rich_help_panel=RUN,
+            help="Of the convolutions that find the minimisers. What is learned gains by float32.",
+        ),
+    ] = "float32"
 
 
 @dataclass(frozen=True, kw_only=True)

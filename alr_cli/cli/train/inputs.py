@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         RecipeOptions,
         RunOptions,
     )
+    from alr_cli.cli.options.tuning import TuningPictures
     from alr_cli.cli.report.records import Report
 
 WIDTH, ITERATIONS = 32, 100_000  # the paper's
@@ -62,14 +63,13 @@ class TrainingData:
 
 
 def load(
-    data: DataOptions,
+    data: DataOptions | TuningPictures,
     critic: CriticOptions,
     report: Report,
-    levels: tuple[float, float] | None = None,
     default: NoiseOrigin = "white",
 ) -> TrainingData:
-    """Decode every folder, and learn what they say of their noise. levels: of the added noise, those of
-    `data` if None.  default: of --noise-model. Raises InputError; says which files were left out."""
+    """Decode every folder, and learn what they say of their noise. default: of --noise-model. Raises
+    InputError; says which files were left out."""
     origin = data.noise_from(default)
     channels = 1 if critic.gray else 3
     patch = architecture_of(critic).patch
@@ -96,9 +96,10 @@ def load(
         )
         levels = _levels_of(noise, data, origin)
     else:
+        levels = data.levels
         clean = replace(clean, pictures=folder_noise.shrink(clean.pictures, shrink))
     validation = _validation(val or clean, noise)
-    return TrainingData(clean, noisy, levels or data.levels, validation, noise, origin, shrink)
+    return TrainingData(clean, noisy, levels, validation, noise, origin, shrink)
 
 
 def architecture_of(critic: CriticOptions) -> Architecture:
@@ -151,7 +152,7 @@ def prepare(
     return Trainer(architecture, recipe, source, device, workers), description
 
 
-def describe(pictures: TrainingData, data: DataOptions) -> dict[str, Any]:
+def describe(pictures: TrainingData, data: DataOptions | TuningPictures) -> dict[str, Any]:
     """What a weights file says of its pictures."""
     return {
         "clean": Path(data.clean_dir).resolve().name,
@@ -179,7 +180,7 @@ def calibration_levels(low: float, high: float) -> list[float]:
 
 
 def _levels_of(
-    noise: tuple[NoiseModel, ...], data: DataOptions, origin: NoiseOrigin | None
+    noise: tuple[NoiseModel, ...], data: DataOptions | TuningPictures, origin: NoiseOrigin | None
 ) -> tuple[float, float]:
     """The range of the noisy pictures' levels; wider, or as given, where noise is made and not taken."""
     found = [model.nominal for model in noise]

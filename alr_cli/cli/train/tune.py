@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 import typer
 
 from alr_cli.cli.options.common import ReportOptions, expand_options
-from alr_cli.cli.options.training import CriticOptions, DataOptions, RunOptions, parse_sigma_range
-from alr_cli.cli.options.tuning import TuningOptions
+from alr_cli.cli.options.training import CriticOptions
+from alr_cli.cli.options.tuning import TuningOptions, TuningPictures, TuningRun
 from alr_cli.cli.ranks import this_rank
 from alr_cli.cli.report.records import Report
 from alr_cli.cli.train.progress import TrainingBar
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from alr_cli.core.priors.experts import Experts
     from alr_cli.core.training.bilevel import Tuner
 
-LEVELS = "0.008:0.42"
 MISSING = 0.8  # of the pixels, where a critic for holes is validated
 
 
@@ -41,9 +40,9 @@ class Start:
 def tune(
     ctx: typer.Context,
     *,
-    data: DataOptions,
+    data: TuningPictures,
     tuning: TuningOptions,
-    run: RunOptions,
+    run: TuningRun,
     reports: ReportOptions,
 ) -> None:
     """Tune fields of experts until what minimises their energy is the best picture.
@@ -61,24 +60,17 @@ def tune(
     Minimises the logarithm of the mean squared error of x* = arg min E over the filters, their weights and
     lambda(sigma). With --holes 1 no crop has noise, and all miss pixels. The validation pictures tell how
     good it is. Twenty minutes of one core for gray pictures, an hour for colour, two minutes of a large GPU.
-    Ctrl-C leaves a checkpoint, and --resume continues from it exactly. --precision auto is float32 here.
+    Ctrl-C leaves a checkpoint, and --resume continues from it exactly.
     """
     output = Path(run.output)
     check_outputs(output, run)
     if this_rank().size > 1:
         raise UsageError("alr tune runs in one process: start it without torchrun")
-    if data.noise_model not in (None, "from-noisy-dir"):
-        raise UsageError(
-            f"--noise-model {data.noise_model} is for alr train: tuning adds noise like that of the folder"
-        )
     from alr_cli.cli.train import inputs
 
     start = _start(tuning)
-    levels = parse_sigma_range(data.sigma or LEVELS) if data.noisy_dir is None else None
     with Report(ctx.obj, reports) as report:
-        pictures = inputs.load(
-            data, CriticOptions(gray=start.channels == 1), report, levels, "from-noisy-dir"
-        )
+        pictures = inputs.load(data, CriticOptions(gray=start.channels == 1), report, "from-noisy-dir")
         tuner, description = prepare(start, pictures, data, tuning, run)
         if run.resume:
             resume(tuner, description, checkpoint_of(output), report)
@@ -122,7 +114,7 @@ def _widened(critic: Experts, coarser: int | None) -> Experts:
 
 
 def prepare(
-    start: Start, pictures: TrainingData, data: DataOptions, options: TuningOptions, run: RunOptions
+    start: Start, pictures: TrainingData, data: TuningPictures, options: TuningOptions, run: TuningRun
 ) -> tuple[Tuner, dict[str, Any]]:
     """The tuner at step 0, and what its checkpoint and weights will say of themselves."""
     from alr_cli.cli.train.inputs import describe, noise_metadata

@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from alr_cli.cli.options.tuning import TuningPictures
+from alr_cli.core.training.bilevel import TuningRecipe
 from alr_cli.files.weights import load_weights
 from tests.conftest import Alr, scene, write_picture
 
@@ -20,14 +22,20 @@ def clean(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("model", ["white", "none"])
-def test_it_adds_noise_and_takes_none_as_it_is(alr: Alr, clean: Path, model: str) -> None:
-    run = alr(
-        *("tune", "--clean-dir", str(clean), "--noisy-dir", str(clean)),
-        *("--noise-model", model, "-o", str(clean.parent / "t.safetensors"), *QUICK),
-    )
+@pytest.mark.parametrize("option", ["--noise-model", "--log-sigma"])
+def test_it_offers_nothing_that_it_would_ignore(alr: Alr, clean: Path, option: str) -> None:
+    run = alr("tune", "--clean-dir", str(clean), "-o", str(clean.parent / "t.safetensors"), option, "white")
     assert run.code == 2
-    assert "is for alr train" in run.stderr
+    assert option in run.stderr
+
+
+def test_its_help_names_the_levels_that_it_uses(alr: Alr, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = TuningRecipe()
+    assert TuningPictures(clean_dir="clean").levels == (recipe.sigma_low, recipe.sigma_high)
+    assert alr("tune", "--help").code == 0
+    shown = capsys.readouterr().out
+    assert f"{recipe.sigma_low}:{recipe.sigma_high}" in shown
+    assert "auto:" not in shown and "[default: float32]" in shown.replace("\n", " ")
 
 
 def test_pictures_smaller_than_a_crop_are_one_sentence(alr: Alr, clean: Path) -> None:
