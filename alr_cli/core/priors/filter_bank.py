@@ -152,11 +152,11 @@ def without_negligible(banks: tuple[Bank, ...]) -> tuple[Bank, ...]:
     """
     pulls = [bank.weights * bank.kernels.float().flatten(1).norm(dim=1) for bank in banks]
     weakest = torch.cat(pulls).sort().values
+    if not bool(weakest.isfinite().all()):  # for whoever looks at the result to find
+        return banks
     negligible = int((weakest.cumsum(0) <= _NEGLIGIBLE * weakest.sum()).sum())
     least = weakest[negligible] * (1 - _ALIKE)
-    kept = [
-        bank.only(~(pull < least)) for bank, pull in zip(banks, pulls, strict=True)
-    ]  # and what is no number
+    kept = [bank.only(pull >= least) for bank, pull in zip(banks, pulls, strict=True)]
     return tuple(bank for bank in kept if len(bank.weights))
 
 
