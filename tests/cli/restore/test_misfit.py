@@ -1,0 +1,36 @@
+"""A warning where the result does not explain the picture: a wrong kernel, or too small a sigma."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from alr_cli.cli.restore.run import _misfit
+from alr_cli.core.restore import Restoration, Settings
+
+
+@pytest.mark.parametrize(
+    ("excess", "sigma", "settings", "warned"),
+    [
+        (0.9, 0.02, Settings(), False),
+        (1.3, 0.02, Settings(), True),
+        (1.5, 0.1, Settings(strength=0.7), True),
+        (1.5, 0.001, Settings(), False),
+        (1.5, 0.02, Settings(max_iter=3), False),
+        (1.5, 0.02, Settings(lam=0.1), False),
+        (1.5, 0.02, Settings(strength=2.0), False),
+    ],
+)
+def test_only_an_unexplained_remainder_of_the_usual_descent_is_warned_of(
+    excess: float, sigma: float, settings: Settings, warned: bool
+) -> None:
+    told = _misfit(
+        Restoration(
+            *(np.zeros((2, 2, 1), np.float32), "max_iter", 20, 1.0, excess * sigma**2, 1.0, 0.1),
+            *(settings.strength, sigma, "cpu", "float32", 0),
+        ),
+        cast(Any, SimpleNamespace(settings=settings)),
+    )
+    assert (told is not None) == warned
+    assert told is None or "kernel may be wrong" in told
