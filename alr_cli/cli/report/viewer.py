@@ -101,7 +101,7 @@ class Viewer:
 
     def refuse_stack(self, name: str) -> None:
         """Raises UsageError where something of a single picture is to be shown."""
-        for option in self._options.paths:
+        for option in (*self._options.paths, *self._beside):
             raise UsageError(f"{option} shows one picture and {name} is a stack: choose one with --page")
 
     def watch(

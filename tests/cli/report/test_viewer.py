@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from alr_cli.cli.report.viewer import Viewer, ViewerOptions
+from alr_cli.errors import UsageError
 from tests.conftest import FAST, Alr, scene, write_picture
 
 pytestmark = pytest.mark.usefixtures("tiny_weights")
@@ -107,3 +109,12 @@ def test_the_map_is_brighter_where_there_is_noise(tmp_path: Path) -> None:
         picture
     )
     assert scores[:, 30:].mean() > scores[:, :10].mean()
+
+
+def test_a_file_beside_the_result_is_of_a_single_picture(tmp_path: Path) -> None:
+    viewer = Viewer(ViewerOptions(), {"--save-kernel": str(tmp_path / "k.png")})
+    viewer.check(1, (), overwrite=False)
+    with pytest.raises(UsageError, match="--save-kernel"):
+        viewer.check(2, (), overwrite=False)
+    with pytest.raises(UsageError, match="stack"):
+        viewer.refuse_stack("a.tif")
