@@ -101,8 +101,10 @@ def chromium() -> Iterator[Browser]:
         )
         try:
             browser = _started(port, profile)
-            yield browser
-            browser.close()
+            try:
+                yield browser
+            finally:
+                browser.close()
         finally:
             driver.terminate()
             driver.wait()
