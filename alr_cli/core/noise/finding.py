@@ -51,7 +51,6 @@ SUREST = 2.6 * LEVEL, 3.4 * LEVEL  # the same whatever gray does
 GRAYEST = 4.8, 7.0  # times that noise in colour, noise in gray: surely noise, surely texture
 ONE_COLOUR = 3.0  # times the weaker opponent colour: the other one is texture of that colour
 GRAY_AT_MOST = 2.2  # times the noise in colour, unless it is even; the rest is texture
-SLOWEST = 6.0  # times the mean over frequencies: noise is not more at any of them
 FEWEST_PATCHES = 400
 
 
@@ -104,7 +103,7 @@ def find_noise(pixels: NDArray[np.floating], mask: Bools | None = None) -> Found
     if _is_white(parts, sigma, gray_sigma):
         uneven = _uneven(parts)
         return _white(sigma, pixels.shape[2]) if uneven is None else _of(Kind.UNEVEN, uneven, pixels, 1.0)
-    parts, confidence = _without_gray_texture(_without_slow_texture(parts), gray_sigma)
+    parts, confidence = _without_gray_texture(parts, gray_sigma)
     if confidence == 0.0:
         return _white(sigma, pixels.shape[2])
     return _of(Kind.CORRELATED, parts, pixels, confidence)
@@ -184,13 +183,6 @@ def _uneven(parts: _Parts) -> _Parts | None:
         return None
     same = np.broadcast_to(parts.colour, parts.levels.shape)
     return _Parts(parts.brightness, same, np.ones_like(parts.shapes))
-
-
-def _without_slow_texture(parts: _Parts) -> _Parts:
-    """Texture adds most at low frequencies: what stands out there is taken off."""
-    shapes = np.minimum(parts.shapes, SLOWEST)
-    left = shapes.mean(axis=(1, 2), keepdims=True)
-    return _Parts(parts.brightness, parts.levels * np.sqrt(left[:, 0]), shapes / left)
 
 
 def _without_gray_texture(parts: _Parts, gray_sigma: float) -> tuple[_Parts, float]:
