@@ -117,16 +117,14 @@ def choose(
         raise UsageError(f"unknown solver {asked.solver!r}: choose {', '.join(SOLVERS)}")
     solver = SOLVERS[asked.solver](regularizer, problem, lam, sigma, asked)
     if solver is None:
-        raise UsageError(f"the solver {asked.solver} {_why_not(regularizer, asked.solver)}: choose adam")
+        raise UsageError(f"the solver {asked.solver} {_why_not(asked.solver)}: choose adam")
     return solver
 
 
-def _why_not(regularizer: Regularizer, solver: str) -> str:
+def _why_not(solver: str) -> str:
     if solver == Direct.name:
         return "is for denoising with a prior that denoises in one step"
-    if isinstance(regularizer, HasPreconditioner):
-        return "knows no blur with a repeated border"
-    return "is for tuned priors (fields of experts)"
+    return "is for tuned priors (fields of experts), and for all but blurs that repeat the border"
 
 
 def _fourier(

@@ -34,8 +34,8 @@ def test_commands_and_options_are_offered() -> None:
 
 def test_kernel_kinds_are_offered_in_a_form_that_works() -> None:
     offered = completed("alr deblur a.png --kernel ")
-    assert [spec.split(":")[0] for spec in offered] == ["gaussian", "motion", "disk", "box", "file"]
-    for spec in offered[:-1]:
+    assert [spec.split(":")[0] for spec in offered] == ["gaussian", "motion", "disk", "box", "auto", "file"]
+    for spec in offered[:-2]:
         assert parse_kernel(spec).sum() == pytest.approx(1)
 
 

@@ -55,7 +55,7 @@ def test_a_person_is_told_what_weights_are_for_in_a_few_lines(alr: Alr, name: st
     assert len(row["for"].split()) > 3
     assert row["for"] in alr("weights").stdout.decode()
     [facts] = alr("info", name, "--json").lines()
-    assert len(facts["lam"]) > 3  # nothing is left out there
+    assert facts["lam"] == weights_files.read_metadata(name)["lam"]  # nothing is left out there
 
 
 def test_the_noise_of_a_picture_is_told_without_a_table_of_numbers(alr: Alr, tmp_path: Path) -> None:

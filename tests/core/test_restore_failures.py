@@ -24,7 +24,7 @@ def test_a_missing_device_is_an_error_and_auto_falls_back(monkeypatch: pytest.Mo
     assert restorer(settings=replace(SETTINGS, device="auto")).device.type == "cpu"
 
 
-@pytest.mark.parametrize("change", [{"solver": "lbfgs"}, {"precision": "float16"}])
+@pytest.mark.parametrize("change", [{"solver": "newton"}, {"precision": "float16"}])
 def test_settings_that_do_not_exist_are_refused(change: dict[str, str]) -> None:
     with pytest.raises(UsageError, match="unknown"):
         restorer(settings=replace(SETTINGS, **change))  # type: ignore[arg-type]

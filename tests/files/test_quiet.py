@@ -41,10 +41,21 @@ def test_overlapping_threads_restore_the_filters() -> None:
     assert warnings.filters == before
 
 
+REFUSED = {
+    "apng",
+    "jpeg-12",
+    "jpeg-cmyk",
+    "jpeg-ls",
+    "tiff-imagej",
+    "tiff-ome",
+    "tiff-pages",
+    "webp-animated",
+}
+
+
 def test_pictures_are_decoded_and_encoded_the_same_in_many_threads() -> None:
-    names = [
-        name for name in seed_files() if name not in ("jpeg-cmyk", "apng", "webp-animated", "tiff-pages")
-    ]
+    names = sorted(seed_files().keys() - REFUSED)
+    assert len(names) > 20
 
     def work(name: str) -> tuple[bytes, np.ndarray]:
         picture = decode(seed_files()[name])

@@ -75,8 +75,17 @@ def whole_energy(problem: Problem, x: Tensor, lam: float = 0.25, coarser: int = 
     return float(energy.value_and_grad(x)[0].energy.sum())
 
 
-@pytest.mark.parametrize("name", ["denoise", "deblur", "deblur round"])
-@pytest.mark.parametrize("coarser", [0, 8])
+@pytest.mark.parametrize(
+    ("coarser", "name"),
+    [
+        (0, "denoise"),
+        (0, "deblur"),
+        (0, "deblur round"),
+        (8, "deblur round"),
+        pytest.param(8, "denoise", marks=pytest.mark.slow),
+        pytest.param(8, "deblur", marks=pytest.mark.slow),
+    ],
+)
 def test_it_ends_where_line_searches_do(name: str, coarser: int) -> None:
     """In energy; the minimisers of a hard regularizer of few filters are many."""
     problem = a_problem(name, margin=27 if coarser else 13)
