@@ -185,8 +185,7 @@ def _restored(
     for picture in pictures.each:
         what = task(picture)
         level = _estimated(picture, what) if sigma is None else sigma
-        white = isinstance(what, Denoising) and what.noise is None and level >= ONE_STEP_FROM
-        kind = what.held(level), white and not settings.descends
+        kind = what.held(level), what.white and level >= ONE_STEP_FROM and not settings.descends
         if kind not in restorers:
             restorers[kind] = Restorer(_weights(weights, picture.shape[2], *kind), settings)
         details.append(restorers[kind].restore(picture, what, level))

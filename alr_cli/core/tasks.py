@@ -38,6 +38,11 @@ class Task(ABC):
 
     name: ClassVar[str]
 
+    @property
+    def white(self) -> bool:
+        """Whether white noise is all that happened to the picture."""
+        return False
+
     @abstractmethod
     def problem(self, y: Tensor, margin: int, sigma: float) -> Problem:
         """What is to be solved for an observation y (B, C, H', W') with noise of level sigma, for a prior
@@ -79,6 +84,10 @@ class Denoising(Task):
     noise: NoiseModel | None = None
     name: ClassVar[str] = "denoise"
 
+    @property
+    def white(self) -> bool:
+        return self.noise is None
+
     def problem(self, y: Tensor, margin: int, sigma: float) -> Problem:
         return problems.denoising(y, margin, None if self.noise is None else coloured_noise(y, self.noise))
 
@@ -89,6 +98,8 @@ class Denoising(Task):
 @dataclass(frozen=True)
 class Untouched(Denoising):
     """A = identity, of a picture that needs nothing and stays as it is, whatever its noise."""
+
+    white: ClassVar[bool] = False
 
     def solved(self, sigma: float) -> bool:
         return True

@@ -191,8 +191,7 @@ class _Batch:
         task, prepared, sigma = self.loader.task, loaded.prepared, loaded.sigma
         degradation = task.degradation(prepared)
         pixels = as_seen(prepared.picture)
-        white = task.name == "denoise" and prepared.noise is None
-        one_step = white and sigma >= ONE_STEP_FROM and not self.viewer.looks
+        one_step = degradation.white and sigma >= ONE_STEP_FROM and not self.viewer.looks
         restorer = self.models.restorer(pixels.shape[2], degradation.held(sigma), one_step)
         if restorer.channels not in (1, pixels.shape[2]):  # -w names a prior of colours
             pixels = prepared.picture.pixels
