@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alr_cli.core.gray import without_copies
 from alr_cli.core.numerics.arrays import pictures_of
 from alr_cli.core.operators.kernels import normalize_kernel
 from alr_cli.core.operators.linear import Boundary
@@ -180,14 +181,19 @@ def _restored(
             f"sigma {sigma} is outside [0,1], the range of the pixels: write 25/255 for 25 of 255 levels"
         )
     pictures = pictures_of(pixels)
-    restorers: dict[tuple[bool, bool], Restorer] = {}
+    restorers: dict[tuple[int, bool, bool], Restorer] = {}
     details = []
     for picture in pictures.each:
-        what = task(picture)
-        level = _estimated(picture, what) if sigma is None else sigma
-        kind = what.held(level), what.white and level >= ONE_STEP_FROM and not settings.descends
+        seen = without_copies(picture)
+        what = task(seen)
+        level = _estimated(seen, what) if sigma is None else sigma
+        kind = (
+            seen.shape[2],
+            what.held(level),
+            what.white and level >= ONE_STEP_FROM and not settings.descends,
+        )
         if kind not in restorers:
-            restorers[kind] = Restorer(_weights(weights, picture.shape[2], *kind), settings)
+            restorers[kind] = Restorer(_weights(weights, *kind), settings)
         details.append(restorers[kind].restore(picture, what, level))
     return Restored(pictures.back([each.pixels for each in details]), tuple(details))
 

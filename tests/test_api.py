@@ -134,6 +134,46 @@ def test_noise_that_neighbours_share_is_found_and_removed() -> None:
     assert psnr(clean, details.pixels) > psnr(clean, noisy) + 1
 
 
+@pytest.mark.parametrize("weights", [None, "color-tuned"])
+@pytest.mark.parametrize("task", ["denoise", "deblur", "inpaint"])
+def test_three_equal_channels_are_gray(task: str, weights: str | None) -> None:
+    gray = NOISY[..., :1]
+    more: dict[str, tuple[Any, ...]] = {"deblur": ("box:3",), "inpaint": (gray[..., 0] > 0.6,)}
+    one, three = (
+        getattr(alr, task)(pixels, *more.get(task, ()), weights=weights, settings=FEW)
+        for pixels in (gray, gray.repeat(3, axis=2))
+    )
+    assert np.array_equal(three.pixels, one.pixels.repeat(3, axis=2))
+    assert three.details[0].sigma == one.details[0].sigma > 0.05
+
+
+@pytest.mark.parametrize("weights", ["color-tuned", "color-wide"])
+def test_a_prior_of_colours_restores_a_gray_picture_nearly_as_well_as_one_of_gray(weights: str) -> None:
+    clean = photograph()[:72, :72, 1:2]
+    y = clean + np.random.default_rng(0).normal(0, 0.1, clean.shape).astype(np.float32)
+    colour, gray = (
+        psnr(clean, alr.denoise(y, 0.1, weights=name).pixels) or 0.0 for name in (weights, "gray-tuned")
+    )
+    assert colour > gray - 1.5
+
+
+SHARP = photograph()[:48, :48]
+
+
+@pytest.mark.parametrize("weights", ["color-tuned", "gray-tuned", "color-wide"])
+@pytest.mark.parametrize("levels", [0.01, 0.1, 0.3, 0.49])
+def test_below_half_a_level_of_8_bits_nothing_observed_moves_by_more_than_one(
+    levels: float, weights: str
+) -> None:
+    mask = np.arange(48 * 48).reshape(48, 48) % 7 == 0
+    for pixels in (SHARP, SHARP.round()):
+        denoised = alr.denoise(pixels, levels / 255, weights=weights)
+        assert np.abs(denoised.pixels - pixels).max() <= 1.001 / 255
+    few = Settings(max_iter=5)
+    filled = alr.inpaint(SHARP, mask, levels / 255, weights=weights, settings=few)
+    assert np.abs(filled.pixels - SHARP)[~mask].max() <= 1.001 / 255
+
+
 def test_a_batch_gives_what_each_picture_gives() -> None:
     batch = LAYOUTS["(2, H, W, 1)"]
     together = alr.denoise(batch, settings=FEW).pixels

@@ -15,6 +15,7 @@ from alr_cli.core.coloured_noise import ColouredGaussian, gain
 from alr_cli.core.data_terms import ClippedGaussian, DataTerm, SquaredError, is_clipped
 from alr_cli.core.defaults import Asked, Formulation
 from alr_cli.core.energy import Terms
+from alr_cli.core.gray import equal_channels_factor, without_copies
 from alr_cli.core.numerics import devices
 from alr_cli.core.operators.linear import Boundary
 from alr_cli.core.priors.protocol import Arithmetic, HasScores, HasTiles
@@ -123,14 +124,26 @@ class Restorer:
         strength: float | None = None,
     ) -> Restoration:
         """pixels: (H, W, C) as the task made them, plus Gaussian noise of standard deviation sigma; they are
-        on [0,1], and so is sigma.  strength: instead of that of the settings."""
+        on [0,1], and so is sigma. Three equal channels are one (see gray.py).  strength: instead of that of
+        the settings."""
+        seen = without_copies(pixels)
         with self._memory_for(pixels):
-            batch = self._batch(pixels)
+            batch = self._batch(seen)
             if task.solved(sigma):
                 return self._unchanged(pixels)
             problem = task.problem(batch, self.prior.margin, sigma)
-            restoration = self._minimise(problem, task.level(sigma), sigma, callback, strength)
-        return replace(restoration, pixels=task.finish(restoration.pixels, pixels, sigma))
+            level = task.level(sigma * self._factor(seen.shape[2]))
+
+            def finished(x: np.ndarray) -> np.ndarray:
+                x = x.mean(axis=2, keepdims=True) if seen.shape[2] == 1 else x
+                return task.finish(x, seen, sigma).repeat(pixels.shape[2] // seen.shape[2], axis=2)
+
+            def look(step: Step) -> None:
+                if callback is not None:
+                    callback(replace(step, estimate=lambda: finished(step.estimate())))
+
+            restoration = self._minimise(problem, level, sigma, look, strength)
+        return replace(restoration, pixels=finished(restoration.pixels))
 
     def denoise(
         self,
@@ -190,8 +203,14 @@ class Restorer:
         held, and a picture that is only noisy comes back; elsewhere a little noise keeps it sane."""
         return self.sigma_range[0] / 10
 
+    def _factor(self, channels: int) -> float:
+        """How much stronger the noise is that the prior sees in a picture of so many different channels."""
+        seen_as_equal = channels == 1 and self.channels == 3
+        return equal_channels_factor(self.weights.metadata.get("noise")) if seen_as_equal else 1.0
+
     def _batch(self, pixels: np.ndarray) -> Tensor:
-        """(H, W, C) -> (B, C', H, W): a gray prior sees the channels of a colour picture one by one."""
+        """(H, W, C) -> (B, C', H, W): a gray prior sees the channels of a colour picture one by one, and a
+        prior of colours sees a gray picture as three equal channels."""
         channels = pixels.shape[2]
         pixels = np.require(
             pixels, np.float32, ["C", "W"]
@@ -201,6 +220,8 @@ class Restorer:
             return x[None]
         if self.channels == 1:
             return x[:, None]
+        if channels == 1:
+            return x.expand(self.channels, -1, -1)[None]
         raise WeightsError(
             f"the prior {self.weights.name} sees {self.channels} channels and the picture has {channels}; "
             "choose a gray prior with -w, or none"
@@ -227,7 +248,7 @@ class Restorer:
         )
 
     def _minimise(
-        self, problem: Problem, level: float, sigma: float, callback: Callback | None, strength: float | None
+        self, problem: Problem, level: float, sigma: float, callback: Callback, strength: float | None
     ) -> Restoration:
         noise = level if problem.free is None else sigma  # where pixels are held lambda is moot
         of_problem = self.prior.gain(problem) * (1.0 if problem.noise is None else gain(problem.noise.model))
@@ -287,7 +308,7 @@ class Restorer:
         sigma: float,
         lam: float,
         side: int,
-        callback: Callback | None,
+        callback: Callback,
     ) -> Solution:
         settings = self.settings
         asked = Asked(settings.solver, settings.max_iter, settings.tol)
@@ -295,9 +316,8 @@ class Restorer:
         solver: Solver = defaults.choose(regularizer, problem, lam, sigma, asked)
 
         def report(record: Record, x: Tensor) -> None:
-            if callback is not None:
-                terms = _means(record.terms)
-                callback(Step(record.iteration, solver.iterations, *terms, lambda: _pixels(problem, x)))
+            terms = _means(record.terms)
+            callback(Step(record.iteration, solver.iterations, *terms, lambda: _pixels(problem, x)))
 
         descend = defaults.synthesise if settings.formulation == "synthesis" else defaults.descend
         return descend(problem, self._data(problem, sigma), regularizer, lam, solver, report)

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from alr_cli.core.gray import without_copies
 from alr_cli.core.noise.field import NoiseField
 from alr_cli.core.noise.white import add_gaussian_noise
 from alr_cli.core.tasks import Denoising
@@ -68,6 +69,7 @@ def choose_strength(
 ) -> float:
     """The strength for denoising pixels (H, W, C) with noise of sigma, white or as `model` makes it: where
     the expected error is least, tried on the middle of the picture."""
+    pixels = without_copies(pixels)
     top, left = (max(0, (size - _SIDE) // 2) for size in pixels.shape[:2])
     y = np.ascontiguousarray(pixels[top : top + _SIDE, left : left + _SIDE], np.float32)
     noise, variance = _draw(y, sigma, model)

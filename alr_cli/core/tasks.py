@@ -24,6 +24,7 @@ from alr_cli.core.operators.linear import Boundary, Convolution, Shape
 from alr_cli.core.problems import Problem
 
 UPSCALING_LEVEL = 0.01  # of noise, for the prior where there is less: see docs/notebook/wide.md
+NEGLIGIBLE = 0.5 / 255  # of noise: no file of 8 bits shows it
 HELD_LEVEL = 0.2  # of noise, for the prior where known pixels are held: see docs/notebook/critics.md
 
 Floats = NDArray[np.float32]
@@ -94,6 +95,9 @@ class Denoising(Task):
     def solved(self, sigma: float) -> bool:
         return sigma == 0
 
+    def finish(self, restored: Floats, y: Floats, sigma: float) -> Floats:
+        return within(restored, y, sigma)
+
 
 @dataclass(frozen=True)
 class Untouched(Denoising):
@@ -150,7 +154,7 @@ class Inpainting(Task):
         return sigma or HELD_LEVEL
 
     def finish(self, restored: Floats, y: Floats, sigma: float) -> Floats:
-        return np.where(self.missing[..., None], restored, y) if self.held(sigma) else restored
+        return np.where(self.missing[..., None], restored, within(restored, y, sigma))
 
     def _missing(self, like: Tensor) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(self.missing, dtype=bool)).to(like.device)
@@ -180,6 +184,12 @@ class Upscaling(Task):
 
     def _operator(self, x: Tensor) -> Smaller:
         return self.smaller((x.shape[-2], x.shape[-1]), self.scale)
+
+
+def within(restored: Floats, y: Floats, sigma: float) -> Floats:
+    """A restored picture (H, W, C), where there is next to no noise no further from y than twice its level:
+    the prior knows no such level, and sharp edges would move by several levels of 8 bits."""
+    return restored if sigma >= NEGLIGIBLE else np.clip(restored, y - 2 * sigma, y + 2 * sigma)
 
 
 def observed(task: Task, pixels: NDArray[Any]) -> Floats:

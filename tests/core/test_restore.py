@@ -145,10 +145,18 @@ def test_a_gray_critic_restores_the_channels_of_a_colour_picture_one_by_one(solv
         np.testing.assert_allclose(together.pixels[..., channel], alone.pixels[..., 0], rtol=0, atol=2e-5)
 
 
-@pytest.mark.parametrize("sigma", [0.0, 0.1])
-def test_a_colour_critic_cannot_see_a_gray_picture(sigma: float) -> None:
-    with pytest.raises(WeightsError, match="toy sees 3 channels and the picture has 1"):
-        restorer(3).denoise(scene(20, 20, 1), sigma)
+@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_three_equal_channels_give_what_one_gives(name: str, channels: int) -> None:
+    y = noisy(scene(20, 24, 1), 0.1)
+    one, three = (TASKS[name](restorer(channels, FEW), copies).pixels for copies in (y, y.repeat(3, axis=2)))
+    assert one.shape == (20, 24, 1)
+    assert np.array_equal(three, one.repeat(3, axis=2))
+
+
+def test_a_picture_of_two_channels_is_refused() -> None:
+    with pytest.raises(WeightsError, match="toy sees 3 channels and the picture has 2"):
+        restorer(3).denoise(scene(20, 20, 2), 0.1)
 
 
 @pytest.mark.parametrize("solver", METHODS)

@@ -214,7 +214,8 @@ class ModelOptions:
             rich_help_panel=RESTORATION,
             help="Shipped weights by name (see alr weights) or a file of your own. Without it: gray weights "
             "for gray pictures, colour weights for colour pictures. Gray weights restore the "
-            "channels of a colour picture one by one; colour weights are refused for gray pictures.",
+            "channels of a colour picture one by one; colour weights take a gray picture for three equal "
+            "channels.",
         ),
     ] = None
     strength: Annotated[

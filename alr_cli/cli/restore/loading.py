@@ -10,7 +10,7 @@ from alr_cli.cli.restore import destination
 from alr_cli.cli.restore.batch import Job, Skip
 from alr_cli.cli.restore.noise import NOISE_FLOOR, noise_of
 from alr_cli.cli.restore.sources import Source, partner
-from alr_cli.cli.restore.task import Prepared, Task, as_seen, size
+from alr_cli.cli.restore.task import Prepared, Task, size
 from alr_cli.cli.streams import Streams
 from alr_cli.errors import UsageError
 
@@ -49,13 +49,16 @@ class Loader:
 
         picture: of the job, where it was read already.
         """
+        from alr_cli.core.gray import without_copies
+
         self.check_still_to_do(job)
         if job.problem is not None:
             raise job.problem
         prepared = self.task.prepare(picture or self._read(job.source), job.source)
         losses = destination.check(prepared.result, job, self.files, self.streams)
         reference = self._reference(job.source, prepared.result)
-        noise = noise_of(self.noise, self.sigma, as_seen(prepared.picture), prepared.missing)
+        seen = without_copies(prepared.picture.pixels)
+        noise = noise_of(self.noise, self.sigma, seen, prepared.missing)
         if noise.sigma is None:
             raise UsageError(
                 f"the noise of {job.source} cannot be estimated from so few pixels: give --sigma"

@@ -1,7 +1,6 @@
 """The way of a batch through denoise, deblur and inpaint: plan, load, restore, write, report."""
 
 import hashlib
-import math
 import pickle
 import time
 from dataclasses import dataclass, replace
@@ -18,12 +17,12 @@ from alr_cli.cli.report.records import Record, Report, Status, printable
 from alr_cli.cli.report.viewer import Viewer, ViewerOptions
 from alr_cli.cli.restore import destination
 from alr_cli.cli.restore.batch import Job, Remaining, Skip, plan
+from alr_cli.cli.restore.doubts import misfit, outside
 from alr_cli.cli.restore.loading import Loaded, Loader
 from alr_cli.cli.restore.models import ModelFailure, Models
-from alr_cli.cli.restore.noise import NOISE_FLOOR
 from alr_cli.cli.restore.pipeline import overlap
 from alr_cli.cli.restore.stacks import LoadedStack, RestoredStack, find_stack, restore_stack
-from alr_cli.cli.restore.task import Prepared, Task, as_seen, size
+from alr_cli.cli.restore.task import Prepared, Task, size
 from alr_cli.cli.streams import StdoutClosed, Streams
 from alr_cli.errors import PartialFailure
 from alr_cli.files.atomic import write_atomic
@@ -35,13 +34,11 @@ if TYPE_CHECKING:
     from alr_cli.core.restore import Restoration, Restorer
     from alr_cli.files.pictures import Picture
 
-MISFIT = 1.2  # times sigma^2: the true kernel leaves 0.9 of it, a wrong one 1.3 to 1.5
-
 
 @dataclass(frozen=True)
 class Restored:
     """A restored picture, not yet written. seconds: its restoration alone.  chosen: whether its strength was
-    found for it.  misfit: a sentence where the result does not explain the picture."""
+    found for it.  doubts: sentences on what may be wrong with it."""
 
     loaded: Loaded
     picture: "Picture"
@@ -50,7 +47,7 @@ class Restored:
     weights: str
     sha256: str
     chosen: bool
-    misfit: str | None
+    doubts: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -181,28 +178,26 @@ class _Batch:
         weights = restorer.weights
         chosen = restoration.strength not in (restorer.settings.strength, 0.0)
         white = loaded.prepared.noise is None  # other noise has a data term on another scale
-        misfit = _misfit(restoration, restorer) if white else None
-        return Restored(loaded, restored, restoration, seconds, weights.name, weights.sha256, chosen, misfit)
+        said = outside(restorer, loaded.sigma), misfit(restoration, restorer) if white else None
+        doubts = tuple(doubt for doubt in said if doubt is not None)
+        return Restored(loaded, restored, restoration, seconds, weights.name, weights.sha256, chosen, doubts)
 
     def _solve(self, loaded: Loaded) -> "tuple[Restorer, Restoration]":
         """Minimise the energy of one picture, or one plane of a stack."""
+        from alr_cli.core.gray import without_copies
         from alr_cli.files.weights import ONE_STEP_FROM
 
         task, prepared, sigma = self.loader.task, loaded.prepared, loaded.sigma
         degradation = task.degradation(prepared)
-        pixels = as_seen(prepared.picture)
+        pixels = prepared.picture.pixels
         one_step = degradation.white and sigma >= ONE_STEP_FROM and not self.viewer.looks
-        restorer = self.models.restorer(pixels.shape[2], degradation.held(sigma), one_step)
-        if restorer.channels not in (1, pixels.shape[2]):  # -w names a prior of colours
-            pixels = prepared.picture.pixels
-        prepared = replace(prepared, picture=replace(prepared.picture, pixels=pixels))
+        channels = without_copies(pixels).shape[2]
+        restorer = self.models.restorer(channels, degradation.held(sigma), one_step)
         if restorer.weights.metadata.get("noise"):  # it learned such noise, with a data term of white noise
             degradation = task.degradation(replace(prepared, noise=None))
         callback = self.viewer.watch(self.progress.step, loaded.reference)
         strength = task.strength(restorer, prepared, sigma)
-        restoration = restorer.restore(pixels, degradation, sigma, callback, strength)
-        copies = loaded.prepared.picture.channels // pixels.shape[2]
-        return restorer, replace(restoration, pixels=restoration.pixels.repeat(copies, axis=2))
+        return restorer, restorer.restore(pixels, degradation, sigma, callback, strength)
 
     def _compare(self, loaded: Loaded, restorer: "Restorer", restoration: "Restoration") -> None:
         task, strength = self.loader.task, restoration.strength
@@ -241,8 +236,8 @@ class _Batch:
             self.report.say(f"{name} written")
         for path in (*self.viewer.write(), *self.comparison.write()):
             self.report.say(f"{path} written")
-        if restored.misfit is not None:
-            self.report.warn(f"{job.source}: {restored.misfit}")
+        for doubt in restored.doubts:
+            self.report.warn(f"{job.source}: {doubt}")
         psnr, ssim, gain = _scores(loaded, picture)
         record = Record(
             input=str(job.source),
@@ -313,19 +308,6 @@ def _of_stack(stack: RestoredStack) -> Outcome:
     )
     height, width, _ = stack.shape
     return Outcome(record, line, f"  {width} x {height}, {stack.depth}, on {last.device} in {last.precision}")
-
-
-def _misfit(restoration: "Restoration", restorer: "Restorer") -> str | None:
-    """Where the usual descent leaves more of the picture unexplained than its noise, operator or sigma are
-    wrong."""
-    settings, sigma = restorer.settings, restoration.sigma
-    usual = settings.max_iter is None and settings.lam is None and restoration.strength <= 1
-    if not usual or sigma < NOISE_FLOOR or restoration.data_term <= MISFIT * sigma**2:
-        return None
-    return (
-        f"{math.sqrt(restoration.data_term):.3g} of the picture stays unexplained and its noise is "
-        f"{sigma:.3g}: the kernel may be wrong (try --kernel auto), or --sigma too small"
-    )
 
 
 def _not_done(job: Job, status: Status, reason: str) -> Record:

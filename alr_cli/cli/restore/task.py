@@ -60,10 +60,3 @@ class Task(Protocol):
 def size(picture: "Picture") -> str:
     """`640 x 480 colour`."""
     return f"{picture.width} x {picture.height} {'gray' if picture.channels == 1 else 'colour'}"
-
-
-def as_seen(picture: "Picture") -> "NDArray[np.float32]":
-    """(H, W, C) as a prior sees it: a colour picture whose three channels are equal is gray."""
-    pixels = picture.pixels
-    gray = picture.channels == 3 and bool((pixels[..., 1:] == pixels[..., :1]).all())
-    return pixels[..., :1] if gray else pixels

@@ -191,14 +191,24 @@ def test_gray_pictures_take_gray_weights_and_colour_pictures_colour_weights(
     assert loads == ["gray-tuned", "color-tuned"]
 
 
-def test_colour_weights_are_refused_for_a_gray_picture_alone(
+def test_colour_weights_take_a_gray_picture_for_three_equal_channels(
     alr: Alr, tmp_path: Path, colour_critic: Path
 ) -> None:
-    gray, colour = (write_picture(tmp_path / f"{c}.png", scene(16, 16, c)) for c in (1, 3))
-    assert alr("denoise", gray, "-o", tmp_path / "x.png", "-w", colour_critic, *FAST).code == 5
-    result = alr("denoise", gray, colour, "-o", f"{tmp_path}/out/", "-w", colour_critic, "--json", *FAST)
-    assert result.code == 7
-    assert [line["status"] for line in result.lines()] == ["failed", "ok"]
+    gray = scene(16, 16, 1)
+    paths = [write_picture(tmp_path / f"{c}.png", gray.repeat(c, axis=2)) for c in (1, 3)]
+    result = alr("denoise", *paths, "-o", f"{tmp_path}/out/", "-w", colour_critic, "--json", *FAST)
+    assert [line["shape"] for line in result.lines()] == [[16, 16, 1], [16, 16, 3]]
+    one, three = (read_picture(tmp_path / "out" / path.name).pixels for path in paths)
+    assert np.array_equal(one.repeat(3, axis=2), three)
+
+
+@pytest.mark.parametrize(("sigma", "said"), [("0.01", "less than"), ("0.1", ""), ("0.9", "more than")])
+def test_a_level_that_the_weights_were_not_made_for_is_said(
+    alr: Alr, picture: Path, colour_critic: Path, sigma: str, said: str
+) -> None:
+    stderr = alr("denoise", picture, "--sigma", sigma, "-w", colour_critic, *FAST, stdout_kind="file").stderr
+    assert ("was made for" in stderr) == bool(said)
+    assert said in stderr
 
 
 def test_weights_that_cannot_be_used_end_a_batch_at_once(alr: Alr, folder: Path) -> None:

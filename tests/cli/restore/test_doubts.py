@@ -6,7 +6,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from alr_cli.cli.restore.run import _misfit
+from alr_cli.cli.restore.doubts import misfit
 from alr_cli.core.restore import Restoration, Settings
 
 
@@ -25,7 +25,7 @@ from alr_cli.core.restore import Restoration, Settings
 def test_only_an_unexplained_remainder_of_the_usual_descent_is_warned_of(
     excess: float, sigma: float, settings: Settings, warned: bool
 ) -> None:
-    told = _misfit(
+    told = misfit(
         Restoration(
             *(np.zeros((2, 2, 1), np.float32), "max_iter", 20, 1.0, excess * sigma**2, 1.0, 0.1),
             *(settings.strength, sigma, "cpu", "float32", 0),
