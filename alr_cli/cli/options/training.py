@@ -10,7 +10,7 @@ from alr_cli.errors import UsageError
 
 NoiseOrigin = Literal["white", "from-noisy-dir", "none"]
 
-RecipeName = Literal["adversarial", "flow"]
+RecipeName = Literal["adversarial", "flow", "potential"]
 
 DATA, CRITIC, FLOW, RUN = "Data", "Critic", "Flow", "Run"
 RECIPE = "Recipe (the defaults are the paper's)"
@@ -85,7 +85,7 @@ class DataOptions(PictureOptions):
         typer.Option(
             "--sigma",
             metavar="S|LOW:HIGH",
-            show_default="0.05:0.3, or what the noisy folder holds and some more",
+            show_default="0.05:0.3, or what the noisy folder holds and some more; 1/255:0.4 for a potential",
             rich_help_panel=DATA,
             help="Noise levels to be ready for, pixels being 0 to 1: one, or a range.",
         ),
@@ -145,8 +145,8 @@ class CriticOptions:
             metavar="N",
             parser=values.whole("--width", least=1),
             rich_help_panel=CRITIC,
-            show_default="32; 64 for a flow",
-            help="Feature channels.",
+            show_default="32; 64 for a flow or a potential",
+            help="Feature channels; of a potential, at half of the resolution.",
         ),
     ] = None
     depth: Annotated[
@@ -185,19 +185,22 @@ class KindOptions:
         typer.Option(
             "--recipe",
             rich_help_panel=CRITIC,
-            help="adversarial: the paper's critic. flow: the density of aligned pictures of one size.",
+            help="adversarial: the paper's critic. flow: the density of aligned pictures of one size. "
+            "potential: an energy that sees far and removes noise in one step (docs/notebook/wide.md).",
         ),
     ] = "adversarial"
     size: Annotated[
-        int,
+        int | None,
         typer.Option(
             "--size",
             metavar="N",
             parser=values.whole("--size", least=2),
             rich_help_panel=FLOW,
-            help="Pixels on a side of the pictures that a flow knows. Larger ones are made smaller by means.",
+            show_default="32; 64 for a potential",
+            help="Pixels on a side of the pictures that a flow knows, larger ones being made smaller by "
+            "means; or of the crops that a potential learns from.",
         ),
-    ] = 32
+    ] = None
     levels: Annotated[
         int,
         typer.Option(
@@ -231,30 +234,33 @@ class RecipeOptions:
             metavar="K",
             parser=values.whole("--iterations", least=1),
             rich_help_panel=RECIPE,
-            show_default="100000; 4000 for a flow",
-            help="Steps of Adam.",
+            show_default="100000; 4000 for a flow, 20000 for a potential",
+            help="Steps; the first half of those of a potential train a plain denoiser.",
         ),
     ] = None
     batch_size: Annotated[
-        int,
+        int | None,
         typer.Option(
             "--batch-size",
             metavar="M",
             parser=values.whole("--batch-size", least=1),
             rich_help_panel=RECIPE,
+            show_default="32; 8 for a potential",
             help="Clean patches, and as many noisy ones, per step.",
         ),
-    ] = 32
+    ] = None
     lr: Annotated[
-        float,
+        float | None,
         typer.Option(
             "--lr",
             metavar="X",
             parser=values.number("--lr", above=0),
             rich_help_panel=RECIPE,
-            help="Step size at the start; it decays exponentially.",
+            show_default="0.001; 0.006 for a potential",
+            help="Step size at the start. It decays exponentially; that of a potential falls in a straight "
+            "line at the end.",
         ),
-    ] = 1e-3
+    ] = None
     lr_final: Annotated[
         float,
         typer.Option(
@@ -294,7 +300,8 @@ class RecipeOptions:
             metavar="X",
             parser=values.number("--ema", least=0, below=1),
             rich_help_panel=RECIPE,
-            help="Keep a moving average of the weights with this decay, for instance 0.999; 0 for none.",
+            help="Keep a moving average of the weights with this decay, for instance 0.999; 0 for none. A "
+            "flow and a potential have one of their own, 0.998 and 0.999.",
         ),
     ] = 0.0
     seed: Annotated[

@@ -44,13 +44,15 @@ def train(
       alr train --clean-dir clean/ --sigma 0.05:0.3 -o mine.safetensors
       alr train --clean-dir clean/ -o mine.safetensors --resume
       alr train --recipe flow --size 32 --clean-dir aligned/ -o mine.safetensors
+      alr train --recipe potential --clean-dir clean/ -o mine.safetensors
 
     Maximises, over patches z of 15 x 15 pixels,
 
       D = mean r(z noisy) - mean r(z clean) - mu mean (||grad r|| - 1)^2
 
     then fits lambda(sigma) on the validation pictures and writes both. A flow instead maximises the
-    likelihood of whole pictures that are alike, such as aligned faces (docs/guides/flows.md).
+    likelihood of whole pictures that are alike, such as aligned faces (docs/guides/flows.md), and a
+    potential learns to remove noise in one step (docs/notebook/wide.md).
     Ctrl-C leaves a checkpoint, and --resume continues from it exactly.
     Use the result with -w mine.safetensors.
 

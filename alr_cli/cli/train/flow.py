@@ -25,7 +25,7 @@ from alr_cli.files.folders import PictureFolder, load_folder
 from alr_cli.files.pictures import Picture, encode
 from alr_cli.files.weights import save_weights
 
-WIDTH, ITERATIONS, EMA = 64, 4000, 0.998
+WIDTH, SIZE, BATCH, ITERATIONS, EMA, LR = 64, 32, 32, 4000, 0.998, 1e-3
 FEWEST = 64  # pictures: a density of fewer is their memory
 EVERY = 30  # how many pictures of the folder one is kept back of, where there is no other for validation
 ROWS, COLUMNS, TEMPERATURE = 4, 8, 0.7  # of the samples; latents a little shorter give likelier pictures
@@ -91,19 +91,19 @@ def prepare(
     samples = samples_of(Path(run.output))
     if samples.exists() and not (run.overwrite or run.resume):
         raise OutputError(f"{samples} exists: add --overwrite to start anew")
-    channels = 1 if critic.gray else 3
+    channels, size = 1 if critic.gray else 3, kind.size or SIZE
     try:
         width = critic.width or WIDTH
-        architecture = GlowArchitecture(channels, kind.size, kind.levels, kind.steps, width)
+        architecture = GlowArchitecture(channels, size, kind.levels, kind.steps, width)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    folder = load_folder(Path(data.clean_dir), channels, kind.size, data.exclude or ())
-    other = load_folder(Path(data.val_dir), channels, kind.size) if data.val_dir is not None else None
+    folder = load_folder(Path(data.clean_dir), channels, size, data.exclude or ())
+    other = load_folder(Path(data.val_dir), channels, size) if data.val_dir is not None else None
     for sentence in (*folder.skipped, *(other.skipped if other is not None else ())):
         report.warn(f"left out: {sentence}")
     if len(folder) < FEWEST:
         raise InputError(f"{data.clean_dir} holds {len(folder)} pictures: a flow needs at least {FEWEST}")
-    seen, unseen = _stacked(folder, kind.size), None if other is None else _stacked(other, kind.size)
+    seen, unseen = _stacked(folder, size), None if other is None else _stacked(other, size)
     if unseen is None:
         # Spread over the folder: neighbours in the order of the names may be of one kind.
         kept = torch.arange(len(seen)) % EVERY == EVERY - 1
@@ -113,15 +113,15 @@ def prepare(
     bfloat16 = devices.precision_name(devices.choose_precision(run.precision, device)) == "bfloat16"
     likelihood = LikelihoodRecipe(
         iterations=recipe.iterations or ITERATIONS,
-        batch_size=recipe.batch_size,
-        lr=recipe.lr,
+        batch_size=recipe.batch_size or BATCH,
+        lr=recipe.lr or LR,
         ema=recipe.ema or EMA,
         bfloat16=bfloat16,
         seed=recipe.seed,
     )
     trainer = LikelihoodTrainer(architecture, likelihood, seen, device, data.levels)
     floats = [part.permute(1, 2, 0).float().numpy() / 255 for part in unseen]
-    validation = Validation.from_pictures(floats, count=6, side=kind.size, per_picture=1)
+    validation = Validation.from_pictures(floats, count=6, side=size, per_picture=1)
     pictures = TrainingData(folder, None, data.levels, validation)
     description = {
         "architecture": trainer.trained().description,

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from alr_cli.cli.options.tuning import TuningPictures
     from alr_cli.cli.report.records import Report
 
-WIDTH, ITERATIONS = 32, 100_000  # the paper's
+WIDTH, BATCH, ITERATIONS, LR = 32, 32, 100_000, 1e-3  # the paper's
 FEWEST_PICTURES = 2  # of either side, where noise is to be told from content
 MARGIN = (1.5, 2.0)  # how far below and above the noisy folder's levels a critic is made to reach
 # Weak noise teaches eq. 7 nothing: the white noise that stands in for it is of all levels.
@@ -128,8 +128,8 @@ def prepare(
     wide = pictures.origin == "white" and high > WIDE * low
     recipe = Recipe(
         iterations=options.iterations or ITERATIONS,
-        batch_size=options.batch_size,
-        lr=options.lr,
+        batch_size=options.batch_size or BATCH,
+        lr=options.lr or LR,
         lr_final=options.lr_final,
         mu=options.mu,
         one_sided=options.one_sided,

@@ -19,6 +19,7 @@ LABELS = {
     "gradient_norm": "gradient norm",
     "gain": "gain in dB",
     "bits_per_dimension": "bits/dim",
+    "loss": "loss",
 }
 
 

@@ -33,5 +33,15 @@ def _flow() -> Prepare:
     return prepare
 
 
+def _potential() -> Prepare:
+    from alr_cli.cli.train.potential import prepare
+
+    return prepare
+
+
 # Functions and not the modules themselves: those import torch, and what was typed is checked before.
-RECIPES: dict[RecipeName, Callable[[], Prepare]] = {"adversarial": _adversarial, "flow": _flow}
+RECIPES: dict[RecipeName, Callable[[], Prepare]] = {
+    "adversarial": _adversarial,
+    "flow": _flow,
+    "potential": _potential,
+}

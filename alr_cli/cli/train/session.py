@@ -28,12 +28,13 @@ if TYPE_CHECKING:
 
 
 class Trains(Protocol):
-    """What `Trainer` and `Tuner` share."""
+    """What all trainers share."""
 
-    step_count: int
     workers: Workers
     device: torch.device
 
+    @property
+    def step_count(self) -> int: ...
     @property
     def done(self) -> bool: ...
     @property
@@ -158,11 +159,15 @@ class Session:
             for name in recent[-1].measures
         }
         step = recent[-1].step
-        self.report.event(
-            {"event": "step", "step": step, "lr": recent[-1].lr, "steps_per_second": rate, **means}
-        )
-        numbers = ", ".join(f"{LABELS[name]} {value:.4g}" for name, value in means.items())
-        self.report.detail(f"step {step}: {numbers}, {rate:.1f} steps/s")
+        pace = self.pace(rate)
+        self.report.event({"event": "step", "step": step, "lr": recent[-1].lr, **pace, **means})
+        numbers = [f"{LABELS[name]} {value:.4g}" for name, value in means.items()]
+        numbers += [f"{value:,.1f} {name.replace('_', ' ')}" for name, value in pace.items()]
+        self.report.detail(f"step {step}: {', '.join(numbers)}")
+
+    def pace(self, steps_per_second: float) -> dict[str, float]:
+        """How fast it goes, by name."""
+        return {"steps_per_second": steps_per_second}
 
     def validate(self, bar: TrainingBar) -> None:
         """Restore the validation crops: at the middle of the noise range, lambda by Lunz's rule, or their

@@ -55,7 +55,7 @@ class UNetArchitecture:
         return sum(count << (level + 1) for level, count in enumerate(layers)) + self.stride - 1
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(self), "widths": list(self.widths), "blocks": list(self.blocks)}
 
 
 class UNet(nn.Module):

@@ -26,8 +26,6 @@ from alr_cli.core.training.adversarial import Progress, prefixed, same_shape
 from alr_cli.core.training.patches import PatchSource
 from alr_cli.core.training.workers import Workers
 
-_LEAST = 1 / 255  # of the levels of noise that are trained
-
 
 @dataclass(frozen=True)
 class DenoisingRecipe:
@@ -36,10 +34,11 @@ class DenoisingRecipe:
     iterations, batch_size, patch: number of steps, of crops in each, and of pixels a side.  gradient: the
     gradient-step loss; otherwise x - r_sigma is trained.  lr, lr_ends: of Muon, and of Adam for the first and
     last layer.  warm_up, fall: iterations of a linear rise at the beginning and a linear fall to zero at
-    the end.  ema: decay of the moving average of the weights, which is what is kept. sigma_high: noise
-    levels are uniform up to it on [0,1].  sigma_rare, rare: and from there up to sigma_rare for this share
-    of the crops. uneven: the share of crops whose noise grows from one side to the other.  bfloat16: run
-    all layers but the first in it.
+    the end.  ema: decay of the moving average of the weights, which is what is kept.  sigma_low: the
+    least level of noise on [0,1].  sigma_high: levels are uniform up to it.  sigma_rare, rare: and from there
+    up to sigma_rare for this share of the crops.  sigma_faint, faint: and up to sigma_faint for that share.
+    uneven: the share of crops whose noise grows from one side to the other.  bfloat16: run all layers but the
+    first in it.
     """
 
     iterations: int = 20_000
@@ -51,9 +50,12 @@ class DenoisingRecipe:
     warm_up: int = 200
     fall: int = 5_000
     ema: float = 0.999
+    sigma_low: float = 1 / 255
     sigma_high: float = 50 / 255
     sigma_rare: float = 102 / 255
     rare: float = 0.15
+    sigma_faint: float = 10 / 255
+    faint: float = 0.2
     uneven: float = 0.25
     bfloat16: bool = False
     seed: int = 0
@@ -116,10 +118,11 @@ class CropSource:
 
     def _levels(self, recipe: DenoisingRecipe, generator: torch.Generator) -> Tensor:
         """sigma, (B,)."""
-        count = recipe.batch_size
-        usual, rare, chance = torch.rand(3, count, generator=generator, device=self.device)
-        rare = recipe.sigma_high + (recipe.sigma_rare - recipe.sigma_high) * rare
-        return torch.where(chance < recipe.rare, rare, recipe.sigma_high * usual).clamp_min(_LEAST)
+        level, chance = torch.rand(2, recipe.batch_size, generator=generator, device=self.device)
+        rare = recipe.sigma_high + (recipe.sigma_rare - recipe.sigma_high) * level
+        sigma = torch.where(chance < recipe.rare, rare, recipe.sigma_high * level)
+        sigma = torch.where(chance > 1 - recipe.faint, recipe.sigma_faint * level, sigma)
+        return sigma.clamp_min(recipe.sigma_low)
 
     def _uneven(self, recipe: DenoisingRecipe, generator: torch.Generator) -> Tensor:
         """m: ones, or a slope in any direction by up to 0.6 at two opposite corners; (B, 1, p, p)."""

@@ -1,0 +1,123 @@
+"""`alr train --recipe potential`: a U-Net's energy, of which one gradient step takes noise out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from alr_cli.cli.options.training import CriticOptions, DataOptions, KindOptions, RecipeOptions, RunOptions
+from alr_cli.cli.ranks import this_rank
+from alr_cli.cli.report.records import Report
+from alr_cli.cli.train.inputs import TrainingData, describe
+from alr_cli.cli.train.progress import TrainingBar
+from alr_cli.cli.train.session import Session, checkpoint_of
+from alr_cli.core.numerics import devices
+from alr_cli.core.priors.potential import PotentialPrior
+from alr_cli.core.priors.unet import UNet, UNetArchitecture
+from alr_cli.core.training.calibration import psnr
+from alr_cli.core.training.denoising import CropSource, DenoisingRecipe
+from alr_cli.core.training.patches import as_float
+from alr_cli.core.training.two_stages import TwoStageTrainer
+from alr_cli.core.training.validation import Validation
+from alr_cli.errors import UsageError
+from alr_cli.files.folders import load_folder
+
+WIDTH, SIDE, BATCH, ITERATIONS, EMA = 64, 64, 8, 20_000, 0.999
+LEVELS = 1 / 255, 102 / 255  # of noise, by default
+ENDS = 0.05  # the step size of the first and the last layer, in parts of that of the others
+FALL = 0.25  # the share of all steps in which the step size falls
+
+
+class PotentialSession(Session):
+    """Pixels a second beside steps, and PSNR by what the stage that runs trains."""
+
+    potential: TwoStageTrainer
+
+    def pace(self, steps_per_second: float) -> dict[str, float]:
+        recipe = self.potential.recipe
+        pixels = steps_per_second * recipe.batch_size * recipe.patch**2
+        return {**super().pace(steps_per_second), "pixels_per_second": pixels}
+
+    def validate(self, bar: TrainingBar) -> None:
+        low, high = self.pictures.levels
+        clean, noise = self.validation.clean, self.validation.noise
+        step, scores = self.trainer.step_count, dict[str, float]()
+        for sigma in (low, (low * high) ** 0.5, high):
+            restored = self.potential.denoised(clean + sigma * noise, sigma)
+            scores[f"{sigma:.3g}"] = float(psnr(restored, clean).mean())
+        middle = list(scores.values())[1]
+        bar.validated(middle)
+        self.report.event({"event": "validation", "step": step, "psnr": scores})
+        told = ", ".join(f"{value:.2f} dB at sigma {sigma}" for sigma, value in scores.items())
+        self.report.say(f"step {step}: {told} on the validation crops")
+
+
+def prepare(
+    data: DataOptions,
+    critic: CriticOptions,
+    kind: KindOptions,
+    options: RecipeOptions,
+    run: RunOptions,
+    report: Report,
+) -> PotentialSession:
+    """Read the folder, and stand at step 0. Raises UsageError, InputError."""
+    if data.noisy_dir is not None:
+        raise UsageError("--noisy-dir belongs to --recipe adversarial: a potential learns clean pictures")
+    if this_rank().size > 1:
+        raise UsageError("a potential is trained in one process: start it without torchrun")
+    low, high = data.levels if data.sigma is not None else LEVELS
+    width = critic.width or WIDTH
+    channels = 1 if critic.gray else 3
+    try:
+        architecture = UNetArchitecture(channels, (width, 3 * width // 2, 2 * width))
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    side = kind.size or SIDE
+    if side % architecture.stride:
+        raise UsageError(f"--size {side} is no multiple of {architecture.stride}: crops have such a side")
+    clean = load_folder(Path(data.clean_dir), channels, side, data.exclude or ())
+    val = load_folder(Path(data.val_dir), channels, side) if data.val_dir is not None else None
+    for sentence in (*clean.skipped, *(val.skipped if val is not None else ())):
+        report.warn(f"left out: {sentence}")
+    device = devices.choose(run.device)
+    devices.set_threads(run.threads)
+    recipe = _recipe(options, side, (low, high))
+    bfloat16 = devices.precision_name(devices.choose_precision(run.precision, device)) == "bfloat16"
+    recipe = replace(recipe, bfloat16=bfloat16)
+    start = UNet(architecture, torch.Generator().manual_seed(recipe.seed))
+    trainer = TwoStageTrainer(start, recipe, CropSource([clean.pictures], side, device), (low, high))
+    validation = Validation.from_pictures([as_float(picture) for picture in (val or clean).pictures])
+    pictures = TrainingData(clean, None, (low, high), validation)
+    description: dict[str, Any] = {
+        "architecture": {"kind": PotentialPrior.kind, **architecture.as_dict()},
+        "recipe": recipe.as_dict(),
+        "data": describe(pictures, data),
+    }
+    session = PotentialSession(trainer, description, pictures, checkpoint_of(Path(run.output)), run, report)
+    session.potential = trainer
+    return session
+
+
+def _recipe(options: RecipeOptions, side: int, levels: tuple[float, float]) -> DenoisingRecipe:
+    """Three kinds of crops: half of the range of levels for most, above it for some, little noise for
+    others."""
+    iterations, lr, (low, high) = options.iterations or ITERATIONS, options.lr, levels
+    usual = DenoisingRecipe()
+    return DenoisingRecipe(
+        iterations=iterations,
+        batch_size=options.batch_size or BATCH,
+        patch=side,
+        lr=lr or usual.lr,
+        lr_ends=ENDS * (lr or usual.lr),
+        warm_up=min(usual.warm_up, iterations // 10),
+        fall=round(FALL * iterations),
+        ema=options.ema or EMA,
+        sigma_low=low,
+        sigma_high=max(low, high / 2),
+        sigma_rare=high,
+        sigma_faint=max(low, high / 10),
+        seed=options.seed,
+    )

@@ -1,0 +1,109 @@
+"""theta_1 = arg min E ||x - r_sigma - x_clean||,    then from there theta = arg min E ||D_sigma - x_clean||
+
+The two stages of a potential (denoising.py) as one training: the plain denoiser, which costs half as much
+for each pixel, and then the gradient-step loss, whose step size falls to zero. The second stage begins with
+the network as the first one left it, with fresh moments and other crops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from alr_cli.core.priors.potential import PotentialPrior
+from alr_cli.core.priors.unet import UNet
+from alr_cli.core.training.adversarial import Progress, prefixed
+from alr_cli.core.training.calibration import LambdaCurve
+from alr_cli.core.training.denoising import CropSource, DenoisingRecipe, DenoisingTrainer
+
+_PLAIN = 0.5  # share of the steps that train the plain denoiser
+_GENTLER = 0.7  # what the step size of the second stage is multiplied with
+
+
+class TwoStageTrainer:
+    """Both stages, with the state of the one that runs: the same face as `Trainer`."""
+
+    curve: LambdaCurve | None = None  # lambda is fitted at the end
+
+    def __init__(
+        self,
+        start: UNet,
+        recipe: DenoisingRecipe,
+        source: CropSource,
+        sigma_range: tuple[float, float],
+    ) -> None:
+        """start: left as it is.  recipe: of both stages together.  sigma_range: what the prior will say of
+        itself."""
+        self.recipe = recipe
+        self.source = source
+        self.sigma_range = sigma_range
+        self.plain_steps = round(_PLAIN * recipe.iterations)
+        self._stage = DenoisingTrainer(start, self._recipe_of(0), source)
+        self.workers, self.device = self._stage.workers, self._stage.device
+
+    @property
+    def iterations(self) -> int:
+        return self.recipe.iterations
+
+    @property
+    def step_count(self) -> int:
+        return self._stage.step_count + (self.plain_steps if self.gradient else 0)
+
+    @property
+    def done(self) -> bool:
+        return self.step_count >= self.iterations
+
+    @property
+    def gradient(self) -> bool:
+        """Whether the second stage runs."""
+        return self._stage.recipe.gradient
+
+    def step(self) -> Progress:
+        """One step of the stage that runs."""
+        if self._stage.done and not self.gradient:
+            self._stage = DenoisingTrainer(self._stage.unet, self._recipe_of(1), self.source)
+        return replace(self._stage.step(), step=self.step_count)
+
+    def denoised(self, y: Tensor, sigma: float) -> Tensor:
+        """y (B, C, H, W) without its noise, by what the stage that runs trains."""
+        unet = self._stage.trained()
+        z = y / sigma
+        with torch.no_grad():
+            seen, slopes = unet(z, torch.ones_like(z[:, :1]))
+            if self.gradient:
+                seen = unet.transposed(seen, slopes)
+        restored: Tensor = y - sigma * seen
+        return restored
+
+    def trained(self) -> PotentialPrior:
+        """The prior as it would be shipped now, its lambda that of one step of the gradient."""
+        unet = self._stage.trained()
+        share = 2 / unet.architecture.channels
+        return PotentialPrior(unet, self.sigma_range, lambda sigma: share)
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that `restore_state` needs, as named tensors on the CPU."""
+        kept = {f"stage.{name}": value for name, value in self._stage.state().items()}
+        return {**kept, "gradient": torch.tensor(int(self.gradient))}
+
+    def restore_state(self, state: Mapping[str, Tensor]) -> None:
+        """Continue exactly where `state` was taken. Raises KeyError, ValueError or RuntimeError if it does
+        not fit; the trainer is then unusable."""
+        stage = self._recipe_of(int(state["gradient"]))
+        self._stage = DenoisingTrainer(self._stage.unet, stage, self.source)
+        self._stage.restore_state(prefixed(dict(state), "stage."))
+
+    def _recipe_of(self, stage: int) -> DenoisingRecipe:
+        whole, plain = self.recipe, self.plain_steps
+        if stage == 0:
+            return replace(whole, iterations=plain, gradient=False, fall=0)
+        return replace(
+            whole,
+            iterations=whole.iterations - plain,
+            lr=_GENTLER * whole.lr,
+            lr_ends=_GENTLER * whole.lr_ends,
+            seed=whole.seed + 1,
+        )

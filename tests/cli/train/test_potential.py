@@ -1,0 +1,104 @@
+"""`alr train --recipe potential`: from a folder to weights that take noise out in one step."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from alr_cli.core.priors.potential import PotentialPrior
+from alr_cli.files.pictures import read_picture
+from alr_cli.files.weights import CHECKPOINT, load_weights, read_tensors
+from tests.conftest import Alr, write_picture
+
+QUICK = (
+    *("--recipe", "potential", "--size", "16", "--width", "4", "--gray", "--lr", "0.02", "--ema", "0.9"),
+    *("--iterations", "40", "--batch-size", "4", "--checkpoint-every", "10", "--validate-every", "15"),
+    *("--sigma", "0.05:0.2", "--threads", "1", "--precision", "float32"),
+)
+
+
+def waves(number: int) -> np.ndarray:
+    """(32, 40, 1)."""
+    down, across = np.mgrid[:32, :40]
+    return np.asarray(0.5 + 0.15 * np.sin(down / (3 + number)) * np.cos(across / 5), np.float32)[..., None]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("waves")
+    for number in range(4):
+        write_picture(folder / f"{number}.png", waves(number))
+    return folder
+
+
+def test_a_folder_gives_weights_that_take_noise_out_in_one_step(
+    alr: Alr, folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "waves.safetensors"
+    result = alr("train", "--clean-dir", folder, "-o", out, *QUICK, "--json")
+    assert result.code == 0, result.stderr
+    events = [json.loads(line) for line in result.stdout.splitlines()]
+    steps = [event for event in events if event["event"] == "step"]
+    assert [event["step"] for event in steps] == [10, 20, 30, 40]
+    assert all(event["pixels_per_second"] > 0 and event["loss"] > 0 for event in steps)
+    scores = [event["psnr"] for event in events if event["event"] == "validation"]
+    assert [list(score) for score in scores] == [["0.05", "0.1", "0.2"]] * 2
+
+    weights = load_weights(str(out))
+    assert weights.prior.kind == PotentialPrior.kind
+    assert weights.sigma_range == (0.05, 0.2)
+    noise = np.random.default_rng(0).normal(0, 0.1, (32, 40, 1)).astype(np.float32)
+    noisy, restored = tmp_path / "noisy.png", tmp_path / "restored.png"
+    write_picture(noisy, waves(1) + noise)
+    result = alr("denoise", noisy, "-w", out, "--sigma", "0.1", "-o", restored, "--json")
+    assert result.code == 0, result.stderr
+    assert json.loads(result.stdout)["iterations"] == 1
+    errors = [float(np.mean((read_picture(path).pixels - waves(1)) ** 2)) for path in (noisy, restored)]
+    assert errors[1] < 0.9 * errors[0]
+
+
+@pytest.mark.parametrize("step", [10, 30])
+def test_a_training_stopped_in_either_stage_goes_on_to_the_same_weights(
+    alr: Alr, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    straight, stopped = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+    assert alr("train", "--clean-dir", folder, "-o", straight, *QUICK).code == 0
+
+    from alr_cli.cli.train.potential import PotentialSession
+
+    saved = PotentialSession.save_checkpoint
+
+    def save_and_stop(session: PotentialSession) -> None:
+        saved(session)
+        if session.trainer.step_count == step:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PotentialSession, "save_checkpoint", save_and_stop)
+        assert alr("train", "--clean-dir", folder, "-o", stopped, *QUICK).code == 130
+    result = alr("train", "--clean-dir", folder, "-o", stopped, *QUICK, "--resume")
+    assert result.code == 0, result.stderr
+    assert f"resuming at step {step} of 40" in result.stderr
+    assert straight.read_bytes() == stopped.read_bytes()
+    ends = [
+        read_tensors(path.with_name(path.name + ".checkpoint"), CHECKPOINT)[0] for path in (straight, stopped)
+    ]
+    assert all(np.array_equal(ends[0][name], ends[1][name]) for name in ends[0])
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (("--noisy-dir", "."), "learns clean pictures"),
+        (("--size", "12"), "no multiple of 8"),
+        (("--width", "4000"), "unusable U-Net"),
+    ],
+)
+def test_what_cannot_be_trained_is_one_sentence(
+    alr: Alr, folder: Path, tmp_path: Path, change: tuple[str, ...], sentence: str
+) -> None:
+    result = alr("train", "--clean-dir", folder, "-o", tmp_path / "x.safetensors", *QUICK, *change)
+    assert result.code == 2
+    assert sentence in result.stderr
+    assert not list(tmp_path.iterdir())
