@@ -113,8 +113,7 @@ class Components:
 
     @classmethod
     def of(cls, mixture: Mixture, noise: float) -> Components:
-        variances, vectors = np.linalg.eigh(mixture.covariances.astype(np.float64))
-        variances, vectors = np.maximum(variances[:, ::-1], 0), vectors[:, :, ::-1]
+        variances, vectors = mixture.spectra
         count = variances.shape[1]
         ranks = np.clip((variances > NEGLIGIBLE * noise).sum(axis=1), 1, count)
         kept = np.arange(count) < ranks[:, None]

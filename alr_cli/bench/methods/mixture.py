@@ -12,6 +12,7 @@ import io
 import sys
 import warnings
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,12 @@ class Mixture:
 
     weights: Floats
     covariances: Floats
+
+    @cached_property
+    def spectra(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The eigenvalues (K, 63), the largest first, and eigenvectors (K, 63, 63) of the covariances."""
+        variances, vectors = np.linalg.eigh(self.covariances.astype(np.float64))
+        return np.maximum(variances[:, ::-1], 0), vectors[:, :, ::-1]
 
 
 def fitted_path() -> Path:

@@ -6,12 +6,16 @@ import numpy as np
 import pytest
 
 from alr_cli.core.priors.flow import FlowPrior
+from alr_cli.core.training.adversarial import Progress
+from alr_cli.core.training.calibration import LambdaCurve
+from alr_cli.core.training.likelihood import LikelihoodTrainer
+from alr_cli.core.training.validation import Validation
 from alr_cli.files.pictures import read_picture
 from alr_cli.files.weights import CHECKPOINT, load_weights, read_metadata, read_tensors
 from tests.conftest import Alr, write_picture
 
 QUICK = (
-    *("--recipe", "flow", "--size", "8", "--levels", "2", "--steps", "2", "--width", "4", "--gray"),
+    *("--recipe", "flow", "--size", "8", "--levels", "2", "--steps", "1", "--width", "4", "--gray"),
     *("--iterations", "12", "--batch-size", "8", "--checkpoint-every", "6", "--threads", "1"),
     *("--sigma", "0.05:0.1"),
 )
@@ -56,12 +60,25 @@ def test_a_folder_gives_weights_and_samples(alr: Alr, edges: Path, tmp_path: Pat
     assert "8 x 8 pixels and this one has 16 x 16" in result.stderr
 
 
-def test_a_stopped_training_goes_on_to_the_same_weights(alr: Alr, edges: Path, tmp_path: Path) -> None:
+def test_a_stopped_training_goes_on_to_the_same_weights(
+    alr: Alr, edges: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Validation, "fit", lambda *_: LambdaCurve(((0.1, 0.01),)))
     straight, stopped = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
     assert alr("train", "--clean-dir", edges, "-o", straight, *QUICK).code == 0
-    assert alr("train", "--clean-dir", edges, "-o", stopped, *QUICK).code == 0
+
+    step = LikelihoodTrainer.step
+
+    def interrupted(trainer: LikelihoodTrainer) -> Progress:
+        if trainer.step_count == 9:
+            raise KeyboardInterrupt
+        return step(trainer)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LikelihoodTrainer, "step", interrupted)
+        assert alr("train", "--clean-dir", edges, "-o", stopped, *QUICK).code == 130
     state, description = read_tensors(Path(f"{stopped}.checkpoint"), CHECKPOINT)
-    assert int(state["step"]) == description["recipe"]["iterations"] == 12
+    assert int(state["step"]) == 6 and description["recipe"]["iterations"] == 12 and not stopped.exists()
     assert alr("train", "--clean-dir", edges, "-o", stopped, *QUICK, "--resume").code == 0
     assert load_weights(str(straight)).sha256 == load_weights(str(stopped)).sha256
 
