@@ -42,16 +42,18 @@ class Restored:
     details: tuple[Restoration, ...]
 
 
-def read(path: str | Path) -> Picture:
+def read(path: str | Path, *, range: tuple[float, float] | None = None) -> Picture:
     """A picture from a PNG, JPEG, TIFF, WebP, BMP or PNM file: `pixels` is (H, W, C) float32 on [0,1].
 
+    range: the numbers of the file that become 0 and 1; None takes those of its type, or what its tags or
+    numbers tell where they are others, as numbers of 10 bits in 16 or floats up to 4000. `write` goes back.
     Raises InputError for what cannot be read.
 
         y = alr.read("noisy.png")
     """
     from alr_cli.files.pictures import read_picture
 
-    return read_picture(Path(path))
+    return read_picture(Path(path), range=range or "found")
 
 
 def write(path: str | Path, picture: Picture) -> None:

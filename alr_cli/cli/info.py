@@ -140,17 +140,18 @@ def _facts(name: str, streams: Streams, page: int | None, drawing: _Drawing) -> 
     if page is None and name != "-":
         with opened_stack(Path(name)) as stack:
             if stack is not None:
+                stack = stack.in_range("found")
                 noise = _noise(stack.head())
                 drawing.show(noise, name)
                 return stack_facts(name, stack, noise)
     if name == "-":
-        picture = decode(streams.read_stdin(), "stdin", page=page, allow_nan=True)
+        picture = decode(streams.read_stdin(), "stdin", page=page, allow_nan=True, range="found")
     elif PurePath(name).suffix == SUFFIX or (name in shipped_names() and not Path(name).exists()):
         drawing.show(None, name)
         return weights_facts(name)
     else:
         check_name(name)
-        picture = read_picture(name, page=page, allow_nan=True)
+        picture = read_picture(name, page=page, allow_nan=True, range="found")
     noise = _noise(picture)
     drawing.show(noise, name)
     return picture_facts(name, picture, noise)
@@ -187,6 +188,7 @@ def picture_facts(name: str, picture: "Picture", noise: "NoiseModel | None") -> 
         "height": picture.height,
         "channels": picture.channels,
         "depth": picture.depth,
+        "range": list(picture.range) if picture.range else None,
         "alpha": picture.alpha is not None,
         "profile": _profile(picture.icc) if picture.icc else None,
         "orientation": int(orientation[0]) if orientation else None,

@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from alr_cli.errors import InputError
+from alr_cli.files.picture import FULL
 from alr_cli.files.pictures import EXTENSIONS, Picture, read_picture
+from alr_cli.files.ranges import Range, found
 
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, what the gray benchmarks use
 
@@ -29,11 +31,14 @@ class PictureFolder:
         return len(self.pictures)
 
 
-def load_folder(folder: Path, channels: int, least: int, exclude: Sequence[str] = ()) -> PictureFolder:
+def load_folder(
+    folder: Path, channels: int, least: int, exclude: Sequence[str] = (), range: Range | None = None
+) -> PictureFolder:
     """Read every picture in `folder` (not in its subfolders), in the order of the names.
 
     channels: 1 turns colour into luma; 3 refuses gray files.  least: smallest usable side in pixels.
-    exclude: file names to leave out. Raises InputError when nothing usable is left.
+    exclude: file names to leave out.  range: the numbers that become 0 and 1, None for the usual ones.
+    Raises InputError when nothing usable is left, and where the range of all 16-bit pictures is in doubt.
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder: give a folder of pictures")
@@ -44,15 +49,22 @@ def load_folder(folder: Path, channels: int, least: int, exclude: Sequence[str] 
     pictures: list[np.ndarray] = []
     names: list[str] = []
     skipped: list[str] = []
+    deep: list[str | None] = []
     digest = hashlib.sha256()
     for path in files:
         if path.name in exclude:
             continue
         try:
-            picture = _usable(read_picture(path), path, channels, least)
+            read = read_picture(path, range=range or "usual")
+            doubt = _doubt(read) if range is None else None
+            if doubt is not None and read.depth == "float32":
+                raise InputError(f"{path}: {doubt}: give --range LO:HI, or leave it out")
+            picture = _usable(read, path, channels, least)
         except InputError as error:
             skipped.append(str(error))
             continue
+        if read.depth == "uint16":
+            deep.append(doubt)
         pictures.append(picture)
         names.append(path.name)
         digest.update(f"{path.name}:{picture.shape}:{picture.dtype};".encode())
@@ -62,7 +74,18 @@ def load_folder(folder: Path, channels: int, least: int, exclude: Sequence[str] 
             f"the first problem: {skipped[0]}" if skipped else "give a folder with PNG, JPEG or TIFF files"
         )
         raise InputError(f"{folder} holds no usable picture: {reason}")
+    if deep and all(deep):
+        raise InputError(
+            f"the range of the 16-bit pictures in {folder} is in doubt, of one {deep[0]}: give --range, "
+            f"or --range 0:{FULL['uint16']:.0f} if they are just dark"
+        )
     return PictureFolder(pictures, names, skipped, digest.hexdigest())
+
+
+def _doubt(picture: Picture) -> str | None:
+    """Why its range may be another than that of its type."""
+    range, why = found(picture)
+    return None if range is None else why
 
 
 def _usable(picture: Picture, path: Path, channels: int, least: int) -> np.ndarray:
@@ -73,6 +96,6 @@ def _usable(picture: Picture, path: Path, channels: int, least: int) -> np.ndarr
         raise InputError(f"{path} is gray and the critic is for colour: leave it out or train with --gray")
     if picture.channels > channels:
         pixels = np.asarray(pixels @ LUMA)[..., None]
-    if picture.depth == "uint8":
+    if picture.depth == "uint8" and picture.range is None:
         return np.asarray(np.rint(pixels * np.float32(255)), np.uint8)
     return np.asarray(pixels, np.float32)

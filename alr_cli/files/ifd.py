@@ -36,6 +36,7 @@ MAX_PAGES = 65536
 
 _OUTSIDE = "a TIFF directory lies outside the file, which is damaged or cut short; get a complete copy"
 _UNSIGNED = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8"}
+_NUMBERS = {**_UNSIGNED, 6: "i1", 8: "i2", 9: "i4", 11: "f4", 12: "f8", 17: "i8"}
 
 
 class Data(Protocol):
@@ -92,6 +93,11 @@ class Entry:
         """The value as unsigned integers, or () where the type is another."""
         kind = _UNSIGNED.get(self.type)
         return tuple(np.frombuffer(self.value, layout.order + kind).tolist()) if kind else ()
+
+    def reals(self, layout: Layout) -> tuple[float, ...]:
+        """The value as numbers of any kind, or () where it holds none."""
+        kind = _NUMBERS.get(self.type)
+        return tuple(np.frombuffer(self.value, layout.order + kind).astype(float).tolist()) if kind else ()
 
     def ratios(self, layout: Layout) -> tuple[float, ...]:
         """The value of a RATIONAL, or () where the type is another or a denominator is zero."""

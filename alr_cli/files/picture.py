@@ -25,6 +25,8 @@ class Picture:
     icc: colour profile. exif: TIFF block starting `II*` or `MM`, without the "Exif" prefix. xmp: packet.
     dpi: (x, y) pixels per inch. extras: (name, payload) pairs that only the same format can hold: PNG chunks
     and JPEG segments. notes: sentences for the person about what was expanded or cannot be kept.
+    range: the numbers of the file that mean 0 and 1 where those are not the usual ones of its depth.
+    stated: the least and greatest number as the tags of the file state them.
     """
 
     pixels: NDArray[np.float32]
@@ -37,6 +39,8 @@ class Picture:
     notes: tuple[str, ...] = ()
     xmp: bytes | None = None
     extras: tuple[tuple[str, bytes], ...] = ()
+    range: tuple[float, float] | None = None
+    stated: tuple[float, float] | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -81,8 +85,15 @@ def from_samples(
 
 
 def to_samples(picture: Picture, depth: Depth) -> NDArray[Any]:
-    """(H, W, C [+ alpha]) numbers of type `depth`: rounded to nearest and clamped; float32 as they are."""
-    planes = [picture.pixels] if picture.alpha is None else [picture.pixels, picture.alpha[..., None]]
+    """(H, W, C [+ alpha]) numbers of type `depth`: rounded to nearest and clamped; float32 as they are.
+
+    A picture with a range of its own keeps the numbers of its file, unless its depth is changed.
+    """
+    pixels: NDArray[Any] = picture.pixels
+    if picture.range is not None and depth == picture.depth:
+        low, high = picture.range
+        pixels = (low + np.float64(high - low) * pixels) / FULL[depth]
+    planes = [pixels] if picture.alpha is None else [pixels, picture.alpha[..., None]]
     if depth != "float32":
         planes = [np.rint(np.clip(plane, 0, 1) * np.float32(FULL[depth])) for plane in planes]
     joined = np.concatenate([plane.astype(depth) for plane in planes], axis=-1)

@@ -23,6 +23,7 @@ from alr_cli.files.limits import MAX_PIXELS
 from alr_cli.files.orientation import as_stored, upright
 from alr_cli.files.picture import Depth, Picture, to_samples
 from alr_cli.files.quiet import quiet
+from alr_cli.files.ranges import Choice, in_range
 from alr_cli.files.sniff import EXTENSIONS, FORMATS, Format, format_of_name, sniff
 
 __all__ = [
@@ -72,17 +73,19 @@ def decode(
     max_pixels: int = MAX_PIXELS,
     page: int | None = None,
     allow_nan: bool = False,
+    range: Choice = "usual",
 ) -> Picture:
     """The picture in `data`, whose format its first bytes tell; `name` is for the error sentence alone.
 
     page: which page or frame of a file with several, counted from 1. allow_nan: leave NaN in the pixels of a
-    float TIFF (for `inpaint`, where they mark what is missing). Whatever a decoder raises becomes InputError.
+    float TIFF (for `inpaint`, where they mark what is missing). range: which numbers become 0 and 1, see
+    ranges.py. Whatever a decoder raises becomes InputError.
     """
     try:
         known = sniff(data)
         with quiet():
             picture = _READERS[known](data, max_pixels, page)
-        return as_seen(picture, allow_nan)
+        return as_seen(picture, allow_nan, range)
     except InputError as error:
         raise InputError(f"cannot read {shown(name)}: {error}") from error
     except MemoryError as error:
@@ -98,12 +101,12 @@ def decode(
         raise InputError(f"cannot read {shown(name)}: {reason}") from error
 
 
-def as_seen(picture: Picture, allow_nan: bool) -> Picture:
-    """What a decoder gave, upright and judged. Float files hold anything: NaN and infinity are refused, and
-    values outside [0,1] stay and are said."""
+def as_seen(picture: Picture, allow_nan: bool, range: Choice = "usual") -> Picture:
+    """What a decoder gave, upright, judged and in its range. Float files hold anything: NaN and infinity are
+    refused, and values outside [0,1] stay and are said."""
     picture = upright(picture)
     if picture.depth != "float32":
-        return picture
+        return in_range(picture, range)
     missing = int(np.isnan(picture.pixels).sum())
     if missing and not allow_nan:
         raise InputError(
@@ -111,20 +114,26 @@ def as_seen(picture: Picture, allow_nan: bool) -> Picture:
         )
     if np.isinf(picture.pixels).any() or (picture.alpha is not None and not np.isfinite(picture.alpha).all()):
         raise InputError("some of its values are infinite or its alpha is not finite; replace them first")
+    picture = in_range(picture, range)
     notes = picture.notes + ((f"{missing} values are NaN",) if missing else ())
     if missing < picture.pixels.size:
         low, high = float(np.nanmin(picture.pixels)), float(np.nanmax(picture.pixels))
-        if low < 0 or high > 1:
+        if picture.range is None and (low < 0 or high > 1):
             notes += (f"values outside [0,1]: min {low:.6g}, max {high:.6g}",)
     return replace(picture, notes=notes)
 
 
 def read_picture(
-    path: str | Path, *, max_pixels: int = MAX_PIXELS, page: int | None = None, allow_nan: bool = False
+    path: str | Path,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    page: int | None = None,
+    allow_nan: bool = False,
+    range: Choice = "usual",
 ) -> Picture:
     """`decode` of a file; of one that is no picture only the first bytes are read (InputError)."""
     data = read_bytes(path, check=sniff)
-    return decode(data, str(path), max_pixels=max_pixels, page=page, allow_nan=allow_nan)
+    return decode(data, str(path), max_pixels=max_pixels, page=page, allow_nan=allow_nan, range=range)
 
 
 def check_encodable(

@@ -24,6 +24,7 @@ from alr_cli.files.limits import MAX_PIXELS
 from alr_cli.files.picture import Picture
 from alr_cli.files.pictures import as_seen
 from alr_cli.files.quiet import quiet
+from alr_cli.files.ranges import Choice, common
 from alr_cli.files.sniff import HEAD, sniff
 from alr_cli.files.tiff import kind_of_page, picture_of
 from alr_cli.files.tiff_form import DESCRIPTION, ROWS, STRIP_BYTES, STRIPS, VOLUME, Form
@@ -32,6 +33,8 @@ Dialect = Literal["ImageJ", "OME", "tifffile", "plain"]
 
 IMAGEJ_TAGS = (50838, 50839)
 """Labels, display ranges, colour tables and overlays of ImageJ, one list for the whole stack."""
+SAMPLED = 5
+"""Planes that are looked at for what all have in common."""
 _OTHER_FILES = re.compile(rb"<UUID[^>]*FileName[^>]*>\s*([^<\s]+)\s*</UUID>")
 
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # or its complaints would go to stderr
@@ -59,7 +62,8 @@ class Stack:
     path: for its name alone.  axes: one letter for each of `lengths`, the last one running fastest: T, Z, C,
     or I where nobody says.
     chosen: the planes that are read, counted from 0.  virtual: only the first plane has a directory, the
-    others lie behind it.  compressed: whether its pixels are.
+    others lie behind it.  compressed: whether its pixels are.  numbers: which are 0 and 1 in all planes, see
+    ranges.py.
     """
 
     path: Path
@@ -73,6 +77,7 @@ class Stack:
     max_pixels: int
     _data: Data
     _offsets: tuple[int, ...]
+    numbers: Choice = "usual"
 
     def __len__(self) -> int:
         return len(self.chosen)
@@ -104,6 +109,13 @@ class Stack:
             raise InputError(f"pages {first} to {last} were asked for and it holds {self.planes}, from 1")
         return replace(self, chosen=range(first - 1, last))
 
+    def in_range(self, choice: Choice) -> "Stack":
+        """The stack with one range for all planes; `found` looks at some of them."""
+        if choice != "found":
+            return replace(self, numbers=choice)
+        some = self.chosen[:: max(len(self) // SAMPLED, 1)][:SAMPLED]
+        return replace(self, numbers=common(self._read(number, allow_nan=True) for number in some))
+
     def channel(self, index: int) -> int:
         """The place along C of the index-th chosen plane, 0 where there is no such axis."""
         places = np.unravel_index(self.chosen[index], self.lengths)
@@ -128,7 +140,7 @@ class Stack:
                 tags = self._tags(number)
                 form = _form(tags, self.layout)
                 form.check(len(self._data), self.max_pixels)
-                return as_seen(picture_of(self._data, self.layout, tags, form), allow_nan)
+                return as_seen(picture_of(self._data, self.layout, tags, form), allow_nan, self.numbers)
         except InputError as error:
             reason = str(error)
         except MemoryError:

@@ -7,6 +7,7 @@ decoder, and the process with it.
 """
 
 import io
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -104,7 +105,18 @@ def picture_of(
         exif=make_block(described, layout) if described else None,
         dpi=dpi,
         notes=notes + picture.notes,
+        stated=None if form.photometric in (0, 3) else _stated(tags, layout),
     )
+
+
+def _stated(tags: Directory, layout: Layout) -> tuple[float, float] | None:
+    """The least and greatest number of all channels, by the tags that say so."""
+    for lows, highs in ((340, 341), (280, 281)):
+        low, high = (tags[code].reals(layout) if code in tags else () for code in (lows, highs))
+        if high and math.isfinite(max(high)):
+            least = min(low) if low else 0.0
+            return (least, max(high)) if least < max(high) else None
+    return None
 
 
 def _choose(data: bytes, layout: Layout, offsets: list[int], page: int | None) -> tuple[int, tuple[str, ...]]:

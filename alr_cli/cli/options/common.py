@@ -160,6 +160,17 @@ class FileOptions:
             "each channel.",
         ),
     ] = False
+    range: Annotated[
+        values.Range | None,
+        typer.Option(
+            "--range",
+            metavar="LO:HI",
+            parser=values.parse_range,
+            rich_help_panel=FILES,
+            help="The numbers of the file that are black and white: 0:1023 for 10 bits in 16, 0:4000 for "
+            "floats; sigma is in units of their distance. Without it as the file says, or else its numbers.",
+        ),
+    ] = None
     max_pixels: Annotated[
         int,
         typer.Option(
@@ -189,6 +200,11 @@ class FileOptions:
             help="The true picture, or a folder of true pictures of equal names: report PSNR and SSIM.",
         ),
     ] = None
+
+    @property
+    def numbers(self) -> Literal["found"] | tuple[float, float]:
+        """Which numbers of the files are black and white, see files/ranges.py."""
+        return "found" if self.range is None else self.range.pair
 
     def __post_init__(self) -> None:
         if self.overwrite and self.skip_existing:

@@ -65,6 +65,17 @@ class PictureOptions:
             "the clean ones.",
         ),
     ] = None
+    range: Annotated[
+        values.Range | None,
+        typer.Option(
+            "--range",
+            metavar="LO:HI",
+            parser=values.parse_range,
+            rich_help_panel=DATA,
+            help="The numbers of the files that are black and white, where floats or 10 bits in 16 leave it "
+            "open: 0:1023, 0:4000.",
+        ),
+    ] = None
     exclude: Annotated[
         list[str] | None,
         typer.Option(

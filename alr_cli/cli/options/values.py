@@ -20,6 +20,18 @@ class Pages:
     last: int
 
 
+@dataclass(frozen=True)
+class Range:
+    """The numbers of a file that are black and white."""
+
+    low: float
+    high: float
+
+    @property
+    def pair(self) -> tuple[float, float]:
+        return self.low, self.high
+
+
 FORMATS = ("png", "jpeg", "tiff", "webp", "bmp", "pnm")
 FORMAT_ALIASES = {"jpg": "jpeg", "tif": "tiff", "ppm": "pnm", "pgm": "pnm", "pbm": "pnm"}
 
@@ -92,6 +104,18 @@ def parse_pages(text: str) -> Pages:
     if match is None or not 1 <= int(match[1]) <= int(match[2] or match[1]):
         raise UsageError(f"--pages {text} is not a part of a stack: write A-B, counted from 1, such as 3-7")
     return Pages(int(match[1]), int(match[2] or match[1]))
+
+
+def parse_range(text: str) -> Range:
+    """`0:1023`, or `-1000:3000`."""
+    low, colon, high = text.partition(":")
+    try:
+        numbers = _number(low), _number(high)
+    except ValueError:
+        numbers = 0.0, 0.0
+    if not colon or not numbers[0] < numbers[1]:
+        raise UsageError(f"--range {text} is no range: write BLACK:WHITE, such as 0:1023 or -1000:3000")
+    return Range(*numbers)
 
 
 def number(

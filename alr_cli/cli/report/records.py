@@ -50,6 +50,7 @@ class Record:
     tile: int | None = None
     planes: int | None = None  # of a stack; iterations and seconds are those of all
     shape: tuple[int, int, int] | None = None
+    range: tuple[float, float] | None = None  # the numbers of the file that are 0 and 1; None for the usual
     depth: str | None = None
     psnr: float | None = None
     ssim: float | None = None

@@ -58,7 +58,7 @@ class Loader:
         losses = destination.check(prepared.result, job, self.files, self.streams)
         reference = self._reference(job.source, prepared.result)
         seen = without_copies(prepared.picture.pixels)
-        noise = noise_of(self.noise, self.sigma, seen, prepared.missing)
+        noise = noise_of(self.noise, self.sigma, seen, prepared.missing, prepared.picture.range or "usual")
         if noise.sigma is None:
             raise UsageError(
                 f"the noise of {job.source} cannot be estimated from so few pixels: give --sigma"
@@ -84,10 +84,11 @@ class Loader:
         from alr_cli.files.pictures import decode, read_picture
 
         limit, page, allow_nan = self.files.max_pixels, self.files.page, self.task.allow_nan
+        range = self.files.numbers
         if source.path is None:
             data = self.streams.read_stdin()
-            return decode(data, "stdin", max_pixels=limit, page=page, allow_nan=allow_nan)
-        return read_picture(source.path, max_pixels=limit, page=page, allow_nan=allow_nan)
+            return decode(data, "stdin", max_pixels=limit, page=page, allow_nan=allow_nan, range=range)
+        return read_picture(source.path, max_pixels=limit, page=page, allow_nan=allow_nan, range=range)
 
     def _reference(self, source: Source, picture: "Picture") -> "NDArray[np.float32] | None":
         from alr_cli.files.orientation import hint
@@ -96,7 +97,8 @@ class Loader:
         if self.files.reference is None:
             return None
         path = partner(Path(self.files.reference), source, "--reference")
-        reference = read_picture(path, max_pixels=self.files.max_pixels)
+        range = picture.range or "usual"
+        reference = read_picture(path, max_pixels=self.files.max_pixels, range=range)
         if reference.shape != picture.shape:
             raise UsageError(
                 f"--reference {path} is {size(reference)} and {source} is {size(picture)}{hint(picture)}: "

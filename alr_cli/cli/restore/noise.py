@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from alr_cli.core.noise.finding import Found
     from alr_cli.core.noise.model import NoiseModel
+    from alr_cli.files.ranges import Choice
 
 NOISE_FLOOR = 1 / 255  # below one level of 8 bits, a factor between two sigmas means nothing
 
@@ -35,8 +36,10 @@ def noise_of(
     sigma: float | None,
     pixels: "NDArray[np.float32]",
     missing: "NDArray[np.bool_] | None",
+    range: "Choice" = "usual",
 ) -> Noise:
-    """The noise of a picture (H, W, C). Raises UsageError, InputError for a file or a picture of no use."""
+    """The noise of a picture (H, W, C) in this range. Raises UsageError, InputError for a file or a picture
+    of no use."""
     from alr_cli.core.noise.finding import Found, Kind, find_noise, forced
 
     if choice.name == "white" or (choice.name == "auto" and sigma is not None):
@@ -51,7 +54,7 @@ def noise_of(
     elif choice.name == "poisson" and choice.numbers is None:
         found = forced(Kind.UNEVEN, pixels, missing)
     else:
-        model = _given(choice, pixels.shape[2])
+        model = _given(choice, pixels.shape[2], range)
         kind = Kind.CORRELATED if model.correlated else Kind.UNEVEN
         found = Found(kind, model.level(pixels), model)
     return _as_found(found, sigma)
@@ -107,7 +110,7 @@ def _said(found: "Found") -> str | None:
     return sentence(found) if math.isfinite(found.sigma) else None
 
 
-def _given(choice: NoiseChoice, channels: int) -> "NoiseModel":
+def _given(choice: NoiseChoice, channels: int, range: "Choice") -> "NoiseModel":
     from alr_cli.core.noise.finding import Kind, forced
     from alr_cli.core.noise.model import NoiseModel
 
@@ -117,7 +120,7 @@ def _given(choice: NoiseChoice, channels: int) -> "NoiseModel":
     if choice.name == "like":
         from alr_cli.files.pictures import read_picture
 
-        model = forced(Kind.CORRELATED, read_picture(path).pixels).model
+        model = forced(Kind.CORRELATED, read_picture(path, range=range).pixels).model
         if model is None:
             raise InputError(
                 f"{path} shows no noise to learn from, or is too small: give a larger picture of it"

@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from alr_cli.files.pictures import Picture
     from alr_cli.files.stack import Stack
 
-SAMPLED = 5
-"""Planes of each channel from which one noise level for all of them is estimated."""
-
 Solve = Callable[[Loaded], "tuple[Restorer, Restoration]"]
 
 
@@ -112,7 +109,7 @@ def restore_stack(
     with opened_stack(found.path, files.max_pixels) as whole:
         if whole is None:
             raise InputError(f"{found.path} was changed while it was read: try again")
-        stack = _part(whole, files.pages)
+        stack = _part(whole, files.pages).in_range(files.numbers)
         head = stack.head()
         depth = head.depth if files.depth is None else DEPTHS[files.depth]
         levels = _levels(stack, job, loader)
@@ -121,7 +118,11 @@ def restore_stack(
             say(f"{job.source}: {note}")
         status = found.path.stat()
         identity = {"input": str(found.path), "bytes": status.st_size, "changed": status.st_mtime_ns}
+        if files.range is None and isinstance(stack.numbers, tuple):
+            low, high = stack.numbers
+            say(f"{job.source}: black and white of its planes are {low:.6g}:{high:.6g} (see --range)")
         of_planes = {"version": __version__, "pages": str(stack.chosen), "levels": sorted(levels.items())}
+        of_planes["range"] = str(stack.numbers)
         with _kept(job, loader, identity | of_planes | work, head.shape, say) as kept:
             with _output(job, loader.streams) as file:
                 write_stack(file, stack, planes.restored(kept), depth, strip=files.strip)
@@ -210,6 +211,8 @@ def _levels(stack: "Stack", job: Job, loader: Loader) -> dict[int, float]:
     plane is to have its own."""
     if loader.sigma is not None or loader.files.per_plane:
         return {}
+    from alr_cli.files.stack import SAMPLED
+
     channels: dict[int, list[int]] = defaultdict(list)
     for index in range(len(stack)):
         channels[stack.channel(index)].append(index)

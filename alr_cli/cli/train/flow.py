@@ -97,8 +97,9 @@ def prepare(
         architecture = GlowArchitecture(channels, size, kind.levels, kind.steps, width)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    folder = load_folder(Path(data.clean_dir), channels, size, data.exclude or ())
-    other = load_folder(Path(data.val_dir), channels, size) if data.val_dir is not None else None
+    range = None if data.range is None else data.range.pair
+    folder = load_folder(Path(data.clean_dir), channels, size, data.exclude or (), range)
+    other = None if data.val_dir is None else load_folder(Path(data.val_dir), channels, size, range=range)
     for sentence in (*folder.skipped, *(other.skipped if other is not None else ())):
         report.warn(f"left out: {sentence}")
     if len(folder) < FEWEST:

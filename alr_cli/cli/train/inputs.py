@@ -74,9 +74,13 @@ def load(
     channels = 1 if critic.gray else 3
     patch = architecture_of(critic).patch
     least = patch if data.noisy_dir is None else max(patch, BLOCK)
-    clean = load_folder(Path(data.clean_dir), channels, least, data.exclude or ())
-    noisy = load_folder(Path(data.noisy_dir), channels, least) if data.noisy_dir is not None else None
-    val = load_folder(Path(data.val_dir), channels, least) if data.val_dir is not None else None
+    range = None if data.range is None else data.range.pair
+    others = (
+        None if name is None else load_folder(Path(name), channels, least, range=range)
+        for name in (data.noisy_dir, data.val_dir)
+    )
+    clean = load_folder(Path(data.clean_dir), channels, least, data.exclude or (), range)
+    noisy, val = others
     for folder in (clean, noisy, val):
         for sentence in folder.skipped if folder is not None else ():
             report.warn(f"left out: {sentence}")
@@ -163,6 +167,7 @@ def describe(pictures: TrainingData, data: DataOptions | TuningPictures) -> dict
         "noisy_pictures": 0 if pictures.noisy is None else len(pictures.noisy),
         "noisy_digest": None if pictures.noisy is None else pictures.noisy.digest,
         "noise_model": pictures.origin,
+        **({} if data.range is None else {"range": list(data.range.pair)}),
     }
 
 
