@@ -50,7 +50,7 @@ class Record:
     tile: int | None = None
     planes: int | None = None  # of a stack; iterations and seconds are those of all
     shape: tuple[int, int, int] | None = None
-    range: tuple[float, float] | None = None  # the numbers of the file that are 0 and 1; None for the usual
+    black_and_white: tuple[float, float] | None = None  # numbers of the file; None for the usual ones
     depth: str | None = None
     psnr: float | None = None
     ssim: float | None = None

@@ -8,7 +8,7 @@ from alr_cli.cli.options.common import FileOptions
 from alr_cli.cli.options.noise import NoiseChoice
 from alr_cli.cli.restore import destination
 from alr_cli.cli.restore.batch import Job, Skip
-from alr_cli.cli.restore.noise import NOISE_FLOOR, noise_of
+from alr_cli.cli.restore.noise import noise_of
 from alr_cli.cli.restore.sources import Source, partner
 from alr_cli.cli.restore.task import Prepared, Task, size
 from alr_cli.cli.streams import Streams
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from alr_cli.files.pictures import Picture
+    from alr_cli.files.ranges import Choice
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Loader:
         if self.sigma is None and noise.note is not None:
             notes += (noise.note,)
         prepared = replace(prepared, noise=noise.model)
-        doubts = _doubts(self.sigma, noise.estimate)
+        doubts = () if noise.doubt is None else (noise.doubt,)
         return Loaded(
             *(job, prepared, noise.sigma, noise.estimate, reference),
             *(notes, (*prepared.warnings, *doubts)),
@@ -97,7 +98,7 @@ class Loader:
         if self.files.reference is None:
             return None
         path = partner(Path(self.files.reference), source, "--reference")
-        range = picture.range or "usual"
+        range: Choice = picture.range or "usual"
         reference = read_picture(path, max_pixels=self.files.max_pixels, range=range)
         if reference.shape != picture.shape:
             raise UsageError(
@@ -105,12 +106,3 @@ class Loader:
                 "give the true picture, of the same size and channels"
             )
         return reference.pixels
-
-
-def _doubts(given: float | None, estimate: float | None) -> tuple[str, ...]:
-    if not given or estimate is None:  # sigma 0 is a decision, not a guess
-        return ()
-    ratio = max(given, NOISE_FLOOR) / max(estimate, NOISE_FLOOR)
-    if 0.5 <= ratio <= 2:
-        return ()
-    return (f"sigma {given:.3g} was given and the picture looks like {estimate:.3g}: try --sigma auto",)

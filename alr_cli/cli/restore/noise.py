@@ -17,18 +17,21 @@ if TYPE_CHECKING:
     from alr_cli.core.noise.model import NoiseModel
     from alr_cli.files.ranges import Choice
 
+QUICK = 2000  # patches for a quick look
 NOISE_FLOOR = 1 / 255  # below one level of 8 bits, a factor between two sigmas means nothing
 
 
 @dataclass(frozen=True)
 class Noise:
     """sigma: its level, None where it cannot be told.  estimate: what the picture says, None where it says
-    nothing.  model: None for white noise of one level.  note: what was found, in words."""
+    nothing or was not asked.  model: None for white noise of one level.  note: what was found, in words.
+    doubt: why the sigma that was given may be wrong."""
 
     sigma: float | None
     estimate: float | None
     model: "NoiseModel | None" = None
     note: str | None = None
+    doubt: str | None = None
 
 
 def noise_of(
@@ -42,8 +45,10 @@ def noise_of(
     of no use."""
     from alr_cli.core.noise.finding import Found, Kind, find_noise, forced
 
-    if choice.name == "white" or (choice.name == "auto" and sigma is not None):
-        return _white(sigma, forced(Kind.WHITE, pixels, missing))
+    if sigma is not None and choice.name in ("white", "auto"):
+        return _doubted(sigma, pixels, missing, finds=choice.name == "auto")
+    if choice.name == "white":
+        return _white(None, forced(Kind.WHITE, pixels, missing))
     if choice.name == "auto":
         found = find_noise(pixels, missing)
         if found.kind is Kind.NONE and math.isfinite(found.sigma):
@@ -58,6 +63,37 @@ def noise_of(
         kind = Kind.CORRELATED if model.correlated else Kind.UNEVEN
         found = Found(kind, model.level(pixels), model)
     return _as_found(found, sigma)
+
+
+def _doubted(
+    sigma: float, pixels: "NDArray[np.float32]", missing: "NDArray[np.bool_] | None", *, finds: bool
+) -> Noise:
+    """White noise of a given level, and whether the picture looks like another. A quick look is enough where
+    it does not. finds: whether without a sigma the kind of the noise is found, too."""
+    from alr_cli.core.noise.finding import find_noise
+    from alr_cli.core.noise.white import estimate_sigma
+
+    if sigma == 0 or _alike(sigma, estimate_sigma(pixels, missing, QUICK)):  # 0 is a decision, not a guess
+        return Noise(sigma, None)
+    estimate = estimate_sigma(pixels, missing)
+    if not math.isfinite(estimate) or _alike(sigma, estimate):
+        return Noise(sigma, estimate if math.isfinite(estimate) else None)
+    found = find_noise(pixels, missing) if finds else None
+    if found is not None and math.isfinite(found.sigma):
+        estimate = found.sigma
+    if _alike(sigma, estimate):
+        doubt = "its noise is alike between neighbours: leave --sigma out, or give --noise correlated, too"
+    elif estimate < NOISE_FLOOR:
+        doubt = f"sigma {sigma:.3g} was given and the picture looks like {estimate:.3g}: it may lose details"
+    else:
+        doubt = f"sigma {sigma:.3g} was given and the picture looks like {estimate:.3g}: leave --sigma out"
+    return Noise(sigma, estimate, doubt=doubt)
+
+
+def _alike(sigma: float, estimate: float) -> bool:
+    """Whether two levels are within a factor of two, as far as that can be told."""
+    ratio = max(sigma, NOISE_FLOOR) / max(estimate, NOISE_FLOOR)
+    return 0.5 <= ratio <= 2
 
 
 def sentence(found: "Found") -> str:

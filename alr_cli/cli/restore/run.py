@@ -258,7 +258,7 @@ class _Batch:
             precision=restoration.precision,
             tile=restoration.tile,
             shape=picture.shape,
-            range=picture.range,
+            black_and_white=picture.range,
             depth=depth,
             psnr=psnr,
             ssim=ssim,

@@ -20,10 +20,13 @@ FEWEST_SMOOTH = 200
 MOST_PATCHES = 30_000  # more of them cost time and add nothing
 
 
-def estimate_sigma(pixels: NDArray[np.floating], mask: Bools | None = None) -> float:
+def estimate_sigma(
+    pixels: NDArray[np.floating], mask: Bools | None = None, most: int = MOST_PATCHES
+) -> float:
     """The standard deviation of white Gaussian noise in a picture, from that picture alone.
 
     pixels: (H, W, C). mask: (H, W), True where a pixel must not be used; NaN and infinite ones never are.
+    most: patches to look at; with a tenth of the usual number texture counts more, in a tenth of the time.
     Returns sigma >= 0, 0 for a picture without any grain, and NaN when it cannot tell: fewer than 64 patches
     of 2 x 2 usable pixels.
 
@@ -39,7 +42,7 @@ def estimate_sigma(pixels: NDArray[np.floating], mask: Bools | None = None) -> f
     for channel in range(pixels.shape[2]):
         usable &= np.isfinite(pixels[..., channel])
     for side in PATCH_SIDES:
-        corners = _corners(usable, side)
+        corners = _corners(usable, side, most)
         if len(corners) >= np.clip(np.count_nonzero(usable) / 3, FEWEST_PATCHES, ENOUGH_PATCHES):
             break
     if len(corners) < FEWEST_PATCHES:
@@ -57,7 +60,7 @@ def estimate_sigma(pixels: NDArray[np.floating], mask: Bools | None = None) -> f
     return _sigma_of_smoothest(energy, fine, means, low, high)
 
 
-def _corners(usable: Bools, side: int) -> NDArray[np.intp]:
+def _corners(usable: Bools, side: int, most: int) -> NDArray[np.intp]:
     """Corners (n, 2) of a seeded sample of the side x side patches that hold usable pixels only."""
     height, width = usable.shape
     if height < side or width < side:
@@ -65,8 +68,8 @@ def _corners(usable: Bools, side: int) -> NDArray[np.intp]:
     shape = (height - side + 1, width - side + 1)
     inside = None if usable.all() else np.flatnonzero(_windows_all(usable, side))
     total = shape[0] * shape[1] if inside is None else len(inside)
-    if total > MOST_PATCHES:
-        chosen = np.unique(np.random.default_rng(0).integers(0, total, MOST_PATCHES))
+    if total > most:
+        chosen = np.unique(np.random.default_rng(0).integers(0, total, most))
     else:
         chosen = np.arange(total)
     return np.stack(np.unravel_index(chosen if inside is None else inside[chosen], shape), axis=1)

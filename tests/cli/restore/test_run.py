@@ -38,6 +38,7 @@ FIELDS = [
     "tile",
     "planes",
     "shape",
+    "black_and_white",
     "depth",
     "psnr",
     "ssim",

@@ -1,0 +1,59 @@
+"""A sigma that was given is doubted only with reason, and nothing is advised that does not help."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from alr_cli.cli.options.noise import WHITE, NoiseChoice
+from alr_cli.cli.restore.noise import NOISE_FLOOR, QUICK, noise_of
+from alr_cli.core.noise import white
+from alr_cli.core.noise.white import add_gaussian_noise
+from tests.core.noise.test_estimation import photograph, with_noise
+from tests.core.noise.test_model import a_model
+
+AUTO = NoiseChoice()
+CLEAN = photograph()
+PICTURES = {
+    "clean": (CLEAN, (0.01, 0.03, 0.2)),
+    "white": (add_gaussian_noise(CLEAN, 0.1, seed=1), (0.01, 0.1, 0.5)),
+    "correlated": (with_noise(CLEAN, a_model()), (0.01, a_model().level(CLEAN), 0.4)),
+}
+
+
+@pytest.mark.parametrize("choice", [AUTO, WHITE], ids=["auto", "white"])
+@pytest.mark.parametrize("name", PICTURES)
+def test_leaving_sigma_out_is_advised_only_where_it_changes_something(name: str, choice: Any) -> None:
+    picture, sigmas = PICTURES[name]
+    without = noise_of(choice, None, picture, None)
+    for sigma in sigmas:
+        noise = noise_of(choice, sigma, picture, None)
+        assert noise.sigma == sigma
+        assert noise.model is None
+        if noise.doubt is not None and "leave --sigma out" in noise.doubt:
+            assert without.sigma is not None
+            assert without.sigma > NOISE_FLOOR
+            other = without.model is not None
+            assert other or not 0.5 < sigma / without.sigma < 2
+
+
+def test_noise_that_neighbours_share_is_told_to_who_gives_its_level() -> None:
+    picture, (_, level, _) = PICTURES["correlated"]
+    doubt = noise_of(AUTO, level, picture, None).doubt or ""
+    assert "alike between neighbours: leave --sigma out" in doubt
+
+
+@pytest.mark.parametrize(("sigma", "looks"), [(0.0, []), (0.1, [QUICK]), (0.01, [QUICK, white.MOST_PATCHES])])
+def test_no_more_is_estimated_than_the_doubt_needs(
+    sigma: float, looks: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    estimate = white.estimate_sigma
+
+    def count(pixels: np.ndarray, mask: Any = None, most: int = white.MOST_PATCHES) -> float:
+        asked.append(most)
+        return estimate(pixels, mask, most)
+
+    monkeypatch.setattr(white, "estimate_sigma", count)
+    noise_of(WHITE, sigma, PICTURES["white"][0], None)
+    assert asked == looks
