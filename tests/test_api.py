@@ -228,3 +228,17 @@ def test_the_readmes_snippet_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     exec(compile(code, "README.md", "exec"), {})
     assert (tmp_path / "clean.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("sigma", [1e-30, 1e-12, 1e-6, 1e-4])
+def test_hardly_any_noise_is_no_trouble(sigma: float) -> None:
+    clipped = (1.5 * SHARP[:24, :24]).clip(0, 1)
+    mask = np.zeros((24, 24), bool)
+    mask[4:9, 4:9] = True
+    for restored in (
+        alr.denoise(clipped, sigma, settings=FEW),
+        alr.deblur(clipped, "box:3", sigma, settings=Settings(max_iter=10)),
+        alr.inpaint(clipped, mask, sigma, settings=FEW),
+    ):
+        assert np.isfinite(restored.pixels).all()
+        assert np.abs(restored.pixels - clipped).mean() < 0.2

@@ -20,6 +20,8 @@ from torch import Tensor
 from alr_cli.core.numerics.chunks import WHOLE, Piece, bands
 from alr_cli.core.numerics.reductions import squared_norm, total
 
+_LEAST = 1e-6  # of sigma: with less, u^2 leaves the numbers
+_FAR = -10.0
 _AT_ONCE = 500_000  # numbers, of which several intermediate results are alive
 
 
@@ -70,12 +72,21 @@ class ClippedGaussian:
             at_end = y == end
             if not bool(at_end.any()):
                 continue
-            u = sign * difference[at_end] / self.sigma  # how far z lies on the far side of the end
+            sigma = max(self.sigma, _LEAST)
+            u = sign * difference[at_end] / sigma  # how far z lies on the far side of the end
             log_share = torch.special.log_ndtr(u)
-            value[at_end] = -2.0 * self.sigma**2 * log_share
-            density = torch.exp(-0.5 * u.square() - log_share) / math.sqrt(2.0 * math.pi)
-            gradient[at_end] = -2.0 * self.sigma * sign * density
+            value[at_end] = -2.0 * sigma**2 * log_share
+            gradient[at_end] = -2.0 * sigma * sign * _density_over_share(u, log_share)
         return total(value), gradient
+
+
+def _density_over_share(u: Tensor, log_share: Tensor) -> Tensor:
+    """phi(u) / Phi(u), like u. Far below 0, where both vanish and their logarithms are too large for the
+    digits of float32, by its asymptotic series."""
+    t = -u.clamp_max(_FAR)
+    far = t + 1 / t - 2 / t**3 + 10 / t**5
+    near = torch.exp(-0.5 * u.square() - log_share) / math.sqrt(2.0 * math.pi)
+    return torch.where(u < _FAR, far, near)
 
 
 def is_clipped(y: Tensor) -> bool:

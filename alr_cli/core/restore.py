@@ -18,6 +18,7 @@ from alr_cli.core.energy import Terms
 from alr_cli.core.gray import equal_channels_factor, without_copies
 from alr_cli.core.numerics import devices
 from alr_cli.core.operators.linear import Boundary
+from alr_cli.core.parts import in_parts
 from alr_cli.core.priors.protocol import Arithmetic, HasScores, HasTiles
 from alr_cli.core.problems import Problem
 from alr_cli.core.solvers.base import Record, Solution, Solver
@@ -127,23 +128,19 @@ class Restorer:
         on [0,1], and so is sigma. Three equal channels are one (see gray.py).  strength: instead of that of
         the settings."""
         seen = without_copies(pixels)
+        copies = pixels.shape[2] // seen.shape[2]
+
+        def look(step: Step) -> None:
+            if callback is not None:
+                callback(replace(step, estimate=lambda: step.estimate().repeat(copies, axis=2)))
+
+        def part(y: np.ndarray, of_it: Task, look: Callback) -> Restoration:
+            return self._restore(y, of_it, sigma, look, strength)
+
         with self._memory_for(pixels):
-            batch = self._batch(seen)
-            if task.solved(sigma):
-                return self._unchanged(pixels)
-            problem = task.problem(batch, self.prior.margin, sigma)
-            level = task.level(sigma * self._factor(seen.shape[2]))
-
-            def finished(x: np.ndarray) -> np.ndarray:
-                x = x.mean(axis=2, keepdims=True) if seen.shape[2] == 1 else x
-                return task.finish(x, seen, sigma).repeat(pixels.shape[2] // seen.shape[2], axis=2)
-
-            def look(step: Step) -> None:
-                if callback is not None:
-                    callback(replace(step, estimate=lambda: finished(step.estimate())))
-
-            restoration = self._minimise(problem, level, sigma, look, strength)
-        return replace(restoration, pixels=finished(restoration.pixels))
+            parts = task.parts(sigma, self.prior.margin) if self.prior.margin else None
+            restoration = in_parts(seen, parts, part, look) if parts else part(seen, task, look)
+        return replace(restoration, pixels=restoration.pixels.repeat(copies, axis=2))
 
     def denoise(
         self,
@@ -202,6 +199,26 @@ class Restorer:
         """The least noise that lambda and the prior are for. Without any the balance is moot if pixels are
         held, and a picture that is only noisy comes back; elsewhere a little noise keeps it sane."""
         return self.sigma_range[0] / 10
+
+    def _restore(
+        self, pixels: np.ndarray, task: Task, sigma: float, look: Callback, strength: float | None
+    ) -> Restoration:
+        """Pixels (H, W, C) whose channels differ, all at once."""
+        batch = self._batch(pixels)
+        if task.solved(sigma):
+            return self._unchanged(pixels)
+        problem = task.problem(batch, self.prior.margin, sigma)
+        level = task.level(sigma * self._factor(pixels.shape[2]))
+
+        def finished(x: np.ndarray) -> np.ndarray:
+            x = x.mean(axis=2, keepdims=True) if pixels.shape[2] == 1 else x
+            return task.finish(x, pixels, sigma)
+
+        def look_at_finished(step: Step) -> None:
+            look(replace(step, estimate=lambda: finished(step.estimate())))
+
+        restoration = self._minimise(problem, level, sigma, look_at_finished, strength)
+        return replace(restoration, pixels=finished(restoration.pixels))
 
     def _factor(self, channels: int) -> float:
         """How much stronger the noise is that the prior sees in a picture of so many different channels."""

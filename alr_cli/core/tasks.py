@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,6 +22,7 @@ from alr_cli.core.noise.model import NoiseModel
 from alr_cli.core.operators.downsample import Smaller, bicubic
 from alr_cli.core.operators.linear import Boundary, Convolution, Shape
 from alr_cli.core.problems import Problem
+from alr_cli.core.windows import Window, windows
 
 UPSCALING_LEVEL = 0.01  # of noise, for the prior where there is less: see docs/notebook/wide.md
 NEGLIGIBLE = 0.5 / 255  # of noise: no file of 8 bits shows it
@@ -68,6 +69,11 @@ class Task(ABC):
     def held(self, sigma: float) -> bool:
         """Whether pixels are held that are known exactly."""
         return False
+
+    def parts(self, sigma: float, reach: int) -> list[tuple[Window, Task]] | None:
+        """Boxes of the picture and what happened in each, where that is all there is to restore, for a prior
+        to which pixels further away than `reach` do not matter; None where it is the whole picture."""
+        return None
 
     def level(self, sigma: float) -> float:
         """The level of noise for which the prior is to be asked."""
@@ -149,6 +155,10 @@ class Inpainting(Task):
 
     def held(self, sigma: float) -> bool:
         return sigma == 0
+
+    def parts(self, sigma: float, reach: int) -> list[tuple[Window, Task]] | None:
+        boxes = windows(self.missing, reach) if self.held(sigma) else None
+        return None if boxes is None else [(box, replace(self, missing=self.missing[box])) for box in boxes]
 
     def level(self, sigma: float) -> float:
         return sigma or HELD_LEVEL

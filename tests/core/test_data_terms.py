@@ -56,6 +56,18 @@ def test_far_away_it_stays_finite(z: float) -> None:
         assert bool(torch.isfinite(gradient).all())
 
 
+@pytest.mark.parametrize("sigma", [1e-30, 1e-12, 1e-6, 1e-4, 1e-3])
+@pytest.mark.parametrize("z", [-3.0, -0.3, 0.4, 0.999, 1.3, 3.0])
+def test_without_noise_it_is_the_squared_error_on_this_side_of_an_end(sigma: float, z: float) -> None:
+    pixel = torch.full((1, 1, 1, 1), z)
+    for y, beyond in ((1.0, z > 1), (0.0, z < 0)):
+        value, gradient = ClippedGaussian(torch.full((1, 1, 1, 1), y), sigma).value_and_grad(pixel)
+        expected = 0.0 if beyond else (z - y) ** 2
+        assert float(value) == pytest.approx(expected, rel=0.01, abs=1e-4)
+        slope = 0.0 if beyond else 2 * (z - y)
+        assert float(gradient) == pytest.approx(slope, rel=0.01, abs=1e-2)
+
+
 @pytest.mark.parametrize(
     ("values", "clipped"),
     [([0.0, 0.5], True), ([0.2, 1.0], True), ([0.2, 0.9], False), ([-0.1, 1.0], False), ([0.0, 1.2], False)],

@@ -50,12 +50,12 @@ class Loader:
 
         picture: of the job, where it was read already.
         """
-        from alr_cli.core.gray import without_copies
-
         self.check_still_to_do(job)
         if job.problem is not None:
             raise job.problem
         prepared = self.task.prepare(picture or self._read(job.source), job.source)
+        from alr_cli.core.gray import without_copies  # which needs NumPy: not for a file that is not there
+
         losses = destination.check(prepared.result, job, self.files, self.streams)
         reference = self._reference(job.source, prepared.result)
         seen = without_copies(prepared.picture.pixels)

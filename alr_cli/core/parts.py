@@ -1,0 +1,56 @@
+"""A picture restored part by part, where only some parts have something to restore (windows.py)"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from alr_cli.core.tasks import Floats, Task
+from alr_cli.core.windows import Window
+
+if TYPE_CHECKING:
+    from alr_cli.core.restore import Restoration, Step
+
+
+def in_parts(
+    pixels: Floats,
+    parts: Sequence[tuple[Window, Task]],
+    restore: Callable[[Floats, Task, Callable[[Step], None]], Restoration],
+    look: Callable[[Step], None],
+) -> Restoration:
+    """pixels: (H, W, C).  parts: boxes of it, at least one, and what happened in each.  restore: does one,
+    and tells how far it is.  look: is told how far the whole is. Energies are means over all parts."""
+    result = np.array(pixels, np.float32)
+    done = []
+    for number, (box, task) in enumerate(parts):
+
+        def follow(step: Step, number: int = number, box: Window = box) -> None:
+            def estimate() -> Floats:
+                whole = result.copy()
+                whole[box] = step.estimate()
+                return whole
+
+            before = number * step.max_iter
+            of_all = len(parts) * step.max_iter
+            look(replace(step, iteration=before + step.iteration, max_iter=of_all, estimate=estimate))
+
+        done.append(restore(np.ascontiguousarray(pixels[box]), task, follow))
+        result[box] = done[-1].pixels
+    sizes = [part.pixels[..., 0].size for part in done]
+
+    def mean(values: Sequence[float]) -> float:
+        return float(np.average(values, weights=sizes))
+
+    known = [(part.energy, part.regularizer) for part in done]
+    return replace(
+        done[0],
+        pixels=result,
+        stop="converged" if all(part.stop == "converged" for part in done) else done[0].stop,
+        iterations=max(part.iterations for part in done),
+        energy=None if any(energy is None for energy, _ in known) else mean([e or 0.0 for e, _ in known]),
+        data_term=mean([part.data_term for part in done]),
+        regularizer=None if any(r is None for _, r in known) else mean([r or 0.0 for _, r in known]),
+    )

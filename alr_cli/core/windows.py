@@ -1,0 +1,68 @@
+"""Where a picture has to be looked at for its missing pixels alone: boxes around groups of them
+
+Where known pixels are held, the energy depends on a missing pixel by the patches that hold it, and pixels
+further away than a patch do not matter. Boxes that reach so far beyond their holes have the same minimiser as
+the whole picture; descents end within a level of 8 bits of each other (docs/performance.md).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+Window = tuple[slice, slice]
+
+_CELL = 4  # pixels: what boxes are aligned to, a multiple of the distance between patches
+_MOST = 0.7  # of a picture, above which boxes save nothing
+
+
+def windows(missing: NDArray[np.bool_], reach: int) -> list[Window] | None:
+    """Boxes that hold all missing pixels of (H, W) and `reach` pixels more on each side, or the border.
+
+    They do not overlap. None where they would cover most of the picture.
+    """
+    height, width = missing.shape
+    shape = math.ceil(height / _CELL), math.ceil(width / _CELL)
+    cells = np.zeros(shape, bool)
+    rows, columns = np.nonzero(missing)
+    cells[rows // _CELL, columns // _CELL] = True
+    grown = ndimage.maximum_filter(cells, 2 * math.ceil(reach / _CELL) + 1)
+    boxes = _apart(ndimage.find_objects(ndimage.label(grown)[0]))
+    covered = sum((down.stop - down.start) * (across.stop - across.start) for down, across in boxes)
+    if covered > _MOST * cells.size:
+        return None
+    return [(_pixels(down, height), _pixels(across, width)) for down, across in boxes]
+
+
+def _pixels(cells: slice, size: int) -> slice:
+    return slice(_CELL * cells.start, min(_CELL * cells.stop, size))
+
+
+def _apart(boxes: Sequence[Window]) -> list[Window]:
+    """Boxes that overlap become one, until none do."""
+    left, apart = list(boxes), list[Window]()
+    while left:
+        box = left.pop()
+        others = [other for other in apart if _overlap(box, other)]
+        if others:
+            apart = [other for other in apart if not _overlap(box, other)]
+            left.append(_around([box, *others]))
+        else:
+            apart.append(box)
+    return apart
+
+
+def _overlap(one: Window, other: Window) -> bool:
+    return all(a.start < b.stop and b.start < a.stop for a, b in zip(one, other, strict=True))
+
+
+def _around(boxes: Sequence[Window]) -> Window:
+    down, across = (
+        slice(min(side.start for side in sides), max(side.stop for side in sides))
+        for sides in zip(*boxes, strict=True)
+    )
+    return down, across
