@@ -10,7 +10,7 @@ and 3 dB worse in a step.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -132,6 +132,17 @@ def upscaling(y: Tensor, operator: Smaller, margin: int) -> Problem:
 
     shape = (height, width)
     return Problem(Compose(operator, _beyond(shape, margin)), y, begin, shape, kernel=operator.kernel)
+
+
+def partly_seen(y: Tensor, hidden: Tensor, problem: Callable[[Tensor], Problem]) -> Problem:
+    """A problem whose observation is unknown in some pixels. hidden: (H', W') bool.  problem: makes it of an
+    observation y (B, C, H', W') without gaps, from which only the start is taken there."""
+    known = (~hidden).to(y)
+    whole = problem(fill(y * known, known))
+    mask: LinearOperator = Mask(known)
+    if len(whole.operator.output_shape) == 3:
+        mask = AllChannels(mask, y.shape[1])
+    return replace(whole, operator=Compose(mask, whole.operator), y=whole.y * known)
 
 
 def extend(x: Tensor, rows: int, columns: int | None = None) -> Tensor:

@@ -171,6 +171,56 @@ class Inpainting(Task):
 
 
 @dataclass(frozen=True)
+class PartlySeen(Task):
+    """What happened to a picture of whose observation a part is unknown, as where it is transparent.
+
+    hidden: (H', W'), True where it is. The numbers that stand there come back as they were.
+    """
+
+    of: Task
+    hidden: NDArray[np.bool_]
+
+    @property
+    def name(self) -> str:  # type: ignore[override]  # of each task, not of the class
+        return self.of.name
+
+    @property
+    def white(self) -> bool:
+        return self.of.white
+
+    def problem(self, y: Tensor, margin: int, sigma: float) -> Problem:
+        hidden = torch.from_numpy(np.ascontiguousarray(self.hidden)).to(y.device)
+        return problems.partly_seen(y, hidden, lambda filled: self.of.problem(filled, margin, sigma))
+
+    def observe(self, x: Tensor) -> Tensor:
+        return self.of.observe(x)
+
+    def hide(self, y: Floats) -> Floats:
+        return self.of.hide(np.where(self.hidden[..., None], np.float32(0), y))
+
+    def frame(self, x: Tensor) -> Tensor:
+        return self.of.frame(x)
+
+    def solved(self, sigma: float) -> bool:
+        return self.of.solved(sigma)
+
+    def held(self, sigma: float) -> bool:
+        return self.of.held(sigma)
+
+    def parts(self, sigma: float, reach: int) -> list[tuple[Window, Task]] | None:
+        parts = self.of.parts(sigma, reach)
+        return None if parts is None else [(box, PartlySeen(of, self.hidden[box])) for box, of in parts]
+
+    def level(self, sigma: float) -> float:
+        return self.of.level(sigma)
+
+    def finish(self, restored: Floats, y: Floats, sigma: float) -> Floats:
+        restored = self.of.finish(restored, y, sigma)
+        enlarged = restored.shape[:2] != y.shape[:2]
+        return restored if enlarged else np.where(self.hidden[..., None], y, restored)
+
+
+@dataclass(frozen=True)
 class Upscaling(Task):
     """A makes pictures `scale` times smaller.  smaller: the operator for a shape (H, W) and a scale."""
 

@@ -86,6 +86,11 @@ class PictureOptions:
         ),
     ] = None
 
+    @property
+    def black_and_white(self) -> tuple[float, float] | None:
+        """The numbers of the files that are 0 and 1; None for the usual ones."""
+        return None if self.range is None else self.range.pair
+
 
 @dataclass(frozen=True, kw_only=True)
 class DataOptions(PictureOptions):

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from alr_cli.files.pictures import Picture
 
 
+BESIDE = 32
+"""Pixels from a hole within which others matter to it: more than a patch."""
+
+
 @dataclass(frozen=True)
 class Inpaint:
     """y = x + noise where observed. mask: a file, a folder, `alpha` or `nan`; or a share drawn at random."""
@@ -66,9 +70,13 @@ class Inpaint:
 
     def degradation(self, prepared: Prepared) -> "Degradation":
         from alr_cli.core.tasks import Inpainting
+        from alr_cli.files.mask_files import grown
 
-        assert prepared.missing is not None
-        return Inpainting(prepared.missing)
+        missing, hidden = prepared.missing, prepared.hidden
+        assert missing is not None
+        if hidden is not None:  # what is transparent beside a hole is as unknown as the hole
+            missing = missing | (hidden & grown(missing, BESIDE))
+        return Inpainting(missing)
 
     def strength(self, restorer: "Restorer", prepared: Prepared, sigma: float) -> float | None:
         return None

@@ -59,12 +59,15 @@ class Loader:
         losses = destination.check(prepared.result, job, self.files, self.streams)
         reference = self._reference(job.source, prepared.result)
         seen = without_copies(prepared.picture.pixels)
-        noise = noise_of(self.noise, self.sigma, seen, prepared.missing, prepared.picture.range or "usual")
+        noise = noise_of(self.noise, self.sigma, seen, prepared.unknown, prepared.picture.range or "usual")
         if noise.sigma is None:
             raise UsageError(
                 f"the noise of {job.source} cannot be estimated from so few pixels: give --sigma"
             )
         notes = (*prepared.picture.notes, *losses, *prepared.notes)
+        if prepared.hidden is not None:
+            share = f"{prepared.hidden.mean():.1%}".replace("%", " %")
+            notes += (f"{share} of the pixels are transparent: their colours are left as they are",)
         if self.sigma is None and noise.note is not None:
             notes += (noise.note,)
         prepared = replace(prepared, noise=noise.model)

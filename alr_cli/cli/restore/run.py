@@ -22,7 +22,7 @@ from alr_cli.cli.restore.loading import Loaded, Loader
 from alr_cli.cli.restore.models import ModelFailure, Models
 from alr_cli.cli.restore.pipeline import overlap
 from alr_cli.cli.restore.stacks import LoadedStack, RestoredStack, find_stack, restore_stack
-from alr_cli.cli.restore.task import Prepared, Task, size
+from alr_cli.cli.restore.task import Prepared, Task, size, what_happened
 from alr_cli.cli.streams import StdoutClosed, Streams
 from alr_cli.errors import PartialFailure
 from alr_cli.files.atomic import write_atomic
@@ -188,13 +188,13 @@ class _Batch:
         from alr_cli.files.weights import ONE_STEP_FROM
 
         task, prepared, sigma = self.loader.task, loaded.prepared, loaded.sigma
-        degradation = task.degradation(prepared)
+        degradation = what_happened(task, prepared)
         pixels = prepared.picture.pixels
         one_step = degradation.white and sigma >= ONE_STEP_FROM and not self.viewer.looks
         channels = without_copies(pixels).shape[2]
         restorer = self.models.restorer(channels, degradation.held(sigma), one_step)
         if restorer.weights.metadata.get("noise"):  # it learned such noise, with a data term of white noise
-            degradation = task.degradation(replace(prepared, noise=None))
+            degradation = what_happened(task, replace(prepared, noise=None))
         callback = self.viewer.watch(self.progress.step, loaded.reference)
         strength = task.strength(restorer, prepared, sigma)
         return restorer, restorer.restore(pixels, degradation, sigma, callback, strength)
@@ -204,7 +204,7 @@ class _Batch:
         title = f"{loaded.job.source}: alr {task.name}, sigma {loaded.sigma:.3g}, strength {strength:.3g}"
 
         def again(prepared: Prepared, strength: float) -> "NDArray[np.float32]":
-            degradation = task.degradation(prepared)
+            degradation = what_happened(task, prepared)
             return restorer.restore(prepared.picture.pixels, degradation, loaded.sigma, None, strength).pixels
 
         self.comparison.look(title, loaded.prepared, restoration.pixels, strength, again, loaded.reference)

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from alr_cli.files.pictures import Picture
 
 
+TRANSPARENT = 1.5 / 255
+"""Opacity below which what is there changes nobody's picture by more than a level of 8 bits."""
+
+
 @dataclass(frozen=True)
 class Prepared:
     """A picture ready for its operator. missing: (H, W) bool, True where nothing was observed, or None.
@@ -29,6 +33,21 @@ class Prepared:
     enlarged: "Picture | None" = None
     kernel: "NDArray[np.float64] | None" = None
     beside: tuple[tuple[str, bytes], ...] = ()
+
+    @property
+    def hidden(self) -> "NDArray[np.bool_] | None":
+        """(H, W), True where the picture is transparent, so that nobody knows what it shows; None where that
+        is nowhere or everywhere."""
+        alpha = self.picture.alpha
+        hidden = None if alpha is None else alpha < TRANSPARENT
+        return None if hidden is None or hidden.all() or not hidden.any() else hidden
+
+    @property
+    def unknown(self) -> "NDArray[np.bool_] | None":
+        """(H, W), True where nothing is known; None for nowhere."""
+        if self.hidden is None or self.missing is None:
+            return self.missing if self.hidden is None else self.hidden
+        return self.missing | self.hidden
 
     @property
     def result(self) -> "Picture":
@@ -55,6 +74,14 @@ class Task(Protocol):
 
     def strength(self, restorer: "Restorer", prepared: Prepared, sigma: float) -> float | None:
         """The strength for this picture; None leaves it at the strength for all pictures."""
+
+
+def what_happened(task: Task, prepared: Prepared) -> "Degradation":
+    """What happened to a picture, and that nobody knows what it shows where it is transparent."""
+    from alr_cli.core.tasks import PartlySeen
+
+    of, hidden = task.degradation(prepared), prepared.hidden
+    return of if hidden is None else PartlySeen(of, hidden)
 
 
 def size(picture: "Picture") -> str:

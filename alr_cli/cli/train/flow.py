@@ -97,7 +97,7 @@ def prepare(
         architecture = GlowArchitecture(channels, size, kind.levels, kind.steps, width)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    range = None if data.range is None else data.range.pair
+    range = data.black_and_white
     folder = load_folder(Path(data.clean_dir), channels, size, data.exclude or (), range)
     other = None if data.val_dir is None else load_folder(Path(data.val_dir), channels, size, range=range)
     for sentence in (*folder.skipped, *(other.skipped if other is not None else ())):

@@ -74,7 +74,7 @@ def load(
     channels = 1 if critic.gray else 3
     patch = architecture_of(critic).patch
     least = patch if data.noisy_dir is None else max(patch, BLOCK)
-    range = None if data.range is None else data.range.pair
+    range = data.black_and_white
     others = (
         None if name is None else load_folder(Path(name), channels, least, range=range)
         for name in (data.noisy_dir, data.val_dir)
@@ -167,7 +167,7 @@ def describe(pictures: TrainingData, data: DataOptions | TuningPictures) -> dict
         "noisy_pictures": 0 if pictures.noisy is None else len(pictures.noisy),
         "noisy_digest": None if pictures.noisy is None else pictures.noisy.digest,
         "noise_model": pictures.origin,
-        **({} if data.range is None else {"range": list(data.range.pair)}),
+        **({} if data.range is None else {"range": [data.range.low, data.range.high]}),
     }
 
 

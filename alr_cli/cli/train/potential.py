@@ -78,8 +78,9 @@ def prepare(
     side = kind.size or SIDE
     if side % architecture.stride:
         raise UsageError(f"--size {side} is no multiple of {architecture.stride}: crops have such a side")
-    clean = load_folder(Path(data.clean_dir), channels, side, data.exclude or ())
-    val = load_folder(Path(data.val_dir), channels, side) if data.val_dir is not None else None
+    range = data.black_and_white
+    clean = load_folder(Path(data.clean_dir), channels, side, data.exclude or (), range)
+    val = None if data.val_dir is None else load_folder(Path(data.val_dir), channels, side, range=range)
     for sentence in (*clean.skipped, *(val.skipped if val is not None else ())):
         report.warn(f"left out: {sentence}")
     device = devices.choose(run.device)

@@ -261,10 +261,11 @@ class Compose:
         return self.inner.adjoint(self.outer.adjoint(y))
 
     def power(self, shape: Shape) -> Tensor | float | None:
-        """None where the inner operator is no convolution or crop: of others the product is no bound."""
-        if not isinstance(self.inner, Identity | Crop | Convolution):
-            return None
+        """None where the outer one is more than a number and the inner one no convolution or crop: of others
+        the product is no bound."""
         outer, inner = self.outer.power(shape), self.inner.power(shape)
+        if isinstance(outer, Tensor) and not isinstance(self.inner, Identity | Crop | Convolution):
+            return None
         return None if outer is None or inner is None else outer * inner
 
     @cached_property
