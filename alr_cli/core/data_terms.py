@@ -2,6 +2,7 @@
 
 SquaredError      ||z - y||^2: Gaussian noise of one level.
 ClippedGaussian   y = clip(z + sigma e, 0, 1), e ~ N(0, 1): the squared error inside, log Phi at the ends.
+RoundedOff        y = z rounded to steps of known width: the squared error, and more of it beyond half a step.
 
 A file holds no values outside [0,1]. A pixel at 1 only says "at least 1", one at 0 "at most 0", and to take
 them at their word pulls highlights and shadows to gray: at sigma 0.4 that alone caps every method at 23.6 dB.
@@ -43,6 +44,33 @@ class SquaredError:
     def value_and_grad(self, z: Tensor, piece: Piece = WHOLE) -> tuple[Tensor, Tensor]:
         difference = z - self.y[piece]
         return squared_norm(difference), difference.mul_(2.0)
+
+
+@dataclass(frozen=True)
+class RoundedOff:
+    """||z - y||^2 + w ||max(0, |z - y| - h)||^2: the error of rounding, which has a variance and a limit.
+
+    The likelihood of rounding is flat within half a step and zero beyond it. A squared error of the same
+    variance takes its place, for a flat term would let R smooth away all that the step leaves open; and what
+    lies beyond the step is penalised further, softly, so that gradients stay of one scale.
+
+    Args:
+        y: (B, C, H, W).
+        half: h, half a step, in units of y.
+        beyond: w.
+    """
+
+    y: Tensor
+    half: float
+    beyond: float = 8.0
+
+    def value_and_grad(self, z: Tensor, piece: Piece = WHOLE) -> tuple[Tensor, Tensor]:
+        """z: that piece of (B, C, H, W) -> (sum over its pixels and channels, of each picture; gradient like
+        z)."""
+        difference = z - self.y[piece]
+        over = difference - difference.clamp(-self.half, self.half)
+        value = squared_norm(difference) + self.beyond * squared_norm(over)
+        return value, difference.add_(over, alpha=self.beyond).mul_(2.0)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from alr_cli.core.coloured_noise import ColouredNoise
+from alr_cli.core.jpeg import HALF_STEP, Coefficients
 from alr_cli.core.operators.all_channels import AllChannels
 from alr_cli.core.operators.downsample import Smaller
 from alr_cli.core.operators.linear import (
@@ -41,7 +42,8 @@ class Problem:
     alone, which goes on at its opposite side.  kernel: of a blur in A, which changes the weight of R; None
     for none.  clips: whether an observation that ends at 0 and 1 was cut off there (see data_terms.py).
     bounds: the least and greatest value of the picture, None for any.  noise: what is known of it beside its
-    level, None for white noise of one level.
+    level, None for white noise of one level.  half_step: by how much y may have been rounded, where its noise
+    is rounding.
     """
 
     operator: LinearOperator
@@ -56,6 +58,7 @@ class Problem:
     clips: bool = True
     bounds: tuple[float, float] | None = None
     noise: ColouredNoise | None = None
+    half_step: float | None = None
 
     @property
     def start(self) -> Tensor:
@@ -143,6 +146,25 @@ def partly_seen(y: Tensor, hidden: Tensor, problem: Callable[[Tensor], Problem])
     if len(whole.operator.output_shape) == 3:
         mask = AllChannels(mask, y.shape[1])
     return replace(whole, operator=Compose(mask, whole.operator), y=whole.y * known)
+
+
+def coded(coefficients: Coefficients, margin: int, level: float) -> Problem:
+    """A = the coefficients of a JPEG file, with noise of that level.
+
+    Its blocks reach beyond the frame at the bottom and on the right, so that the unknown does, too.
+    """
+    height, width = coefficients.height, coefficients.width
+    rows, columns = coefficients.whole
+    margin = max(margin, rows - height, columns - width)
+    shape = (height + 2 * margin, width + 2 * margin)
+    crop = Crop(shape, (margin, shape[0] - margin - rows, margin, shape[1] - margin - columns))
+    operator, y = coefficients.observation(level)
+
+    def begin() -> Tensor:
+        return extend(coefficients.decoded(), margin)[..., : shape[0], : shape[1]].contiguous()
+
+    blocks = Compose(operator, AllChannels(crop, len(coefficients.planes)))
+    return Problem(blocks, y, begin, (height, width), clips=False, half_step=HALF_STEP * level)
 
 
 def extend(x: Tensor, rows: int, columns: int | None = None) -> Tensor:

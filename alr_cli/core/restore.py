@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alr_cli.core import defaults, problems
+from alr_cli.core import defaults, jpeg, problems
 from alr_cli.core.coloured_noise import ColouredGaussian, gain
-from alr_cli.core.data_terms import ClippedGaussian, DataTerm, SquaredError, is_clipped
+from alr_cli.core.data_terms import ClippedGaussian, DataTerm, RoundedOff, SquaredError, is_clipped
 from alr_cli.core.defaults import Asked, Formulation
 from alr_cli.core.energy import Terms
 from alr_cli.core.gray import equal_channels_factor, without_copies
@@ -194,6 +194,13 @@ class Restorer:
         strength = self.settings.strength if strength is None else strength
         return gain * strength * self.weights.lam(max(sigma, self._least if least is None else least))
 
+    def _gain(self, problem: Problem) -> float:
+        """What the operator and the kind of noise make of lambda."""
+        of_operator = self.prior.gain(problem)
+        if problem.half_step is not None:
+            return of_operator * jpeg.GAIN
+        return of_operator if problem.noise is None else of_operator * gain(problem.noise.model)
+
     @property
     def _least(self) -> float:
         """The least noise that lambda and the prior are for. Without any the balance is moot if pixels are
@@ -268,8 +275,7 @@ class Restorer:
         self, problem: Problem, level: float, sigma: float, callback: Callback, strength: float | None
     ) -> Restoration:
         noise = level if problem.free is None else sigma  # where pixels are held lambda is moot
-        of_problem = self.prior.gain(problem) * (1.0 if problem.noise is None else gain(problem.noise.model))
-        lam = self.lam_for(noise, of_problem, strength, 0.0 if problem.near else None)
+        lam = self.lam_for(noise, self._gain(problem), strength, 0.0 if problem.near else None)
         level = max(level, self._least)
         shape = (*problem.y.shape[:2], *problem.operator.input_shape[-2:])
         side = self._tile(shape, self.precision)
@@ -316,6 +322,8 @@ class Restorer:
             return ColouredGaussian.of(problem.y, problem.noise, clipped)
         if clipped:
             return ClippedGaussian(problem.y, sigma)
+        if problem.half_step is not None:
+            return RoundedOff(problem.y, problem.half_step)
         return SquaredError(problem.y)
 
     def _solve(

@@ -18,11 +18,13 @@ from torch import Tensor
 
 from alr_cli.core import problems
 from alr_cli.core.coloured_noise import coloured_noise
+from alr_cli.core.jpeg import Coefficients
 from alr_cli.core.noise.model import NoiseModel
 from alr_cli.core.operators.downsample import Smaller, bicubic
 from alr_cli.core.operators.linear import Boundary, Convolution, Shape
 from alr_cli.core.problems import Problem
 from alr_cli.core.windows import Window, windows
+from alr_cli.errors import UsageError
 
 UPSCALING_LEVEL = 0.01  # of noise, for the prior where there is less: see docs/notebook/wide.md
 NEGLIGIBLE = 0.5 / 255  # of noise: no file of 8 bits shows it
@@ -43,6 +45,11 @@ class Task(ABC):
     @property
     def white(self) -> bool:
         """Whether white noise is all that happened to the picture."""
+        return False
+
+    @property
+    def wide(self) -> bool:
+        """Whether the wide energy is the best prior for it, whatever the level of noise."""
         return False
 
     @abstractmethod
@@ -244,6 +251,38 @@ class Upscaling(Task):
 
     def _operator(self, x: Tensor) -> Smaller:
         return self.smaller((x.shape[-2], x.shape[-1]), self.scale)
+
+
+@dataclass(frozen=True)
+class Decoding(Task):
+    """A = what a JPEG file holds, its coefficients before they were rounded. turn: from the picture as it is
+    stored, (H, W, C), to the picture as it is seen."""
+
+    coefficients: Coefficients
+    turn: Callable[[Floats], Floats] = np.ascontiguousarray
+    name: ClassVar[str] = "denoise"
+
+    @property
+    def wide(self) -> bool:
+        return True
+
+    def problem(self, y: Tensor, margin: int, sigma: float) -> Problem:
+        coefficients = self.coefficients
+        if y.shape[1] == 1:
+            coefficients = coefficients.luma()  # of a colour file, too, where all of its pixels are gray
+        if (len(y), len(coefficients.planes)) != (1, y.shape[1]):
+            raise UsageError(
+                "a JPEG file in colour needs a prior of colours and one in gray a gray one: choose it with -w"
+            )
+        stored = np.empty((coefficients.height, coefficients.width, 1), np.float32)
+        if self.turn(stored).shape[:2] != tuple(y.shape[-2:]):
+            raise UsageError(
+                "the coefficients of a JPEG file are for the whole picture, not for a part of it"
+            )
+        return problems.coded(coefficients, margin, sigma)
+
+    def finish(self, restored: Floats, y: Floats, sigma: float) -> Floats:
+        return self.turn(restored)
 
 
 def within(restored: Floats, y: Floats, sigma: float) -> Floats:

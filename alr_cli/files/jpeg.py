@@ -50,6 +50,7 @@ def read(data: bytes, max_pixels: int, page: int | None) -> Picture:
         xmp=xmp,
         dpi=positive_dpi(dpi),
         extras=segments.copied(),
+        coded=data,
         notes=(*_notes(info, segments), *parts),
     )
 

@@ -27,6 +27,7 @@ class Picture:
     and JPEG segments. notes: sentences for the person about what was expanded or cannot be kept.
     range: the numbers of the file that mean 0 and 1 where those are not the usual ones of its depth.
     stated: the least and greatest number as the tags of the file state them.
+    coded: the JPEG file that the pixels were decoded from, whose coefficients say more than they do.
     """
 
     pixels: NDArray[np.float32]
@@ -41,6 +42,7 @@ class Picture:
     extras: tuple[tuple[str, bytes], ...] = ()
     range: tuple[float, float] | None = None
     stated: tuple[float, float] | None = None
+    coded: bytes | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -29,18 +29,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Denoise:
-    """y = x + noise. auto_strength: whether it is chosen for each picture."""
+    """y = x + noise. auto_strength: whether it is chosen for each picture.  jpeg: whether the noise is that
+    of JPEG, whose coefficients are read from the file."""
 
     name: str = "denoise"
     allow_nan: bool = False
     auto_strength: bool = False
+    jpeg: bool = False
 
     def prepare(self, picture: "Picture", source: "Source") -> Prepared:
-        return Prepared(picture)
+        if not self.jpeg:
+            return Prepared(picture)
+        from alr_cli.files.jpeg_coefficients import read_coefficients
+
+        return Prepared(picture, coefficients=read_coefficients(picture.coded, str(source)))
 
     def degradation(self, prepared: Prepared) -> "Degradation":
-        from alr_cli.core.tasks import Denoising
+        from alr_cli.core.tasks import Decoding, Denoising
+        from alr_cli.files.orientation import orientation_of, turned
 
+        if prepared.coefficients is not None:
+            orientation = orientation_of(prepared.picture.exif)
+            return Decoding(prepared.coefficients, lambda stored: turned(stored, orientation))
         return Denoising(noise=prepared.noise)
 
     def strength(self, restorer: "Restorer", prepared: Prepared, sigma: float) -> float | None:
@@ -67,6 +77,16 @@ def denoise(
             "expect (Stein's estimate) on 256 x 256 pixels of its middle. Takes some seconds more.",
         ),
     ] = False,
+    jpeg: Annotated[
+        bool,
+        typer.Option(
+            "--jpeg",
+            rich_help_panel=RESTORATION,
+            help="Remove what JPEG compression has done (blocks, ringing, coarse colours) and nothing else. "
+            "The file says in which interval each of its coefficients lay, so that no quality has to be "
+            "given. For JPEG files as they were written; needs jpeglib.",
+        ),
+    ] = False,
     files: FileOptions,
     model: ModelOptions,
     compute: ComputeOptions,
@@ -81,6 +101,7 @@ def denoise(
       alr denoise frames/ -o clean/ --sigma 25/255 --skip-existing
       cat noisy.png | alr denoise - --sigma 0.1 > clean.png
       alr denoise scan.tif -o clean.tif --noise like:blank.tif
+      alr denoise old.jpg -o clean.png --jpeg
       alr denoise noisy.png -o clean.png --plot energy.png --heatmap scores.png
 
     Solves, for the observed picture y,
@@ -101,7 +122,13 @@ def denoise(
 
     if auto_strength and not (model.strength is None and model.lam is None):
         raise UsageError("--auto-strength chooses what --strength and --lam set: give one of them")
-    task = Denoise(auto_strength=auto_strength)
+    if jpeg and files.range is not None:
+        raise UsageError("--jpeg knows which numbers of the file are black and white: leave --range out")
+    if jpeg and (sigma is not None or noise is not None or auto_strength):
+        raise UsageError(
+            "--jpeg takes the noise from the file: leave --sigma, --noise and --auto-strength out"
+        )
+    task = Denoise(auto_strength=auto_strength, jpeg=jpeg)
     restore_all(
         task,
         inputs,

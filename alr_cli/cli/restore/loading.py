@@ -8,7 +8,7 @@ from alr_cli.cli.options.common import FileOptions
 from alr_cli.cli.options.noise import NoiseChoice
 from alr_cli.cli.restore import destination
 from alr_cli.cli.restore.batch import Job, Skip
-from alr_cli.cli.restore.noise import noise_of
+from alr_cli.cli.restore.noise import noise_of, of_rounding
 from alr_cli.cli.restore.sources import Source, partner
 from alr_cli.cli.restore.task import Prepared, Task, size
 from alr_cli.cli.streams import Streams
@@ -59,7 +59,13 @@ class Loader:
         losses = destination.check(prepared.result, job, self.files, self.streams)
         reference = self._reference(job.source, prepared.result)
         seen = without_copies(prepared.picture.pixels)
-        noise = noise_of(self.noise, self.sigma, seen, prepared.unknown, prepared.picture.range or "usual")
+        coded = prepared.coefficients
+        if coded is None:
+            noise = noise_of(
+                self.noise, self.sigma, seen, prepared.unknown, prepared.picture.range or "usual"
+            )
+        else:
+            noise = of_rounding(coded)
         if noise.sigma is None:
             raise UsageError(
                 f"the noise of {job.source} cannot be estimated from so few pixels: give --sigma"

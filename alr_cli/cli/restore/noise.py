@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from alr_cli.core.jpeg import Coefficients
     from alr_cli.core.noise.finding import Found
     from alr_cli.core.noise.model import NoiseModel
     from alr_cli.files.ranges import Choice
@@ -94,6 +95,12 @@ def _alike(sigma: float, estimate: float) -> bool:
     """Whether two levels are within a factor of two, as far as that can be told."""
     ratio = max(sigma, NOISE_FLOOR) / max(estimate, NOISE_FLOOR)
     return 0.5 <= ratio <= 2
+
+
+def of_rounding(coefficients: "Coefficients") -> Noise:
+    """That of a JPEG file."""
+    level = coefficients.level()
+    return Noise(level, None, note=f"rounded by JPEG, as noise of {255 * level:.2g} levels of 255")
 
 
 def sentence(found: "Found") -> str:

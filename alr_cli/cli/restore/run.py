@@ -177,7 +177,8 @@ class _Batch:
         restored = loaded.prepared.result.with_pixels(restoration.pixels)
         weights = restorer.weights
         chosen = restoration.strength not in (restorer.settings.strength, 0.0)
-        white = loaded.prepared.noise is None  # other noise has a data term on another scale
+        # Other noise has a data term on another scale.
+        white = loaded.prepared.noise is None and loaded.prepared.coefficients is None
         said = outside(restorer, loaded.sigma), misfit(restoration, restorer) if white else None
         doubts = tuple(doubt for doubt in said if doubt is not None)
         return Restored(loaded, restored, restoration, seconds, weights.name, weights.sha256, chosen, doubts)
@@ -190,9 +191,10 @@ class _Batch:
         task, prepared, sigma = self.loader.task, loaded.prepared, loaded.sigma
         degradation = what_happened(task, prepared)
         pixels = prepared.picture.pixels
-        one_step = degradation.white and sigma >= ONE_STEP_FROM and not self.viewer.looks
+        white = degradation.white and sigma >= ONE_STEP_FROM and not self.viewer.looks
+        wide = white or degradation.wide
         channels = without_copies(pixels).shape[2]
-        restorer = self.models.restorer(channels, degradation.held(sigma), one_step)
+        restorer = self.models.restorer(channels, degradation.held(sigma), wide)
         if restorer.weights.metadata.get("noise"):  # it learned such noise, with a data term of white noise
             degradation = what_happened(task, replace(prepared, noise=None))
         callback = self.viewer.watch(self.progress.step, loaded.reference)

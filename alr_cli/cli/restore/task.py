@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from alr_cli.cli.restore.sources import Source
+    from alr_cli.core.jpeg import Coefficients
     from alr_cli.core.noise.model import NoiseModel
     from alr_cli.core.restore import Restorer
     from alr_cli.core.tasks import Task as Degradation
@@ -23,7 +24,8 @@ class Prepared:
     """A picture ready for its operator. missing: (H, W) bool, True where nothing was observed, or None.
     noise: a model of it, None for white noise of one level.  enlarged: what the result is like, before it is
     restored, where that has another size; else None.  kernel: (h, w), found in the picture, else None.
-    beside: files to write together with the result, their paths and bytes."""
+    beside: files to write together with the result, their paths and bytes.  coefficients: of the JPEG file,
+    where they and not the pixels are what was observed."""
 
     picture: "Picture"
     missing: "NDArray[np.bool_] | None" = None
@@ -33,6 +35,7 @@ class Prepared:
     enlarged: "Picture | None" = None
     kernel: "NDArray[np.float64] | None" = None
     beside: tuple[tuple[str, bytes], ...] = ()
+    coefficients: "Coefficients | None" = None
 
     @property
     def hidden(self) -> "NDArray[np.bool_] | None":

@@ -281,7 +281,8 @@ def largest_singular_value(operator: LinearOperator, steps: int = 60, tol: float
     """
     generator = torch.Generator().manual_seed(0)
     # Positive, because the leading vector of a kernel without negative weights is positive too.
-    v = 0.5 + torch.rand(1, 1, *operator.input_shape, generator=generator, dtype=torch.float64)
+    shape = (*(1,) * (4 - len(operator.input_shape)), *operator.input_shape)
+    v = 0.5 + torch.rand(*shape, generator=generator, dtype=torch.float64)
     v /= v.norm()
     before, beta, largest = torch.zeros_like(v), 0.0, 0.0
     diagonal: list[float] = []
