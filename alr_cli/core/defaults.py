@@ -32,12 +32,14 @@ _COLOURED_ITERATIONS = 25  # of fourier, where the noise is coloured
 class Asked:
     """What somebody may ask of a descent; None leaves it to the solver.
 
-    solver: its name, or default.  iterations, tol: see `solvers.base.Solver`.
+    solver: its name, or default.  iterations, tol: see `solvers.base.Solver`.  watched: whether the energy of
+    every step is of interest, and not that of the last one alone.
     """
 
     solver: str = DEFAULT
     iterations: int | None = None
     tol: float | None = None
+    watched: bool = True
 
     def limit(self, usual: int) -> int:
         return usual if self.iterations is None else self.iterations
@@ -142,7 +144,8 @@ def _fourier(
         usual, pace = _COLOURED_ITERATIONS, COLOURED
     elif problem.near:
         usual, pace = round(Preconditioned.iterations * min(max(sigma / 0.1, 1.0), 2.0)), NEAR
-    return Preconditioned(preconditioner, asked.limit(usual), asked.tolerance(Preconditioned.tol), pace)
+    steps, tol = asked.limit(usual), asked.tolerance(Preconditioned.tol)
+    return Preconditioned(preconditioner, steps, tol, pace, asked.watched)
 
 
 def _direct(

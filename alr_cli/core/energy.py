@@ -18,7 +18,7 @@ from torch import Tensor
 from alr_cli.core.data_terms import DataTerm, SquaredError
 from alr_cli.core.numerics.chunks import Piece, pictures, planes
 from alr_cli.core.operators.linear import LinearOperator
-from alr_cli.core.priors.protocol import Regularizer
+from alr_cli.core.priors.protocol import HasGradient, Regularizer
 
 if TYPE_CHECKING:
     from alr_cli.core.problems import Problem
@@ -102,8 +102,17 @@ class Energy:
 
     def value_and_grad(self, x: Tensor) -> tuple[Terms, Tensor]:
         """x: (B, C, H, W) -> (terms, dE/dx like x)."""
+        return self._with_data(x, *self.regularizer.value_and_grad(x))
+
+    def grad(self, x: Tensor) -> tuple[Terms, Tensor]:
+        """As `value_and_grad` where nobody asks for the energy: it stays unknown if it costs extra."""
+        if isinstance(self.regularizer, HasGradient):
+            return self._with_data(x, None, self.regularizer.grad(x))
+        return self.value_and_grad(x)
+
+    def _with_data(self, x: Tensor, value: Tensor | None, gradient: Tensor) -> tuple[Terms, Tensor]:
+        """The terms and the gradient of E from R (B,), None if it is not known, and dR/dx like x."""
         lam = self.lam.to(x.dtype).to(x.device)  # in this order: not every device has float64
-        value, gradient = self.regularizer.value_and_grad(x)
         regularizer = x.new_full((x.shape[0],), torch.nan) if value is None else value / self.size
         if gradient.data_ptr() == x.data_ptr():  # as that of ||x||^2 / 2 may be
             gradient = gradient.clone()
@@ -149,7 +158,25 @@ class Periodic:
 
     def value_and_grad(self, x: Tensor) -> tuple[Tensor | None, Tensor]:
         """x: (B, C, H, W) -> (R (B,), dR/dx like x)."""
-        rows, columns = (torch.arange(size + self.margin, device=x.device) % size for size in x.shape[-2:])
-        value, wide = self._regularizer.value_and_grad(x.index_select(-2, rows).index_select(-1, columns))
+        value, gradient = self._regularizer.value_and_grad(self._around(x))
+        return value, self._folded(gradient, x)
+
+    def grad(self, x: Tensor) -> Tensor:
+        """See `protocol.HasGradient`."""
+        whole, wide = self._regularizer, self._around(x)
+        gradient = whole.grad(wide) if isinstance(whole, HasGradient) else whole.value_and_grad(wide)[1]
+        return self._folded(gradient, x)
+
+    def _places(self, x: Tensor) -> list[Tensor]:
+        """The rows and the columns of x that patches see, those at its beginning once more at its end."""
+        return [torch.arange(size + self.margin, device=x.device) % size for size in x.shape[-2:]]
+
+    def _around(self, x: Tensor) -> Tensor:
+        rows, columns = self._places(x)
+        return x.index_select(-2, rows).index_select(-1, columns)
+
+    def _folded(self, wide: Tensor, x: Tensor) -> Tensor:
+        """The adjoint of `_around`, like x."""
+        rows, columns = self._places(x)
         tall = wide.new_zeros(*wide.shape[:-2], x.shape[-2], wide.shape[-1]).index_add_(-2, rows, wide)
-        return value, torch.zeros_like(x).index_add_(-1, columns, tall)
+        return torch.zeros_like(x).index_add_(-1, columns, tall)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,16 +19,17 @@ if TYPE_CHECKING:
 def in_parts(
     pixels: Floats,
     parts: Sequence[tuple[Window, Task]],
-    restore: Callable[[Floats, Task, Callable[[Step], None]], Restoration],
-    look: Callable[[Step], None],
+    restore: Callable[[Floats, Task, Callable[[Step], None] | None], Restoration],
+    look: Callable[[Step], None] | None,
 ) -> Restoration:
     """pixels: (H, W, C).  parts: boxes of it, at least one, and what happened in each.  restore: does one,
-    and tells how far it is.  look: is told how far the whole is. Energies are means over all parts."""
+    and tells how far it is.  look: is told how far the whole is; None for nobody. Energies are means over all
+    parts."""
     result = np.array(pixels, np.float32)
     done = []
     for number, (box, task) in enumerate(parts):
 
-        def follow(step: Step, number: int = number, box: Window = box) -> None:
+        def follow(look: Callable[[Step], None], step: Step, number: int = number, box: Window = box) -> None:
             def estimate() -> Floats:
                 whole = result.copy()
                 whole[box] = step.estimate()
@@ -37,7 +39,8 @@ def in_parts(
             of_all = len(parts) * step.max_iter
             look(replace(step, iteration=before + step.iteration, max_iter=of_all, estimate=estimate))
 
-        done.append(restore(np.ascontiguousarray(pixels[box]), task, follow))
+        following = None if look is None else partial(follow, look)
+        done.append(restore(np.ascontiguousarray(pixels[box]), task, following))
         result[box] = done[-1].pixels
     sizes = [part.pixels[..., 0].size for part in done]
 

@@ -130,11 +130,12 @@ class Restorer:
         seen = without_copies(pixels)
         copies = pixels.shape[2] // seen.shape[2]
 
-        def look(step: Step) -> None:
-            if callback is not None:
-                callback(replace(step, estimate=lambda: step.estimate().repeat(copies, axis=2)))
+        def all_channels(x: np.ndarray) -> np.ndarray:
+            return x.repeat(copies, axis=2)
 
-        def part(y: np.ndarray, of_it: Task, look: Callback) -> Restoration:
+        look = _seen_as(all_channels, callback)
+
+        def part(y: np.ndarray, of_it: Task, look: Callback | None) -> Restoration:
             return self._restore(y, of_it, sigma, look, strength)
 
         with self._memory_for(pixels):
@@ -208,7 +209,7 @@ class Restorer:
         return self.sigma_range[0] / 10
 
     def _restore(
-        self, pixels: np.ndarray, task: Task, sigma: float, look: Callback, strength: float | None
+        self, pixels: np.ndarray, task: Task, sigma: float, look: Callback | None, strength: float | None
     ) -> Restoration:
         """Pixels (H, W, C) whose channels differ, all at once."""
         batch = self._batch(pixels)
@@ -221,10 +222,7 @@ class Restorer:
             x = x.mean(axis=2, keepdims=True) if pixels.shape[2] == 1 else x
             return task.finish(x, pixels, sigma)
 
-        def look_at_finished(step: Step) -> None:
-            look(replace(step, estimate=lambda: finished(step.estimate())))
-
-        restoration = self._minimise(problem, level, sigma, look_at_finished, strength)
+        restoration = self._minimise(problem, level, sigma, _seen_as(finished, look), strength)
         return replace(restoration, pixels=finished(restoration.pixels))
 
     def _factor(self, channels: int) -> float:
@@ -272,7 +270,7 @@ class Restorer:
         )
 
     def _minimise(
-        self, problem: Problem, level: float, sigma: float, callback: Callback, strength: float | None
+        self, problem: Problem, level: float, sigma: float, callback: Callback | None, strength: float | None
     ) -> Restoration:
         noise = level if problem.free is None else sigma  # where pixels are held lambda is moot
         lam = self.lam_for(noise, self._gain(problem), strength, 0.0 if problem.near else None)
@@ -333,19 +331,32 @@ class Restorer:
         sigma: float,
         lam: float,
         side: int,
-        callback: Callback,
+        callback: Callback | None,
     ) -> Solution:
         settings = self.settings
-        asked = Asked(settings.solver, settings.max_iter, settings.tol)
+        asked = Asked(settings.solver, settings.max_iter, settings.tol, watched=callback is not None)
         regularizer = self.prior.at(level, Arithmetic(side, self.precision))
         solver: Solver = defaults.choose(regularizer, problem, lam, sigma, asked)
 
         def report(record: Record, x: Tensor) -> None:
+            if callback is None:
+                return
             terms = _means(record.terms)
             callback(Step(record.iteration, solver.iterations, *terms, lambda: _pixels(problem, x)))
 
         descend = defaults.synthesise if settings.formulation == "synthesis" else defaults.descend
         return descend(problem, self._data(problem, sigma), regularizer, lam, solver, report)
+
+
+def _seen_as(finished: Callable[[np.ndarray], np.ndarray], callback: Callback | None) -> Callback | None:
+    """A callback that gets the estimates as `finished` makes them; None for nobody, who wants no energies."""
+    if callback is None:
+        return None
+
+    def look(step: Step) -> None:
+        callback(replace(step, estimate=lambda: finished(step.estimate())))
+
+    return look
 
 
 def _means(terms: Terms) -> tuple[float | None, float, float | None]:

@@ -54,12 +54,12 @@ def with_memory_for(pixels: int, error: Exception, monkeypatch: pytest.MonkeyPat
     tried: list[int] = []
     sum_and_grad = LocalRegularizer._sum_and_grad
 
-    def limited(self: LocalRegularizer, cell: Tensor, wide: int) -> tuple[Tensor, Tensor]:
+    def limited(self: LocalRegularizer, cell: Tensor, wide: int, valued: bool) -> tuple[Tensor, Tensor]:
         if not tried or tried[-1] != self.tile:
             tried.append(self.tile)
         if cell.shape[-2] * min(cell.shape[-1], wide) > pixels:
             raise error
-        return sum_and_grad(self, cell, wide)
+        return sum_and_grad(self, cell, wide, valued)
 
     monkeypatch.setattr(LocalRegularizer, "_sum_and_grad", limited)
     return tried

@@ -242,7 +242,7 @@ class _Batch:
         reconstructor: Reconstructor,
         prepared: Prepared,
         view: Floats,
-        callback: Callable[[Step], None],
+        callback: Callable[[Step], None] | None,
     ) -> Slice:
         given = self.measurement
         return reconstructor.reconstruct(

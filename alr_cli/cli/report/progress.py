@@ -1,5 +1,6 @@
 """The bar on stderr: one picture shows iteration, energy and time left; a batch shows file k of n."""
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -18,8 +19,10 @@ class Silent:
     def picture(self, name: str) -> None:
         """A picture begins."""
 
-    def step(self, step: "Step") -> None:
-        """An iteration of it is done."""
+    @property
+    def step(self) -> "Callable[[Step], None] | None":
+        """What is to be told of an iteration of it: here nobody, which saves the energies."""
+        return None
 
     def done(self) -> None:
         """It is done, or failed, or was skipped."""

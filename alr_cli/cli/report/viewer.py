@@ -105,9 +105,9 @@ class Viewer:
             raise UsageError(f"{option} shows one picture and {name} is a stack: choose one with --page")
 
     def watch(
-        self, also: Callable[[Step], None], reference: NDArray[np.float32] | None
-    ) -> Callable[[Step], None]:
-        """The callback for a restoration, which calls `also` as well."""
+        self, also: Callable[[Step], None] | None, reference: NDArray[np.float32] | None
+    ) -> Callable[[Step], None] | None:
+        """The callback for a restoration, which calls `also` as well; None where nobody watches."""
         if self._options.trace is None and self._options.plot is None:
             return also
 
@@ -119,7 +119,8 @@ class Viewer:
             self._moments.append(
                 Moment(step.iteration, step.energy, step.data_term, step.regularizer, quality)
             )
-            also(step)
+            if also is not None:
+                also(step)
 
         return note
 

@@ -129,15 +129,16 @@ class Critic(LocalNetwork):
         return count
 
     def summed(self, precision: torch.dtype) -> SumAndGrad:
-        """x (B, C, H, W), w -> the sum of its scores (B,), and the gradient of that like x, from blocks of w
-        pixels of each row."""
+        """See `LocalNetwork.summed`; the sum comes with the gradient."""
         return partial(_sum_and_grad, self, precision)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x)  # type: ignore[no-any-return]
 
 
-def _sum_and_grad(critic: Critic, precision: torch.dtype, x: Tensor, wide: int) -> tuple[Tensor, Tensor]:
+def _sum_and_grad(
+    critic: Critic, precision: torch.dtype, x: Tensor, wide: int, valued: bool = True
+) -> tuple[Tensor, Tensor]:
     value, gradient = x.new_zeros(x.shape[0]), torch.zeros_like(x)
     for _, columns in parts(x, -1, critic.patch, critic.stride, wide):
         block_value, block_gradient = _of_block(critic, precision, x[..., columns])

@@ -64,13 +64,20 @@ class Turning:
 
     def value_and_grad(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """x: (B, C, H, W) -> (R (B,), dR/dx like x)."""
+        return self._look(x, valued=True)
+
+    def grad(self, x: Tensor) -> Tensor:
+        """See `protocol.HasGradient`. It counts as an evaluation."""
+        return self._look(x, valued=False)[1]
+
+    def _look(self, x: Tensor, valued: bool) -> tuple[Tensor, Tensor]:
         network, stride = self._regularizer.network, self._regularizer.stride
         glimpse = Glimpse.number(self.evaluations, stride, turns=network.sides > 1)
         self.evaluations += 1
         if glimpse.side not in self._sides:
             whole = self._regularizer
             self._sides[glimpse.side] = whole.of(network.turned(glimpse.side)) if glimpse.side else whole
-        return self._sides[glimpse.side].on_grid(x, glimpse.row, glimpse.column)
+        return self._sides[glimpse.side].on_grid(x, glimpse.row, glimpse.column, valued)
 
 
 def turned(x: Tensor, side: int) -> Tensor:

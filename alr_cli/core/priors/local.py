@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from alr_cli.core.priors.preconditioner import Circulant
     from alr_cli.core.problems import Problem
 
-SumAndGrad = Callable[[Tensor, int], tuple[Tensor, Tensor]]
 
 _CELL = 64, 512  # pixels down and across: what is added up together on a CPU
 _MAPS_PER_LAYER = 4  # kept for the gradient: a layer's output, its activation and the gradient of both
@@ -45,6 +44,13 @@ class LocalArchitecture(Protocol):
     @property
     def width(self) -> int: ...
     def as_dict(self) -> dict[str, Any]: ...
+
+
+class SumAndGrad(Protocol):
+    """The sum of a network's scores of x (B, C, H, W), (B,), and its gradient like x, from blocks of `wide`
+    pixels of each row. valued: whether the sum is wanted; if not, it may be any number."""
+
+    def __call__(self, x: Tensor, wide: int, valued: bool = True) -> tuple[Tensor, Tensor]: ...
 
 
 class LocalNetwork(nn.Module):
@@ -73,8 +79,7 @@ class LocalNetwork(nn.Module):
         raise NotImplementedError
 
     def summed(self, precision: torch.dtype) -> SumAndGrad:
-        """x (B, C, H, W), w -> the sum of its scores (B,), and the gradient of that like x, from blocks of w
-        pixels of each row."""
+        """The sum of its scores and the gradient of that, with convolutions in this precision."""
         raise NotImplementedError
 
     def preconditioner(self, problem: Problem, lam: float) -> Circulant | None:
@@ -109,17 +114,27 @@ class LocalRegularizer:
 
     def value_and_grad(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """x: (B, C, H, W), H and W at least p -> (R (B,), dR/dx like x)."""
+        return self._value_and_grad(x, valued=True)
+
+    def grad(self, x: Tensor) -> Tensor:
+        """See `protocol.HasGradient`."""
+        return self._value_and_grad(x, valued=False)[1]
+
+    def _value_and_grad(self, x: Tensor, valued: bool) -> tuple[Tensor, Tensor]:
         value = x.new_zeros(x.shape[0])
         gradient = torch.zeros_like(x)
         for row, column in self._grids(x):
-            value += self._add_grid(x[..., row:, column:], gradient[..., row:, column:])
+            value += self._add_grid(x[..., row:, column:], gradient[..., row:, column:], valued)
         return value, gradient
 
-    def on_grid(self, x: Tensor, row: int = 0, column: int = 0) -> tuple[Tensor, Tensor]:
-        """R as it looks from every s-th patch alone, from that at (row, column) on: an s^2-th of the work."""
+    def on_grid(self, x: Tensor, row: int = 0, column: int = 0, valued: bool = True) -> tuple[Tensor, Tensor]:
+        """R as it looks from every s-th patch alone, from that at (row, column) on: an s^2-th of the work.
+
+        valued: whether R is wanted and not its gradient alone; without it the first result means nothing.
+        """
         gradient = torch.zeros_like(x)
         part = x[..., row:, column:]
-        value = self._add_grid(part, gradient[..., row:, column:])
+        value = self._add_grid(part, gradient[..., row:, column:], valued)
         share = math.prod(size - self.margin for size in x.shape[-2:]) / math.prod(self._patches(part))
         return value * share, gradient.mul_(share)
 
@@ -167,14 +182,14 @@ class LocalRegularizer:
             for columns, block in parts(x, -1, self.patch, self.stride, wide):
                 yield (rows, columns), x[..., band, block]
 
-    def _add_grid(self, x: Tensor, gradient: Tensor) -> Tensor:
-        """The sum over one grid (B,); its gradient is added to `gradient`, like x."""
+    def _add_grid(self, x: Tensor, gradient: Tensor, valued: bool) -> Tensor:
+        """The sum over one grid (B,), if it is wanted; its gradient is added to `gradient`, like x."""
         self._patches(x)
         value = x.new_zeros(x.shape[0])
         (tall, broad), wide = self._cell(x)
         for _, rows in parts(x, -2, self.patch, self.stride, tall):
             for _, columns in parts(x, -1, self.patch, self.stride, broad):
-                cell_value, cell_gradient = self._sum_and_grad(x[..., rows, columns], wide)
+                cell_value, cell_gradient = self._sum_and_grad(x[..., rows, columns], wide, valued)
                 value += cell_value
                 gradient[..., rows, columns] += cell_gradient
         return value
@@ -191,10 +206,10 @@ class LocalRegularizer:
             return (self.tile or x.shape[-2], self.tile or x.shape[-1]), self.tile or x.shape[-1]
         return _CELL, max(1, self.tile**2 // _CELL[0]) if self.tile else _CELL[1]
 
-    def _sum_and_grad(self, cell: Tensor, wide: int) -> tuple[Tensor, Tensor]:
-        """The sum over all patches of (B, C, h, w), scored `wide` pixels at a time, (B,), and its
-        gradient like cell."""
-        return self._summed(cell, wide)
+    def _sum_and_grad(self, cell: Tensor, wide: int, valued: bool) -> tuple[Tensor, Tensor]:
+        """The sum over all patches of (B, C, h, w), scored `wide` pixels at a time, (B,), if it is wanted,
+        and its gradient like cell."""
+        return self._summed(cell, wide, valued)
 
 
 class LocalPrior:

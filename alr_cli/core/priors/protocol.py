@@ -113,6 +113,15 @@ class LambdaOfSigma(Protocol):
 
 
 @runtime_checkable
+class HasGradient(Protocol):
+    """A regularizer whose gradient is cheaper without its value."""
+
+    def grad(self, x: Tensor) -> Tensor:
+        """x: (B, C, H, W) -> dR/dx like x, the same as that of `value_and_grad`."""
+        ...
+
+
+@runtime_checkable
 class HasGlimpses(Protocol):
     """A regularizer that can be seen a part at a time, the parts taking turns."""
 

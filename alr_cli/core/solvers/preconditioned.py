@@ -12,6 +12,7 @@ from typing import Protocol, cast
 import torch
 from torch import Tensor
 
+from alr_cli.core.energy import Terms
 from alr_cli.core.numerics.chunks import bands
 from alr_cli.core.numerics.reductions import squared_norm
 from alr_cli.core.priors.preconditioner import Circulant
@@ -45,6 +46,10 @@ class Quadratic(Objective, Protocol):
     @property
     def free(self) -> Tensor | None: ...
 
+    def grad(self, x: Tensor) -> tuple[Terms, Tensor]:
+        """As `value_and_grad`, but the energy may stay unknown."""
+        ...
+
     def add_misfit(self, x: Tensor, gradient: Tensor) -> None:
         """Add the gradient of half of the data term, in units of single pixels."""
         ...
@@ -57,13 +62,15 @@ class Preconditioned:
     may happen, and the decay ends it.
 
     It works in place: x, y, the gradient, the direction and its mean are five copies of a picture.
-    preconditioner: P for u = 1.  Its objective is a `Quadratic`.
+    preconditioner: P for u = 1.  watched: whether somebody wants the energy of every step; if not, that of
+    the last one alone is computed.  Its objective is a `Quadratic`.
     """
 
     preconditioner: Circulant
     iterations: int = 20
     tol: float = 0.0
     pace: Pace = NEAR
+    watched: bool = True
     name: str = field(default="fourier", init=False)
     compares: bool = field(default=False, init=False)
 
@@ -74,7 +81,7 @@ class Preconditioned:
             begin_fourier(energy, x, self.preconditioner.scaled(pace.first))
             energy.project(x)
         later = self.preconditioner.scaled(pace.later)
-        terms, gradient = energy.value_and_grad(x)
+        terms, gradient = self._look(energy, x, last=not self.iterations)
         moving = torch.ones_like(terms.data, dtype=torch.bool)
         yield Iterate(x, terms, torch.zeros_like(terms.data), moving, is_finite(terms, gradient))
         mean = torch.zeros_like(x)
@@ -86,14 +93,18 @@ class Preconditioned:
             size = 0.1 ** max(0.0, 2 * step / self.iterations - 1) * per_picture(moving.to(x.dtype), x)
             change = _momentum_step(x, mean, direction, energy.unit, size, pace.momentum)
             energy.project(x)
-            terms, gradient = energy.value_and_grad(x)
             moving = moving & (change > self.tol)
+            last = step == self.iterations - 1 or not bool(moving.any())
+            terms, gradient = self._look(energy, x, last)
             finite = is_finite(terms, gradient)
             if not finite:
                 for band in bands(x):
                     x[band].add_(direction[band])
             del direction
             yield Iterate(x, terms, change, moving, finite)
+
+    def _look(self, energy: Quadratic, x: Tensor, last: bool) -> tuple[Terms, Tensor]:
+        return energy.value_and_grad(x) if self.watched or last else energy.grad(x)
 
 
 def begin_fourier(energy: Quadratic, x: Tensor, preconditioner: Circulant) -> None:

@@ -98,7 +98,7 @@ class Validation:
     def _solved(
         self, problem: problems.Problem, regularizer: Regularizer, sigma: float, lam: float
     ) -> Tensor | None:
-        data, asked = SquaredError(problem.y), Asked(self.solver)
+        data, asked = SquaredError(problem.y), Asked(self.solver, watched=False)
         with devices.flushed_denormals():
             solution = defaults.minimise(problem, data, regularizer, lam, sigma, asked)
         return None if solution.stop == "non_finite" else problem.crop(solution.x)

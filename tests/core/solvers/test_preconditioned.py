@@ -192,6 +192,29 @@ def test_a_gray_critic_restores_the_channels_of_a_colour_picture_one_by_one() ->
         np.testing.assert_allclose(together[..., channel], alone[..., 0], rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("name", ["denoise", "deblur round"])
+def test_unwatched_it_goes_the_same_way_and_knows_the_last_energy_alone(name: str) -> None:
+    problem = a_problem(name, shape=(20, 24))
+    regularizer, data = LocalRegularizer(critic()), SquaredError(problem.y)
+    watched, alone = (
+        defaults.minimise(problem, data, regularizer, 0.25, SIGMA, Asked("fourier", 6, watched=watched))
+        for watched in (True, False)
+    )
+    assert torch.equal(watched.x, alone.x)
+    assert all(record.terms.known for record in watched.history)
+    assert [record.terms.known for record in alone.history] == [False] * 6 + [True]
+    assert torch.equal(watched.history[-1].terms.energy, alone.history[-1].terms.energy)
+
+
+def test_the_energy_is_known_where_an_unwatched_descent_converges() -> None:
+    problem = a_problem(shape=(20, 24))
+    asked = Asked("fourier", 40, 0.01, watched=False)
+    found = defaults.minimise(
+        problem, SquaredError(problem.y), LocalRegularizer(critic()), 0.25, SIGMA, asked
+    )
+    assert found.stop == "converged" and found.history[-1].terms.known
+
+
 def test_it_is_for_fields_of_experts_only() -> None:
     with pytest.raises(UsageError, match="fields of experts"):
         restorer(settings=replace(SETTINGS, solver="fourier")).denoise(scene(20, 20), SIGMA)
