@@ -1,4 +1,4 @@
-"""Every exit code, by a process of its own; and the table behind them."""
+"""Every exit code; success, bugs and signals end a process of their own; and the table behind them."""
 
 import io
 import os
@@ -103,17 +103,24 @@ def test_a_bug_is_1_and_one_sentence(picture: Path, gray_critic: Path) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else str(value),
 )
+@pytest.mark.usefixtures("tiny_weights")
 def test_refusals_have_their_code_one_sentence_and_write_nothing(
-    alr_process: Alr, picture: Path, arguments: list[str], code: int
+    alr: Alr, picture: Path, arguments: list[str], code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     picture.with_name("text.png").write_text("this is text")
-    result = alr_process(*arguments, cwd=picture.parent)
+    monkeypatch.chdir(picture.parent)
+    result = alr(*arguments)
     assert (result.code, result.stdout) == (code, b"")
     errors_said = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
     assert len(errors_said) == (2 if code == 7 else 1)  # of the picture, and of the batch
     assert "Traceback" not in result.stderr
     written = {path.name for path in picture.parent.iterdir()} - {"a.png", "text.png"}
     assert written == ({"out"} if code == 7 else set())
+
+
+def test_a_refusal_is_the_code_of_the_process(alr_process: Alr, tmp_path: Path) -> None:
+    result = alr_process("denoise", "gone.png", cwd=tmp_path)
+    assert (result.code, result.stdout, result.stderr.count("\n")) == (3, b"", 1)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

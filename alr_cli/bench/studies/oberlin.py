@@ -77,7 +77,7 @@ WEIGHTS: dict[str, dict[str, float]] = {
 
 
 @runtime_checkable
-class Flow(HasLatents, Regularizer, Protocol):
+class LatentRegularizer(HasLatents, Regularizer, Protocol):
     """A regularizer for either formulation."""
 
 
@@ -98,7 +98,7 @@ class Method:
     tasks: Callable[[Degradation], bool] = lambda task: True
 
 
-def methods(flow: Flow, local: Prior) -> list[Method]:
+def methods(flow: LatentRegularizer, local: Prior) -> list[Method]:
     """local: the shipped prior that stands for what one would use else."""
     return [
         Method("synthesis", _synthesis(flow), random=True),
@@ -110,7 +110,7 @@ def methods(flow: Flow, local: Prior) -> list[Method]:
     ]
 
 
-def _synthesis(flow: Flow) -> Restore:
+def _synthesis(flow: LatentRegularizer) -> Restore:
     def restore(task: Degradation, y: Tensor, weight: float, start: Tensor | None) -> Tensor:
         x = task.begin(y) if start is None else start
         size = x.shape[-2] * x.shape[-1]
@@ -121,7 +121,7 @@ def _synthesis(flow: Flow) -> Restore:
     return restore
 
 
-def _analysis(flow: Flow) -> Restore:
+def _analysis(flow: LatentRegularizer) -> Restore:
     def restore(task: Degradation, y: Tensor, weight: float, start: Tensor | None) -> Tensor:
         problem = task.problem(y, flow.margin)
         problem = problem if start is None else replace_start(problem, start)
@@ -179,7 +179,7 @@ class Result:
         return asdict(self)
 
 
-def count(flow: Flow, local: Prior) -> int:
+def count(flow: LatentRegularizer, local: Prior) -> int:
     """How often `measure` reports."""
     tasks = degradations(flow.size)
     return sum(method.tasks(task) for task in tasks for method in methods(flow, local))
@@ -187,7 +187,7 @@ def count(flow: Flow, local: Prior) -> int:
 
 def measure(
     pictures: Tensor,
-    flow: Flow,
+    flow: LatentRegularizer,
     local: Prior,
     seed: int = 0,
     done: Callable[[str], None] = lambda what: None,
@@ -214,7 +214,7 @@ def measure(
     return results
 
 
-def sample(flow: Flow, count: int, seed: int) -> Tensor:
+def sample(flow: LatentRegularizer, count: int, seed: int) -> Tensor:
     """Pictures that the flow makes up, to start from: (count, C, size, size)."""
     shape = flow.latent(torch.zeros(count, flow.channels, flow.size, flow.size)).shape
     with torch.no_grad():
@@ -277,10 +277,10 @@ def read(folder: str, size: int, limit: int | None = None) -> Tensor:
     return torch.from_numpy(np.stack([at_size(picture, size) for picture in pictures])).float() / 255
 
 
-def load(weights: str) -> tuple[Flow, Prior]:
+def load(weights: str) -> tuple[LatentRegularizer, Prior]:
     """The flow of a weights file, and color-tuned. Raises WeightsError, UsageError for weights of another
     kind."""
     regularizer = load_weights(weights).prior.at(SIGMA)
-    if not isinstance(regularizer, Flow):
+    if not isinstance(regularizer, LatentRegularizer):
         raise UsageError(f"{weights} holds no flow: name one with -w, faces32-flow for instance")
     return regularizer, load_weights("color-tuned").prior

@@ -20,7 +20,8 @@ from alr_cli.bench.protocol import (
 )
 from alr_cli.bench.targets import PLANS, Plan, Target, lacking, owners
 from alr_cli.cli.options import values
-from alr_cli.cli.options.common import FILES, REPORTS
+from alr_cli.cli.options.common import REPORTS
+from alr_cli.cli.options.files import FILES
 from alr_cli.errors import UsageError
 
 PROTOCOL = "Protocol"

@@ -6,14 +6,8 @@ from typing import Annotated, Literal
 import typer
 
 from alr_cli.cli.options import values
-from alr_cli.cli.options.training import (
-    DATA,
-    RUN,
-    NoiseOrigin,
-    PictureOptions,
-    RunOptions,
-    parse_sigma_range,
-)
+from alr_cli.cli.options.training import RUN, RunOptions
+from alr_cli.cli.options.training_data import DATA, NoiseOrigin, PictureOptions, parse_sigma_range
 
 RECIPE = "Recipe"
 LEVELS = "0.008:0.42"

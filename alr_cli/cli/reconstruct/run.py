@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alr_cli.cli.exits import explain
-from alr_cli.cli.options.common import ComputeOptions, FileOptions, ReportOptions
+from alr_cli.cli.options.common import ComputeOptions, ReportOptions
+from alr_cli.cli.options.files import FileOptions
 from alr_cli.cli.reconstruct.angles import check_angles
 from alr_cli.cli.reconstruct.options import (
     MeasurementOptions,

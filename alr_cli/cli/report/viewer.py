@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from alr_cli.cli.options.common import FILES
+from alr_cli.cli.options.files import FILES
 from alr_cli.errors import OutputError, UsageError
 
 if TYPE_CHECKING:

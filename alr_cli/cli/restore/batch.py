@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
-from alr_cli.cli.options.common import FileOptions
+from alr_cli.cli.options.files import FileOptions
 from alr_cli.cli.ranks import Rank
 from alr_cli.cli.restore.contents import kind_of
 from alr_cli.cli.restore.sources import Source, find_sources

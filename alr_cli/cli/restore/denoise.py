@@ -8,13 +8,12 @@ import typer
 from alr_cli.cli.options.common import (
     RESTORATION,
     ComputeOptions,
-    FileOptions,
-    Inputs,
     ModelOptions,
     ReportOptions,
     Sigma,
     expand_options,
 )
+from alr_cli.cli.options.files import FileOptions, Inputs
 from alr_cli.cli.options.noise import Noise, NoiseChoice
 from alr_cli.cli.report.viewer import Viewer, ViewerOptions
 from alr_cli.cli.restore.task import Prepared

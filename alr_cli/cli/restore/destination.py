@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from alr_cli.cli.options.common import FileOptions
+from alr_cli.cli.options.files import FileOptions
 from alr_cli.cli.restore.batch import Job, Skip
 from alr_cli.cli.streams import Streams
 from alr_cli.errors import OutputError

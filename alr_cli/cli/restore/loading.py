@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alr_cli.cli.options.common import FileOptions
+from alr_cli.cli.options.files import FileOptions
 from alr_cli.cli.options.noise import NoiseChoice
 from alr_cli.cli.restore import destination
 from alr_cli.cli.restore.batch import Job, Skip

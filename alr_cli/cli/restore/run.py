@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alr_cli.cli.exits import explain
-from alr_cli.cli.options.common import ComputeOptions, FileOptions, ModelOptions, ReportOptions
+from alr_cli.cli.options.common import ComputeOptions, ModelOptions, ReportOptions
+from alr_cli.cli.options.files import FileOptions
 from alr_cli.cli.options.noise import WHITE, NoiseChoice
 from alr_cli.cli.ranks import this_rank
 from alr_cli.cli.report.compare import Comparison

@@ -9,13 +9,12 @@ import typer
 from alr_cli.cli.options.common import (
     RESTORATION,
     ComputeOptions,
-    FileOptions,
-    Inputs,
     ModelOptions,
     ReportOptions,
     Sigma,
     expand_options,
 )
+from alr_cli.cli.options.files import FileOptions, Inputs
 from alr_cli.cli.restore.task import Prepared
 from alr_cli.errors import UsageError
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from alr_cli.cli.options.training import CriticOptions, DataOptions, KindOptions, RecipeOptions, RunOptions
+from alr_cli.cli.options.training import CriticOptions, KindOptions, RecipeOptions, RunOptions
+from alr_cli.cli.options.training_data import DataOptions
 from alr_cli.cli.report.records import Report
 from alr_cli.cli.train import inputs
 from alr_cli.cli.train.session import Session, checkpoint_of

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alr_cli.cli.options.training import CriticOptions, DataOptions, KindOptions, RecipeOptions, RunOptions
+from alr_cli.cli.options.training import CriticOptions, KindOptions, RecipeOptions, RunOptions
+from alr_cli.cli.options.training_data import DataOptions
 from alr_cli.cli.ranks import this_rank
 from alr_cli.cli.report.records import Report
 from alr_cli.cli.train.inputs import TrainingData, describe

@@ -21,13 +21,8 @@ from alr_cli.errors import InputError, UsageError
 from alr_cli.files.folders import PictureFolder, load_folder
 
 if TYPE_CHECKING:
-    from alr_cli.cli.options.training import (
-        CriticOptions,
-        DataOptions,
-        NoiseOrigin,
-        RecipeOptions,
-        RunOptions,
-    )
+    from alr_cli.cli.options.training import CriticOptions, RecipeOptions, RunOptions
+    from alr_cli.cli.options.training_data import DataOptions, NoiseOrigin
     from alr_cli.cli.options.tuning import TuningPictures
     from alr_cli.cli.report.records import Report
 

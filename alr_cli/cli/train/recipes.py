@@ -5,14 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from alr_cli.cli.options.training import (
-    CriticOptions,
-    DataOptions,
-    KindOptions,
-    RecipeName,
-    RecipeOptions,
-    RunOptions,
-)
+from alr_cli.cli.options.training import CriticOptions, KindOptions, RecipeName, RecipeOptions, RunOptions
+from alr_cli.cli.options.training_data import DataOptions
 from alr_cli.cli.report.records import Report
 
 if TYPE_CHECKING:

@@ -5,13 +5,8 @@ from dataclasses import dataclass, fields
 
 import pytest
 
-from alr_cli.cli.options.common import (
-    ComputeOptions,
-    FileOptions,
-    ModelOptions,
-    ReportOptions,
-    expand_options,
-)
+from alr_cli.cli.options.common import ComputeOptions, ModelOptions, ReportOptions, expand_options
+from alr_cli.cli.options.files import FileOptions
 from alr_cli.errors import UsageError
 
 

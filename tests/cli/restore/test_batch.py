@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from alr_cli.cli.options.common import FileOptions
+from alr_cli.cli.options.files import FileOptions
 from alr_cli.cli.restore.batch import Job, Remaining, plan
 from alr_cli.cli.restore.sources import find_sources, partner
 from alr_cli.cli.streams import StdoutKind, Streams

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from alr_cli.cli.options.training import CriticOptions, DataOptions, RecipeOptions, RunOptions
+from alr_cli.cli.options.training import CriticOptions, RecipeOptions, RunOptions
+from alr_cli.cli.options.training_data import DataOptions
 from alr_cli.cli.train import inputs
 from alr_cli.core.noise.model import NoiseModel
 from alr_cli.core.training.adversarial import SyntheticNoise
