@@ -24,7 +24,7 @@ from alr_cli.errors import UsageError
 
 DEFAULT = "default"
 Formulation = Literal["analysis", "synthesis"]
-_FAR_ITERATIONS, _HOLES_ITERATIONS = 75, 200  # of fourier, where A hides what only many steps bring back
+_FAR_ITERATIONS, _HOLES_ITERATIONS = 100, 200  # of fourier, where A hides what only many steps bring back
 _COLOURED_ITERATIONS = 25  # of fourier, where the noise is coloured
 
 
@@ -33,16 +33,19 @@ class Asked:
     """What somebody may ask of a descent; None leaves it to the solver.
 
     solver: its name, or default.  iterations, tol: see `solvers.base.Solver`.  watched: whether the energy of
-    every step is of interest, and not that of the last one alone.
+    every step is of interest, and not that of the last one alone.  fast: a third of the usual iterations.
     """
 
     solver: str = DEFAULT
     iterations: int | None = None
     tol: float | None = None
     watched: bool = True
+    fast: bool = False
 
     def limit(self, usual: int) -> int:
-        return usual if self.iterations is None else self.iterations
+        if self.iterations is not None:
+            return self.iterations
+        return max(1, round(usual / 3)) if self.fast else usual
 
     def tolerance(self, usual: float) -> float:
         return usual if self.tol is None else self.tol

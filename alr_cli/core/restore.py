@@ -38,7 +38,7 @@ class Settings:
     max_iter, tol: None for the solver's own.  tile: side of the blocks the critic scores at once in pixels,
     None for automatic, 0 for the whole picture.  precision: auto, float32 or bfloat16.  device: auto, cpu,
     cuda, cuda:N or mps.  formulation: whether the unknown is the picture (analysis) or, for flows, the latent
-    that it is made from (synthesis).
+    that it is made from (synthesis).  fast: a third of the solver's own number of iterations.
     """
 
     strength: float = 1.0
@@ -51,6 +51,7 @@ class Settings:
     device: str = "auto"
     clip_aware: bool = True
     formulation: Formulation = "analysis"
+    fast: bool = False
 
     @property
     def descends(self) -> bool:
@@ -334,7 +335,8 @@ class Restorer:
         callback: Callback | None,
     ) -> Solution:
         settings = self.settings
-        asked = Asked(settings.solver, settings.max_iter, settings.tol, watched=callback is not None)
+        watched = callback is not None
+        asked = Asked(settings.solver, settings.max_iter, settings.tol, watched, settings.fast)
         regularizer = self.prior.at(level, Arithmetic(side, self.precision))
         solver: Solver = defaults.choose(regularizer, problem, lam, sigma, asked)
 

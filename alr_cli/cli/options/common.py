@@ -104,6 +104,14 @@ class ModelOptions:
             help="The most iterations; by default the solver's own number.",
         ),
     ] = None
+    fast: Annotated[
+        bool,
+        typer.Option(
+            "--fast",
+            rich_help_panel=ENERGY,
+            help="A third of the usual iterations, for a look at what will come of it.",
+        ),
+    ] = False
     tol: Annotated[
         float | None,
         typer.Option(
@@ -126,6 +134,8 @@ class ModelOptions:
     def __post_init__(self) -> None:
         if self.lam is not None and self.strength is not None:
             raise UsageError("--lam sets lambda and --strength multiplies the fitted one: give one of them")
+        if self.fast and self.max_iter is not None:
+            raise UsageError("--max-iter sets the iterations and --fast takes a third: give one of them")
 
 
 @dataclass(frozen=True, kw_only=True)

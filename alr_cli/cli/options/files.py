@@ -148,6 +148,17 @@ class FileOptions:
             "floats; sigma is in units of their distance. Without it as the file says, or else its numbers.",
         ),
     ] = None
+    crop: Annotated[
+        values.Crop | None,
+        typer.Option(
+            "--crop",
+            metavar="X,Y,W,H",
+            parser=values.parse_crop,
+            rich_help_panel=FILES,
+            help="Restore and write only this part, W x H pixels from column X and row Y of the picture as "
+            "it is seen: a look at what the whole will be like.",
+        ),
+    ] = None
     max_pixels: Annotated[
         int,
         typer.Option(

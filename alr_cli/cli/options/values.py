@@ -32,6 +32,19 @@ class Range:
         return self.low, self.high
 
 
+@dataclass(frozen=True)
+class Crop:
+    """W x H pixels from column x and row y, both counted from 0."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    def __str__(self) -> str:
+        return f"{self.x},{self.y},{self.width},{self.height}"
+
+
 FORMATS = ("png", "jpeg", "tiff", "webp", "bmp", "pnm")
 FORMAT_ALIASES = {"jpg": "jpeg", "tif": "tiff", "ppm": "pnm", "pgm": "pnm", "pbm": "pnm"}
 
@@ -104,6 +117,14 @@ def parse_pages(text: str) -> Pages:
     if match is None or not 1 <= int(match[1]) <= int(match[2] or match[1]):
         raise UsageError(f"--pages {text} is not a part of a stack: write A-B, counted from 1, such as 3-7")
     return Pages(int(match[1]), int(match[2] or match[1]))
+
+
+def parse_crop(text: str) -> Crop:
+    """`100,200,300,300`: column, row, width and height."""
+    match = re.fullmatch(r"(\d{1,9}),(\d{1,9}),(\d{1,9}),(\d{1,9})", text)
+    if match is None or not (int(match[3]) and int(match[4])):
+        raise UsageError(f"--crop {text} is no part of a picture: write X,Y,WIDTH,HEIGHT, in pixels")
+    return Crop(*(int(number) for number in match.groups()))
 
 
 def parse_range(text: str) -> Range:

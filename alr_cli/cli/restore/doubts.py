@@ -15,7 +15,8 @@ def misfit(restoration: "Restoration", restorer: "Restorer") -> str | None:
     """Where the usual descent leaves more of the picture unexplained than its noise, operator or sigma are
     wrong."""
     settings, sigma = restorer.settings, restoration.sigma
-    usual = settings.max_iter is None and settings.lam is None and restoration.strength <= 1
+    asked = settings.max_iter is not None or settings.lam is not None or settings.fast
+    usual = not asked and restoration.strength <= 1
     if not usual or sigma < NOISE_FLOOR or restoration.data_term <= MISFIT * sigma**2:
         return None
     return (

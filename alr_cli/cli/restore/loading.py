@@ -8,6 +8,7 @@ from alr_cli.cli.options.files import FileOptions
 from alr_cli.cli.options.noise import NoiseChoice
 from alr_cli.cli.restore import destination
 from alr_cli.cli.restore.batch import Job, Skip
+from alr_cli.cli.restore.crop import check, cropped, part_of_result
 from alr_cli.cli.restore.noise import noise_of, of_rounding
 from alr_cli.cli.restore.sources import Source, partner
 from alr_cli.cli.restore.task import Prepared, Task, size
@@ -71,6 +72,10 @@ class Loader:
                 f"the noise of {job.source} cannot be estimated from so few pixels: give --sigma"
             )
         notes = (*prepared.picture.notes, *losses, *prepared.notes)
+        if (crop := self.files.crop) is not None:
+            check(crop, prepared.picture, job.source)
+            reference = None if reference is None else part_of_result(reference, prepared, crop)
+            prepared = cropped(prepared, crop)
         if prepared.hidden is not None:
             share = f"{prepared.hidden.mean():.1%}".replace("%", " %")
             notes += (f"{share} of the pixels are transparent: their colours are left as they are",)

@@ -42,6 +42,7 @@ def settings_of(model: ModelOptions, compute: ComputeOptions) -> "Settings":
         device=compute.device,
         clip_aware=model.clip_aware,
         formulation=model.formulation,
+        fast=model.fast,
     )
 
 

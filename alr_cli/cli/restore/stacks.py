@@ -76,6 +76,8 @@ def find_stack(job: Job, loader: Loader) -> LoadedStack | None:
             f"{job.output} would hold one picture and {path} holds {len(part)}: name a TIFF with -o or "
             "-f tiff, or choose one with --page"
         )
+    if files.crop is not None:
+        raise UsageError(f"--crop is for single pictures and {path} is a stack: choose one with --page")
     if files.reference is not None:
         raise UsageError(f"--reference is for single pictures and {path} is a stack: choose one with --page")
     return LoadedStack(job, path, len(part))

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from alr_cli.core.training.workers import Workers
 
 
+SHORT = 1000
+"""Iterations below which a training is a trial, and lambda is fitted on a fifth of the pixels."""
+
+
 class Trains(Protocol):
     """What all trainers share."""
 
@@ -202,16 +206,21 @@ class Session:
         from alr_cli.files.weights import save_weights
 
         prior = self.trainer.trained()
-        validation, scores = self.validation, dict[str, float]()
+        validation, scores, levels = self.validation, dict[str, float](), 0
 
         def fitted(sigma: float, lam: float) -> None:
             scores[f"{sigma:.4g}"] = quality = validation.quality(prior, sigma, lam)
-            self.report.say(f"sigma {sigma:.3g}: lambda {lam:.4g}, PSNR {quality:.2f} dB")
+            count = f" ({len(scores)} of {levels})" if levels else ""
+            self.report.say(f"sigma {sigma:.3g}: lambda {lam:.4g}, PSNR {quality:.2f} dB{count}")
 
         curve = self.trainer.curve
         if curve is None:
             sigmas = calibration_levels(*self.pictures.levels)
-            self.report.say(f"fitting lambda at sigma {', '.join(f'{sigma:.3g}' for sigma in sigmas)}")
+            levels, briefly = len(sigmas), ""
+            if self.trainer.iterations < SHORT:
+                validation, briefly = validation.smaller(), ", roughly, as the training was short"
+            named = ", ".join(f"{sigma:.3g}" for sigma in sigmas)
+            self.report.say(f"fitting lambda at sigma {named} on {len(validation.clean)} crops{briefly}")
             curve = validation.fit(prior, sigmas, fitted)
         elif self.missing is not None:
             scores[f"{100 * self.missing:g} % missing"] = self._filled(prior, self.missing)
@@ -248,14 +257,16 @@ def check_outputs(output: Path, run: RunOptions) -> None:
 
 
 def resume(trainer: Trains, description: dict[str, Any], checkpoint: Path, report: Report) -> None:
-    """Load the checkpoint. Raises UsageError if it belongs to another recipe, critic or data."""
+    """Load the checkpoint, to go on as far as it was to go or further. Raises UsageError if it belongs to
+    another recipe, critic or data."""
     from alr_cli.files.weights import CHECKPOINT, read_tensors
 
     state, found = read_tensors(checkpoint, CHECKPOINT)
     for part in ("architecture", "recipe", "data"):
         was, now = found.get(part, {}), description[part]
         for name in now:
-            if was.get(name) != now[name]:
+            longer = name == "iterations" and was.get(name, 0) < now[name]  # which is what people do
+            if was.get(name) != now[name] and not longer:
                 raise UsageError(
                     f"{checkpoint} was made with another {part} ({name} {was.get(name)}, now {now[name]}): "
                     "give the options it was started with, or start anew with --overwrite"

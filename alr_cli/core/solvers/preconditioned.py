@@ -29,8 +29,9 @@ class Pace:
     momentum: float = 0.75
 
 
-# Where frequencies are missing only the regularizer bends E, at edges hardly.
-NEAR, FAR, HOLES = Pace(), Pace(0.1, 0.1, 0.9), Pace(0.0, 0.8, 0.97)
+# Where frequencies are missing only the regularizer bends E, at edges hardly. With a smaller u the descent of
+# a blur amplifies rounding in flat places, by 1e5 in 30 steps (docs/performance.md).
+NEAR, FAR, HOLES = Pace(), Pace(0.1, 0.3, 0.95), Pace(0.0, 0.8, 0.97)
 COLOURED = Pace(0.0, 0.15, 0.7)  # the noisy picture is a better start than its Wiener filter
 
 

@@ -65,6 +65,13 @@ class Validation:
         noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
         return cls(clean, noise, solver, precision, per_picture)
 
+    def smaller(self, pictures: int = 2, side: int = 64) -> Validation:
+        """The middles of the crops of the first pictures, for a fit that need not be exact."""
+        count = pictures * self.per_picture
+        top, left = (max(0, (size - side) // 2) for size in self.clean.shape[-2:])
+        part = (slice(count), ..., slice(top, top + side), slice(left, left + side))
+        return replace(self, clean=self.clean[part], noise=self.noise[part])
+
     def with_noise_of(self, field: NoiseField) -> Validation:
         """The same crops with noise as `field` makes it, in units of its nominal level."""
         noisy, _ = field.add(self.clean, 1.0, torch.Generator().manual_seed(0))

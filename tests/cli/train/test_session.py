@@ -6,8 +6,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
-from alr_cli.cli.train.session import Session, _HeldSignals
+from alr_cli.cli.train.session import Session, _HeldSignals, resume
+from alr_cli.errors import UsageError
+from alr_cli.files.weights import CHECKPOINT, write_tensors
 
 
 def test_a_signal_waits_until_it_is_asked_for_and_a_second_one_does_not() -> None:
@@ -64,3 +67,22 @@ def test_whoever_stops_a_training_is_told_where_and_how_to_go_on(
         with pytest.raises(KeyboardInterrupt) as caught:
             arguments[0](arguments[1])  # type: ignore[operator]
         assert caught.value.__notes__ == [words]
+
+
+@pytest.mark.parametrize(("now", "goes_on"), [(40, True), (41, True), (4000, True), (39, False)])
+def test_a_training_goes_on_as_far_as_it_was_to_go_or_further(
+    now: int, goes_on: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.checkpoint"
+    description: dict[str, Any] = {"architecture": {"width": 4}, "recipe": {"iterations": 40}, "data": {}}
+    write_tensors(path, {"step": torch.tensor(40)}, description, CHECKPOINT)
+    restored: list[Any] = []
+    trainer: Any = SimpleNamespace(restore_state=restored.append, step_count=40, iterations=now)
+    report: Any = SimpleNamespace(say=lambda text: None)
+    asked = description | {"recipe": {"iterations": now}}
+    if goes_on:
+        resume(trainer, asked, path, report)
+        assert int(restored[0]["step"]) == 40
+        return
+    with pytest.raises(UsageError, match="iterations 40, now 39"):
+        resume(trainer, asked, path, report)

@@ -1,0 +1,53 @@
+"""A part of a picture that is to be restored alone, as a preview of the whole."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from alr_cli.cli.options.values import Crop
+from alr_cli.cli.restore.sources import Source
+from alr_cli.cli.restore.task import Prepared
+from alr_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from alr_cli.files.pictures import Picture
+
+
+def check(crop: Crop, picture: "Picture", source: Source) -> None:
+    """Raises UsageError for a part that reaches beyond the picture."""
+    if crop.x + crop.width > picture.width or crop.y + crop.height > picture.height:
+        raise UsageError(
+            f"--crop {crop} reaches beyond {source}, which is {picture.width} x {picture.height} pixels"
+        )
+
+
+def cropped(prepared: Prepared, crop: Crop) -> Prepared:
+    """What is known of a part of the picture."""
+    enlarged, missing = prepared.enlarged, prepared.missing
+    return replace(
+        prepared,
+        picture=_part(prepared.picture, crop),
+        missing=None if missing is None else part_of(missing, crop),
+        enlarged=None if enlarged is None else _part(enlarged, crop, _scale(prepared)),
+    )
+
+
+def part_of_result(pixels: "NDArray[Any]", prepared: Prepared, crop: Crop) -> "NDArray[Any]":
+    """The part of a picture (H, W, ...) of the size of the whole result."""
+    return part_of(pixels, crop, _scale(prepared))
+
+
+def part_of(pixels: "NDArray[Any]", crop: Crop, scale: int = 1) -> "NDArray[Any]":
+    """(H, W, ...) -> the part. scale: how much larger the picture is than the one that crop speaks of."""
+    rows = slice(scale * crop.y, scale * (crop.y + crop.height))
+    return pixels[rows, scale * crop.x : scale * (crop.x + crop.width)].copy()
+
+
+def _scale(prepared: Prepared) -> int:
+    return prepared.result.height // prepared.picture.height
+
+
+def _part(picture: "Picture", crop: Crop, scale: int = 1) -> "Picture":
+    alpha = None if picture.alpha is None else part_of(picture.alpha, crop, scale)
+    return replace(picture, pixels=part_of(picture.pixels, crop, scale), alpha=alpha)

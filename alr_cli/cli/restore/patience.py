@@ -1,0 +1,44 @@
+"""How long a picture will take, said once it is known to be long, and what is quicker."""
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from alr_cli.core.restore import Step
+
+LONG = 60.0
+"""Seconds for a picture from which on somebody wants to know."""
+
+
+class Patience:
+    """Watches the first iteration of each restoration. say: of a sentence.  also: what watches each step."""
+
+    def __init__(
+        self,
+        say: Callable[[str], None],
+        also: Callable[["Step"], None],
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._say, self._also, self._clock = say, also, clock
+        self._started: float | None = None
+
+    def step(self, step: "Step") -> None:
+        """Called at the start and after each iteration."""
+        if step.iteration == 0:
+            self._started = self._clock()
+        elif self._started is not None:
+            seconds = (self._clock() - self._started) / step.iteration * step.max_iter
+            self._started = None
+            if seconds >= LONG:
+                self._say(
+                    f"this takes up to {_shown(seconds)}; quicker looks: --crop X,Y,W,H for a part of the "
+                    "picture, or --fast"
+                )
+        self._also(step)
+
+
+def _shown(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
