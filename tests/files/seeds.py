@@ -166,6 +166,12 @@ def seed_files() -> dict[str, bytes]:
         "tiff-lzw": tiff(ramp(3), photometric="rgb", compression="lzw", predictor=True),
         "tiff-exif": save(pil("RGB"), "TIFF", **tags),
         "tiff-float": tiff(smooth, photometric="rgb", byteorder=">"),
+        "tiff-10bit": tiff(ramp(3, "uint16") >> 6, photometric="rgb", compression="zlib"),
+        "tiff-range": tiff(
+            4000 * ramp(1, "float32")[..., 0],
+            photometric="minisblack",
+            extratags=[(340, 11, 1, 0.0, True), (341, 11, 1, 4000.0, True)],
+        ),
         "tiff-planar": tiff(
             np.moveaxis(ramp(3), -1, 0).copy(), photometric="rgb", planarconfig="separate", tile=(16, 16)
         ),
