@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alr_cli.core.gray import without_copies
+from alr_cli.core.gray import white_level, without_copies
 from alr_cli.core.numerics.arrays import pictures_of
 from alr_cli.core.operators.kernels import normalize_kernel
 from alr_cli.core.operators.linear import Boundary
@@ -205,11 +205,9 @@ def _weights(name: str | None, channels: int, held: bool, one_step: bool) -> Wei
 
 
 def _estimated(picture: NDArray[np.float32], task: Task) -> float:
-    from alr_cli.core.noise.white import estimate_sigma
-
     if isinstance(task, Denoising) and task.noise is not None:
         return task.noise.level(picture)
-    sigma = estimate_sigma(picture, task.missing if isinstance(task, Inpainting) else None)
+    sigma = white_level(picture, task.missing if isinstance(task, Inpainting) else None)
     if not np.isfinite(sigma):
         raise UsageError("the noise cannot be estimated from so few pixels: give sigma")
     return float(sigma)

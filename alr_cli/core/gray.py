@@ -4,6 +4,9 @@ Phones, scanners and converters write gray pictures with three equal channels. S
 noise, all of it in their mean, where the noise of independent channels is 3^1/2 times smaller. So a prior of
 colours restores a gray picture as three equal channels of that stronger noise. rho is the correlation between
 the channels of the noise that the prior was made for, 0 for white noise.
+
+Channels that are nearly equal, or tinted (sepia), share their noise as well: each is a line of their mean,
+and what is left of it is far less than the noise.
 """
 
 from __future__ import annotations
@@ -15,11 +18,44 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alr_cli.core.noise.white import estimate_sigma
+
+_TINTED = 1.5 / 255  # left of channels that are lines of their mean, rounded to 8 bits
+
 
 def without_copies(pixels: NDArray[Any]) -> NDArray[Any]:
     """A picture (H, W, C) of three equal channels as (H, W, 1); others as they are."""
     gray = pixels.shape[2] == 3 and bool((pixels[..., 1:] == pixels[..., :1]).all())
     return pixels[..., :1] if gray else pixels
+
+
+def white_level(pixels: NDArray[np.floating], mask: NDArray[np.bool_] | None = None) -> float:
+    """As `estimate_sigma` for a picture (H, W, C), of channels that share their noise as well: differences
+    between colours, where white noise of independent channels shows, say nothing there."""
+    if pixels.shape[2] == 3:
+        slopes, left = _tint(pixels, mask)
+        if left < _TINTED:
+            mean = pixels.mean(axis=2, keepdims=True)
+            return float(np.sqrt(np.mean(slopes**2))) * estimate_sigma(mean, mask)
+    return estimate_sigma(pixels, mask)
+
+
+def shares_noise(pixels: NDArray[np.floating], sigma: float) -> bool:
+    """Whether three channels (H, W, 3) differ by so much less than noise of level sigma that it is the same
+    in all of them."""
+    return pixels.shape[2] == 3 and _tint(pixels, None)[1] < sigma / 4
+
+
+def _tint(pixels: NDArray[np.floating], mask: NDArray[np.bool_] | None) -> tuple[NDArray[np.float64], float]:
+    """Of each channel as a line of their mean: the slopes (3,), and the root mean square of what is left."""
+    usable = np.isfinite(pixels).all(axis=2)
+    seen = pixels[usable if mask is None else usable & ~mask].astype(np.float64)
+    if len(seen) == 0:
+        return np.ones(3), math.inf
+    centred = seen - seen.mean(axis=0)
+    mean = centred.mean(axis=1)
+    slopes = centred.T @ mean / max(float(mean @ mean), 1e-30)
+    return slopes, float(np.sqrt(np.mean((centred - np.outer(mean, slopes)) ** 2)))
 
 
 def equal_channels_factor(noise: Mapping[str, Any] | None) -> float:

@@ -15,7 +15,7 @@ from alr_cli.core.coloured_noise import ColouredGaussian, gain
 from alr_cli.core.data_terms import ClippedGaussian, DataTerm, RoundedOff, SquaredError, is_clipped
 from alr_cli.core.defaults import Asked, Formulation
 from alr_cli.core.energy import Terms
-from alr_cli.core.gray import equal_channels_factor, without_copies
+from alr_cli.core.gray import equal_channels_factor, shares_noise, without_copies
 from alr_cli.core.numerics import devices
 from alr_cli.core.operators.linear import Boundary
 from alr_cli.core.parts import in_parts
@@ -217,7 +217,7 @@ class Restorer:
         if task.solved(sigma):
             return self._unchanged(pixels)
         problem = task.problem(batch, self.prior.margin, sigma)
-        level = task.level(sigma * self._factor(pixels.shape[2]))
+        level = task.level(sigma * self._factor(pixels, sigma if problem.noise is None else 0.0))
 
         def finished(x: np.ndarray) -> np.ndarray:
             x = x.mean(axis=2, keepdims=True) if pixels.shape[2] == 1 else x
@@ -226,10 +226,11 @@ class Restorer:
         restoration = self._minimise(problem, level, sigma, _seen_as(finished, look), strength)
         return replace(restoration, pixels=finished(restoration.pixels))
 
-    def _factor(self, channels: int) -> float:
-        """How much stronger the noise is that the prior sees in a picture of so many different channels."""
-        seen_as_equal = channels == 1 and self.channels == 3
-        return equal_channels_factor(self.weights.metadata.get("noise")) if seen_as_equal else 1.0
+    def _factor(self, pixels: np.ndarray, sigma: float) -> float:
+        """How much stronger the noise is that the prior sees in a picture (H, W, C) with white noise."""
+        if self.channels == 1 or not (pixels.shape[2] == 1 or shares_noise(pixels, sigma)):
+            return 1.0
+        return equal_channels_factor(self.weights.metadata.get("noise"))
 
     def _batch(self, pixels: np.ndarray) -> Tensor:
         """(H, W, C) -> (B, C', H, W): a gray prior sees the channels of a colour picture one by one, and a

@@ -21,6 +21,8 @@ BITS = (8, 10, 12)
 """Numbers of so many bits are often written into 16. 14 are too many to tell them from a dark picture."""
 FARTHEST = -1.0, 2.0
 """Floats on [0,1] with noise stay between these, but for one in a hundred at either end."""
+TINY = 0.02
+"""Floats that stay below it are no dark picture but one in other units."""
 SHARES = 0.1, 99.9
 """Percentiles of floats of an unknown range that become 0 and 1."""
 _LOOKED_AT = 1_000_000
@@ -81,7 +83,7 @@ def _of_floats(picture: Picture) -> tuple[Range | None, str]:
         if low <= float(np.median(numbers)) <= high:
             return (low, high), "its tags state its range"
     least, some, most = (float(value) for value in np.percentile(numbers, (1, SHARES[0], 99)))
-    if FARTHEST[0] <= least and most <= FARTHEST[1]:
+    if FARTHEST[0] <= least and most <= FARTHEST[1] and max(-least, most) >= TINY:
         return None, ""
     why = f"its values run from {numbers.min():.6g} to {numbers.max():.6g}"
     for full in (255.0, 1023.0, 4095.0, 65535.0):

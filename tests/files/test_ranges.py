@@ -43,6 +43,8 @@ CASES: dict[str, tuple[np.ndarray, list[Any], tuple[float, float] | None]] = {
     "float to 255": ((SHADES * 250).astype(np.float32), [], (0, 255)),
     "float, stated": ((SHADES * 4000 - 90).astype(np.float32), stated(11, -100, 4000), (-100, 4000)),
     "float, stated wrongly": (SHADES.astype(np.float32), stated(11, 5, 9), None),
+    "float to 1e-6": ((SHADES * 1e-6).astype(np.float32), [], (0, 1e-6)),
+    "float, black": (np.zeros((8, 9), np.float32), [], None),
     "float64 to 1e6": (SHADES * 1e6, [], (0, 1e6)),
     "float, all one": (np.full((8, 9), 700.0, np.float32), [], (0, 1023)),
 }

@@ -84,10 +84,10 @@ class BlindDeblur:
 
     def prepare(self, picture: "Picture", source: "Source") -> Prepared:
         from alr_cli.core.blind.estimate import estimate_kernel
-        from alr_cli.core.noise.white import estimate_sigma
+        from alr_cli.core.gray import white_level
         from alr_cli.files.kernel_files import encode_kernel
 
-        sigma = estimate_sigma(picture.pixels) if self.sigma is None else self.sigma
+        sigma = white_level(picture.pixels) if self.sigma is None else self.sigma
         if not math.isfinite(sigma):
             raise UsageError(f"the noise of {source} cannot be estimated from so few pixels: give --sigma")
         try:

@@ -44,12 +44,13 @@ def noise_of(
 ) -> Noise:
     """The noise of a picture (H, W, C) in this range. Raises UsageError, InputError for a file or a picture
     of no use."""
+    from alr_cli.core.gray import white_level
     from alr_cli.core.noise.finding import Found, Kind, find_noise, forced
 
     if sigma is not None and choice.name in ("white", "auto"):
         return _doubted(sigma, pixels, missing, finds=choice.name == "auto")
     if choice.name == "white":
-        return _white(None, forced(Kind.WHITE, pixels, missing))
+        return _white(None, forced(Kind.WHITE, pixels, missing, white_level(pixels, missing)))
     if choice.name == "auto":
         found = find_noise(pixels, missing)
         if found.kind is Kind.NONE and math.isfinite(found.sigma):
@@ -71,12 +72,13 @@ def _doubted(
 ) -> Noise:
     """White noise of a given level, and whether the picture looks like another. A quick look is enough where
     it does not. finds: whether without a sigma the kind of the noise is found, too."""
+    from alr_cli.core.gray import white_level
     from alr_cli.core.noise.finding import find_noise
     from alr_cli.core.noise.white import estimate_sigma
 
     if sigma == 0 or _alike(sigma, estimate_sigma(pixels, missing, QUICK)):  # 0 is a decision, not a guess
         return Noise(sigma, None)
-    estimate = estimate_sigma(pixels, missing)
+    estimate = white_level(pixels, missing)
     if not math.isfinite(estimate) or _alike(sigma, estimate):
         return Noise(sigma, estimate if math.isfinite(estimate) else None)
     found = find_noise(pixels, missing) if finds else None

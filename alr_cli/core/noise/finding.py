@@ -109,9 +109,12 @@ def find_noise(pixels: NDArray[np.floating], mask: Bools | None = None) -> Found
     return _of(Kind.CORRELATED, parts, pixels, confidence)
 
 
-def forced(kind: Kind, pixels: NDArray[np.floating], mask: Bools | None = None) -> Found:
-    """The noise of a picture that is known to be of a kind: nothing is left alone for fear of texture."""
-    sigma = estimate_sigma(pixels, mask)
+def forced(
+    kind: Kind, pixels: NDArray[np.floating], mask: Bools | None = None, level: float | None = None
+) -> Found:
+    """The noise of a picture that is known to be of a kind: nothing is left alone for fear of texture. level:
+    of white noise, where it is known."""
+    sigma = estimate_sigma(pixels, mask) if level is None else level
     parts = None if kind is Kind.WHITE else _parts(pixels, mask, white=kind is Kind.UNEVEN)
     if parts is None:
         return _white(sigma, pixels.shape[2]) if np.isfinite(sigma) else Found(Kind.NONE, sigma, None)
