@@ -1,5 +1,6 @@
 """Which pixels of a picture are missing: from a mask file, its transparency, its NaN, or drawn at random."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,9 +36,10 @@ def from_file(
             f"{picture.width} x {picture.height}{hint(picture)}: give a mask of the size of the picture"
         )
     try:
-        return marked(mask, invert=invert)
+        found = marked(mask, invert=invert)
     except UsageError as error:
         raise UsageError(f"the mask {path} cannot be understood: {error}") from error
+    return replace(found, notes=tuple(f"the mask {path.name}: {note}" for note in found.notes))
 
 
 def from_alpha(picture: "Picture", source: Source, *, invert: bool = False) -> "Marked":

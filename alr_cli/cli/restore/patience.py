@@ -1,4 +1,4 @@
-"""How long a picture will take, said once it is known to be long, and what is quicker."""
+"""How long a large picture will take, said where no bar shows it, and what is quicker."""
 
 import time
 from collections.abc import Callable
@@ -9,18 +9,15 @@ if TYPE_CHECKING:
 
 LONG = 60.0
 """Seconds for a picture from which on somebody wants to know."""
+LARGE = 500_000
+"""Pixels of a picture that may take so long: who watches pays for the energy of each iteration."""
 
 
 class Patience:
-    """Watches the first iteration of each restoration. say: of a sentence.  also: what watches each step."""
+    """Watches the first iteration of a restoration. say: of a sentence."""
 
-    def __init__(
-        self,
-        say: Callable[[str], None],
-        also: Callable[["Step"], None],
-        clock: Callable[[], float] = time.perf_counter,
-    ) -> None:
-        self._say, self._also, self._clock = say, also, clock
+    def __init__(self, say: Callable[[str], None], clock: Callable[[], float] = time.perf_counter) -> None:
+        self._say, self._clock = say, clock
         self._started: float | None = None
 
     def step(self, step: "Step") -> None:
@@ -35,7 +32,6 @@ class Patience:
                     f"this takes up to {_shown(seconds)}; quicker looks: --crop X,Y,W,H for a part of the "
                     "picture, or --fast"
                 )
-        self._also(step)
 
 
 def _shown(seconds: float) -> str:

@@ -21,7 +21,7 @@ from alr_cli.cli.restore.batch import Job, Remaining, Skip, plan
 from alr_cli.cli.restore.doubts import misfit, outside
 from alr_cli.cli.restore.loading import Loaded, Loader
 from alr_cli.cli.restore.models import ModelFailure, Models
-from alr_cli.cli.restore.patience import Patience
+from alr_cli.cli.restore.patience import LARGE, Patience
 from alr_cli.cli.restore.pipeline import overlap
 from alr_cli.cli.restore.stacks import LoadedStack, RestoredStack, find_stack, restore_stack
 from alr_cli.cli.restore.task import Prepared, Task, size, what_happened
@@ -199,8 +199,10 @@ class _Batch:
         restorer = self.models.restorer(channels, degradation.held(sigma), wide)
         if restorer.weights.metadata.get("noise"):  # it learned such noise, with a data term of white noise
             degradation = what_happened(task, replace(prepared, noise=None))
-        patience = Patience(lambda text: self.report.say(f"{loaded.job.source}: {text}"), self.progress.step)
-        callback = self.viewer.watch(patience.step, loaded.reference)
+        watcher = self.progress.step
+        if watcher is None and pixels.shape[0] * pixels.shape[1] >= LARGE:
+            watcher = Patience(lambda text: self.report.say(f"{loaded.job.source}: {text}")).step
+        callback = self.viewer.watch(watcher, loaded.reference)
         strength = task.strength(restorer, prepared, sigma)
         return restorer, restorer.restore(pixels, degradation, sigma, callback, strength)
 
