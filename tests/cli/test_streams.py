@@ -48,8 +48,7 @@ def test_at_a_terminal_the_picture_is_written_beside_its_input_and_its_path_said
 @pytest.mark.parametrize(
     ("redirections", "env"),
     [
-        ("</dev/null", {"TERM": "dumb"}),
-        ("2>/dev/null", {"LC_ALL": "C", "LANG": "C"}),
+        ("</dev/null 2>/dev/null", {"TERM": "dumb", "LC_ALL": "C", "LANG": "C"}),
         ("2>&- <&-", {}),
     ],
 )

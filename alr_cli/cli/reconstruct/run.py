@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +14,6 @@ from numpy.typing import NDArray
 
 from alr_cli.cli.exits import explain
 from alr_cli.cli.options.common import ComputeOptions, ReportOptions
-from alr_cli.cli.options.files import FileOptions
 from alr_cli.cli.reconstruct.angles import check_angles
 from alr_cli.cli.reconstruct.options import (
     MeasurementOptions,
@@ -24,21 +21,20 @@ from alr_cli.cli.reconstruct.options import (
     ScanOptions,
     SliceFileOptions,
 )
+from alr_cli.cli.reconstruct.plan import planned
 from alr_cli.cli.reconstruct.scans import Prepared, prepare, views
 from alr_cli.cli.report.progress import Progress, Silent
 from alr_cli.cli.report.records import Record, Report, printable
 from alr_cli.cli.report.viewer import Viewer
-from alr_cli.cli.restore.batch import Job, plan
-from alr_cli.cli.restore.contents import kind_of
+from alr_cli.cli.restore.batch import Job
 from alr_cli.cli.streams import StdoutClosed, Streams
-from alr_cli.errors import InputError, OutputError, PartialFailure, UsageError, WeightsError
+from alr_cli.errors import InputError, OutputError, PartialFailure, WeightsError
 
 if TYPE_CHECKING:
     from alr_cli.core.restore import Step
     from alr_cli.core.tomography import Reconstructor, Slice
 
 Floats = NDArray[np.float32]
-SLICE = ".slice.tif"  # how a slice's name ends that nobody has named
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,75 +72,11 @@ def reconstruct_all(
         from alr_cli.files.weights import read_metadata
 
         read_metadata(method.weights)
-    jobs = _plan(inputs, streams, scan, measurement, method, files, reports)
+    jobs = planned(inputs, streams, scan, measurement, method, files, reports)
     taken = [name for job in jobs for name in (str(job.source), job.output)]
     viewer.check(len(jobs), (*taken, files.reference, reports.report), files.overwrite)
     with Report(streams, reports) as report, report.progress(len(jobs)) as progress:
         _Batch(jobs, streams, scan, measurement, method, files, compute, report, progress, viewer).run()
-
-
-def _plan(
-    inputs: list[str],
-    streams: Streams,
-    scan: ScanOptions,
-    measurement: MeasurementOptions,
-    method: MethodOptions,
-    files: SliceFileOptions,
-    reports: ReportOptions,
-) -> list[Job]:
-    named = files.output is not None and files.output != "-" and not files.output.endswith("/")
-    options = FileOptions(
-        output=files.output,
-        format=None if named and kind_of(Path(files.output or "")) != "folder" else "tiff",
-        overwrite=files.overwrite,
-        skip_existing=files.skip_existing,
-    )
-    reads = (
-        *(files.reference, measurement.flat, measurement.dark),
-        *(method.weights, scan.angles if scan.angles and kind_of(Path(scan.angles)) == "file" else None),
-    )
-    jobs = plan(
-        _expanded(inputs, files),
-        options,
-        command="slice",
-        streams=streams,
-        json_on_stdout=reports.json,
-        reads=reads,
-        report=reports.report,
-    ).jobs
-    for job in jobs:
-        if job.format not in (None, "tiff"):
-            raise OutputError(
-                f"{job.output}: slices are written as TIFF of 32-bit floats; end the name with .tif"
-            )
-    return jobs
-
-
-def _expanded(inputs: list[str], files: SliceFileOptions) -> list[str]:
-    """The files that are meant, folders sorted. Raises UsageError for several without a folder to put "
-    "them."""
-    from alr_cli.files.scans import EXTENSIONS
-
-    found: list[str] = []
-    for text in inputs:
-        folder = Path(text)
-        if text == "-" or kind_of(folder) != "folder":
-            found.append(text)
-            continue
-        if files.output is None or files.output == "-":
-            raise UsageError("a folder of sinograms needs a folder for its slices: -o FOLDER/")
-        paths = folder.rglob("*") if files.recursive else folder.glob("*")
-        inside = sorted(path for path in paths if path.suffix.lower() in EXTENSIONS and path.is_file())
-        avoided = os.path.realpath(files.output)
-        inside = [path for path in inside if not os.path.realpath(path).startswith(avoided + os.sep)]
-        found += [str(path) for path in inside if not path.name.endswith(SLICE)]
-    if not found:
-        raise InputError(f"there are no sinograms in {inputs[0]}: they end in {', '.join(EXTENSIONS)}")
-    if len(found) > 1 and files.output is not None and files.output != "-":
-        place = Path(files.output)
-        if not files.output.endswith("/") and kind_of(place) != "folder":
-            raise UsageError(f"several sinograms need a folder: end it with a slash, -o {files.output}/")
-    return found
 
 
 @dataclass(frozen=True)

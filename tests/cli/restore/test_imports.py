@@ -22,7 +22,7 @@ print(len(set(sys.modules) - before))
 """
 
 
-@pytest.mark.parametrize("weights", ["color-tuned", "color-paper", "color-wide"])
+@pytest.mark.parametrize("weights", ["color-tuned", "color-wide"])
 def test_denoise_imports_what_it_uses(weights: str, tmp_path: Path) -> None:
     picture = write_picture(tmp_path / "a.png", scene(64, 64))
     options = ["--max-iter", "1", "-w", weights, "-o", str(tmp_path / "b.png")]

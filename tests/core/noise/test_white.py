@@ -40,14 +40,14 @@ def in_8_bits(pixels: Pixels) -> Pixels:
     return (np.round(pixels.clip(0, 1) * 255) / 255).astype(np.float32)
 
 
-@pytest.mark.parametrize("sigma", [0.01, 0.02, 0.05, 0.1, 0.3])
+@pytest.mark.parametrize("sigma", [0.01, 0.05, 0.3])
 @pytest.mark.parametrize("name", COLOUR + GRAY)
 def test_sigma_is_found_within_8_percent(name: str, sigma: float) -> None:
     assert estimate_sigma(noisy(name, sigma)) == pytest.approx(sigma, rel=0.08)
 
 
 @pytest.mark.parametrize("degrade", [np.asarray, in_8_bits], ids=["float", "8 bits"])
-@pytest.mark.parametrize("sigma", [0.02, 0.1, 0.3])
+@pytest.mark.parametrize("sigma", [0.02, 0.3])
 @pytest.mark.parametrize("name", COLOUR + GRAY)
 def test_sigma_of_clipped_noise_is_found_within_10_percent(
     name: str, sigma: float, degrade: Callable[[Pixels], Pixels]
