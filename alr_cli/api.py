@@ -23,7 +23,7 @@ from alr_cli.core.tasks import Deblurring, Denoising, Inpainting, Task
 from alr_cli.core.weights import Weights
 from alr_cli.errors import UsageError
 from alr_cli.files.kernel_files import read_kernel
-from alr_cli.files.weights import ONE_STEP_FROM, default_name, load_weights
+from alr_cli.files.weights import default_name, load_weights
 
 if TYPE_CHECKING:
     from alr_cli.core.priors.protocol import StoredPrior
@@ -192,7 +192,7 @@ def _restored(
         kind = (
             seen.shape[2],
             what.held(level),
-            what.white and level >= ONE_STEP_FROM and not settings.descends,
+            what.wide(level) and not settings.descends,
         )
         if kind not in restorers:
             restorers[kind] = Restorer(_weights(weights, *kind), settings)
@@ -200,8 +200,8 @@ def _restored(
     return Restored(pictures.back([each.pixels for each in details]), tuple(details))
 
 
-def _weights(name: str | None, channels: int, held: bool, one_step: bool) -> Weights:
-    return load_weights(name or default_name(channels, held, one_step))
+def _weights(name: str | None, channels: int, held: bool, wide: bool) -> Weights:
+    return load_weights(name or default_name(channels, held, wide))
 
 
 def _estimated(picture: NDArray[np.float32], task: Task) -> float:

@@ -24,7 +24,7 @@ def psnr(estimate: np.ndarray, truth: np.ndarray) -> float:
 
 def test_the_default_critics_are_shipped() -> None:
     defaults = {default_name(channels, held) for channels in (1, 3) for held in (False, True)}
-    defaults |= {default_name(channels, one_step=True) for channels in (1, 3)}
+    defaults |= {default_name(channels, wide=True) for channels in (1, 3)}
     assert defaults | {"color-paper", "gray-paper"} <= set(shipped_names())
 
 

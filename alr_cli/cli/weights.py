@@ -32,7 +32,7 @@ def weights(ctx: typer.Context, *, json: Json = False, debug: Debug = False) -> 
 
 def _row(name: str) -> dict[str, Any]:
     from alr_cli.cli.report.weights_summary import purpose
-    from alr_cli.files.weights import default_name, locate, read_metadata
+    from alr_cli.files.weights import locate, read_metadata
 
     metadata = read_metadata(name)
     channels = int(metadata["architecture"]["channels"])
@@ -43,13 +43,23 @@ def _row(name: str) -> dict[str, Any]:
         "sigma_range": metadata["sigma_range"],
         "holes": holes,
         "for": purpose(locate(name), metadata),
-        "default": name in (default_name(channels, holes), default_name(channels, holes, one_step=True)),
+        "default_for": _tasks(name, channels),
         "sha256": metadata["sha256"],
     }
+
+
+def _tasks(name: str, channels: int) -> list[str]:
+    """What weights are taken for where none are named."""
+    from alr_cli.files.weights import default_name
+
+    held = {"inpaint": True, "deblur": False, "upscale": False, "denoise": False}
+    tasks = [task for task, is_held in held.items() if default_name(channels, is_held, wide=True) == name]
+    faint = name == default_name(channels) and "denoise" not in tasks
+    return [*tasks, "denoise faint noise"] if faint else tasks
 
 
 def _line(row: dict[str, Any], width: int) -> str:
     kind = "gray" if row["channels"] == 1 else "colour"
     low, high = row["sigma_range"]
-    default = " (taken without -w)" if row["default"] else ""
+    default = f" (taken without -w: {', '.join(row['default_for'])})" if row["default_for"] else ""
     return f"{row['name']:<{width}}  {kind:<6}  sigma {f'{low:.3g} to {high:.3g}':<14}  {row['for']}{default}"

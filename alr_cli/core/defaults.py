@@ -9,9 +9,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from alr_cli.core.data_terms import DataTerm
+from alr_cli.core.data_terms import DataTerm, is_clipped
 from alr_cli.core.energy import Energy
-from alr_cli.core.priors.protocol import Denoises, HasGlimpses, HasPreconditioner, Regularizer
+from alr_cli.core.priors.protocol import Anneals, Denoises, HasGlimpses, HasPreconditioner, Regularizer
 from alr_cli.core.problems import Problem
 from alr_cli.core.solvers.adam import Adam
 from alr_cli.core.solvers.base import Callback, Record, Solution, Solver, solve
@@ -19,6 +19,7 @@ from alr_cli.core.solvers.direct import Direct
 from alr_cli.core.solvers.lbfgs import Lbfgs
 from alr_cli.core.solvers.line_search import GradientDescent, Nmapg
 from alr_cli.core.solvers.preconditioned import COLOURED, FAR, HOLES, NEAR, Preconditioned
+from alr_cli.core.solvers.splitting import Splitting
 from alr_cli.core.synthesis import HasLatents, Synthesis
 from alr_cli.errors import UsageError
 
@@ -26,6 +27,10 @@ DEFAULT = "default"
 Formulation = Literal["analysis", "synthesis"]
 _FAR_ITERATIONS, _HOLES_ITERATIONS = 100, 200  # of fourier, where A hides what only many steps bring back
 _COLOURED_ITERATIONS = 25  # of fourier, where the noise is coloured
+# Of splitting, see docs/notebook/wide.md: the level to begin at, steps on the way, momentum, smoothness.
+_BEGIN, _STAGES, _SMOOTH = 50 / 255, 16, 0.02
+_HOLES_BEGIN, _HOLES_STAGES, _HOLES_MOMENTUM = 70 / 255, 24, 0.9
+_CLIPPED_ROUNDS = 2  # of splitting, where pixels were clipped
 
 
 @dataclass(frozen=True)
@@ -109,14 +114,19 @@ def synthesise(
 def choose(
     regularizer: Regularizer, problem: Problem, lam: float, sigma: float, asked: Asked = Asked()
 ) -> Solver:
-    """The solver that was asked for; by default lbfgs for flows; direct, and elsewhere nmapg, for what
-    denoises in one step; fourier where P is known, which is for fields of experts and all but blurs that
-    repeat the border; else adam. Raises UsageError for what cannot be had."""
+    """The solver that was asked for. By default lbfgs for flows; for what denoises in one step direct where
+    white noise is all, splitting elsewhere, and nmapg where the noise is coloured; fourier where P is known,
+    which is for fields of experts and all but blurs that repeat the border; else adam. Raises UsageError for
+    what cannot be had."""
     if asked.solver == DEFAULT and isinstance(regularizer, HasLatents):
         return _lbfgs(asked)
     if asked.solver == DEFAULT:
         if isinstance(regularizer, Denoises):
-            return _direct(regularizer, problem, lam, sigma, asked) or _nmapg(asked)
+            return (
+                _direct(regularizer, problem, lam, sigma, asked)
+                or _splitting(regularizer, problem, lam, sigma, asked)
+                or _nmapg(asked)
+            )
         return _fourier(regularizer, problem, lam, sigma, asked) or _adam(problem, sigma, asked)
     if asked.solver not in SOLVERS:
         raise UsageError(f"unknown solver {asked.solver!r}: choose {', '.join(SOLVERS)}")
@@ -129,6 +139,8 @@ def choose(
 def _why_not(solver: str) -> str:
     if solver == Direct.name:
         return "is for denoising with a prior that denoises in one step"
+    if solver == Splitting.name:
+        return "is for priors that denoise in one step at any level, and for white noise"
     return "is for tuned priors (fields of experts), and for all but blurs that repeat the border"
 
 
@@ -161,6 +173,28 @@ def _direct(
     return Direct(regularizer, share, asked.limit(Direct.iterations), asked.tolerance(Direct.tol))
 
 
+def _splitting(
+    regularizer: Regularizer, problem: Problem, lam: float, sigma: float, asked: Asked
+) -> Splitting | None:
+    """By default the way alone, after which the descent on F has taken the detail of textures with it."""
+    if not isinstance(regularizer, Anneals) or not problem.plain or lam <= 0:
+        return None
+    tau = 2 / (lam * regularizer.channels)
+    usual, begin = (_HOLES_STAGES, _HOLES_BEGIN) if problem.holes else (_STAGES, _BEGIN)
+    stages = max(2, min(usual, asked.limit(usual)))  # fewer are the same way in longer strides
+    last = regularizer.sigma
+    first = max(begin, 2 * last)
+    levels = [last * (first / last) ** (1 - stage / (stages - 1)) for stage in range(stages)]
+    way = [(regularizer.at(level), tau * (level / last) ** 2) for level in levels]
+    way.append((regularizer.at(last), 0.0))
+    rounds = _CLIPPED_ROUNDS if problem.clips and sigma > 0 and is_clipped(problem.y) else 1
+    mu = 0.0 if problem.holes or problem.enlarges else _SMOOTH
+    momentum = _HOLES_MOMENTUM if problem.holes else 0.0
+    limit = len(way) if asked.iterations is None else asked.iterations
+    tol = asked.tolerance(Splitting.tol)
+    return Splitting(tuple(way), tau, limit, tol, momentum, mu, rounds)
+
+
 def _nmapg(asked: Asked) -> Nmapg:
     return Nmapg(asked.limit(Nmapg.iterations), asked.tolerance(Nmapg.tol))
 
@@ -188,4 +222,5 @@ SOLVERS: Mapping[str, Choice] = {
     "nmapg": lambda regularizer, problem, lam, sigma, asked: _nmapg(asked),
     "lbfgs": lambda regularizer, problem, lam, sigma, asked: _lbfgs(asked),
     "direct": _direct,
+    "splitting": _splitting,
 }

@@ -69,6 +69,16 @@ class Problem:
     def pixels(self) -> int:
         return self.frame[0] * self.frame[1]
 
+    @property
+    def plain(self) -> bool:
+        """Whether its noise is white and of one level."""
+        return self.noise is None and self.half_step is None
+
+    @property
+    def enlarges(self) -> bool:
+        """Whether the picture asked for has more pixels than the observation."""
+        return self.pixels > self.y.shape[-2] * self.y.shape[-1]
+
     def beyond(self, plane: Tensor) -> Tensor:
         """What is known of each pixel of the frame, (B, C, H, W), reflected to the extended unknown."""
         rows, columns = (

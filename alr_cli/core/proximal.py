@@ -1,141 +1,113 @@
-"""prox_{t f}(z) = arg min_x 1/2 ||x - z||^2 + t f(x)    for    f(x) = 1/2 ||A x - y||^2
+"""prox_{t f}(z) = arg min_x 1/2 ||x - z||^2 + t f(x),    f the data term of an energy, of single pixels
 
-Closed forms where A is the identity, a mask, or a convolution that goes on at the opposite side; otherwise
-conjugate gradients on (I + t A* A) x = z + t A* y, which converge quickly because nothing here is nearly
-singular. The last one holds what is known exactly.
+For f = 1/2 ||A x - y||^2 the correction d = x - z solves (I + t A* A) d = -t A* (A z - y), by conjugate
+gradients preconditioned with (I + t |a|^2)^-1, a multiplier of frequencies that is as large as A. That is the
+exact inverse for a blur that goes on at the opposite side, and nearly that for others; for a mask two steps
+are all there are. A likelihood that is no square is replaced by the square that lies above it and touches it
+(the step of expectation maximisation), a few times.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Protocol
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from alr_cli.core.numerics.reductions import squared_norm
+from alr_cli.core.numerics.reductions import squared_norm, total
 from alr_cli.core.operators.linear import LinearOperator
 from alr_cli.core.solvers.base import per_picture
 
-
-class Proximable(Protocol):
-    """A data term with a proximal map."""
-
-    def value(self, x: Tensor) -> Tensor:
-        """f, (B,) for x (B, C, H, W)."""
-        ...
-
-    def prox(self, z: Tensor, step: Tensor) -> Tensor:
-        """z: (B, C, H, W).  step: t (B,), positive. Like z."""
-        ...
+_STEPS, _TOL = 30, 1e-4  # of conjugate gradients: what is left is seen by F, which is compared
 
 
-@dataclass(frozen=True)
-class Observed:
-    """A = identity, or a mask (broadcast to y) of ones and zeros: f = 1/2 ||m (x - y)||^2."""
+class Fits(Protocol):
+    """An objective with a data term. See `energy.Energy`.
 
-    y: Tensor
-    mask: Tensor | float = 1.0
-
-    def value(self, x: Tensor) -> Tensor:
-        return 0.5 * squared_norm(self.mask * (x - self.y))
-
-    def prox(self, z: Tensor, step: Tensor) -> Tensor:
-        weight = per_picture(step) * self.mask
-        return (z + weight * self.y) / (1.0 + weight)
-
-
-@dataclass(frozen=True)
-class Held:
-    """f = 0 where x is y at all pixels of the mask, and infinite elsewhere: what is known is put back."""
-
-    y: Tensor
-    mask: Tensor
-
-    def value(self, x: Tensor) -> Tensor:
-        return x.new_zeros(x.shape[0])
-
-    def prox(self, z: Tensor, step: Tensor) -> Tensor:
-        return torch.where(self.mask > 0, self.y, z)
-
-
-class CircularBlur:
-    """A = circular convolution with an odd kernel, followed by every s-th pixel from the first on (s = 1:
-    by all).
-
-    With a = t |k^|^2 and its mean over the s^2 frequencies that the decimation confuses, Woodbury's
-    identity makes (I + t A* A)^-1 diagonal there (Zhao et al. 2016). y: (B, C, H / s, W / s).
+    free: 1 where x may move, None for everywhere.
     """
 
-    def __init__(self, y: Tensor, kernel: NDArray[np.float64], scale: int = 1) -> None:
-        self.y, self.scale = y, scale
-        height, width = (side * scale for side in y.shape[-2:])
-        placed = torch.zeros(height, width, dtype=torch.float64)
-        rows, columns = kernel.shape
-        placed[:rows, :columns] = torch.from_numpy(kernel)
-        placed = placed.roll((-(rows // 2), -(columns // 2)), (0, 1))
-        transform = torch.fft.fft2(placed)
-        self._transform = transform.to(y.dtype.to_complex()).to(y.device)
-        self._back = self._adjoint(y)
+    @property
+    def operator(self) -> LinearOperator: ...
+    @property
+    def free(self) -> Tensor | None: ...
 
-    def forward(self, x: Tensor) -> Tensor:
-        blurred: Tensor = torch.fft.ifft2(torch.fft.fft2(x) * self._transform).real
-        return blurred[..., :: self.scale, :: self.scale]
-
-    def _adjoint(self, y: Tensor) -> Tensor:
-        placed = y.new_zeros(*y.shape[:-2], *self._transform.shape)
-        placed[..., :: self.scale, :: self.scale] = y
-        adjoint: Tensor = torch.fft.ifft2(torch.fft.fft2(placed) * self._transform.conj()).real
-        return adjoint
-
-    def value(self, x: Tensor) -> Tensor:
-        return 0.5 * squared_norm(self.forward(x) - self.y)
-
-    def prox(self, z: Tensor, step: Tensor) -> Tensor:
-        t = per_picture(step)
-        right = torch.fft.fft2(z + t * self._back)
-        s, (height, width) = self.scale, self.y.shape[-2:]
-        folded = (*right.shape[:-2], s, height, s, width)  # frequencies that are confused: the axes of s
-        alike = (self._transform * right).reshape(folded).mean((-4, -2), keepdim=True)
-        power = self._transform.abs().square().reshape(1, 1, s, height, s, width).mean((-4, -2), keepdim=True)
-        share = (t[..., None, None] * alike / (1.0 + t[..., None, None] * power)).expand(folded)
-        solved: Tensor = torch.fft.ifft2(right - self._transform.conj() * share.reshape(right.shape)).real
-        return solved
+    def add_misfit(self, x: Tensor, gradient: Tensor) -> None:
+        """Add the gradient of f, A* (A x - y) for a squared error."""
+        ...
 
 
-@dataclass(frozen=True)
-class LeastSquares:
-    """Any A, by conjugate gradients from z, until each picture's residual is `tol` of the right side or for
-    `steps`."""
+def prox(
+    objective: Fits, z: Tensor, step: Tensor, rounds: int = 1, steps: int = _STEPS, tol: float = _TOL
+) -> Tensor:
+    """z: (B, C, H, W).  step: t (B,), positive.  rounds: how often the likelihood is replaced by a square; 1
+    where it is one.  steps, tol: of conjugate gradients at most, and what part of the right side their
+    residual may keep. Like z. Where pixels are held, they keep the values of z."""
+    if objective.free is not None:
+        return z  # what is known lies at its values, and says nothing of what is not
+    t, operator = per_picture(step), objective.operator
+    power = operator.power((z.shape[-2], z.shape[-1]))
+    scale = 1 / (1 + t * power.to(z)) if isinstance(power, Tensor) else None
 
-    operator: LinearOperator
-    y: Tensor
-    steps: int = 50
-    tol: float = 1e-6
+    def normal(x: Tensor) -> Tensor:
+        return x + t * operator.adjoint(operator.forward(x))
 
-    def value(self, x: Tensor) -> Tensor:
-        return 0.5 * squared_norm(self.operator.forward(x) - self.y)
+    x = z
+    for _ in range(rounds):
+        slope = torch.zeros_like(x)
+        objective.add_misfit(x, slope)
+        x = x + _solved(normal, z - x - t * slope, scale, steps, tol)
+    return x
 
-    def prox(self, z: Tensor, step: Tensor) -> Tensor:
-        t = per_picture(step)
 
-        def normal(x: Tensor) -> Tensor:
-            return x + t * self.operator.adjoint(self.operator.forward(x))
+def smooth(objective: Fits, x: Tensor, mu: float, steps: int = _STEPS) -> Tensor:
+    """arg min f(x) + mu / 2 ||grad x||^2, nearly: a start that goes on beyond the frame as what was seen
+    demands. x: (B, C, H, W), to begin with."""
+    operator = objective.operator
 
-        right = z + t * self.operator.adjoint(self.y)
-        x = z.clone()
-        residual = right - normal(x)
-        direction = residual.clone()
-        left, enough = squared_norm(residual), self.tol**2 * squared_norm(right)
-        for _ in range(self.steps):
-            if bool((left <= enough).all()):
-                break
-            image = normal(direction)
-            length = per_picture(left / (direction * image).flatten(1).sum(1).clamp_min(1e-30))
-            x = x + length * direction
-            residual = residual - length * image
-            left, before = squared_norm(residual), left
-            direction = residual + per_picture(left / before.clamp_min(1e-30)) * direction
+    def normal(x: Tensor) -> Tensor:
+        return operator.adjoint(operator.forward(x)) + mu * _laplacian(x)
+
+    slope = torch.zeros_like(x)
+    objective.add_misfit(x, slope)
+    return x + _solved(normal, -slope - mu * _laplacian(x), None, steps, _TOL)
+
+
+def _solved(
+    normal: Callable[[Tensor], Tensor], right: Tensor, scale: Tensor | None, steps: int, tol: float
+) -> Tensor:
+    """d with normal(d) = right, by conjugate gradients.  scale: of frequencies, the preconditioner."""
+    x, residual = torch.zeros_like(right), right
+    enough = tol**2 * squared_norm(right)
+    ahead = direction = _scaled(residual, scale)
+    product = total(residual * ahead)
+    for _ in range(steps):
+        if bool((squared_norm(residual) <= enough).all()):
+            break
+        image = normal(direction)
+        length = per_picture(product / total(direction * image).clamp_min(1e-30))
+        x = x + length * direction
+        residual = residual - length * image
+        ahead = _scaled(residual, scale)
+        product, before = total(residual * ahead), product
+        direction = ahead + per_picture(product / before.clamp_min(1e-30)) * direction
+    return x
+
+
+def _scaled(x: Tensor, scale: Tensor | None) -> Tensor:
+    if scale is None:
         return x
+    scaled: Tensor = torch.fft.irfft2(torch.fft.rfft2(x) * scale, s=x.shape[-2:])
+    return scaled
+
+
+def _laplacian(x: Tensor) -> Tensor:
+    """Minus the sum of the differences to the neighbours that a pixel has: the gradient of
+    1/2 ||grad x||^2."""
+    result = torch.zeros_like(x)
+    for axis in (-1, -2):
+        steps = x.diff(dim=axis)
+        result.narrow(axis, 1, steps.shape[axis]).add_(steps)
+        result.narrow(axis, 0, steps.shape[axis]).sub_(steps)
+    return result

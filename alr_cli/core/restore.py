@@ -19,7 +19,7 @@ from alr_cli.core.gray import equal_channels_factor, shares_noise, without_copie
 from alr_cli.core.numerics import devices
 from alr_cli.core.operators.linear import Boundary
 from alr_cli.core.parts import in_parts
-from alr_cli.core.priors.protocol import Arithmetic, HasScores, HasTiles
+from alr_cli.core.priors.protocol import Arithmetic, ChoosesLevel, HasReach, HasScores, HasTiles
 from alr_cli.core.problems import Problem
 from alr_cli.core.solvers.base import Record, Solution, Solver
 from alr_cli.core.tasks import Deblurring, Denoising, Inpainting, Task
@@ -140,7 +140,9 @@ class Restorer:
             return self._restore(y, of_it, sigma, look, strength)
 
         with self._memory_for(pixels):
-            parts = task.parts(sigma, self.prior.margin) if self.prior.margin else None
+            prior = self.prior
+            reach = prior.reach if isinstance(prior, HasReach) else prior.margin
+            parts = task.parts(sigma, reach) if reach else None
             restoration = in_parts(seen, parts, part, look) if parts else part(seen, task, look)
         return replace(restoration, pixels=restoration.pixels.repeat(copies, axis=2))
 
@@ -276,6 +278,8 @@ class Restorer:
     ) -> Restoration:
         noise = level if problem.free is None else sigma  # where pixels are held lambda is moot
         lam = self.lam_for(noise, self._gain(problem), strength, 0.0 if problem.near else None)
+        if isinstance(self.prior, ChoosesLevel):
+            level = self.prior.level(problem, level)
         level = max(level, self._least)
         shape = (*problem.y.shape[:2], *problem.operator.input_shape[-2:])
         side = self._tile(shape, self.precision)

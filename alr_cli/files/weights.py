@@ -43,13 +43,10 @@ def shipped_names() -> list[str]:
     return sorted(path.name.removesuffix(SUFFIX) for path in shipped_folder().glob(f"*{SUFFIX}"))
 
 
-ONE_STEP_FROM = 0.04  # of noise: below it the experts are better (weights/color-wide.md)
-
-
-def default_name(channels: int, held: bool = False, one_step: bool = False) -> str:
+def default_name(channels: int, held: bool = False, wide: bool = False) -> str:
     """The shipped prior for pictures of 1 or 3 channels. held: whose pixels are missing or exactly known.
-    one_step: whose noise, white and of ONE_STEP_FROM or more, may be taken out by one step of a gradient."""
-    if one_step and channels == 3:
+    wide: which a prior that sees far restores best, where there is one."""
+    if wide and channels == 3:
         return "color-wide"
     return ("gray" if channels == 1 else "color") + ("-holes" if held else "-tuned")
 

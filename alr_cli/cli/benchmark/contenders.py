@@ -48,10 +48,10 @@ class Contenders:
             found += self._models if name == OURS else [name]
         return tuple(found)
 
-    def restorer(self, label: str, channels: int, held: bool = False) -> Restorer | None:
+    def restorer(self, label: str, channels: int, held: bool = False, wide: bool = False) -> Restorer | None:
         """The restorer of the weights that a label stands for; None for a baseline. held: as in Setting.
-        Raises ModelFailure."""
-        return self._models[label].restorer(channels, held) if label in self._models else None
+        wide: whether a prior that sees far is taken where none is named. Raises ModelFailure."""
+        return self._models[label].restorer(channels, held, wide) if label in self._models else None
 
     def trained(self) -> dict[str, tuple[float, float]]:
         """The noise levels that the weights of each label were trained on. Raises WeightsError."""

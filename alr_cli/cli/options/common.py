@@ -75,13 +75,13 @@ class ModelOptions:
         ),
     ] = None
     solver: Annotated[
-        Literal["default", "fourier", "adam", "gd", "nmapg", "lbfgs", "direct"],
+        Literal["default", "fourier", "adam", "gd", "nmapg", "lbfgs", "direct", "splitting"],
         typer.Option(
             "--solver",
             metavar="NAME",
             rich_help_panel=ENERGY,
-            help="How the energy is descended: fourier, adam, gd, nmapg, lbfgs or direct; default takes what "
-            "suits the weights.",
+            help="How the energy is descended: fourier, adam, gd, nmapg, lbfgs, direct or splitting; "
+            "default takes what suits the weights.",
         ),
     ] = "default"
     formulation: Annotated[

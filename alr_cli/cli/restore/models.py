@@ -69,17 +69,17 @@ class Models:
         sha256 = None if named is None else read_metadata(named)["sha256"]
         return {"model": self._model, "compute": self._compute, "weights": sha256}
 
-    def restorer(self, channels: int, held: bool = False, one_step: bool = False) -> "Restorer":
+    def restorer(self, channels: int, held: bool = False, wide: bool = False) -> "Restorer":
         """The restorer for pictures with this number of channels: that of -w, else of the shipped prior
-        that fits. held: whose pixels are missing or exactly known.  one_step: whether one step of a
-        gradient will do.
+        that fits. held: whose pixels are missing or exactly known.  wide: which a prior that sees far
+        restores best, unless a descent of a kind is asked for.
 
         Raises ModelFailure.
         """
         from alr_cli.files.weights import default_name
 
         name = self._model.weights or default_name(
-            channels, held, one_step and not settings_of(self._model, self._compute).descends
+            channels, held, wide and not settings_of(self._model, self._compute).descends
         )
         if name not in self._loaded:
             try:

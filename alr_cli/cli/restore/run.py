@@ -188,13 +188,11 @@ class _Batch:
     def _solve(self, loaded: Loaded) -> "tuple[Restorer, Restoration]":
         """Minimise the energy of one picture, or one plane of a stack."""
         from alr_cli.core.gray import without_copies
-        from alr_cli.files.weights import ONE_STEP_FROM
 
         task, prepared, sigma = self.loader.task, loaded.prepared, loaded.sigma
         degradation = what_happened(task, prepared)
         pixels = prepared.picture.pixels
-        white = degradation.white and sigma >= ONE_STEP_FROM and not self.viewer.looks
-        wide = white or degradation.wide
+        wide = degradation.wide(sigma) and not self.viewer.looks
         channels = without_copies(pixels).shape[2]
         restorer = self.models.restorer(channels, degradation.held(sigma), wide)
         if restorer.weights.metadata.get("noise"):  # it learned such noise, with a data term of white noise

@@ -26,6 +26,10 @@ from alr_cli.core.problems import Problem
 _HALO = 64  # pixels that a block sees of its neighbours; more changes no 8-bit level (docs/notebook/wide.md)
 _AUTOMATIC = 768  # side of the blocks of a large picture; half a gigabyte
 _WHOLE = 1_500_000  # pixels, up to which a picture is one block
+# Fitted for the way of solvers/splitting.py: see docs/notebook/wide.md.
+_BEHIND = 0.35  # lambda where a picture is seen through a blur or holes, in parts of that for denoising
+_ENLARGED = 2.0  # the level that enlarged pictures end at, in parts of that of the noise
+_HELD = 2 / 255  # the level that pictures end at where known pixels are held
 
 
 class Potential:
@@ -56,6 +60,10 @@ class Potential:
     def denoise(self, y: Tensor, share: float = 1.0) -> Tensor:
         """y - share grad g(y), which is D_sigma(y) for share = 1."""
         return self.value_and_grad(y)[1].mul_(-share).add_(y)
+
+    def at(self, sigma: float) -> Potential:
+        """g for another level of noise, of at least what U was trained for."""
+        return Potential(self.unet, sigma, 1.0, Arithmetic(self.tile, self.precision))
 
     def _of_block(self, x: Tensor, kept: tuple[Any, ...]) -> tuple[Tensor, Tensor]:
         """||r||^2 / 2 over what is kept of a block, and the gradient of that over all of it."""
@@ -89,6 +97,7 @@ class PotentialPrior:
 
     kind = "potential"
     margin = 0
+    reach = _HALO
 
     def __init__(self, unet: UNet, sigma_range: tuple[float, float], lam: LambdaOfSigma) -> None:
         self.network = unet
@@ -125,7 +134,15 @@ class PotentialPrior:
         return self._lam(sigma)
 
     def gain(self, problem: Problem) -> float:
-        return 1.0
+        """1 for denoising; elsewhere the picture is seen through a blur, holes or larger pixels."""
+        return 1.0 if problem.near or not problem.plain else _BEHIND / self._wider(problem) ** 2
+
+    def level(self, problem: Problem, sigma: float) -> float:
+        """See `protocol.ChoosesLevel`."""
+        return sigma * self._wider(problem) if problem.free is None else _HELD
+
+    def _wider(self, problem: Problem) -> float:
+        return _ENLARGED if problem.plain and problem.enlarges else 1.0
 
     def tile(self, shape: tuple[int, ...], device: torch.device, precision: torch.dtype) -> int:
         """See `protocol.HasTiles`."""

@@ -160,6 +160,16 @@ class HasTiles(Protocol):
 
 
 @runtime_checkable
+class HasReach(Protocol):
+    """A prior that sees further than its margin, which is 0 where it needs nothing beyond the frame."""
+
+    @property
+    def reach(self) -> int:
+        """How many pixels away from a missing one matter to it."""
+        ...
+
+
+@runtime_checkable
 class HasProx(Protocol):
     """A regularizer whose proximal map is known."""
 
@@ -174,4 +184,24 @@ class Denoises(Protocol):
 
     def denoise(self, y: Tensor, share: float = 1.0) -> Tensor:
         """y - share grad R(y): y (B, C, H, W) with white noise -> an estimate of the picture, like y."""
+        ...
+
+
+@runtime_checkable
+class Anneals(Denoises, Protocol):
+    """A regularizer that denoises at its own level of noise, and can be had for any other."""
+
+    @property
+    def sigma(self) -> float: ...
+    def at(self, sigma: float) -> Denoises:
+        """The same for noise of standard deviation sigma on [0,1]."""
+        ...
+
+
+@runtime_checkable
+class ChoosesLevel(Protocol):
+    """A prior that is to be asked for another level than that of the noise, by what happened to a picture."""
+
+    def level(self, problem: Problem, sigma: float) -> float:
+        """For which level of noise the prior is asked where the noise of a problem is sigma."""
         ...

@@ -1,4 +1,5 @@
-"""Which prior is taken without -w: the wide one to denoise colours in one step, else experts."""
+"""Which prior is taken without -w: for colours the wide one, unless a descent is asked for or noise is
+faint."""
 
 from pathlib import Path
 
@@ -17,6 +18,10 @@ from tests.conftest import Alr
         ("denoise", ("--lam", "0.1", "--max-iter", "2"), "color-tuned"),
         ("denoise", ("--trace", "steps.csv", "--max-iter", "2"), "color-tuned"),
         ("deblur", ("--kernel", "box:3", "--max-iter", "2"), "color-tuned"),
+        ("deblur", ("--kernel", "box:3"), "color-wide"),
+        ("inpaint", ("--missing", "0.5"), "color-tuned"),
+        ("inpaint", ("--missing", "0.5", "--sigma", "0"), "color-wide"),
+        ("upscale", ("--scale", "2"), "color-wide"),
     ],
 )
 def test_the_prior_follows_from_what_is_asked(

@@ -1,83 +1,101 @@
-"""Splitting: F falls at each step, known minimisers are reached, and a step that is far too long is
-shortened."""
+"""Splitting: F falls at each step of the descent, known minimisers are reached, pixels that are held stay,
+and a step that is far too long is shortened."""
 
-from itertools import islice, pairwise
+from itertools import pairwise
 
 import pytest
 import torch
 
-from alr_cli.core.operators.downsample import box
+from alr_cli.core import problems
+from alr_cli.core.data_terms import ClippedGaussian, DataTerm, SquaredError
+from alr_cli.core.defaults import Asked, choose
+from alr_cli.core.energy import Energy
+from alr_cli.core.operators.downsample import bicubic
+from alr_cli.core.priors.potential import Potential, PotentialPrior
+from alr_cli.core.priors.protocol import Arithmetic
 from alr_cli.core.priors.unet import UNet, UNetArchitecture
-from alr_cli.core.proximal import Held, LeastSquares, Observed, Proximable
-from alr_cli.core.solvers.splitting import Accelerated, Composite, ProximalGradient
+from alr_cli.core.problems import Problem
+from alr_cli.core.solvers import Solution, solve
+from alr_cli.core.solvers.splitting import Splitting
+from alr_cli.errors import UsageError
+from alr_cli.files.weights import load_weights
+from tests.core.energies import KERNEL, noise, some_pixels
+from tests.core.toys import Quadratic
 
-
-class Quadratic:
-    """g = 1/2 ||w x||^2, whose minimiser with f is known."""
-
-    def __init__(self, weight: torch.Tensor) -> None:
-        self.weight = weight
-
-    def value_and_grad(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return 0.5 * (self.weight * x).square().flatten(1).sum(1), self.weight**2 * x
-
-
-class Learned:
-    """A potential of random weights at sigma = 0.1: not convex, and its gradient is far from Lipschitz with
-    1."""
-
-    def __init__(self) -> None:
-        architecture = UNetArchitecture(1, (8, 12), (1, 1))
-        self.unet = UNet(architecture, torch.Generator().manual_seed(0)).double()
-
-    def value_and_grad(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        with torch.no_grad():
-            r, slopes = self.unet(x / 0.1, torch.ones_like(x), x.dtype)
-            gradient = self.unet.transposed(r, slopes, x.dtype)
-        return 0.005 * r.square().flatten(1).sum(1), 0.1 * gradient
-
-
-def random(*shape: int, seed: int = 0) -> torch.Tensor:
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-Y, SMALL = random(2, 1, 16, 16), random(2, 1, 8, 8)
-KNOWN = (random(1, 1, 16, 16, seed=2) < 0.3).double()
-DATA: dict[str, Proximable] = {
-    "denoising": Observed(Y),
-    "inpainting": Held(Y, KNOWN),
-    "upscaling": LeastSquares(box((16, 16), 2), SMALL, tol=1e-12),
-}
-SOLVERS: dict[str, ProximalGradient | Accelerated] = {
-    "plain": ProximalGradient(),
-    "accelerated": Accelerated(),
+SIGMA = 0.1
+Y = noise(2, 1, 16, 16)
+MISSING = some_pixels(16, 16)
+PROBLEMS: dict[str, Problem] = {
+    "denoising": problems.denoising(Y, 0),
+    "holes": problems.inpainting(Y, MISSING, 0),
+    "holes without noise": problems.inpainting(Y, MISSING, 0, exact=True),
+    "blur": problems.deblurring(Y, KERNEL, 0),
+    "upscaling": problems.upscaling(Y, bicubic((32, 32), 2), 0),
 }
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
-@pytest.mark.parametrize("data", DATA)
-def test_the_objective_falls_at_every_step(data: str, solver: str) -> None:
-    objective = Composite(DATA[data], Learned(), 0.5)
-    start = DATA[data].prox(random(2, 1, 16, 16, seed=3), torch.ones(2, dtype=torch.float64))
-    positions = list(islice(SOLVERS[solver].run(objective, start), 25))
-    for before, after in pairwise(positions):
-        assert bool((after.value <= before.value * (1 + 1e-6)).all())
-    assert bool((positions[-1].value < 0.9 * positions[0].value).all())
+def random_potential() -> Potential:
+    """Of random weights: not convex, and its gradient is far from Lipschitz with 1."""
+    unet = UNet(UNetArchitecture(1, (8, 12), (1, 1)), torch.Generator().manual_seed(0)).double()
+    return PotentialPrior(unet, (0.01, 0.4), lambda sigma: 1.0).at(SIGMA, Arithmetic(precision=torch.float64))
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
-def test_a_known_minimiser_is_reached(solver: str) -> None:
-    weight = 0.1 + random(1, 1, 16, 16, seed=4)
-    lam = torch.tensor([0.5, 2.0], dtype=torch.float64)
-    *_, last = islice(
-        SOLVERS[solver].run(Composite(Observed(Y), Quadratic(weight), lam), torch.zeros_like(Y)), 150
+def falls(found: Solution, rounding: float = 1e-6) -> bool:
+    """Whether E falls, from the first energy that is known on."""
+    values = [record.terms.energy for record in found.history if record.terms.known]
+    return len(values) > 5 and all(
+        bool((after <= before + rounding * before.abs()).all()) for before, after in pairwise(values)
     )
-    torch.testing.assert_close(last.x, Y / (1 + lam.reshape(-1, 1, 1, 1) * weight**2), rtol=1e-5, atol=1e-6)
 
 
-def test_a_step_that_is_too_long_is_shortened() -> None:
-    solver = ProximalGradient(tau=50.0)
-    objective = Composite(Held(Y, KNOWN), Quadratic(torch.tensor(1.0, dtype=torch.float64)), 1.0)
-    positions = list(islice(solver.run(objective, Y), 5))
-    assert bool((positions[1].tau < 2.0).all())
-    assert bool((positions[-1].value < positions[0].value).all())
+@pytest.mark.parametrize("clipped", [False, True])
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_the_energy_falls_at_every_step_of_the_descent(name: str, clipped: bool) -> None:
+    problem, regularizer = PROBLEMS[name], random_potential()
+    y = problem.y.clamp(0.2, 0.8) if clipped else problem.y
+    data: DataTerm = ClippedGaussian(y, SIGMA) if clipped else SquaredError(y)
+    solver = choose(regularizer, problem, 1.0, SIGMA, Asked("splitting", 34, 0.0))
+    found = solve(Energy.of(problem, regularizer, 1.0, data), problem.start, solver)
+    assert falls(found)
+
+
+def test_the_energy_of_the_shipped_potential_falls_too() -> None:
+    prior = load_weights("color-wide").prior
+    y = noise(1, 3, 24, 24, dtype=torch.float32)
+    problem, regularizer = problems.deblurring(y, KERNEL, 0), prior.at(0.05)
+    solver = choose(regularizer, problem, 0.2, 0.03, Asked("splitting", 34, 0.0))
+    assert falls(solve(Energy.of(problem, regularizer, 0.2), problem.start, solver))
+
+
+def test_a_known_minimiser_is_reached_and_a_long_step_is_shortened() -> None:
+    problem = PROBLEMS["denoising"]
+    objective = Energy.of(problem, Quadratic(), torch.tensor([0.5, 2.0]))
+    for tau in (1.0, 50.0):
+        found = solve(objective, torch.zeros_like(Y), Splitting((), tau, 200, tol=1e-9))
+        x = found.x
+        assert float(objective.value_and_grad(x)[1].abs().max()) * objective.unit < 1e-6
+
+
+@pytest.mark.parametrize("asked", [Asked(fast=True), Asked(iterations=6), Asked()])
+def test_a_shorter_way_ends_at_the_same_level_of_noise(asked: Asked) -> None:
+    solver = choose(random_potential(), PROBLEMS["blur"], 1.0, SIGMA, asked)
+    assert isinstance(solver, Splitting)
+    assert len(solver.way) - 1 <= solver.iterations <= len(solver.way)
+    (first, _), *_, (last, tau) = solver.way
+    assert isinstance(first, Potential) and isinstance(last, Potential)
+    assert first.sigma > last.sigma == SIGMA
+    assert tau == 0
+
+
+def test_pixels_that_are_held_stay() -> None:
+    problem = PROBLEMS["holes without noise"]
+    solver = choose(random_potential(), problem, 1.0, 0.0, Asked("splitting", 20))
+    found = solve(Energy.of(problem, random_potential(), 1.0), problem.start, solver)
+    assert torch.equal(found.x[..., ~MISSING], Y[..., ~MISSING])
+    assert not torch.equal(found.x, problem.start)
+
+
+def test_it_is_the_usual_way_for_what_denoises_and_was_blurred_and_for_no_other_prior() -> None:
+    assert choose(random_potential(), PROBLEMS["blur"], 1.0, SIGMA).name == "splitting"
+    with pytest.raises(UsageError, match="in one step"):
+        choose(Quadratic(), PROBLEMS["blur"], 1.0, SIGMA, Asked("splitting"))
