@@ -6,7 +6,7 @@
     x = alr.denoise(y.pixels, sigma=0.1)
     alr.write("clean.png", y.with_pixels(x.pixels))
 
-Every name is loaded when it is first used, and torch with it.
+Each name is imported when it is first used. torch is imported with the first name that needs it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    """PEP 562: a public name, imported now."""
+    """Import a public name when it is first used (PEP 562)."""
     from importlib import import_module
 
     if name in _PLACES:

@@ -1,4 +1,4 @@
-"""One huge array, block by block: Dask's map_overlap around `denoise`, with one noise level for all."""
+"""Denoise one huge array block by block, with Dask's map_overlap and one noise level for all blocks."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     import dask.array as da
 
 OVERLAP = 32
-"""Pixels around a block that are restored with it; docs/guides/shell.md says what it changes."""
+"""Pixels around each block that are restored with it and discarded; see docs/guides/shell.md."""
 SAMPLED = 16
-"""Blocks from which the noise level of the whole array is estimated."""
+"""Number of blocks from which the noise level of the whole array is estimated."""
 
 
 def blockwise(
@@ -28,16 +28,24 @@ def blockwise(
     settings: Settings = Settings(),  # noqa: B008 - immutable
     overlap: int = OVERLAP,
 ) -> da.Array:
-    """Remove white noise from a Dask array that fits no memory, lazily.
-
-    pixels: (H, W), or (H, W, C) with one channel or three, real numbers on [0,1].  sigma: standard deviation
-    of the noise on [0,1]; None estimates it once, as the median over some blocks, when the result is
-    computed.  weights, settings: see `api.denoise`.  overlap: pixels around each block that are restored with
-    it and thrown away. Returns float32 in the chunks of the input. Raises UsageError for an array of another
-    kind, and where Dask is not installed.
+    """Remove white noise from a Dask array that does not fit into memory. Nothing is computed yet.
 
         x = alr.blockwise(dask.array.from_zarr("noisy.zarr"))
         x.to_zarr("clean.zarr")
+
+    Args:
+        pixels: (H, W), or (H, W, C) with one channel or three; real numbers on [0,1].
+        sigma: Standard deviation of the noise on [0,1]. None estimates it once, as the median over some
+            blocks, when the result is computed.
+        weights: As in `api.denoise`.
+        settings: As in `api.denoise`.
+        overlap: Pixels around each block that are restored with it and discarded.
+
+    Returns:
+        The restored array, float32 in the chunks of the input.
+
+    Raises:
+        UsageError: The array has another shape or type, or Dask is not installed.
     """
     try:
         import dask.array as da
@@ -50,7 +58,7 @@ def blockwise(
             f"blockwise takes real numbers on [0,1], not {pixels.dtype}: divide by the white level"
         )
     if overlap < 0:
-        raise UsageError(f"an overlap of {overlap} pixels is none: give 0 or more")
+        raise UsageError(f"an overlap cannot be {overlap} pixels: give 0 or more")
     if pixels.ndim == 3:
         pixels = pixels.rechunk({2: -1})
     restored: da.Array = da.map_overlap(
@@ -75,7 +83,7 @@ def _denoised(
 
 
 def _level(pixels: da.Array) -> Any:
-    """The noise level of the whole, as a Dask value: blocks from all over the array have a say."""
+    """The noise level of the whole array as a delayed value, estimated from blocks spread over the array."""
     from dask import delayed
 
     blocks = pixels.to_delayed().ravel()

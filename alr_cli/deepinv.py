@@ -1,4 +1,4 @@
-"""Our priors in deepinv's optimisers, and deepinv's operators in ours; needs the package deepinv
+"""Our priors in deepinv's optimisers, and deepinv's operators in our solvers. Needs the package deepinv.
 
 import alr_cli.deepinv as bridge
 
@@ -18,10 +18,11 @@ from alr_cli.core.priors.protocol import Prior as OurPrior
 
 
 class Prior(DeepinvPrior):  # type: ignore[misc] # deepinv has no types
-    """R of ours as deepinv's `Prior`: its value, and its gradient without automatic differentiation.
+    """One of our priors as a deepinv `Prior`. Its gradient needs no automatic differentiation.
 
-    deepinv's unknown is the picture alone, so that R sees the patches inside of it. R is divided by `size`,
-    which makes deepinv's lambda ours where its data term is divided likewise; 1 leaves the sum as it is.
+    deepinv's unknown is the picture alone, so R sees only patches inside the frame. R is divided by `size`.
+    This makes deepinv's lambda equal to ours if its data term is divided by the same number. With 1, R stays
+    a sum.
     """
 
     def __init__(self, prior: OurPrior, size: float = 1.0, arithmetic: Arithmetic = Arithmetic()) -> None:  # noqa: B008 - immutable
@@ -31,12 +32,12 @@ class Prior(DeepinvPrior):  # type: ignore[misc] # deepinv has no types
         self._at: dict[float, Regularizer] = {}
 
     def fn(self, x: Tensor, sigma: float | Tensor) -> Tensor:
-        """R(x) at this noise level, (B,); not a number for a prior that has a gradient alone."""
+        """R(x) at this noise level, (B,). It is NaN for a prior that has only a gradient."""
         value, _ = self._regularizer(sigma).value_and_grad(x)
         return x.new_full((len(x),), torch.nan) if value is None else value / self._size
 
     def grad(self, x: Tensor, sigma: float | Tensor) -> Tensor:
-        """dR/dx, like x (B, C, H, W)."""
+        """dR/dx, with the shape of x (B, C, H, W)."""
         return self._regularizer(sigma).value_and_grad(x)[1] / self._size
 
     def _regularizer(self, sigma: float | Tensor) -> Regularizer:
@@ -47,9 +48,14 @@ class Prior(DeepinvPrior):  # type: ignore[misc] # deepinv has no types
 
 
 class Operator:
-    """A linear physics of deepinv as a `LinearOperator` for pictures of one size (H, W).
+    """A linear physics of deepinv as a `LinearOperator` for pictures of one size.
 
-    physics: with A and A_adjoint that keep the dtype.  norm: ||A||, found by deepinv's power iteration.
+    Its norm ||A|| is found by deepinv's power iteration.
+
+    Args:
+        physics: Must have A and A_adjoint that keep the dtype.
+        shape: (H, W) of the pictures.
+        channels: Number of their channels.
     """
 
     def __init__(self, physics: LinearPhysics, shape: tuple[int, int], channels: int = 3) -> None:
@@ -68,5 +74,5 @@ class Operator:
         return x
 
     def power(self, shape: tuple[int, ...]) -> None:
-        """A multiplier of frequencies is not known of it."""
+        """None: deepinv does not say whether the operator is diagonal in frequency."""
         return

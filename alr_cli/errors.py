@@ -1,14 +1,16 @@
-"""Errors a person can act on: each is one sentence (what, which file, what to do) and an exit code."""
+"""Errors that a user can act on. Each has an exit code and one sentence: what is wrong, in which file, what
+to
+do."""
 
 
 class AlrError(Exception):
-    """Base of every expected failure; `str(error)` is the sentence shown on stderr."""
+    """Base class of every expected failure. `str(error)` is the sentence shown on stderr."""
 
     exit_code = 1
 
 
 class UsageError(AlrError):
-    """The command was given something that can be refused before any work is done."""
+    """The command or function was given something that can be refused before any work is done."""
 
     exit_code = 2
 
@@ -20,30 +22,30 @@ class InputError(AlrError):
 
 
 class OutputError(AlrError):
-    """An output cannot be written as asked."""
+    """An output cannot be written as requested."""
 
     exit_code = 4
 
 
 class WeightsError(AlrError):
-    """A weights file is missing, damaged or does not fit the task."""
+    """A weights file is missing, damaged or unsuitable for the task."""
 
     exit_code = 5
 
 
 class DeviceError(AlrError):
-    """The named device is missing, or memory ran out even with small tiles."""
+    """The requested device is missing, or memory ran out even with small tiles."""
 
     exit_code = 6
 
 
 class PartialFailure(AlrError):
-    """Some of several inputs failed; the others were done."""
+    """Some of several inputs failed; the others were processed."""
 
     exit_code = 7
 
 
 class NonFiniteError(AlrError):
-    """Numbers went non-finite; nothing was written."""
+    """The computation gave numbers that are not finite; nothing was written."""
 
     exit_code = 8

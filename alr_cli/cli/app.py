@@ -1,4 +1,4 @@
-"""The Typer app: its commands, `--version`, and the road from arguments to an exit code."""
+"""The Typer app: its commands, `--version`, and the way from arguments to an exit code."""
 
 import os
 import sys
@@ -25,15 +25,18 @@ app = typer.Typer(
 
 
 def run(arguments: Sequence[str], streams: Streams) -> int:
-    """Do what the arguments say; returns the exit code. Never raises but for a second Ctrl-C."""
+    """Run the command line `arguments` and return the exit code.
+
+    Errors become exit codes; only a second Ctrl-C raises an exception.
+    """
     debug = exits.debug_wanted(arguments, os.environ)
     try:
         code = app(args=list(arguments), prog_name="alr", standalone_mode=False, obj=streams)
     except SystemExit as error:
         return exits.of_system_exit(error)
-    except (Exception, KeyboardInterrupt, exits.Terminated) as error:  # noqa: BLE001 - the table knows them all
+    except (Exception, KeyboardInterrupt, exits.Terminated) as error:  # noqa: BLE001 - exits.leave knows them all
         return exits.leave(error, streams, debug=debug)
-    return code if isinstance(code, int) else 0  # Typer returns the code of its own exits
+    return code if isinstance(code, int) else 0  # Typer returns the exit code of its own exits
 
 
 def main() -> None:
@@ -67,10 +70,10 @@ def alr(
       alr inpaint scratched.png -o whole.png --mask scratches.png
       alr upscale small.png -o large.png --scale 2
 
-    Every command minimises an explicit energy, for the observed picture y and the operator A of the command:
+    Each of these commands minimises an explicit energy for the observed picture y and the operator A of the
+    command:
 
       x = argmin  mean((A x - y)^2) + lambda(sigma) R(x)
 
-    where R is a learned regularizer: the mean of a small critic over all patches of x.
-    See alr COMMAND --help.
+    where R is a learned regularizer that scores all patches of x. See alr COMMAND --help.
     """

@@ -1,4 +1,4 @@
-"""The commands by name: each is imported when it is asked for, so that a start costs that of one command."""
+"""The commands by name. Each is imported when it is used, so that a start costs only one command."""
 
 from collections.abc import Callable, Iterator, MutableMapping
 from importlib import import_module
@@ -7,7 +7,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-# These modules are imported before the input is read: they import torch and the like inside functions only.
+# These modules are imported before the input is checked. They import torch and other heavy packages only
+# inside functions.
 COMMANDS = {
     "denoise": "alr_cli.cli.restore.denoise",
     "deblur": "alr_cli.cli.restore.deblur",
@@ -23,13 +24,13 @@ COMMANDS = {
 
 
 def function_of(name: str) -> Callable[..., None]:
-    """The function of a command, which has its name. Raises KeyError."""
+    """The function that implements a command and has its name. Raises KeyError."""
     function: Callable[..., None] = getattr(import_module(COMMANDS[name]), name)
     return function
 
 
 class _Commands(MutableMapping[str, Any]):
-    """Name -> command, made by Typer when it is asked for."""
+    """A mapping from names to Typer commands, which are created on demand."""
 
     def __init__(self) -> None:
         self._made: dict[str, Any] = {}
@@ -59,7 +60,7 @@ class _Commands(MutableMapping[str, Any]):
 
 
 class LazyGroup(TyperGroup):
-    """A group whose commands are `COMMANDS`."""
+    """A Typer group of the commands in `COMMANDS`."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)

@@ -1,4 +1,4 @@
-"""The options of `alr benchmark` alone, and the settings and methods they mean."""
+"""The options that only `alr benchmark` has, and the settings and methods that they select."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ PROTOCOL = "Protocol"
 
 @dataclass(frozen=True, kw_only=True)
 class ProtocolOptions:
-    """Which pictures, how they are degraded, who restores them. None is the target's own default."""
+    """Which pictures are used, how they are degraded, and which methods restore them. None means the default
+    of
+    the target."""
 
     data: Annotated[
         str | None,
@@ -37,8 +39,8 @@ class ProtocolOptions:
             "--data",
             metavar="DIR",
             rich_help_panel=FILES,
-            help="A folder of clean pictures, or one of them. Without it: four that scikit-image brings, "
-            "cropped to 256 x 256.",
+            help="A folder of clean pictures, or a single picture. By default four pictures of "
+            "scikit-image, cropped to 256 x 256.",
         ),
     ] = None
     limit: Annotated[
@@ -48,7 +50,7 @@ class ProtocolOptions:
             metavar="N",
             parser=values.whole("--limit", least=1),
             rich_help_panel=FILES,
-            help="Only the first N pictures, by name.",
+            help="Use only the first N pictures in the order of their names.",
         ),
     ] = None
     sigmas: Annotated[
@@ -58,8 +60,9 @@ class ProtocolOptions:
             "--sigma",
             metavar="S,S",
             rich_help_panel=PROTOCOL,
-            help="Noise levels, pixels being 0 to 1: 0.1,0.2 or 15/255,25/255. Without it 0.1,0.2 for "
-            "denoise, 0.03 for deblur, 0 for inpaint, the paper's for its tables and figures.",
+            help="Noise levels for pixels from 0 to 1, such as 0.1,0.2 or 15/255,25/255. The default"
+            " is 0.1,0.2 for denoise, 0.03 for deblur, 0 for inpaint, and the paper's levels "
+            "for its tables and figures.",
         ),
     ] = None
     methods: Annotated[
@@ -68,8 +71,8 @@ class ProtocolOptions:
             "--methods",
             metavar="M,M",
             rich_help_panel=PROTOCOL,
-            help=f"Some of {', '.join(method.name for method in METHODS)}. Without it, those that "
-            "need nothing extra, or those of the table.",
+            help=f"Methods to compare: some of {', '.join(method.name for method in METHODS)}. By default those "
+            "that need no extra package, or those of the table.",
         ),
     ] = None
     kernel: Annotated[
@@ -80,7 +83,7 @@ class ProtocolOptions:
             metavar="SPEC",
             autocompletion=values.complete_kernel,
             rich_help_panel=PROTOCOL,
-            help=f"Blur of deblur, as in alr deblur; {DEFAULT_KERNEL} by default.",
+            help=f"Blur kernel for deblur, as in alr deblur. The default is {DEFAULT_KERNEL}.",
         ),
     ] = None
     kernels: Annotated[
@@ -89,9 +92,9 @@ class ProtocolOptions:
             "--kernels",
             metavar="FILE",
             rich_help_panel=PROTOCOL,
-            help="Deblur by the protocol of GS-PnP: the eight motion blurs of Levin in this .npz file, a "
-            "9 x 9 box and a 25 x 25 Gaussian of 1.6, circular, noise 2.55, 7.65 and 12.75 of 255; a table "
-            "of the means over the blurs.",
+            help="Use the deblurring protocol of GS-PnP: the eight motion blurs of Levin in this "
+            ".npz file, a 9 x 9 box and a 25 x 25 Gaussian of sigma 1.6, circular, with noise "
+            "of 2.55, 7.65 and 12.75 of 255. The table shows means over the blurs.",
         ),
     ] = None
     boundary: Annotated[
@@ -99,8 +102,9 @@ class ProtocolOptions:
         typer.Option(
             "--boundary",
             rich_help_panel=PROTOCOL,
-            help="Beyond the frame of deblur. valid, the default: the blurred picture loses its border, as "
-            "nobody knows what is beyond; circular is what many published tables assume.",
+            help="Borders for deblur. valid, the default: the blurred picture loses its border, "
+            "because what lies beyond is unknown. circular: the assumption of many published "
+            "tables.",
         ),
     ] = None
     missing: Annotated[
@@ -109,8 +113,8 @@ class ProtocolOptions:
             "--missing",
             metavar="SHARE,..",
             rich_help_panel=PROTOCOL,
-            help="Shares of the pixels that inpaint has to fill, drawn at random, or text for lines of "
-            f"writing: 0.5,0.8,0.9,text; {DEFAULT_MISSING} by default.",
+            help="Shares of randomly missing pixels for inpaint, or text for lines of writing, such as "
+            f"0.5,0.8,0.9,text. The default is {DEFAULT_MISSING}.",
         ),
     ] = None
     sides: Annotated[
@@ -119,8 +123,8 @@ class ProtocolOptions:
             "--sides",
             metavar="N,N",
             rich_help_panel=PROTOCOL,
-            help="Sizes for the target speed, in pixels a side, cut out of the picture or continued by "
-            "reflection; 128,256,512 by default.",
+            help="Side lengths in pixels for the target speed. Pictures are cropped or continued by "
+            "reflection. The default is 128,256,512.",
         ),
     ] = None
     seed: Annotated[
@@ -130,7 +134,7 @@ class ProtocolOptions:
             metavar="N",
             parser=values.whole("--seed", least=0),
             rich_help_panel=PROTOCOL,
-            help="With the name of a picture it decides noise and mask; order and choice of pictures do not.",
+            help="Random seed. Noise and mask depend only on it and on the name of the picture.",
         ),
     ] = 0
     clip: Annotated[
@@ -138,21 +142,22 @@ class ProtocolOptions:
         typer.Option(
             "--clip/--no-clip",
             rich_help_panel=PROTOCOL,
-            help="Clip the noisy pixels to 0 to 1, or not. Without it: not; table1 and fig4 do as the paper "
-            "did, table2 both.",
+            help="Whether noisy pixels are clipped to the range from 0 to 1. By default they are "
+            "not; table1 and fig4 follow the paper, and table2 does both.",
         ),
     ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class TableOptions:
-    """What becomes of the results."""
+    """How the results are reported and stored."""
 
     csv: Annotated[
-        bool, typer.Option("--csv", rich_help_panel=REPORTS, help="The means as CSV on stdout.")
+        bool, typer.Option("--csv", rich_help_panel=REPORTS, help="Write the means as CSV to stdout.")
     ] = False
     markdown: Annotated[
-        bool, typer.Option("--markdown", rich_help_panel=REPORTS, help="The means as Markdown on stdout.")
+        bool,
+        typer.Option("--markdown", rich_help_panel=REPORTS, help="Write the means as Markdown to stdout."),
     ] = False
     output: Annotated[
         str | None,
@@ -161,8 +166,8 @@ class TableOptions:
             "--output",
             metavar="DIR",
             rich_help_panel=FILES,
-            help="Save all pictures, clean, degraded and restored, below this folder (8-bit PNG); a figure "
-            "goes into it as fig1.png.",
+            help="Save all clean, degraded and restored pictures into this folder (8-bit PNG). A "
+            "figure is saved there as fig1.png.",
         ),
     ] = None
     html: Annotated[
@@ -171,12 +176,13 @@ class TableOptions:
             "--html",
             metavar="DIR",
             rich_help_panel=FILES,
-            help="Write pages into this folder: index.html with the table, and one for each picture with its "
-            "restorations under a slider. They need no network.",
+            help="Write HTML pages into this folder: index.html with the table, and a page for each "
+            "picture that compares its restorations with a slider. The pages need no network.",
         ),
     ] = None
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", rich_help_panel=FILES, help="Even if there is something in it.")
+        bool,
+        typer.Option("--overwrite", rich_help_panel=FILES, help="Write into a folder that is not empty."),
     ] = False
     cache: Annotated[
         str | None,
@@ -184,22 +190,23 @@ class TableOptions:
             "--cache",
             metavar="DIR",
             rich_help_panel=FILES,
-            help="Where results are kept, so that a stopped benchmark goes on and nothing is computed twice. "
-            "Without it, alr in the user's cache folder.",
+            help="Folder for intermediate results, so that an interrupted benchmark can continue and"
+            " nothing is computed twice. The default is alr in the user's cache folder.",
         ),
     ] = None
     no_cache: Annotated[
         bool,
-        typer.Option("--no-cache", rich_help_panel=FILES, help="Compute everything, and keep nothing."),
+        typer.Option("--no-cache", rich_help_panel=FILES, help="Do not use or store intermediate results."),
     ] = False
 
     def __post_init__(self) -> None:
         if self.cache is not None and self.no_cache:
-            raise UsageError("--cache keeps results and --no-cache keeps none: give one of them")
+            raise UsageError("--cache stores results and --no-cache stores none: give one of them")
 
 
 def settings_of(target: Target | None, protocol: ProtocolOptions) -> list[Setting]:
-    """Every noise level of every degradation that was asked for. Raises UsageError, InputError."""
+    """All combinations of task, operator, noise level and clipping that were requested. Raises UsageError or
+    InputError."""
     plan = PLANS[target]
     _check_options(plan, protocol)
     clips = plan.clips if protocol.clip is None else (protocol.clip,)
@@ -213,7 +220,7 @@ def settings_of(target: Target | None, protocol: ProtocolOptions) -> list[Settin
 
 
 def sides_of(protocol: ProtocolOptions) -> tuple[int, ...] | None:
-    """--sides as numbers. Raises UsageError."""
+    """--sides as numbers; None if it was not given. Raises UsageError."""
     if protocol.sides is None:
         return None
     return tuple(values.whole("--sides", least=1)(side.strip()) for side in protocol.sides.split(","))
@@ -236,7 +243,7 @@ def _check_options(plan: Plan, protocol: ProtocolOptions) -> None:
         if value is not None and option not in plan.options:
             raise UsageError(f"{option} belongs to alr benchmark {owners(option)}: leave it out")
     if protocol.kernel is not None and protocol.kernels is not None:
-        raise UsageError("--kernel is one blur and --kernels the ten of a protocol: give one of them")
+        raise UsageError("--kernel is one blur and --kernels the ten blurs of a protocol: give one of them")
 
 
 Operator = tuple[str | None, Boundary | None, Missing | None]
@@ -275,16 +282,16 @@ def _sigmas(protocol: ProtocolOptions, plan: Plan, task: Task) -> tuple[float, .
     sigmas = [values.parse_sigma(part.strip()) for part in text.split(",")]
     known = tuple(dict.fromkeys(sigma for sigma in sigmas if sigma is not None))
     if len(known) < len(sigmas):
-        raise UsageError(f"--sigmas {text}: give each noise level once, as a number such as 0.1 or 25/255")
+        raise UsageError(f"--sigmas {text}: give each noise level as a number such as 0.1 or 25/255")
     if task == "denoise" and 0 in known:
-        raise UsageError(f"--sigmas {text}: without noise there is nothing to denoise, leave 0 out")
+        raise UsageError(f"--sigmas {text}: there is nothing to denoise at level 0, leave it out")
     return known
 
 
 def methods_of(target: Target | None, text: str | None) -> tuple[dict[Task, tuple[str, ...]], list[str]]:
-    """The methods for each task, and a sentence for each that a target has of itself and that cannot run.
+    """The methods for each task, and one sentence for each default method that cannot run here.
 
-    Raises UsageError for one that was named and cannot.
+    Raises UsageError if a method that was named explicitly cannot run.
     """
     plan = PLANS[target]
     if text is None:

@@ -1,4 +1,4 @@
-"""Groups of options -> one flat signature, as Typer wants it."""
+"""Turn groups of options into the flat function signature that Typer needs."""
 
 import functools
 import inspect
@@ -8,9 +8,10 @@ from typing import Any, get_type_hints
 
 
 def expand_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Replace each parameter annotated with an option group by the fields of that group.
+    """Decorate a command: each parameter annotated with an option group is replaced by the fields of that
+    group.
 
-    Typer sees a flat signature; the command is called with the groups put together again.
+    Typer sees a flat signature. The command itself is called with complete groups.
     """
     hints = get_type_hints(command, include_extras=True)
     groups = {name: hint for name, hint in hints.items() if is_dataclass(hint) and isinstance(hint, type)}

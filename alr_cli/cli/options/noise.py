@@ -1,4 +1,5 @@
-"""What --noise means: a kind, a model in a file, or the picture that shows it. No mathematics."""
+"""The option --noise: the kind of noise, a file with a noise model, or a picture that shows the noise. No
+mathematics."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -15,8 +16,13 @@ GRAMMAR = "auto, white, correlated, poisson, poisson:GAIN:READ[:OFFSET], like:PI
 
 @dataclass(frozen=True)
 class NoiseChoice:
-    """name: the kind, or where to take it from.  path: of the file or the picture.  numbers: gain, read noise
-    and offset of poisson, where they were given."""
+    """The parsed value of --noise.
+
+    Attributes:
+        name: The kind of noise, or the kind of source it is read from.
+        path: The file or picture, for `file` and `like`.
+        numbers: Gain, read noise and offset of `poisson`, if they were given.
+    """
 
     name: NoiseName = "auto"
     path: str | None = None
@@ -27,7 +33,7 @@ WHITE = NoiseChoice("white")
 
 
 def parse_noise(text: str) -> NoiseChoice:
-    """The text of --noise. Raises UsageError."""
+    """Parse the text of --noise. Raises UsageError."""
     name, colon, rest = text.partition(":")
     if name == "like" and rest:
         return NoiseChoice("like", rest)
@@ -37,7 +43,7 @@ def parse_noise(text: str) -> NoiseChoice:
         return NoiseChoice(name)  # type: ignore[arg-type]  # one of the literals, by the line above
     if text.endswith(".json"):
         return NoiseChoice("file", text)
-    raise UsageError(f"--noise {text} is no kind of noise: write {GRAMMAR}")
+    raise UsageError(f"--noise {text} is not a kind of noise: write {GRAMMAR}")
 
 
 def _numbers(text: str, rest: str) -> tuple[float, float, float]:
@@ -47,8 +53,8 @@ def _numbers(text: str, rest: str) -> tuple[float, float, float]:
         numbers = []
     if len(numbers) not in (2, 3) or not all(0 <= number <= 1 for number in numbers) or not any(numbers[:2]):
         raise UsageError(
-            f"--noise {text}: write poisson:GAIN:READ, the variance being GAIN * x + READ^2 for pixels x "
-            "from 0 to 1, and perhaps :OFFSET, the x of no light"
+            f"--noise {text}: write poisson:GAIN:READ or poisson:GAIN:READ:OFFSET; the variance is "
+            "GAIN * (x - OFFSET) + READ^2 for pixels x from 0 to 1"
         )
     gain, read, offset = (*numbers, 0.0)[:3]
     return gain, read, offset
@@ -62,9 +68,10 @@ Noise = Annotated[
         parser=parse_noise,
         rich_help_panel=RESTORATION,
         show_default=False,
-        help="Which noise to expect. auto, the default, tells it from each picture and leaves texture alone; "
-        "white is the same in all pixels; correlated is alike between neighbours, as a camera's is; poisson "
-        "grows with brightness, poisson:GAIN:READ by known amounts. like:PICTURE takes it from a dark frame, "
-        "a gray card or a blank slide, FILE.json from what alr info --json wrote.",
+        help="The kind of noise. auto, the default, recognises it in each picture and leaves texture"
+        " alone. white: the same in all pixels. correlated: shared by neighbouring pixels, as "
+        "in camera pictures. poisson: grows with brightness; poisson:GAIN:READ by known "
+        "amounts. like:PICTURE measures it in a dark frame, a gray card or a blank slide. "
+        "FILE.json reads it from the output of alr info --json.",
     ),
 ]

@@ -1,4 +1,4 @@
-"""The options that `alr tune` has to itself."""
+"""The options that only `alr tune` has."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -15,24 +15,24 @@ LEVELS = "0.008:0.42"
 
 @dataclass(frozen=True, kw_only=True)
 class TuningPictures(PictureOptions):
-    """The pictures of `alr tune`, and their noise."""
+    """The pictures of `alr tune` and their noise."""
 
     sigma: Annotated[
         str | None,
         typer.Option(
             "--sigma",
             metavar="S|LOW:HIGH",
-            show_default=f"{LEVELS}, or what the noisy folder holds and some more",
+            show_default=f"{LEVELS}, or slightly more than the range of the noisy folder",
             rich_help_panel=DATA,
-            help="Noise levels to be ready for, pixels being 0 to 1: one, or a range.",
+            help="Noise levels to train for, for pixels from 0 to 1: a single level or a range.",
         ),
     ] = None
 
     def __post_init__(self) -> None:
-        self.levels  # noqa: B018 - parsed here, so that a mistake is found before anything is read
+        self.levels  # noqa: B018 - parsed here, so that a mistake is found before any file is read
 
     def noise_from(self, default: NoiseOrigin) -> NoiseOrigin | None:
-        """`default` where there is a noisy folder; None where there is none."""
+        """`default` with a noisy folder; None without one."""
         return None if self.noisy_dir is None else default
 
     @property
@@ -42,21 +42,22 @@ class TuningPictures(PictureOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class TuningRun(RunOptions):
-    """Output, checkpoints, machine."""
+    """Output, checkpoints and hardware."""
 
     precision: Annotated[
         Literal["float32", "bfloat16"],
         typer.Option(
             "--precision",
             rich_help_panel=RUN,
-            help="Of the convolutions that find the minimisers. What is learned gains by float32.",
+            help="Precision of the convolutions that compute the minimisers. The weights learn "
+            "better in float32.",
         ),
     ] = "float32"
 
 
 @dataclass(frozen=True, kw_only=True)
 class TuningOptions:
-    """Bilevel training."""
+    """The bilevel training."""
 
     weights: Annotated[
         str | None,
@@ -65,12 +66,14 @@ class TuningOptions:
             "--weights",
             metavar="NAME|FILE",
             rich_help_panel=RECIPE,
-            help="Tuned experts to go on from, instead of cosines.",
+            help="Weights of fields of experts to continue from, instead of cosine filters.",
         ),
     ] = None
     gray: Annotated[
         bool,
-        typer.Option("--gray", rich_help_panel=RECIPE, help="For gray pictures: colours become luminance."),
+        typer.Option(
+            "--gray", rich_help_panel=RECIPE, help="Tune for gray pictures. Colour pictures become luminance."
+        ),
     ] = False
     coarser: Annotated[
         int | None,
@@ -79,7 +82,8 @@ class TuningOptions:
             metavar="K",
             parser=values.whole("--coarser", least=1),
             rich_help_panel=RECIPE,
-            help="So many filters at a quarter of the resolution, too: 28 x 28 pixels instead of 14 x 14.",
+            help="Number of additional filters at a quarter of the resolution. The field of view is "
+            "then 28 x 28 pixels instead of 14 x 14.",
         ),
     ] = None
     holes: Annotated[
@@ -89,7 +93,8 @@ class TuningOptions:
             metavar="SHARE",
             parser=values.number("--holes", least=0, most=1),
             rich_help_panel=RECIPE,
-            help="So many of the crops have no noise but miss pixels: 1 for a critic that fills holes.",
+            help="Share of the crops that have missing pixels instead of noise. Use 1 for weights "
+            "that only fill in pixels.",
         ),
     ] = 0.0
     iterations: Annotated[
@@ -99,7 +104,7 @@ class TuningOptions:
             metavar="K",
             parser=values.whole("--iterations", least=1),
             rich_help_panel=RECIPE,
-            help="Steps of Adam.",
+            help="Number of Adam steps.",
         ),
     ] = 3000
     batch_size: Annotated[
@@ -109,7 +114,7 @@ class TuningOptions:
             metavar="M",
             parser=values.whole("--batch-size", least=1),
             rich_help_panel=RECIPE,
-            help="Crops per step.",
+            help="Number of crops per step.",
         ),
     ] = 8
     crop: Annotated[
@@ -129,7 +134,7 @@ class TuningOptions:
             metavar="X",
             parser=values.number("--lr", above=0),
             rich_help_panel=RECIPE,
-            help="Step size at the start, relative to the size of the filters; it decays to a 25th.",
+            help="Initial step size, relative to the size of the filters. It decays to a 25th.",
         ),
     ] = 1e-2
     seed: Annotated[
@@ -139,6 +144,6 @@ class TuningOptions:
             metavar="N",
             parser=values.whole("--seed", least=0),
             rich_help_panel=RECIPE,
-            help="Of the crops and their noise.",
+            help="Random seed for the crops and their noise.",
         ),
     ] = 0

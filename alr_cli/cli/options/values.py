@@ -1,4 +1,6 @@
-"""What an option's text means: sigma, tile, device, kernel and the plain numbers. No mathematics."""
+"""Parsers for the text of options: sigma, tile, device, pages and plain numbers, and their shell completion.
+No
+mathematics."""
 
 import math
 import re
@@ -53,13 +55,14 @@ KERNEL_EXAMPLES = [
     ("motion:15:30", "motion:LENGTH:ANGLE"),
     ("disk:2.5", "disk:RADIUS"),
     ("box:5", "box:SIZE"),
-    ("auto", "found in the picture"),
+    ("auto", "estimated from the picture"),
     ("file:", "file:PATH, a .png or .npy"),
 ]
 
 
 def parse_sigma(text: str) -> float | None:
-    """`0.1`, `25/255` or `auto` (None): the standard deviation of the noise, on [0,1]."""
+    """Parse a standard deviation of noise on [0,1]: `0.1`, `25/255`, or `auto`, which gives None. Raises
+    UsageError."""
     if text == "auto":
         return None
     numerator, slash, denominator = text.partition("/")
@@ -77,7 +80,7 @@ def parse_sigma(text: str) -> float | None:
 
 
 def parse_format(text: str) -> str:
-    """A format by its name or by a suffix: `jpg` is `jpeg`."""
+    """Parse the name or suffix of a format: `jpg` gives `jpeg`. Raises UsageError."""
     name = text.lower().removeprefix(".")
     name = FORMAT_ALIASES.get(name, name)
     if name not in FORMATS:
@@ -86,23 +89,27 @@ def parse_format(text: str) -> str:
 
 
 def parse_tile(text: str) -> int | None:
-    """`auto` (None), `0` (one piece) or the side of a tile in pixels."""
+    """Parse the side of a tile in pixels: a number, `0` for a single tile, or `auto`, which gives None.
+    Raises
+    UsageError."""
     if text == "auto":
         return None
     if not re.fullmatch(r"\d{1,9}", text):
-        raise UsageError(f"--tile {text} is not a size: write auto, 0 for one piece, or a side in pixels")
+        raise UsageError(f"--tile {text} is not a size: write auto, 0 for a single tile, or a side in pixels")
     return int(text)
 
 
 def parse_device(text: str) -> str:
-    """`auto`, `cpu`, `cuda`, `cuda:N` or `mps`; whether it is there is known when torch is loaded."""
+    """Parse `auto`, `cpu`, `cuda`, `cuda:N` or `mps`. Whether the device exists is checked once torch is
+    loaded.
+    Raises UsageError."""
     if not _DEVICE.fullmatch(text):
         raise UsageError(f"--device {text} is not a device: write auto, cpu, cuda, cuda:1 or mps")
     return text
 
 
 def parse_shard(text: str) -> Shard:
-    """`2/8`: the second of eight parts."""
+    """Parse a part of a batch: `2/8` is the second of eight parts. Raises UsageError."""
     match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text)
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
         raise UsageError(
@@ -112,7 +119,7 @@ def parse_shard(text: str) -> Shard:
 
 
 def parse_pages(text: str) -> Pages:
-    """`3-7`, or `3`: the first and the last page, from 1."""
+    """Parse a range of pages counted from 1: `3-7`, or `3`. Raises UsageError."""
     match = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", text)
     if match is None or not 1 <= int(match[1]) <= int(match[2] or match[1]):
         raise UsageError(f"--pages {text} is not a part of a stack: write A-B, counted from 1, such as 3-7")
@@ -147,7 +154,10 @@ def number(
     least: float | None = None,
     most: float = math.inf,
 ) -> Callable[[object], float]:
-    """A parser of finite numbers x with above < x < below, or least <= x <= most."""
+    """Make a parser of finite numbers x with above < x < below, or with least <= x <= most.
+
+    The parser raises UsageError, which names `option`.
+    """
 
     def parse(value: object) -> float:
         try:
@@ -158,14 +168,15 @@ def number(
             low = f"at least {least:g}" if least is not None else f"greater than {above:g}"
             high = f" and less than {below:g}" if below < math.inf else ""
             high = f" and at most {most:g}" if most < math.inf else high
-            raise UsageError(f"{option} {value} is out of range: it is {low}{high}")
+            raise UsageError(f"{option} {value} is out of range: it must be {low}{high}")
         return x
 
     return parse
 
 
 def whole(option: str, *, least: int) -> Callable[[object], int]:
-    """A parser of whole numbers from `least` on."""
+    """Make a parser of whole numbers of at least `least`. The parser raises UsageError, which names
+    `option`."""
 
     def parse(value: object) -> int:
         if not re.fullmatch(r"\d{1,18}", str(value)) or int(str(value)) < least:
@@ -176,17 +187,17 @@ def whole(option: str, *, least: int) -> Callable[[object], int]:
 
 
 def complete_format(incomplete: str) -> list[str]:
-    """Names of formats for the shell's completion."""
+    """Complete the name of a format in the shell."""
     return [name for name in FORMATS if name.startswith(incomplete)]
 
 
 def complete_kernel(incomplete: str) -> list[tuple[str, str]]:
-    """Kernel specs for the shell's completion."""
+    """Complete a kernel specification in the shell."""
     return [(spec, grammar) for spec, grammar in KERNEL_EXAMPLES if spec.startswith(incomplete)]
 
 
 def complete_weights(incomplete: str) -> list[str]:
-    """Names of shipped weights for the shell's completion; files are completed by the shell itself."""
+    """Complete the name of shipped weights in the shell. The shell itself completes file names."""
     from alr_cli.files.weights import shipped_names
 
     return [name for name in shipped_names() if name.startswith(incomplete)]

@@ -69,7 +69,7 @@ def test_colour_weights_are_not_tuned_on_gray_pictures(alr: Alr, clean: Path) ->
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (("--holes", "1.5"), "--holes 1.5 is out of range: it is at least 0 and at most 1"),
+        (("--holes", "1.5"), "--holes 1.5 is out of range: it must be at least 0 and at most 1"),
         (("--coarser", "0"), "--coarser 0 is not a whole number of at least 1"),
         (("--coarser", "9999"), "has 1 to 288 filters of each kind"),
     ],
