@@ -71,8 +71,8 @@ class ProtocolOptions:
             "--methods",
             metavar="M,M",
             rich_help_panel=PROTOCOL,
-            help=f"Methods to compare: some of {', '.join(method.name for method in METHODS)}. By default those "
-            "that need no extra package, or those of the table.",
+            help=f"Methods to compare: some of {', '.join(method.name for method in METHODS)}. By default "
+            "those that need no extra package, or those of the table.",
         ),
     ] = None
     kernel: Annotated[

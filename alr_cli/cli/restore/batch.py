@@ -1,4 +1,5 @@
-"""Inputs -> (input, output) jobs: names, collisions, what exists; all refused before any work is done."""
+"""Turn inputs into (input, output) jobs. Name collisions and existing outputs are refused before any work is
+done."""
 
 import os
 import random
@@ -26,7 +27,15 @@ SUFFIXES: dict[Format, str] = {
 
 @dataclass(frozen=True)
 class Job:
-    """One picture's way. target: None is stdout. format: None is decided by the picture that is read."""
+    """One picture to restore.
+
+    Attributes:
+        source: Where it is read.
+        target: Where it is written; None is stdout.
+        format: The format of the output; None follows the picture that is read.
+        skip: Whether its output exists and is to be kept.
+        problem: Why it cannot be restored, if that is already known.
+    """
 
     source: Source
     target: Path | None
@@ -40,13 +49,16 @@ class Job:
 
     @property
     def done(self) -> bool:
-        """Whether the output exists by now, and is a file that could be replaced."""
+        """Whether the output exists now and is a regular file."""
         return self.target is not None and kind_of(self.target) == "file"
 
 
 class Skip(Exception):
-    """The output of a job exists and is to be left as it is. meanwhile: it appeared after the batch began, so
-    that another process is at work on the same pictures."""
+    """The output of a job exists and is to be kept.
+
+    Attributes:
+        meanwhile: The output appeared after the batch began, so another process works on the same pictures.
+    """
 
     def __init__(self, meanwhile: bool = False) -> None:
         super().__init__()
@@ -54,7 +66,7 @@ class Skip(Exception):
 
 
 class Remaining:
-    """The jobs still to do, in order; from `scatter` on in any order."""
+    """The jobs that are still to do, in order. After `scatter` they come in random order."""
 
     def __init__(self, jobs: Iterable[Job]) -> None:
         self._jobs = list(jobs)
@@ -65,13 +77,14 @@ class Remaining:
             yield self._jobs.pop(random.randrange(len(self._jobs)) if self._scattered else 0)
 
     def scatter(self) -> None:
-        """For a process that finds another one at the same jobs: in step both would do all of them."""
+        """Continue in random order. Two processes that work on the same pictures in step would do each one
+        twice."""
         self._scattered = True
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The jobs of a batch in order, and sentences on what is left out of it."""
+    """The jobs of a batch in order, and sentences about what was left out."""
 
     jobs: list[Job]
     notes: tuple[str, ...]
@@ -88,12 +101,20 @@ def plan(
     report: str | None = None,
     rank: Rank = Rank(),  # noqa: B008 - immutable
 ) -> Plan:
-    """The jobs meant by the command line. Raises UsageError, InputError or OutputError for what cannot be.
+    """The jobs that the command line describes.
 
-    rank: of several processes that share the jobs; only its own are returned.
+    Args:
+        inputs: What was typed: pictures, folders, or `-`.
+        options: How outputs are named and written.
+        command: Name of the command, for default output names.
+        streams: The standard streams.
+        json_on_stdout: Whether stdout is used for JSON lines.
+        reads: Other files that the command reads. No output may replace them.
+        report: A file that the command appends to. It must not be one of the files that are read.
+        rank: This process among several that share the jobs; only its own jobs are returned.
 
-    reads: other files the command reads. report: a file it appends to. No output may replace any of them, and
-    nothing that is read may be appended to.
+    Raises:
+        UsageError, InputError, OutputError: The jobs cannot be done as described.
     """
     folder = _output_folder(options.output)
     found = find_sources(inputs, recursive=options.recursive, suffix=options.suffix, output=folder)
@@ -103,7 +124,9 @@ def plan(
     if several and options.output is not None and folder is None:
         raise UsageError(f"several inputs need a folder: end it with a slash, -o {options.output}/")
     if options.output is None and options.suffix is None and folders:
-        raise UsageError("a folder of pictures needs a place for its outputs: -o FOLDER/ or --suffix _clean")
+        raise UsageError(
+            "a folder of pictures needs a place for its outputs: give -o FOLDER/ or --suffix _clean"
+        )
     if _goes_to_stdout(inputs[0], several, options, streams, json_on_stdout):
         _check_stdout(sources[0], streams, json_on_stdout)
         jobs = [Job(sources[0], None, options.format, problem=sources[0].problem)]
@@ -117,7 +140,7 @@ def plan(
     _check_targets(jobs, options, sacred)
     if options.shard is not None:
         jobs = [job for job in jobs if options.shard.has(job.source.relative)]
-    jobs = rank.share(jobs)  # what another process has written meanwhile is none of its business
+    jobs = rank.share(jobs)  # outputs that other processes have written meanwhile do not matter
     _check_existing(jobs, options)
     return Plan([_skip_existing(job, options) for job in jobs], found.notes)
 
@@ -133,7 +156,7 @@ def _goes_to_stdout(
 ) -> bool:
     if options.output == "-":
         if several:
-            raise UsageError("-o - is one picture on stdout: several inputs need a folder, -o FOLDER/")
+            raise UsageError("-o - writes one picture to stdout: several inputs need a folder, -o FOLDER/")
         return True
     if options.output is not None or several:
         return False
@@ -199,7 +222,7 @@ def _sniffed(source: Source) -> Format:
 
 
 def _renamed(relative: PurePath, format: Format, added: str) -> PurePath:
-    """`a.png` with `added` after its stem and the suffix of `format`."""
+    """`a.png` with `added` appended to its stem, and the suffix of `format`."""
     known = format_of_name(relative)
     ending = relative.suffix if known == format else SUFFIXES[format]
     stem = relative.stem if known is not None else relative.name
@@ -207,7 +230,8 @@ def _renamed(relative: PurePath, format: Format, added: str) -> PurePath:
 
 
 def _read_files(sources: list[Source], reads: Iterable[str | None]) -> dict[object, str]:
-    """Everything that is read, by identity: inputs, other files, partners of inputs in other folders."""
+    """Every file that is read, by identity: inputs, other files, and the partners of inputs in other
+    folders."""
     paths = [source.path for source in sources if source.path is not None]
     for other in (Path(path) for path in reads if path is not None):
         in_folder = kind_of(other) == "folder"
@@ -216,7 +240,7 @@ def _read_files(sources: list[Source], reads: Iterable[str | None]) -> dict[obje
 
 
 def _check_targets(jobs: list[Job], options: FileOptions, sacred: dict[object, str]) -> None:
-    """Two inputs to one name, an output that is also read, a place that cannot be written."""
+    """Refuse two inputs with one output, an output that is also read, and a place that cannot be written."""
     taken: dict[object, Job] = {}
     for job in jobs:
         target = job.target
@@ -251,7 +275,8 @@ def _check_existing(jobs: list[Job], options: FileOptions) -> None:
 
 
 def _check_place(target: Path, *, into_folder: bool) -> None:
-    """Folders named by `-o FOLDER/` are made when the first picture is written; others have to be there."""
+    """Refuse a place that cannot be written. The folder of `-o FOLDER/` is created later; other folders must
+    exist."""
     if kind_of(target) == "folder":
         raise OutputError(f"{target} is a folder: end it with a slash, or name a file in it")
     place = target.resolve().parent
@@ -268,7 +293,7 @@ def _skip_existing(job: Job, options: FileOptions) -> Job:
 
 
 def _identity(path: Path) -> object:
-    """Equal for two names of one file, whatever links and letter cases stand between."""
+    """A value that is equal for two names of the same file, despite links and letter case."""
     try:
         status = path.stat()
     except OSError:

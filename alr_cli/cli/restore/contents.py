@@ -1,4 +1,4 @@
-"""What is in a folder: the pictures to read, and a sentence on what is left out."""
+"""Find the pictures in a folder, and say in a sentence what was left out."""
 
 import os
 import stat
@@ -15,7 +15,8 @@ Kind = Literal["missing", "file", "folder", "special"]
 
 
 def kind_of(path: Path) -> Kind:
-    """What stands there; `special` is a pipe or a device. A path that cannot be asked about is missing."""
+    """What a path refers to. `special` is a pipe or a device. A path that cannot be examined counts as
+    missing."""
     try:
         mode = path.stat().st_mode
     except OSError:
@@ -25,8 +26,16 @@ def kind_of(path: Path) -> Kind:
 
 @dataclass
 class Content:
-    """What is in a folder. special: pipes and devices that are named like pictures.  others: how many files
-    of other names, by suffix.  folders: how many were not looked into.  outputs: how many are earlier."""
+    """What a folder contains.
+
+    Attributes:
+        folder: The folder.
+        pictures: The pictures to read.
+        special: Pipes and devices with the names of pictures.
+        others: Number of files with other names, by suffix.
+        folders: Number of folders that were not searched.
+        outputs: Number of files that are outputs of an earlier run.
+    """
 
     folder: Path
     pictures: list[Path] = field(default_factory=list)
@@ -40,7 +49,7 @@ class Content:
         return sorted(self.pictures, key=lambda path: path.parts)
 
     def notes(self, recursive: bool) -> Iterator[str]:
-        """Sentences on what is left out; nobody who has pictures is told of texts and folders beside them."""
+        """Sentences about what was left out. Texts and folders beside pictures are not mentioned."""
         for path in self.special:
             yield f"{path} is skipped: it is a pipe or a device, and may never end"
         pictures = {suffix: count for suffix, count in self.others.items() if remedy_of_name(suffix)}
@@ -80,8 +89,17 @@ def _files(count: int) -> str:
 
 
 def look_into(folder: Path, *, recursive: bool, suffix: str | None, output: Path | None) -> Content:
-    """suffix: of earlier outputs.  output: a folder to keep out of. Raises InputError where one cannot be
-    listed."""
+    """Search a folder for pictures.
+
+    Args:
+        folder: The folder.
+        recursive: Whether to search folders inside it.
+        suffix: The suffix of outputs of an earlier run, which are left out.
+        output: A folder that is not searched.
+
+    Raises:
+        InputError: A folder cannot be listed.
+    """
     avoided = os.path.realpath(output) if output is not None else None
     content = Content(folder)
     try:

@@ -1,4 +1,4 @@
-"""`alr deblur`: A is the convolution with a known kernel."""
+"""`alr deblur`: A is the convolution with a kernel."""
 
 import math
 from dataclasses import dataclass
@@ -35,12 +35,12 @@ Boundary = Literal["valid", "replicate", "reflect", "circular"]
 AUTO = "auto"
 FAMILIES = ("gaussian", "disk", "motion", "free")
 UNSURE = 0.5  # agreement of two halves of a picture below which a free kernel is doubtful
-WIDE = 1.6  # between the smallest and the largest size that explain a picture
+WIDE = 1.6  # largest / smallest size that explain a picture, above which the size is doubtful
 
 
 @dataclass(frozen=True)
 class Deblur:
-    """y = k * x + noise."""
+    """y = k * x + noise, with a known kernel k."""
 
     spec: str
     kernel: "NDArray[np.float64]"
@@ -55,8 +55,8 @@ class Deblur:
         height, width = self.kernel.shape
         if height > picture.height or width > picture.width:
             raise UsageError(
-                f"kernel {self.spec} is {width} x {height} pixels, larger than {source}, which is "
-                f"{picture.width} x {picture.height}: {GRAMMAR}"
+                f"kernel {self.spec} is {width} x {height} pixels and {source} only "
+                f"{picture.width} x {picture.height}: choose a smaller kernel, {GRAMMAR}"
             )
         return Prepared(picture, notes=() if self.note is None else (self.note,))
 
@@ -71,8 +71,15 @@ class Deblur:
 
 @dataclass(frozen=True)
 class BlindDeblur:
-    """y = k * x + noise, and k is to be found. family: None for any.  size: of the kernel, at most, or None.
-    sigma: None estimates it.  save: where the kernel is written, or None."""
+    """y = k * x + noise, with a kernel k that is estimated.
+
+    Attributes:
+        family: The kind of kernel, or None for any kind.
+        size: Largest side of the kernel, or None for the default.
+        sigma: Standard deviation of the noise on [0,1]; None estimates it.
+        boundary: What lies beyond the frame.
+        save: Where the kernel is written, or None.
+    """
 
     family: str | None
     size: int | None
@@ -111,32 +118,34 @@ class BlindDeblur:
 
 
 def _told(found: "KernelEstimate") -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What is said of a kernel that was found: notes and warnings."""
+    """Notes and warnings about a kernel that was found."""
     if found.sharp:
-        return (), ("no blur was found, the picture is sharp: it stays as it is",)
+        return (), ("no blur was found: the picture is sharp and stays as it is",)
     height, width = found.kernel.shape
     if found.between is not None:
         low, high = found.between
-        doubts = ("the picture hardly tells the size of its blur: look whether another kernel does better",)
+        doubts = (
+            "the picture hardly determines the size of its blur: check whether another kernel looks better",
+        )
         note = (
-            f"kernel {found.spec} was found, sizes from {low:.3g} to {high:.3g} explain the picture as well"
+            f"kernel {found.spec} was found; sizes from {low:.3g} to {high:.3g} explain the picture as well"
         )
         return (note,), doubts if high > WIDE * low else ()
     assert found.agreement is not None
     alike = f"two halves of the picture agree on it to {found.agreement:.0%}".replace("%", " %")
     doubts = (
-        "the kernel is doubtful: look at it with --save-kernel, and give a better one with --kernel file:",
+        "the kernel is doubtful: look at it with --save-kernel, and pass a better one with --kernel file:",
     )
     note = f"a kernel of {width} x {height} pixels was found, {alike}"
     return (note,), doubts if found.agreement < UNSURE else ()
 
 
 def _family(kernel: str) -> str | None:
-    """Of `auto` or `auto:FAMILY`. Raises UsageError."""
+    """The kind of kernel in `auto` or `auto:FAMILY`; None for any. Raises UsageError."""
     _, colon, family = kernel.partition(":")
     if colon and family not in FAMILIES:
         raise UsageError(
-            f"--kernel {kernel} is no way to look for a kernel: write auto, or auto: and one of "
+            f"--kernel {kernel} is not a kind of kernel: write auto, or auto: followed by one of "
             f"{', '.join(FAMILIES)}"
         )
     return family or None
@@ -155,9 +164,10 @@ def deblur(
             metavar="SPEC",
             autocompletion=complete_kernel,
             rich_help_panel=RESTORATION,
-            help="gaussian:SIZE:SIGMA, motion:LENGTH:ANGLE, disk:RADIUS, box:SIZE or file:PATH (png or npy); "
-            "sizes are odd, in pixels, angles in degrees counter-clockwise. auto finds the kernel in the "
-            "picture; auto:gaussian, auto:disk, auto:motion and auto:free find one of this kind.",
+            help="gaussian:SIZE:SIGMA, motion:LENGTH:ANGLE, disk:RADIUS, box:SIZE or file:PATH (png "
+            "or npy). Sizes are odd numbers of pixels; angles are in degrees counter-clockwise."
+            " auto estimates the kernel from the picture; auto:gaussian, auto:disk, auto:motion"
+            " and auto:free restrict it to one kind.",
         ),
     ],
     kernel_size: Annotated[
@@ -167,8 +177,8 @@ def deblur(
             metavar="N",
             parser=whole("--kernel-size", least=3),
             rich_help_panel=RESTORATION,
-            help="With --kernel auto: the kernel has at most N pixels a side, an odd number; by default 31 "
-            "for a free kernel and 61 for the others.",
+            help="With --kernel auto: the largest side of the kernel in pixels, an odd number. The "
+            "default is 31 for a free kernel and 61 for other kinds.",
         ),
     ] = None,
     save_kernel: Annotated[
@@ -177,8 +187,8 @@ def deblur(
             "--save-kernel",
             metavar="FILE",
             rich_help_panel=RESTORATION,
-            help="With --kernel auto: write the kernel as a gray picture, or as .npy, to be edited and "
-            "given back with --kernel file:FILE.",
+            help="With --kernel auto: also write the kernel, as a gray picture or .npy file. It can "
+            "be edited and passed back with --kernel file:FILE.",
         ),
     ] = None,
     sigma: Sigma = None,
@@ -188,8 +198,8 @@ def deblur(
             "--boundary",
             metavar="NAME",
             rich_help_panel=RESTORATION,
-            help="What lies beyond the frame: valid restores it too, as nobody saw it; replicate, reflect and"
-            " circular assume it.",
+            help="What lies beyond the frame. valid: unknown pixels, which are restored as well. "
+            "replicate, reflect, circular: an assumption about them.",
         ),
     ] = "valid",
     files: FileOptions,
@@ -197,7 +207,7 @@ def deblur(
     compute: ComputeOptions,
     reports: ReportOptions,
 ) -> None:
-    """Sharpen pictures that were blurred by a known kernel, or by one that is found.
+    """Sharpen blurred pictures, by a known or an estimated kernel.
 
     Examples:
 
@@ -210,16 +220,16 @@ def deblur(
 
       x = argmin  mean((k * x - y)^2) + lambda(sigma) R(x)
 
-    where * is the convolution (the kernel flipped) and R is the mean of a
-    learned critic over all small patches of x; lambda(sigma) was fitted for
-    the weights and --strength multiplies it.
+    where * is the convolution (with the kernel flipped) and R is a learned
+    regularizer, which scores all small patches of x. lambda(sigma) was fitted
+    for the weights; --strength multiplies it.
     """
     from alr_cli.cli.restore.run import restore_all
 
     if kernel.partition(":")[0] == AUTO:
         if kernel_size is not None and kernel_size % 2 == 0:
             raise UsageError(
-                f"--kernel-size {kernel_size} is even: a kernel has a middle, write an odd number"
+                f"--kernel-size {kernel_size} is even: a kernel has a central pixel, write an odd number"
             )
         blind = BlindDeblur(_family(kernel), kernel_size, sigma, boundary, save_kernel)
         viewer = Viewer(ViewerOptions(), {} if save_kernel is None else {"--save-kernel": save_kernel})

@@ -1,4 +1,4 @@
-"""In which format and depth a restored picture leaves, and the writing of it."""
+"""Choose the format and depth of a restored picture, and write it."""
 
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,8 @@ DEPTHS: dict[str, "Depth"] = {"8": "uint8", "16": "uint16", "float": "float32"}
 def form(picture: "Picture", job: Job, options: FileOptions, streams: Streams) -> tuple["Format", "Depth"]:
     """The format and depth to write.
 
-    Those asked for, else those of the input; into a pipe, where another program may go on computing,
-    PNG of 16 bits, or TIFF for float pictures.
+    They are those that were asked for, or else those of the input. The default into a pipe, where another
+    program may continue the computation, is 16-bit PNG, or TIFF for floating-point pictures.
     """
     depth = DEPTHS[options.depth] if options.depth is not None else picture.depth
     if job.format is not None:
@@ -40,8 +40,12 @@ def check(picture: "Picture", job: Job, options: FileOptions, streams: Streams) 
 
 
 def write(picture: "Picture", job: Job, options: FileOptions, streams: Streams) -> "Depth":
-    """Encode the picture in memory and write it whole; returns its depth. Raises OutputError, and Skip where
-    the output has appeared meanwhile and is to be left."""
+    """Encode a picture, write it in one step, and return its depth.
+
+    Raises:
+        OutputError: It cannot be written.
+        Skip: The output has appeared meanwhile and is to be kept.
+    """
     from alr_cli.files.atomic import OutputExists
     from alr_cli.files.pictures import encode, write_atomic
 
@@ -55,7 +59,7 @@ def write(picture: "Picture", job: Job, options: FileOptions, streams: Streams) 
     try:
         job.target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"folder {job.target.parent} cannot be made ({error.strerror})") from error
+        raise OutputError(f"folder {job.target.parent} cannot be created ({error.strerror})") from error
     try:
         write_atomic(job.target, data, replace=options.overwrite)
     except OutputExists as error:

@@ -1,4 +1,5 @@
-"""`alr inpaint --mask auto`: A keeps the pixels of a film scan that no dust covers, as infrared shows."""
+"""`alr inpaint --mask auto`: A keeps the pixels of a film scan that the infrared channel shows to be free of
+dust."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,8 +23,14 @@ ALPHA = "alpha"
 
 @dataclass(frozen=True)
 class InpaintDust:
-    """infrared: a file, a folder or `alpha`.  save: where the mask is written, or None.  grow: pixels on all
-    sides of what is marked."""
+    """Dust removal from film scans.
+
+    Attributes:
+        infrared: A file, a folder, or `alpha`.
+        save: Where the mask is written, or None.
+        grow: Pixels by which each marked area is enlarged on all sides.
+        max_pixels: Largest infrared picture that is read.
+    """
 
     infrared: str
     save: str | None
@@ -46,7 +53,7 @@ class InpaintDust:
         share = float(missing.mean())
         if share == 1:
             raise UsageError(
-                f"all pixels of {source} are marked as dust: give another --infrared, or a smaller --grow"
+                f"all pixels of {source} are marked as dust: give another --infrared or a smaller --grow"
             )
         beside: tuple[tuple[str, bytes], ...] = ()
         if self.save is not None:
@@ -67,7 +74,7 @@ class InpaintDust:
     def _lit(
         self, picture: "Picture", source: Source
     ) -> tuple["Picture", "NDArray[np.bool_]", tuple[str, ...]]:
-        """By infrared: the picture without half-transparent dust, what is opaque, and notes."""
+        """The picture without half-transparent dust, a mask of opaque dust, and notes."""
         from alr_cli.core.defects.infrared import clean_by_infrared
         from alr_cli.files.pictures import read_picture
 

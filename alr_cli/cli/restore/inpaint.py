@@ -35,7 +35,16 @@ BESIDE = 32
 
 @dataclass(frozen=True)
 class Inpaint:
-    """y = x + noise where observed. mask: a file, a folder, `alpha` or `nan`; or a share drawn at random."""
+    """y = x + noise where pixels were observed.
+
+    Attributes:
+        mask: A file, a folder, `alpha` or `nan`; None if pixels are dropped at random.
+        missing: Share of the pixels that are dropped at random, or None.
+        seed: Random seed for `missing`.
+        invert: Whether black marks missing pixels.
+        max_pixels: Largest mask that is read.
+        grow: Pixels by which each marked area is enlarged on all sides.
+    """
 
     mask: str | None
     missing: float | None
@@ -53,7 +62,7 @@ class Inpaint:
         from alr_cli.files.mask_files import grown
 
         mask = self._mask(picture, source)
-        unknown = masks.from_nan(picture)  # nobody observed a NaN, whatever the mask says
+        unknown = masks.from_nan(picture)  # a NaN was never observed, whatever the mask says
         missing = grown(mask.repaired, self.grow) | unknown
         share = float(missing.mean())
         if share in (0, 1):
@@ -81,7 +90,7 @@ class Inpaint:
         return None
 
     def _remedy(self) -> str:
-        """What to do about a mask that selects all or nothing."""
+        """What to do about a mask that selects all pixels or none."""
         if self.missing is not None:
             return "give another --missing or --seed"
         if self.mask == "nan":
@@ -115,9 +124,10 @@ def inpaint(
             "--mask",
             metavar="MASK",
             rich_help_panel=RESTORATION,
-            help="What white touches in this picture is repaired (or in the one of equal name in a folder); "
-            "alpha: the transparent pixels; nan: the NaN of a float TIFF, which are always repaired; "
-            "auto: the dust of a film scan, which --infrared shows.",
+            help="Picture whose white pixels, even partly white ones, mark what is repaired; or a "
+            "folder of such pictures with the same names as the inputs. alpha: the transparent "
+            "pixels. nan: the NaN of a float TIFF, which are always repaired. auto: the dust of"
+            " a film scan, found by --infrared.",
         ),
     ] = None,
     infrared: Annotated[
@@ -126,8 +136,9 @@ def inpaint(
             "--infrared",
             metavar="FILE",
             rich_help_panel=RESTORATION,
-            help="With --mask auto: the infrared channel of a film scan tells where dust is (in a folder, "
-            "the file of equal name; alpha: the fourth channel of the picture itself).",
+            help="With --mask auto: the infrared channel of a film scan, which shows the dust. In a "
+            "folder the file of the same name is used. alpha: the fourth channel of the picture"
+            " itself.",
         ),
     ] = None,
     save_mask: Annotated[
@@ -136,11 +147,17 @@ def inpaint(
             "--save-mask",
             metavar="FILE.png",
             rich_help_panel=RESTORATION,
-            help="With --mask auto: write what was marked, to be looked at, edited and given back.",
+            help="With --mask auto: write the mask that was found. It can be edited and passed back "
+            "with --mask.",
         ),
     ] = None,
     invert_mask: Annotated[
-        bool, typer.Option("--invert-mask", rich_help_panel=RESTORATION, help="Black means repair.")
+        bool,
+        typer.Option(
+            "--invert-mask",
+            rich_help_panel=RESTORATION,
+            help="Repair what is black in the mask instead of what is white.",
+        ),
     ] = False,
     grow: Annotated[
         int,
@@ -149,7 +166,7 @@ def inpaint(
             metavar="N",
             parser=whole("--grow", least=0),
             rich_help_panel=RESTORATION,
-            help="Repair N pixels more on all sides of what the mask marks, for a brush that was too thin.",
+            help="Enlarge each marked area by N pixels on all sides, for instance if the brush was too thin.",
         ),
     ] = 0,
     missing: Annotated[
@@ -159,7 +176,7 @@ def inpaint(
             metavar="SHARE",
             parser=number("--missing", above=0, below=1),
             rich_help_panel=RESTORATION,
-            help="For experiments, instead of a mask: forget this share of the pixels, drawn at random.",
+            help="For experiments: drop this share of the pixels at random, instead of using a mask.",
         ),
     ] = None,
     seed: Annotated[
@@ -169,7 +186,8 @@ def inpaint(
             metavar="N",
             parser=whole("--seed", least=0),
             rich_help_panel=RESTORATION,
-            help="Of --missing, 0 by default; the pixels depend on it and the picture's name alone.",
+            help="Random seed for --missing, 0 by default. The dropped pixels depend only on it and "
+            "on the name of the picture.",
         ),
     ] = None,
     sigma: Sigma = None,
@@ -187,23 +205,29 @@ def inpaint(
       alr inpaint logo.png -o filled.png --mask alpha
       alr inpaint a.png -o test.png --missing 0.5 --reference a.png
 
-    Solves, for the observed pixels y and M x the pixels of x that were observed,
+    Solves, for the observed pixels y, with M x the pixels of x that were observed,
 
       x = argmin  mean((M x - y)^2) + lambda(sigma) R(x)
 
-    where R is the mean of a learned critic over all small patches of x;
-    lambda(sigma) was fitted for the weights and --strength multiplies it.
-    With --sigma 0 the observed pixels are kept exactly; so they are with
-    --mask auto, unless --sigma is given.
+    where R is a learned regularizer, which scores all small patches of x.
+    lambda(sigma) was fitted for the weights; --strength multiplies it. With
+    --sigma 0 the observed pixels are kept exactly. With --mask auto they are
+    kept exactly unless --sigma is given.
     """
     if (mask is None) == (missing is None):
-        raise UsageError("say what to repair, once: --mask FILE, --mask alpha, --mask nan or --missing 0.5")
+        raise UsageError(
+            "give exactly one description of what to repair: --mask FILE, --mask alpha, --mask nan,"
+            " --mask auto or --missing 0.5"
+        )
     if mask == AUTO:
         if invert_mask or missing is not None:
-            raise UsageError("--mask auto says itself what to repair: leave --invert-mask and --missing out")
+            raise UsageError(
+                "--mask auto determines itself what to repair: leave --invert-mask and --missing out"
+            )
         if infrared is None:
             raise UsageError(
-                "--mask auto finds dust by the infrared channel of a scan: give --infrared FILE, or a mask"
+                "--mask auto finds dust with the infrared channel of a scan: give --infrared FILE, "
+                "or another mask"
             )
         _inpaint_dust(
             InpaintDust(infrared, save_mask, grow, files.max_pixels),
@@ -215,7 +239,7 @@ def inpaint(
     if seed is not None and missing is None:
         raise UsageError("--seed belongs to --missing: leave it out, or give --missing 0.5")
     if missing is not None and (grow or invert_mask):
-        raise UsageError("--missing draws single pixels: leave --grow and --invert-mask out")
+        raise UsageError("--missing drops single pixels: leave --grow and --invert-mask out")
     if mask == "nan" and invert_mask:
         raise UsageError("--invert-mask would keep the NaN: leave it out")
     from_file = mask is not None and mask not in ("alpha", "nan")
@@ -238,7 +262,7 @@ def _inpaint_dust(
     compute: ComputeOptions,
     reports: ReportOptions,
 ) -> None:
-    """Without a sigma the pixels that were not marked stay as they are."""
+    """Run dust removal. Without a sigma the pixels that are not marked stay as they are."""
     file = task.infrared if task.infrared != "alpha" else None
     if file is not None and not Path(file).exists():
         raise InputError(f"--infrared {file} does not exist: check the path")

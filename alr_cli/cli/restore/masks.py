@@ -1,4 +1,4 @@
-"""Which pixels of a picture are missing: from a mask file, its transparency, its NaN, or drawn at random."""
+"""Find the missing pixels of a picture: from a mask file, its transparency, its NaN, or at random."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.bool_]
 
-SOFT = "the mask has values between black and white: every touched pixel is repaired"
+SOFT = "the mask has values between black and white: every pixel that is not black is repaired"
 
 
 def from_file(
     named: Path, picture: "Picture", source: Source, max_pixels: int, *, invert: bool = False
 ) -> "Marked":
-    """What the mask file marks, or the file of equal name in a folder. Raises UsageError."""
+    """What the mask file marks. `named` is the file, or a folder with a file of the same name. Raises
+    UsageError."""
     from alr_cli.files.mask_files import marked
     from alr_cli.files.orientation import hint
     from alr_cli.files.pictures import read_picture
@@ -33,7 +34,7 @@ def from_file(
     if (mask.height, mask.width) != (picture.height, picture.width):
         raise UsageError(
             f"the mask {path} is {mask.width} x {mask.height} pixels and {source} is "
-            f"{picture.width} x {picture.height}{hint(picture)}: give a mask of the size of the picture"
+            f"{picture.width} x {picture.height}{hint(picture)}: give a mask of the same size"
         )
     try:
         found = marked(mask, invert=invert)
@@ -43,7 +44,7 @@ def from_file(
 
 
 def from_alpha(picture: "Picture", source: Source, *, invert: bool = False) -> "Marked":
-    """Pixels that are transparent, be it in part. Raises UsageError."""
+    """The pixels that are fully or partly transparent. Raises UsageError."""
     from alr_cli.files.mask_files import Marked
 
     if picture.alpha is None:
@@ -53,14 +54,14 @@ def from_alpha(picture: "Picture", source: Source, *, invert: bool = False) -> "
 
 
 def from_nan(picture: "Picture") -> "Mask":
-    """Pixels with a NaN in any channel."""
+    """The pixels that are NaN in any channel."""
     import numpy as np
 
     return np.asarray(np.isnan(picture.pixels).any(axis=2))
 
 
 def at_random(picture: "Picture", source: Source, missing: float, seed: int) -> "Mask":
-    """A share of the pixels, drawn from seed and name of the picture: the same alone or in a batch."""
+    """A random share of the pixels, which depends only on the seed and the name of the picture."""
     from alr_cli.core.noise.white import random_mask, seed_for
 
     shape = (picture.height, picture.width)

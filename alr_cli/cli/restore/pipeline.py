@@ -1,4 +1,4 @@
-"""Reading the next picture and writing the last one while the present one is restored."""
+"""Read the next picture and write the previous one while the current one is restored."""
 
 import threading
 import time
@@ -24,13 +24,20 @@ def overlap(
     write: Callable[[B], C],
     settle: Callable[[J, C | Exception], None],
 ) -> None:
-    """Take each job through `read`, `restore` and `write`, and tell `settle` what came of it, in order.
+    """Take each job through `read`, `restore` and `write`, and report the results to `settle` in order.
 
-    settle: gets what `write` returned, or the exception that ended the job; what it raises ends the batch,
-    and nothing is written after that. `read` runs in a thread, `write` and `settle` in another, `restore` in
-    the caller's: at most one picture is read ahead and one is written behind. Each job is asked for when its
-    turn to be read has come. The caller, whom signals reach, waits for no file: a read that hangs, of a pipe
-    or a network mount, is left behind when the batch is interrupted.
+    `read` runs in one thread, `write` and `settle` in another, and `restore` in that of the caller. At most
+    one picture is read ahead and one is written behind. A job is taken from `jobs` only when it is to be
+    read. The caller never waits for a file, so signals reach it: if the batch is interrupted, a read that
+    hangs is abandoned.
+
+    Args:
+        jobs: The jobs.
+        read: Loads a job.
+        restore: Restores what `read` returned.
+        write: Writes what `restore` returned.
+        settle: Receives what `write` returned, or the exception that ended the job. An exception that it
+            raises ends the batch, and nothing is written after that.
     """
 
     def finish(job: J, restored: B | Exception) -> None:
@@ -62,15 +69,16 @@ def overlap(
 
 
 def _result(future: Future[A]) -> A:
-    """The result, waited for in short pieces: a signal that comes just before a wait would not end it."""
+    """The result of a future. It waits in short intervals, because a signal just before a long wait would not
+    end it."""
     while not future.done():
         wait([future], timeout=0.2)
     return future.result()
 
 
 class _Thread:
-    """One thread that does what it is given, in order. Unlike those of an executor it is a daemon: the end of
-    the process does not wait for it."""
+    """A daemon thread that runs tasks in order. Unlike an executor, it does not delay the end of the
+    process."""
 
     def __init__(self, name: str) -> None:
         self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
@@ -83,14 +91,14 @@ class _Thread:
         def task() -> None:
             try:
                 future.set_result(do())
-            except BaseException as error:  # noqa: BLE001 - whoever waits for the result gets it
+            except BaseException as error:  # noqa: BLE001 - passed on to whoever waits for the result
                 future.set_exception(error)
 
         self._tasks.put(task)
         return future
 
     def close(self, deadline: float) -> None:
-        """Wait for what was given, no longer than until then."""
+        """Wait for the submitted tasks, at most until the deadline."""
         self._tasks.put(None)
         self._thread.join(max(0.0, deadline - time.monotonic()))
 
@@ -102,5 +110,5 @@ class _Thread:
 def _attempt(do: Callable[[A], B], given: A) -> B | Exception:
     try:
         return do(given)
-    except Exception as error:  # noqa: BLE001 - carried to `settle`: one bad picture does not stop a batch
+    except Exception as error:  # noqa: BLE001 - passed on to `settle`: one bad picture does not stop a batch
         return error

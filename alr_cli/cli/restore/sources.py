@@ -1,4 +1,4 @@
-"""From what was typed to the pictures it means: files, stdin, folders in a fixed order."""
+"""Find the pictures that the inputs refer to: files, stdin, and folders in a fixed order."""
 
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -11,8 +11,11 @@ from alr_cli.errors import AlrError, InputError, UsageError
 class Source:
     """One picture to read.
 
-    path: None is stdin. relative: its name below the folder that was typed, by which masks and references
-    are found and trees are mirrored. problem: why it cannot be read, where that is already known.
+    Attributes:
+        path: Its path; None is stdin.
+        relative: Its name below the folder that was typed. Masks and references are found by it, and output
+            trees mirror it.
+        problem: Why it cannot be read, if that is already known.
     """
 
     path: Path | None
@@ -25,7 +28,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Found:
-    """The pictures to read, and sentences on what is left out of them."""
+    """The pictures to read, and sentences about what was left out."""
 
     sources: list[Source]
     notes: tuple[str, ...] = ()
@@ -34,13 +37,22 @@ class Found:
 def find_sources(
     inputs: list[str], *, recursive: bool = False, suffix: str | None = None, output: Path | None = None
 ) -> Found:
-    """The pictures meant by `inputs`, folders sorted. Raises UsageError, and InputError where there are none.
+    """The pictures that `inputs` refers to. Pictures in folders are sorted.
 
-    suffix: pictures in folders that end in it are earlier outputs and left out. output: a folder that is not
-    looked into, for the same reason.
+    Args:
+        inputs: What was typed.
+        recursive: Whether to search folders inside folders.
+        suffix: Pictures in folders whose stem ends in it are outputs of an earlier run and left out.
+        output: A folder that is not searched, for the same reason.
+
+    Raises:
+        UsageError: stdin was combined with other inputs.
+        InputError: There are no pictures.
     """
     if "-" in inputs and len(inputs) > 1:
-        raise UsageError("INPUT - is stdin and stands alone: name files, or pipe one picture")
+        raise UsageError(
+            "INPUT - is stdin and cannot be combined with others: name files, or pipe one picture"
+        )
     sources: list[Source] = []
     notes: list[str] = []
     for text in inputs:
@@ -59,12 +71,13 @@ def find_sources(
 
 
 def partner(named: Path, source: Source, option: str) -> Path:
-    """The file that belongs to `source`: `named` itself, or the one of equal name in the folder `named`."""
+    """The file that belongs to `source`: `named` itself, or the file of the same name in the folder `named`.
+    Raises InputError."""
     path = named / source.relative if kind_of(named) == "folder" else named
     if kind_of(path) == "missing":
         raise InputError(f"{option} {path} does not exist: check the path and the name")
     if path != named and kind_of(path) == "special":
-        raise InputError(f"{option} {path} is a pipe or a device: name it alone, or put a picture there")
+        raise InputError(f"{option} {path} is a pipe or a device: name it directly, or put a picture there")
     return path
 
 

@@ -1,4 +1,4 @@
-"""`alr upscale`: A makes pictures smaller, by a known kernel and a whole number."""
+"""`alr upscale`: A makes pictures smaller, with a known kernel and by a whole factor."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -35,8 +35,15 @@ NAMED = ("bicubic", "box")
 
 @dataclass(frozen=True)
 class Upscale:
-    """y = a smaller x + noise.  kernel: of the blur before pixels are left out; None for `spec`, one of
-    NAMED."""
+    """y = a reduced x + noise.
+
+    Attributes:
+        scale: The factor.
+        spec: The kernel as typed.
+        max_pixels: Largest result.
+        kernel: The blur (h, w) before pixels are dropped; None if `spec` is one of NAMED.
+        note: What to tell the user about the kernel.
+    """
 
     scale: int
     spec: str
@@ -80,7 +87,7 @@ class Upscale:
 
 
 def enlarged(picture: "Picture", width: int, height: int) -> "Picture":
-    """The picture and its opacity as an image editor would enlarge them, by bicubic interpolation."""
+    """The picture and its alpha channel, enlarged by bicubic interpolation."""
     import numpy as np
     from PIL import Image
 
@@ -94,9 +101,9 @@ def enlarged(picture: "Picture", width: int, height: int) -> "Picture":
 
 
 def parse_scale(value: object) -> int:
-    """Raises UsageError for all but SCALES."""
+    """Parse a scale: one of SCALES. Raises UsageError."""
     if str(value) not in [str(scale) for scale in SCALES]:
-        raise UsageError(f"--scale {value} is not possible: it is 2, 3 or 4")
+        raise UsageError(f"--scale {value} is not possible: write 2, 3 or 4")
     return int(str(value))
 
 
@@ -113,7 +120,7 @@ def upscale(
             metavar="2|3|4",
             parser=parse_scale,
             rich_help_panel=RESTORATION,
-            help="How many times wider and higher the result is.",
+            help="Factor by which width and height grow.",
         ),
     ],
     kernel: Annotated[
@@ -123,9 +130,9 @@ def upscale(
             "--kernel",
             metavar="SPEC",
             rich_help_panel=RESTORATION,
-            help="How the picture was made smaller: bicubic (as most programs do), box (means, as sensors "
-            "and binning do), or a blur, gaussian:SIZE:SIGMA or file:PATH, and then every second to fourth "
-            "pixel.",
+            help="How the picture was made smaller: bicubic (as most programs do), box (averages, as"
+            " sensors and binning do), or a blur (gaussian:SIZE:SIGMA or file:PATH) followed by"
+            " dropping pixels.",
         ),
     ] = "bicubic",
     sigma: Sigma = None,
@@ -147,10 +154,12 @@ def upscale(
 
       x = argmin  mean((A x - y)^2) + lambda(sigma) R(x)
 
-    Photographs from the net were often compressed after they had been made
-    smaller. Compression is noise too: --sigma auto, the default, sees some of
-    it, and where blocks and ringing are enlarged with the picture, a larger
-    sigma, such as 3/255 to 8/255, removes them.
+    where R is a learned regularizer, which scores all small patches of x.
+
+    Photographs from the internet were often compressed after they were made
+    smaller. Compression is noise, too. The default, --sigma auto, sees some of
+    it. If blocks and ringing are enlarged with the picture, a larger sigma,
+    such as 3/255 to 8/255, removes them.
     """
     from alr_cli.cli.restore.run import restore_all
     from alr_cli.files.kernel_files import read_kernel
@@ -158,8 +167,8 @@ def upscale(
     array, note = (None, None) if kernel in NAMED else read_kernel(kernel)
     if array is not None and min(array.shape) < scale:
         raise UsageError(
-            f"kernel {kernel} is {array.shape[1]} x {array.shape[0]} pixels, less than the scale of {scale}: "
-            "pixels between those that it sees would be free; choose a larger one, bicubic or box"
+            f"kernel {kernel} is {array.shape[1]} x {array.shape[0]} pixels, less than the scale of {scale}, "
+            "so that some pixels would not be observed at all: choose a larger kernel, bicubic or box"
         )
     reads = (kernel.removeprefix("file:") if kernel.startswith("file:") else None,)
     task = Upscale(scale, kernel, files.max_pixels, array, note)

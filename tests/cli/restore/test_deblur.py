@@ -139,7 +139,7 @@ def test_a_sharp_picture_is_called_sharp_and_stays_as_it_is(alr: Alr, tmp_path: 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--kernel", "auto:box"), "auto: and one of"),
+        (("--kernel", "auto:box"), "auto: followed by one of"),
         (("--kernel", "auto", "--kernel-size", "8"), "even"),
         (("--kernel", "auto", "--kernel-size", "99"), "cannot be found"),
         (("--kernel", "disk:2", "--kernel-size", "9"), "belong to --kernel auto"),

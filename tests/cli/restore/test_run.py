@@ -367,7 +367,7 @@ def test_a_model_that_info_wrote_can_be_given(alr: Alr, tmp_path: Path, tiny_wei
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ("pink", "no kind of noise"),
+        ("pink", "not a kind of noise"),
         ("poisson:2:0", "poisson:GAIN:READ"),
         ("poisson:x", "poisson:GAIN:READ"),
         ("missing.json", "cannot read --noise missing.json"),

@@ -74,7 +74,7 @@ def test_a_stack_goes_through_stdout_and_every_command(alr: Alr, stack: Path, tm
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
-        (("-o", "out.png"), 4, "name a TIFF"),
+        (("-o", "out.png"), 4, "write a TIFF"),
         (("-o", "out.tif", "-f", "png"), 2, "contradict"),
         (("-o", "out.tif", "--reference", "stack.tif"), 2, "--page"),
         (("-o", "out.tif", "--pages", "3-9"), 3, "it holds 4"),
@@ -115,7 +115,7 @@ def test_a_stack_that_is_cut_off_or_mixed_is_one_sentence(
 
 def test_pages_of_a_single_picture_are_refused(alr: Alr, picture: Path) -> None:
     result = alr("denoise", picture, "--pages", "1-2")
-    assert result.code == 3 and "is no stack" in result.stderr
+    assert result.code == 3 and "is not a stack" in result.stderr
 
 
 def test_a_plane_that_is_damaged_leaves_nothing_behind(alr: Alr, tmp_path: Path) -> None:
