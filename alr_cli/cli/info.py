@@ -1,4 +1,4 @@
-"""`alr info`: what a picture, a stack or a weights file is, or what is installed; the output, on stdout."""
+"""`alr info`: describe a picture, a stack, a weights file or the installation, on stdout."""
 
 import math
 from pathlib import Path, PurePath
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Facts = dict[str, Any]
 
-MODEL = "model"  # what --noise FILE reads: numbers by the hundred, which are for programs only
+MODEL = "model"  # read by --noise FILE; hundreds of numbers, which are only for programs
 
 
 def info(
@@ -30,7 +30,8 @@ def info(
         list[str] | None,
         typer.Argument(
             metavar="[FILE|WEIGHTS...]",
-            help="Pictures, - for stdin, weights files or shipped names. Without any: what is installed.",
+            help="Pictures, - for stdin, weights files or names of shipped weights. Without any, the"
+            " installation is described.",
             show_default=False,
         ),
     ] = None,
@@ -41,7 +42,7 @@ def info(
             "--page",
             metavar="N",
             parser=whole("--page", least=1),
-            help="Which picture of a file that holds several, counted from 1.",
+            help="Which picture of a file with several pictures, counted from 1.",
         ),
     ] = None,
     plot: Annotated[
@@ -49,15 +50,14 @@ def info(
         typer.Option(
             "--plot",
             metavar="FILE.png",
-            help="Draw the noise of one picture against its brightness, and its correlation (needs "
-            "matplotlib).",
+            help="Plot the noise of one picture against brightness, and its correlation (needs matplotlib).",
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the plot if it exists.")] = False,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Tell what a picture is, what weights were trained for, or what is installed.
+    """Describe a picture, a weights file, or the installation.
 
     Examples:
 
@@ -66,13 +66,13 @@ def info(
       alr info frames/*.png --json | jq .sigma_estimated
       alr info
 
-    The last one tells versions, device, processor, folders and weights:
-    please put it into the report of a fault.
+    The last one lists versions, device, processor, folders and weights. Please
+    include its output in a bug report.
     """
     streams: Streams = ctx.obj
     if not names:
         if plot is not None:
-            raise UsageError(f"--plot {plot} draws the noise of a picture: name one")
+            raise UsageError(f"--plot {plot} draws the noise of a picture: name a picture")
         facts = installation()
         text = json_line(facts) if json else _table(facts)
         streams.write_stdout(f"{text}\n".encode())
@@ -99,31 +99,31 @@ def info(
 
 
 class _Drawing:
-    """The file that --plot asks for."""
+    """The plot that --plot asks for."""
 
     def __init__(self, path: str | None) -> None:
         self._path = path
         self._data: bytes | None = None
 
     def check(self, names: list[str], overwrite: bool) -> None:
-        """Refuse before any work. Raises UsageError, OutputError."""
+        """Refuse what cannot be drawn before any work. Raises UsageError or OutputError."""
         if self._path is not None:
             if len(names) != 1:
                 raise UsageError(f"--plot shows one picture and there are {len(names)}: name one")
             check_plot("--plot", self._path, overwrite)
 
     def show(self, model: "NoiseModel | None", name: str) -> None:
-        """Raises UsageError where there is nothing to draw."""
+        """Draw the noise. Raises UsageError if there is nothing to draw."""
         if self._path is None:
             return
         if model is None:
-            raise UsageError(f"the noise of {name} cannot be drawn: it is too small a picture, or none")
+            raise UsageError(f"the noise of {name} cannot be drawn: it is too small, or not a picture")
         from alr_cli.bench.figures.noise import draw
 
         self._data = draw(model)
 
     def write(self) -> bool:
-        """Whether there was something to write. Raises OutputError."""
+        """Write the plot, and return whether there was one. Raises OutputError."""
         if self._path is None or self._data is None:
             return False
         from alr_cli.files.atomic import write_atomic
@@ -166,7 +166,8 @@ def _noise(picture: "Picture") -> "NoiseModel | None":
 
 
 def picture_facts(name: str, picture: "Picture", noise: "NoiseModel | None") -> Facts:
-    """What is known of a decoded picture; of its noise as if white, and as a model of a camera's has it."""
+    """What is known of a decoded picture. Its noise is described both as white noise and as a model of camera
+    noise."""
     import numpy as np
 
     from alr_cli.cli.restore.masks import from_nan
@@ -201,11 +202,15 @@ def picture_facts(name: str, picture: "Picture", noise: "NoiseModel | None") -> 
 
 
 def stack_facts(name: str, stack: "Stack", noise: "NoiseModel | None") -> Facts:
-    """What is known of a stack from its directories, and of its first plane."""
+    """What the directories of a stack say, and what is known of its first plane."""
     facts = picture_facts(name, stack.head(), noise)
     axes = {axis: length for axis, length in zip(stack.axes, stack.lengths, strict=True) if axis != "I"}
     about = {"dialect": stack.dialect, "planes": len(stack), "axes": axes or None}
-    return facts | {"kind": "stack", **about, "notes": [*facts["notes"], "noise is that of the first plane"]}
+    return facts | {
+        "kind": "stack",
+        **about,
+        "notes": [*facts["notes"], "the noise is that of the first plane"],
+    }
 
 
 def _noise_facts(noise: "NoiseModel") -> Facts:
@@ -219,7 +224,7 @@ def _noise_facts(noise: "NoiseModel") -> Facts:
 
 
 def weights_facts(name: str) -> Facts:
-    """What a weights file says of itself, from its header alone."""
+    """What the header of a weights file says."""
     from alr_cli.files.weights import locate, read_metadata
 
     metadata = read_metadata(name)
@@ -238,7 +243,7 @@ def _profile(icc: bytes) -> str:
 
 
 def _shown(name: str, facts: Facts) -> str:
-    """For a person: of weights and of noise a few numbers, not all."""
+    """The facts as text for people. Of weights and noise it contains only the most important numbers."""
     if facts["kind"] == "weights":
         from alr_cli.cli.report.weights_summary import summary
 
@@ -254,7 +259,7 @@ def _shown(name: str, facts: Facts) -> str:
 
 
 def _table(facts: Facts) -> str:
-    """One line per fact, nested ones indented."""
+    """One line for each fact; nested facts are indented."""
     lines = []
     for key, value in facts.items():
         if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Which part of the work is this process's: of those that torchrun started, or the one that --shard names."""
+"""Which part of the work belongs to this process: as torchrun says, or as --shard says."""
 
 import hashlib
 import os
@@ -12,7 +12,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Rank:
-    """Process number `index` of `size`; the first one speaks and writes for all where that is needed."""
+    """Process number `index` of `size`. The first one prints and writes for all where that is needed."""
 
     index: int = 0
     size: int = 1
@@ -22,12 +22,13 @@ class Rank:
         return self.index == 0
 
     def share(self, items: Sequence[Item]) -> list[Item]:
-        """Every size-th item: together the processes have each item once."""
+        """Every size-th item. Together the processes have each item once."""
         return list(items[self.index :: self.size])
 
 
 def this_rank(environment: Mapping[str, str] = os.environ) -> Rank:
-    """As torchrun says. Its run id is asked for too: RANK alone may be another program's."""
+    """The rank according to torchrun. Its run id is checked as well, because RANK alone may come from another
+    program."""
     names = ("TORCHELASTIC_RUN_ID", "RANK", "WORLD_SIZE")
     if not all(environment.get(name) for name in names):
         return Rank()
@@ -39,16 +40,16 @@ def this_rank(environment: Mapping[str, str] = os.environ) -> Rank:
 
 @dataclass(frozen=True)
 class Shard:
-    """Part `number` of `count`, from 1.
+    """Part `number` of `count`, counted from 1.
 
-    Each name belongs to one part, whatever other names there are: pictures that come later move none of the
-    others, and no two processes need to know of each other.
+    The name of a picture alone decides to which part it belongs. New pictures therefore do not move others to
+    another part, and the processes need not communicate.
     """
 
     number: int
     count: int
 
     def has(self, name: PurePath) -> bool:
-        """Whether this part does `name`, the path of a picture below the folder that was typed."""
+        """Whether this part contains `name`, the path of a picture below the folder that was typed."""
         digest = hashlib.sha256(os.fsencode(name.as_posix())).digest()
         return int.from_bytes(digest[:8], "big") % self.count == self.number - 1

@@ -1,4 +1,4 @@
-"""Where bytes come from and go to; tests put their own streams here and say what kind they are."""
+"""The standard streams. Tests pass their own streams and say of what kind they are."""
 
 import os
 import stat
@@ -12,12 +12,12 @@ StdoutKind = Literal["terminal", "pipe", "file", "closed"]
 
 
 class StdoutClosed(OutputError):
-    """The reader of stdout has gone (`alr ... | head`): nothing is left to say, and nobody to say it to."""
+    """The reader of stdout is gone (`alr ... | head`). Nothing needs to be printed."""
 
 
 @dataclass(frozen=True)
 class Streams:
-    """The three standard streams and what stands behind them."""
+    """The three standard streams, and what they are connected to."""
 
     stdin: BinaryIO | None
     stdout: BinaryIO | None
@@ -25,11 +25,11 @@ class Streams:
     stdout_kind: StdoutKind = "pipe"
     stdin_is_terminal: bool = False
     stderr_is_terminal: bool = False
-    stdout_file: tuple[int, int] | None = None  # (device, inode) of a regular file
+    stdout_file: tuple[int, int] | None = None  # (device, inode) if stdout is a regular file
 
     @classmethod
     def of_process(cls) -> "Streams":
-        """The streams this process was started with; any of them may be missing (`>&-`)."""
+        """The streams that this process was started with. Any of them may be missing (`>&-`)."""
         stdin, stdout, stderr = sys.stdin, sys.stdout, sys.stderr
         return cls(
             stdin=stdin.buffer if stdin is not None else None,
@@ -42,7 +42,8 @@ class Streams:
         )
 
     def read_stdin(self) -> bytes:
-        """All of stdin. Raises UsageError at a terminal, InputError where nothing came."""
+        """Read all of stdin. Raises UsageError at a terminal, and InputError if stdin is empty or
+        unreadable."""
         if self.stdin_is_terminal:
             raise UsageError(
                 "INPUT - reads a picture from stdin, which is a terminal: pipe a picture into it"
@@ -56,7 +57,8 @@ class Streams:
         return data
 
     def write_stdout(self, data: bytes) -> None:
-        """All of `data`, at once. Raises StdoutClosed when the reader has gone, OutputError otherwise."""
+        """Write `data` and flush. Raises StdoutClosed if the reader is gone, and OutputError for other
+        failures."""
         if self.stdout is None:
             raise OutputError("stdout is closed: name the output with -o FILE")
         try:
@@ -69,16 +71,16 @@ class Streams:
 
 
 def secure_descriptors() -> None:
-    """Put the null device on closed descriptors 0 to 2, so that no picture is ever opened as one of them."""
+    """Open the null device on closed descriptors 0 to 2, so that no picture is ever opened as one of them."""
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest free number: this descriptor
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this descriptor
 
 
 def printable(text: str) -> str:
-    """Text as it may go to a terminal: control characters and broken encodings are written out."""
+    """Text that is safe on a terminal: control characters and invalid encodings are escaped."""
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
     )

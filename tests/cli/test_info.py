@@ -127,7 +127,7 @@ def test_a_damaged_installation_says_what_is_damaged(
     assert len(facts["problems"]) == 1 and "half.safetensors" in facts["problems"][0]
     monkeypatch.setitem(sys.modules, "torch", None)
     [facts] = alr("info", "--json").lines()
-    assert facts["torch"] is None and "install it anew" in facts["problems"][0]
+    assert facts["torch"] is None and "install it again" in facts["problems"][0]
 
 
 def test_a_stack_shows_its_axes(alr: Alr, tmp_path: Path) -> None:
@@ -181,6 +181,10 @@ def test_the_noise_of_a_picture_is_told_and_drawn(alr: Alr, tmp_path: Path) -> N
 def test_a_plot_needs_one_picture_that_is_large_enough(alr: Alr, picture: Path, tmp_path: Path) -> None:
     plot = tmp_path / "noise.png"
     small = write_picture(tmp_path / "small.png", scene(12, 12))
-    for names, said in (((picture, small), "name one"), ((small,), "too small"), (("color-paper",), "none")):
+    for names, said in (
+        ((picture, small), "name one"),
+        ((small,), "too small"),
+        (("color-paper",), "not a picture"),
+    ):
         result = alr("info", *names, "--plot", plot)
         assert result.code == 2 and said in result.stderr and not plot.exists()

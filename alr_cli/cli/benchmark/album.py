@@ -1,4 +1,5 @@
-"""`--html DIR`: a page with the table, and one for each picture with all methods under a slider."""
+"""`--html DIR`: a page with the table, and a page for each picture that compares all methods with a
+slider."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ INDEX = "index.html"
 
 
 class Album:
-    """Writes each page as soon as its last method is done: only one picture's results are in memory."""
+    """Writes each page as soon as its last method is done, so that only one picture's results are in
+    memory."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -26,7 +28,7 @@ class Album:
         self._links: list[tuple[str, str]] = []
 
     def watch(self, results: Iterable[Done]) -> Iterator[Done]:
-        """The results, in their order; those of one picture and setting follow each other."""
+        """Pass the results on in order. Results of one picture and setting must follow each other."""
         for done in results:
             if self._open and _key(done) != _key(self._open[0]):
                 self._close()
@@ -36,7 +38,7 @@ class Album:
             self._close()
 
     def finish(self, table: layout.Table) -> Path:
-        """Write the page with the table and links to the others; returns its path."""
+        """Write the page with the table and links to the others; return its path."""
         shown = Table(table.title, table.headings, table.rows, table.words)
         path = self._folder / INDEX
         write(path, page(table.title, [shown, Links("Pictures", self._links)]))
@@ -60,7 +62,7 @@ def _key(done: Done) -> tuple[str, str]:
 
 
 def _name(done: Done) -> str:
-    """The method and how near it came."""
+    """The method and its PSNR."""
     psnr = done.score.metrics.psnr
     method = "as observed" if done.score.method == OBSERVED else done.score.method
     return method if psnr is None else f"{method}, {psnr:.2f} dB"

@@ -1,4 +1,4 @@
-"""The figures of the paper, and the time that methods take."""
+"""The figures of the paper, the comparison of Oberlin and Verm, and the time that methods take."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def circle(run: Run, path: Path, seed: int) -> Table:
-    """Fig. 1."""
+    """Figure 1."""
     from alr_cli.bench.figures import circle
 
     field = circle.compute(seed)
@@ -35,12 +35,12 @@ def circle(run: Run, path: Path, seed: int) -> Table:
 def patches(
     target: Literal["fig2", "fig3"], run: Run, path: Path, pictures: list[tuple[str, Read]], seed: int
 ) -> Table:
-    """Fig. 2 and 3: of one critic, on patches from all of the pictures that fit it."""
+    """Figures 2 and 3: one critic on patches of all pictures that fit it."""
     from alr_cli.bench.figures import patches as figure
 
     labels = run.contenders.labels((OURS,))
     if len(labels) > 1:
-        raise UsageError(f"{target} shows one critic: give -w one of them")
+        raise UsageError(f"{target} shows one critic: name a single one with -w")
     clean = _read_all(run, pictures)
     restorer = run.contenders.restorer(labels[0], clean[0][1].shape[2])
     assert restorer is not None
@@ -53,7 +53,7 @@ def patches(
             run.lost += 1
             run.report.fail(name, error)
     if not fitting:
-        raise InputError("no picture is left: see above")
+        raise InputError("no usable picture is left: see above")
     title = f"{target}: {restorer.weights.name}, patches of {len(fitting)} pictures, seed {seed}"
     if target == "fig2":
         scored = figure.compute(regularizer, fitting, (0.0, figure.SHOWN_SIGMA), figure.COUNT // 10, seed)
@@ -67,7 +67,7 @@ def patches(
 def side_by_side(
     target: Literal["fig4", "fig5"], run: Run, path: Path, work: Benchmark, title: str
 ) -> tuple[Table, list[Mean]]:
-    """Fig. 4 and 5; the table has the scores of the whole pictures."""
+    """Figures 4 and 5. The table has the scores of the whole pictures."""
     from alr_cli.bench.figures import pictures
     from alr_cli.bench.tables import layout
 
@@ -78,13 +78,14 @@ def side_by_side(
 
 
 def oberlin(run: Run, protocol: ProtocolOptions, model: ModelOptions, title: str) -> Table:
-    """Analysis and synthesis by a flow, and what one would do without it. Raises UsageError without --data:
-    a flow knows one kind of pictures."""
+    """Compare analysis and synthesis by a flow with other methods. Raises UsageError without --data, because
+    a
+    flow is for one kind of pictures."""
     from alr_cli.bench.studies import oberlin, oberlin_tasks
 
     if protocol.data is None:
         raise UsageError(
-            "oberlin needs pictures of the kind that the flow knows: give --data a folder of them"
+            "oberlin needs pictures of the kind that the flow was trained on: give --data FOLDER"
         )
     flow, local = oberlin.load(model.weights or oberlin.FLOW)
     limit = PLANS["oberlin"].limit if protocol.limit is None else protocol.limit
@@ -101,7 +102,8 @@ def oberlin(run: Run, protocol: ProtocolOptions, model: ModelOptions, title: str
 def speed(
     run: Run, picture: tuple[str, Read], labels: tuple[str, ...], sides: tuple[int, ...] | None
 ) -> Table:
-    """Each method on the first picture, at several sizes; of ours, what share of the machine it uses."""
+    """Time each method on the first picture at several sizes. For ours, also report what share of the
+    processor's speed is reached."""
     from alr_cli.bench.studies import speed as speeds
 
     name, read = picture
@@ -118,7 +120,7 @@ def speed(
                     timings.append(speeds.measure(label, restore, clean, side))
                 except ModelFailure:
                     raise
-                except Exception as error:  # noqa: BLE001 - one method stops no other
+                except Exception as error:  # noqa: BLE001 - one method does not stop the others
                     run.lost += 1
                     run.report.fail(f"{label}, {side} x {side}", error)
                 else:
@@ -144,7 +146,7 @@ def _rates(run: Run, labels: tuple[str, ...], channels: int) -> None:
 
 
 def _read_all(run: Run, pictures: list[tuple[str, Read]]) -> list[tuple[str, Pixels]]:
-    """The pictures that can be read; the others are reported. Raises the error of a single one."""
+    """The pictures that can be read; failures are reported. Raises the error of a single picture."""
     found = []
     run.asked += len(pictures)
     for name, read in pictures:
@@ -161,7 +163,7 @@ def _read_all(run: Run, pictures: list[tuple[str, Read]]) -> list[tuple[str, Pix
 
 
 def _keep(run: Run, path: Path, data: bytes, table: Table) -> Table:
-    """Save a figure; its numbers are the table."""
+    """Save a figure and report its numbers, which are those of the table."""
     write(path, data)
     rows = [dict(zip(table.headings, row, strict=True)) for row in table.rows]
     run.report.event({"kind": "figure", "file": str(path), "numbers": rows})

@@ -1,4 +1,4 @@
-"""The pictures of a benchmark, and the folder for what becomes of them."""
+"""The pictures of a benchmark, and the folder for its results."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ Read = Callable[[], "Pixels"]
 
 
 def pictures(data: str | None, limit: int | None) -> list[tuple[str, Read]]:
-    """Name and reader of the first `limit` in the folder, or bundled ones. Raises InputError, UsageError."""
+    """Names and readers of the first `limit` pictures of a folder, or of bundled ones. Raises InputError or
+    UsageError."""
     if data is None:
         from alr_cli.bench import bundled
 
         return [(name, partial(bundled.read, name)) for name in bundled.NAMES[:limit]]
     if data == "-":
-        raise UsageError("--data - : stdin is no folder, name one that holds clean pictures")
+        raise UsageError("--data - : stdin is not a folder, name a folder of clean pictures")
     sources = find_sources([data]).sources[:limit]
     return [(source.relative.name, partial(_read, source)) for source in sources]
 
@@ -39,12 +40,14 @@ def _read(source: Source) -> Pixels:
     assert source.path is not None
     pixels = read_picture(source.path).pixels
     if pixels.min() < 0 or pixels.max() > 1:
-        raise InputError(f"{source} has values outside 0 to 1: scale it, the noise levels are on that range")
+        raise InputError(
+            f"{source} has values outside 0 to 1: scale it, because noise levels refer to that range"
+        )
     return pixels
 
 
 def middles(pictures: list[tuple[str, Read]], side: int) -> list[tuple[str, Read]]:
-    """The same pictures, of which only the middle is read: side x side at most."""
+    """The same pictures, cropped to their central side x side pixels."""
     return [(name, partial(_read_middle, read, side)) for name, read in pictures]
 
 
@@ -55,7 +58,7 @@ def _read_middle(read: Read, side: int) -> Pixels:
 
 
 def check_folder(option: str, output: str, names: list[str], overwrite: bool) -> Path:
-    """The folder of an option; what could not be saved is refused before any work. Raises OutputError."""
+    """The folder of an option. What could not be saved is refused before any work. Raises OutputError."""
     folder = Path(output)
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{option} {folder} is a file: name a folder")
@@ -68,7 +71,7 @@ def check_folder(option: str, output: str, names: list[str], overwrite: bool) ->
 
 
 def figure_path(folder: str | None, name: str, overwrite: bool) -> Path:
-    """Where a figure goes. Raises UsageError, OutputError, before any work."""
+    """The file of a figure. Raises UsageError or OutputError before any work."""
     if folder is None:
         raise UsageError(f"{name} is a picture: name a folder for it with -o")
     place = Path(folder)
@@ -81,20 +84,20 @@ def figure_path(folder: str | None, name: str, overwrite: bool) -> Path:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Write a file, and the folder it needs. Raises OutputError."""
+    """Write a file, and create its folder. Raises OutputError."""
     from alr_cli.files.atomic import write_atomic
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(
-            f"the folder {path.parent} cannot be made ({error.strerror}): name another with -o"
+            f"the folder {path.parent} cannot be created ({error.strerror}): name another with -o"
         ) from error
     write_atomic(path, data)
 
 
 def save(done: Done, folder: Path) -> None:
-    """Write a result, and the clean picture beside the observed one."""
+    """Write a restored picture. With the observed picture, write the clean one as well."""
     from alr_cli.bench.runs import encoded
 
     score = done.score

@@ -1,4 +1,4 @@
-"""A benchmark on its way: progress, failures, JSON lines, and at the end a table on stdout."""
+"""Run a benchmark: progress, failures, JSON lines, and a table on stdout at the end."""
 
 from __future__ import annotations
 
@@ -27,9 +27,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class Run:
-    """Results come in through `results`; `lost` counts those of the `asked` that do not.
+    """One run of a benchmark.
 
-    problems: a sentence for each method that a table has of itself and that cannot run.
+    Attributes:
+        contenders: The methods.
+        report: Where to report.
+        problems: Sentences about default methods that cannot run here.
+        asked: Number of results that were requested.
+        lost: Number of them that failed.
     """
 
     contenders: Contenders
@@ -39,7 +44,8 @@ class Run:
     lost: int = 0
 
     def results(self, work: Benchmark, output: Path | None = None) -> Iterator[Done]:
-        """Do the work and report on it; pictures are saved below `output`. Raises what leaves nothing."""
+        """Do the work and report on it; save pictures below `output`. Raises an error that leaves no
+        results."""
         from alr_cli.bench.runs import Done
 
         self.asked += work.results
@@ -62,7 +68,7 @@ class Run:
                 advance(result.picture, result.results)
 
     def means(self, scores: Iterable[Score]) -> list[Mean]:
-        """The means, each with its JSON line."""
+        """The means. Each is also reported as a JSON line."""
         from alr_cli.bench.scores import means
 
         found = means(scores)
@@ -71,7 +77,7 @@ class Run:
         return found
 
     def finish(self) -> None:
-        """Raises PartialFailure where something is missing."""
+        """Raise PartialFailure if something is missing."""
         if self.lost:
             raise PartialFailure(f"{self.lost} of {self.asked} results are missing: see above")
         if self.problems:
@@ -102,7 +108,7 @@ def prepare(
     table: TableOptions,
     pictures_wanted: bool,
 ) -> Benchmark:
-    """Here torch is imported: everything that was typed has been checked."""
+    """The benchmark to run. This imports torch, after all options have been checked."""
     from alr_cli.bench import lpips
     from alr_cli.bench.runs import Benchmark, Clean
 
@@ -126,7 +132,7 @@ def cache_of(table: TableOptions) -> Cache:
 
 
 def show(what: Table, means: list[Mean] | None, table: TableOptions, streams: Streams) -> None:
-    """On stdout: drawn on a terminal, as Markdown into a pipe or file, or as was asked."""
+    """Write a table to stdout: drawn on a terminal, as Markdown into a pipe or file, or as requested."""
     from alr_cli.bench.tables import layout
 
     if table.csv:
@@ -140,7 +146,7 @@ def show(what: Table, means: list[Mean] | None, table: TableOptions, streams: St
 
 @contextmanager
 def bar(report: Report, results: int) -> Iterator[Callable[[str, int], None]]:
-    """A bar with the time left, where the report may draw one; yields advance(what was done, how many)."""
+    """A progress bar with the time left, if the report may draw one. Yields advance(text, count)."""
     with report.live() as console:
         if console is None:
             yield lambda text, count: None

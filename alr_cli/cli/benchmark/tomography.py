@@ -1,4 +1,4 @@
-"""`alr benchmark lunz2`: slices from few angles, by our priors and by the baselines."""
+"""`alr benchmark lunz2`: slices from few angles, by our priors and by baselines."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def lunz2(
     title: str,
     seed: int,
 ) -> Table:
-    """A JSON line for each slice, level and method, one for each pooled score, and their table."""
+    """Measure slices; report a JSON line for each slice, level and method and for each pooled score; return
+    the
+    table."""
     from alr_cli.bench import tomography
     from alr_cli.bench.tables.layout import Table
 
@@ -55,7 +57,7 @@ def lunz2(
 
 
 def contenders(model: ModelOptions, compute: ComputeOptions) -> dict[str, Reconstructor]:
-    """Baselines, and ours once for each of the weights of -w."""
+    """The methods: baselines, and ours once for each weights file of -w."""
     from alr_cli.cli.reconstruct.run import build_reconstructor
 
     names = (model.weights or DEFAULT).split(",")
@@ -71,13 +73,13 @@ def contenders(model: ModelOptions, compute: ComputeOptions) -> dict[str, Recons
 
 
 def check_data(data: str | None) -> None:
-    """Raises UsageError where there are no slices."""
+    """Raise UsageError if no slices were given."""
     if data is None:
-        raise UsageError("lunz2 needs slices: give --data a folder of gray pictures of them")
+        raise UsageError("lunz2 needs slices: give --data a folder of gray pictures")
 
 
 def _gray(name: str, read: Read) -> Pixels:
     pixels = read()
     if pixels.shape[2] != 1:
-        raise InputError(f"{name} has colours: slices are gray")
+        raise InputError(f"{name} is a colour picture: give gray slices")
     return pixels[..., 0]

@@ -1,4 +1,4 @@
-"""The angles of a scan, in radians: from START:STOP:COUNT, from a file, or from that of the sinogram."""
+"""The angles of a scan in radians: from START:STOP:COUNT, from a file, or from the file of the sinogram."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 _MOST = 100_000
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _STEPS = re.compile(rf"({_NUMBER}):({_NUMBER}):(\d{{1,6}})")
-_ENDLESS = 7.0  # more than a turn in radians
+_ENDLESS = 7.0  # in radians, more than one turn
 
 
 def check_angles(text: str) -> None:
-    """Refuse what is neither START:STOP:COUNT nor a file. Raises UsageError."""
+    """Refuse a text that is neither START:STOP:COUNT nor a file. Raises UsageError."""
     from alr_cli.cli.restore.contents import kind_of
 
     if _STEPS.fullmatch(text):
         start, stop, count = _steps(text)
         if not 1 <= count <= _MOST or start == stop or not math.isfinite(start) or not math.isfinite(stop):
-            raise UsageError(f"--angles {text} is no range: write START:STOP:COUNT, for example 0:180:30")
+            raise UsageError(f"--angles {text} is not a range: write START:STOP:COUNT, for example 0:180:30")
     elif kind_of(Path(text)) == "missing":
         raise UsageError(
             f"--angles {text} is neither START:STOP:COUNT, for example 0:180:30, nor a file that exists"
@@ -38,9 +38,19 @@ def check_angles(text: str) -> None:
 def angles_of(
     options: ScanOptions, stored: NDArray[np.float64] | None, shape: tuple[int, int]
 ) -> tuple[NDArray[np.float64], list[str]]:
-    """The angles of a sinogram of that shape (angles, detectors), counterclockwise in radians, and warnings.
+    """The angles of a sinogram, and warnings.
 
-    stored: what its file says, in degrees. Raises UsageError without any, InputError where they do not fit.
+    Args:
+        options: The options about the scan.
+        stored: The angles in the file of the sinogram, in degrees, or None.
+        shape: (angles, detectors) of the sinogram.
+
+    Returns:
+        The angles in radians, counterclockwise, and sentences on what looks wrong with them.
+
+    Raises:
+        UsageError: There are no angles.
+        InputError: They do not fit the sinogram.
     """
     import numpy as np
 
@@ -87,7 +97,7 @@ def _suspicions(angles: NDArray[np.float64], unit: str) -> list[str]:
 
 
 def _refuse_doubles(radians: NDArray[np.float64]) -> None:
-    """Two rows of one angle are no scan that we know: the file was joined badly, or the angles are wrong."""
+    """Refuse angles that occur twice: the file was joined badly, or the angles are wrong."""
     import numpy as np
 
     turns = np.round(np.mod(radians, 2 * math.pi) / 1e-7).astype(np.int64) % round(2 * math.pi / 1e-7)

@@ -1,4 +1,4 @@
-"""From stored numbers to line integrals, and what looks wrong with them: all before torch is loaded."""
+"""Turn stored numbers into line integrals, and check them for mistakes, before torch is loaded."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float32]
 
-_LARGEST = 20.0  # exp(-20): a line integral beyond it is no measurement
-_BAD = 0.01  # of the counts may be unusable
-_CUT = 0.1  # of the largest value, at the ends of the row of detectors
+_LARGEST = 20.0  # exp(-20); a larger line integral cannot be measured
+_BAD = 0.01  # share of the counts that may be unusable
+_CUT = 0.1  # share of the largest value, at the ends of the row of detectors
 _MASS = 0.3  # by which the sums of the rows may vary
-_OFF, _SURE = 0.25, 4.0  # detectors, and standard deviations, by which the axis is noticed to be elsewhere
+_OFF, _SURE = 0.25, 4.0  # detectors and standard deviations from which on the axis counts as misplaced
 
 
 def line_integrals(scan: Scan, options: MeasurementOptions) -> tuple[Floats, list[str]]:
-    """(slices, angles, detectors) of line integrals, and notes. Raises InputError for what holds none."""
+    """Line integrals (slices, angles, detectors), and notes. Raises InputError if the file contains none."""
     from alr_cli.files.scans import read_row
 
     values = scan.sinograms
     if min(values.shape) < 1 or values.shape[-1] < 2:
-        raise InputError(f"it has {values.shape[-2]} rows x {values.shape[-1]} columns: no sinogram")
+        raise InputError(f"it has {values.shape[-2]} rows x {values.shape[-1]} columns and is not a sinogram")
     _refuse_non_finite(values)
     if not options.counts and scan.flat is None:
         _refuse_constant(values)
@@ -37,12 +37,14 @@ def line_integrals(scan: Scan, options: MeasurementOptions) -> tuple[Floats, lis
     flat = scan.flat if options.flat is None else read_row(options.flat, detectors, "--flat")
     dark = scan.dark if options.dark is None else read_row(options.dark, detectors, "--dark")
     if flat is None:
-        raise InputError("--counts needs --flat: what the detectors count without the object")
+        raise InputError("--counts needs --flat: the counts without the object")
     return _logarithm(values, flat, np.zeros_like(flat) if dark is None else dark)
 
 
 def _logarithm(values: Floats, flat: Floats, dark: Floats) -> tuple[Floats, list[str]]:
-    """-log((counts - dark) / (flat - dark)); counts that are not positive become the smallest one that is."""
+    """-log((counts - dark) / (flat - dark)). Counts that are not positive are replaced by the smallest
+    positive
+    one."""
     full = np.asarray(flat - dark, np.float64)
     if not np.isfinite(full).all() or (full <= 0).any():
         raise InputError(
@@ -61,7 +63,9 @@ def _logarithm(values: Floats, flat: Floats, dark: Floats) -> tuple[Floats, list
                 "check --flat and --dark, or mask dead detectors first"
             )
         share[bad] = share[~bad].min()
-        notes.append(f"{count} counts were not above the dark field and became the smallest that is")
+        notes.append(
+            f"{count} counts were not above the dark field; they were replaced by the smallest that is"
+        )
     result = -np.log(share).astype(np.float32)
     _refuse_constant(result)
     return result, notes
@@ -70,20 +74,27 @@ def _logarithm(values: Floats, flat: Floats, dark: Floats) -> tuple[Floats, list
 def suspicions(
     sinogram: Floats, angles: NDArray[np.float64], centre: float | None, *, parallel: bool, counts: bool
 ) -> list[str]:
-    """Sentences on what looks wrong with line integrals (angles, detectors), each with its likely cause.
-    angles: in radians.  counts: whether the line integrals were made from counts."""
+    """Sentences on what looks wrong with line integrals, each with its likely cause.
+
+    Args:
+        sinogram: (angles, detectors).
+        angles: In radians.
+        centre: The detector onto which the axis projects; None for the middle.
+        parallel: Whether the rays are parallel.
+        counts: Whether the line integrals were computed from counts.
+    """
     largest = float(sinogram.max())
     if largest > _LARGEST and not counts:
         return [
-            f"values go up to {largest:.5g}, and line integrals are hardly ever above {_LARGEST:g}: if they "
+            f"values go up to {largest:.5g}, but line integrals are hardly ever above {_LARGEST:g}: if they "
             "are counts, give --counts --flat FILE"
         ]
     if float(np.median(sinogram)) < 0 and float(sinogram.mean()) < 0:
         return ["most values are negative: if they are logarithms of counts, change their sign"]
     if parallel and _masses_differ(sinogram):
         return [
-            "the rows' sums differ by more than 30 %, which one object seen from all sides cannot give: the "
-            "sinogram may be transposed, or without its flat field"
+            "the sums of the rows differ by more than 30 %, which is impossible if the whole object is seen "
+            "from all sides: the sinogram may be transposed, or lack its flat field"
         ]
     level = float(np.quantile(np.abs(sinogram), 0.99))
     if np.abs(sinogram[:, [0, -1]]).mean(0).max() > _CUT * level:
@@ -95,7 +106,7 @@ def suspicions(
 
 
 def _masses_differ(sinogram: Floats) -> bool:
-    """Every parallel view of the whole object has the same sum."""
+    """Whether the sums of the rows differ. Every parallel view of the whole object has the same sum."""
     mass = sinogram.astype(np.float64).sum(-1)
     middle = float(np.median(mass))
     return middle > 0 and float(np.quantile(np.abs(mass / middle - 1), 0.9)) > _MASS

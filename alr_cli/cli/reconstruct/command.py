@@ -17,7 +17,8 @@ Sinograms = Annotated[
     list[str],
     typer.Argument(
         metavar="SINOGRAM...",
-        help="Sinograms (a row for each angle): TIFF, PNG, .npy or HDF5, folders of them, or - for stdin.",
+        help="Sinograms (one row for each angle): TIFF, PNG, .npy or HDF5 files, folders of them, or"
+        " - for stdin.",
         show_default=False,
     ),
 ]
@@ -36,7 +37,7 @@ def reconstruct(
     reports: ReportOptions,
     viewer: ViewerOptions,
 ) -> None:
-    """Reconstruct slices from sinograms: computed tomography.
+    """Reconstruct slices from sinograms (computed tomography).
 
     Examples:
 
@@ -49,8 +50,9 @@ def reconstruct(
 
       x = argmin over x >= 0 of  mean((A x - y)^2) + lambda(sigma) R(x)
 
-    where R is a learned prior for CT slices. The slice is in units of the sinogram per --pitch. Turned the
-    wrong way (--clockwise) it is mirrored.
+    where R is a learned prior for CT slices. The slice is in units of the
+    sinogram per --pitch. With the wrong sense of rotation (--clockwise) it is
+    mirrored.
     """
     from alr_cli.cli.reconstruct.run import reconstruct_all
 

@@ -15,7 +15,7 @@ Unit = Literal["deg", "rad"]
 
 @dataclass(frozen=True, kw_only=True)
 class ScanOptions:
-    """Where the rays run."""
+    """The geometry of the rays."""
 
     angles: Annotated[
         str | None,
@@ -23,20 +23,20 @@ class ScanOptions:
             "--angles",
             metavar="START:STOP:COUNT|FILE",
             rich_help_panel=SCAN,
-            help="COUNT angles from START on in even steps; STOP itself is not taken: 0:180:30 is 0, 6, ..., "
-            "174. Or a file with an angle for each row (text or .npy). Needed unless the sinogram's file "
-            "holds them.",
+            help="COUNT angles in even steps from START, without STOP itself: 0:180:30 is 0, 6, ...,"
+            " 174. Or a file with one angle for each row (text or .npy). Needed unless the file"
+            " of the sinogram contains the angles.",
         ),
     ] = None
     unit: Annotated[
-        Unit, typer.Option("--unit", rich_help_panel=SCAN, help="Of --angles: degrees or radians.")
+        Unit, typer.Option("--unit", rich_help_panel=SCAN, help="Unit of --angles: degrees or radians.")
     ] = "deg"
     clockwise: Annotated[
         bool,
         typer.Option(
             "--clockwise",
             rich_help_panel=SCAN,
-            help="The source turns clockwise around the slice. The wrong sense gives a mirrored slice.",
+            help="The source moves clockwise around the slice. The wrong sense gives a mirrored slice.",
         ),
     ] = False
     geometry: Annotated[
@@ -45,7 +45,7 @@ class ScanOptions:
             "--geometry",
             metavar="parallel|fan:SOURCE:DETECTOR",
             rich_help_panel=SCAN,
-            help="Rays: parallel, or in a fan, with the distances from the rotation axis to the source "
+            help="Parallel rays, or a fan with the distances from the rotation axis to the source "
             "and to the flat detector, in the unit of --pitch.",
         ),
     ] = "parallel"
@@ -56,8 +56,9 @@ class ScanOptions:
             metavar="C|auto",
             show_default="(detectors - 1) / 2",
             rich_help_panel=SCAN,
-            help="The detector that the rotation axis projects to, counted from 0: 91.5 lies between "
-            "two. auto finds it from the centre of mass (parallel rays, whole object in view).",
+            help="The detector onto which the rotation axis projects, counted from 0; 91.5 lies "
+            "between two detectors. auto finds it from the centre of mass (parallel rays, whole"
+            " object in view).",
         ),
     ] = None
     pitch: Annotated[
@@ -67,7 +68,7 @@ class ScanOptions:
             metavar="MM",
             parser=values.number("--pitch", above=0),
             rich_help_panel=SCAN,
-            help="Distance of the detectors, for example in mm; the slice is then per mm.",
+            help="Distance between detectors, for example in mm. The slice is then per mm.",
         ),
     ] = 1.0
     size: Annotated[
@@ -93,7 +94,7 @@ class ScanOptions:
     ] = 1.0
 
     def __post_init__(self) -> None:
-        self.fan  # noqa: B018 - parsed here, so that a mistake is found before anything is read
+        self.fan  # noqa: B018 - parsed here, so that a mistake is found before any file is read
         self.centre  # noqa: B018
 
     @property
@@ -104,7 +105,7 @@ class ScanOptions:
         kind, *distances = self.geometry.split(":")
         if kind == "cone":
             raise UsageError(
-                "--geometry cone is not supported: give the sinogram of the middle slice as a fan"
+                "--geometry cone is not supported: give the sinogram of the central slice as a fan"
             )
         try:
             source, detector = (float(text) for text in distances)
@@ -119,7 +120,7 @@ class ScanOptions:
 
     @property
     def centre(self) -> float | None:
-        """None for the middle, and where it is to be found."""
+        """The detector of the axis; None for the middle, and if it has to be found."""
         if self.center is None or self.center == "auto":
             return None
         return values.number("--center", above=-1e9, below=1e9)(self.center)
@@ -127,14 +128,14 @@ class ScanOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class MeasurementOptions:
-    """What the numbers of a sinogram are."""
+    """What the numbers of a sinogram mean."""
 
     counts: Annotated[
         bool,
         typer.Option(
             "--counts",
             rich_help_panel=MEASUREMENT,
-            help="The numbers are counts, of which -log(counts / flat) is taken. Without it they are line "
+            help="The numbers are counts, and -log(counts / flat) is used. By default they are line "
             "integrals.",
         ),
     ] = False
@@ -144,13 +145,17 @@ class MeasurementOptions:
             "--flat",
             metavar="FILE",
             rich_help_panel=MEASUREMENT,
-            help="Counts without the object: a row of as many detectors, or several, whose mean is taken.",
+            help="Counts without the object: one row with a value for each detector, or several "
+            "rows, which are averaged.",
         ),
     ] = None
     dark: Annotated[
         str | None,
         typer.Option(
-            "--dark", metavar="FILE", rich_help_panel=MEASUREMENT, help="Counts without rays, likewise."
+            "--dark",
+            metavar="FILE",
+            rich_help_panel=MEASUREMENT,
+            help="Counts without rays, in the same form.",
         ),
     ] = None
     slice: Annotated[
@@ -160,7 +165,7 @@ class MeasurementOptions:
             metavar="K",
             parser=values.whole("--slice", least=0),
             rich_help_panel=MEASUREMENT,
-            help="Which sinogram of a file that holds several, counted from 0. Without it all are "
+            help="Which sinogram of a file with several, counted from 0. By default all are "
             "reconstructed into the pages of one TIFF.",
         ),
     ] = None
@@ -172,7 +177,7 @@ class MeasurementOptions:
             show_default="auto",
             parser=lambda text: parse_level("--sigma", text),
             rich_help_panel=MEASUREMENT,
-            help="Standard deviation of the noise of the line integrals, in their unit; auto estimates it.",
+            help="Standard deviation of the noise of the line integrals, in their unit. auto estimates it.",
         ),
     ] = None
     range: Annotated[
@@ -183,14 +188,14 @@ class MeasurementOptions:
             show_default="auto",
             parser=lambda text: parse_level("--range", text),
             rich_help_panel=MEASUREMENT,
-            help="The largest value of the slice, which the prior sees as 1; auto takes it from a smooth "
-            "filtered backprojection.",
+            help="The largest value of the slice, which the prior sees as 1. auto takes it from a "
+            "smooth filtered backprojection.",
         ),
     ] = None
 
     def __post_init__(self) -> None:
         if self.flat is None and self.dark is not None:
-            raise UsageError("--dark belongs to --counts with --flat: give all three")
+            raise UsageError("--dark needs --counts and --flat: give all three")
         if self.flat is not None and not self.counts:
             raise UsageError("--flat is for --counts: give both, or neither for line integrals")
 
@@ -215,7 +220,7 @@ class MethodOptions:
             metavar="NAME|FILE",
             autocompletion=values.complete_weights,
             rich_help_panel=METHOD,
-            help="Gray weights: shipped ones by name (see alr weights), or a file of your own.",
+            help="Weights for gray pictures: a shipped name (see alr weights), or a file.",
         ),
     ] = "ct-tuned"
     strength: Annotated[
@@ -225,7 +230,7 @@ class MethodOptions:
             metavar="X",
             parser=values.number("--strength", least=0),
             rich_help_panel=METHOD,
-            help="Multiplies the usual lambda, 1 by default: more is smoother.",
+            help="Factor by which the usual lambda is multiplied, 1 by default. Larger values smooth more.",
         ),
     ] = None
     lam: Annotated[
@@ -235,7 +240,7 @@ class MethodOptions:
             metavar="X",
             parser=values.number("--lam", least=0),
             rich_help_panel=METHOD,
-            help="Sets lambda itself.",
+            help="The value of lambda, instead of the usual one.",
         ),
     ] = None
     max_iter: Annotated[
@@ -246,26 +251,30 @@ class MethodOptions:
             parser=values.whole("--max-iter", least=1),
             show_default="50, tv 200",
             rich_help_panel=METHOD,
-            help="Iterations.",
+            help="Number of iterations.",
         ),
     ] = None
     window: Annotated[
         Literal["ram-lak", "hann"],
-        typer.Option("--window", rich_help_panel=METHOD, help="Of the filter of fbp; hann is smoother."),
+        typer.Option(
+            "--window", rich_help_panel=METHOD, help="Window of the filter for fbp; hann is smoother."
+        ),
     ] = "ram-lak"
 
     def __post_init__(self) -> None:
         if self.lam is not None and self.strength is not None:
             raise UsageError("--lam sets lambda and --strength multiplies the usual one: give one of them")
         if self.method == "fbp" and (self.lam, self.strength, self.max_iter) != (None, None, None):
-            raise UsageError("--method fbp knows no --lam, --strength or --max-iter: leave them out")
+            raise UsageError(
+                "--method fbp has no lambda and no iterations: leave --lam, --strength and --max-iter out"
+            )
         if self.method == "tv" and (self.lam == 0 or self.strength == 0):
             raise UsageError("--method tv needs a lambda above 0: use --method fbp for none")
 
 
 @dataclass(frozen=True, kw_only=True)
 class SliceFileOptions:
-    """Where slices go."""
+    """Where slices are written."""
 
     output: Annotated[
         str | None,
@@ -274,22 +283,24 @@ class SliceFileOptions:
             "--output",
             metavar="OUT",
             rich_help_panel=FILES,
-            help="A TIFF of 32-bit floats, - for stdout, or a folder (existing, or ending in /). Without "
-            "it one slice goes to stdout if that is a pipe or a file, else to <stem>.slice.tif beside "
-            "its sinogram.",
+            help="A TIFF of 32-bit floats, - for stdout, or a folder (existing, or ending in /). By "
+            "default a single slice goes to stdout if that is a pipe or a file, and otherwise "
+            "to <stem>.slice.tif beside its sinogram.",
         ),
     ] = None
     recursive: Annotated[
         bool,
-        typer.Option("-r", "--recursive", rich_help_panel=FILES, help="Look into the folders of folders."),
+        typer.Option("-r", "--recursive", rich_help_panel=FILES, help="Process folders inside folders, too."),
     ] = False
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", rich_help_panel=FILES, help="Replace outputs that exist.")
+        bool, typer.Option("--overwrite", rich_help_panel=FILES, help="Replace existing outputs.")
     ] = False
     skip_existing: Annotated[
         bool,
         typer.Option(
-            "--skip-existing", rich_help_panel=FILES, help="Leave outputs that exist: a batch can be resumed."
+            "--skip-existing",
+            rich_help_panel=FILES,
+            help="Skip inputs whose output exists, so that an interrupted batch can be continued.",
         ),
     ] = False
     fail_fast: Annotated[
@@ -301,7 +312,7 @@ class SliceFileOptions:
             "--reference",
             metavar="SLICE",
             rich_help_panel=FILES,
-            help="The true slice: report PSNR, the range being that of the true slice.",
+            help="The true slice. The PSNR is then reported, with the range of the true slice as the peak.",
         ),
     ] = None
     max_pixels: Annotated[
@@ -311,7 +322,7 @@ class SliceFileOptions:
             metavar="N",
             parser=values.whole("--max-pixels", least=1),
             rich_help_panel=FILES,
-            help="Refuse files with more numbers (judged by the header).",
+            help="Refuse files with more numbers (read from the header).",
         ),
     ] = 100_000_000
 
@@ -321,5 +332,5 @@ class SliceFileOptions:
 
 
 def parse_level(option: str, text: object) -> float | None:
-    """A positive number, or auto (None)."""
+    """Parse a positive number, or auto, which gives None. Raises UsageError."""
     return None if text == "auto" else values.number(option, above=0)(text)

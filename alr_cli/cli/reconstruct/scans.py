@@ -1,4 +1,4 @@
-"""A sinogram file ready for its method: line integrals, geometry in pixels, warnings; no torch yet."""
+"""Prepare a sinogram file: line integrals, geometry in pixels, and warnings. torch is not loaded yet."""
 
 from __future__ import annotations
 
@@ -24,8 +24,15 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """sinograms: (slices, angles, detectors), line integrals in the unit of the file.  unit: of a pixel's
-    side, in the unit of --pitch.  geometry: in pixels of the slice."""
+    """A sinogram file that is ready to be reconstructed.
+
+    Attributes:
+        sinograms: Line integrals (slices, angles, detectors) in the unit of the file.
+        geometry: In pixels of the slice.
+        unit: Side of a pixel, in the unit of --pitch.
+        notes: What to tell the user.
+        warnings: What to warn the user of.
+    """
 
     sinograms: Floats
     geometry: Geometry
@@ -96,7 +103,7 @@ def _geometry(
         if fan.source <= side * 2**0.5 / 2:
             raise UsageError(
                 f"the source, {source:g} from the rotation axis, lies within the slice of "
-                f"{side * unit:g}: check --geometry and --pitch, which have one unit, or give a smaller "
+                f"{side * unit:g}: check that --geometry and --pitch have the same unit, or give a smaller "
                 "--size"
             )
     geometry = Geometry((side, side), tuple(angles.tolist()), detectors, scan.pitch / unit, centre, fan)

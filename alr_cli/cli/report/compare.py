@@ -1,4 +1,4 @@
-"""`--compare FILE`: before and after, as a sheet of crops at several strengths or as a page with a slider."""
+"""`--compare FILE`: before and after, as crops at several strengths or as a page with a slider."""
 
 from __future__ import annotations
 
@@ -21,31 +21,33 @@ if TYPE_CHECKING:
     Pixels = NDArray[np.float32]
 
 FACTORS = (0.5, 0.7, 1.0, 1.4)
-"""Of the strength, on a sheet."""
+"""Multiples of the strength whose results are shown as crops."""
 MARGIN = 48
-"""Pixels around a crop that are restored with it: what lies further away changes nothing that can be seen."""
+"""Pixels around a crop that are restored with it. Pixels further away have no visible influence."""
 
 Again = Callable[["Prepared", float], "Pixels"]
 
 
 class Comparison:
-    """What is drawn of one picture; nothing is written before that is done."""
+    """The comparison of one picture. Nothing is written before it is complete."""
 
     def __init__(self, path: str | None) -> None:
-        """Raises UsageError where the name says no form."""
+        """Raises UsageError if the name ends neither in .png nor in .html."""
         self._path = None if path is None else Path(path)
         self._data: bytes | None = None
         if self._path is not None and self._path.suffix.lower() not in (".png", ".html"):
             raise UsageError(f"--compare {path}: end the name in .png for crops, or in .html for a slider")
 
     def check(self, pictures: int, taken: Iterable[str | None], overwrite: bool, lam: float | None) -> None:
-        """Refuse before any work what cannot be drawn or written. Raises UsageError, OutputError."""
+        """Refuse what cannot be drawn or written, before any work. Raises UsageError or OutputError."""
         if self._path is None:
             return
         if pictures != 1:
-            raise UsageError(f"--compare shows one picture and there are {pictures}: name one")
+            raise UsageError(f"--compare shows one picture and there are {pictures}: name a single one")
         if os.path.realpath(self._path) in {os.path.realpath(path) for path in taken if path is not None}:
-            raise UsageError(f"--compare {self._path} is another file of this command: give another name")
+            raise UsageError(
+                f"--compare {self._path} is also used otherwise by this command: give another name"
+            )
         if self._on_sheet and lam is not None:
             raise UsageError(
                 f"--compare {self._path} tries several strengths and --lam sets lambda itself: "
@@ -54,9 +56,9 @@ class Comparison:
         check_place("--compare", self._path, overwrite)
 
     def refuse_stack(self, name: str) -> None:
-        """Raises UsageError where a comparison was asked for."""
+        """Raise UsageError if a comparison was requested."""
         if self._path is not None:
-            raise UsageError(f"--compare shows one picture and {name} is a stack: choose one with --page")
+            raise UsageError(f"--compare shows one picture and {name} is a stack: select one with --page")
 
     def look(
         self,
@@ -67,20 +69,33 @@ class Comparison:
         again: Again,
         reference: Pixels | None,
     ) -> None:
-        """Draw a restoration (H, W, C) while the prior is at hand. again: restores with another strength.
-        Raises UsageError where it cannot be drawn."""
+        """Draw the comparison while the prior is loaded.
+
+        Args:
+            title: Title of the page.
+            prepared: The observed picture.
+            restored: The result (H, W, C).
+            strength: The strength that gave it.
+            again: Restores with another strength.
+            reference: The true picture, or None.
+
+        Raises:
+            UsageError: The comparison cannot be drawn.
+        """
         if self._path is None:
             return
         before = prepared.picture.pixels
         if self._on_sheet and before.shape != restored.shape:
-            raise UsageError("--compare with crops is for pictures that keep their size: name an .html file")
+            raise UsageError(
+                "--compare with crops needs a result of the same size as the input: name an .html file"
+            )
         if self._on_sheet:
             self._data = _sheet(prepared, restored, strength, again)
         else:
             self._data = _page(title, before, restored, reference)
 
     def write(self) -> list[Path]:
-        """Write what was drawn; returns where. Raises OutputError."""
+        """Write the comparison and return its path. Raises OutputError."""
         from alr_cli.files.atomic import write_atomic
 
         if self._path is None or self._data is None:
@@ -111,7 +126,7 @@ def _sheet(prepared: Prepared, restored: Pixels, strength: float, again: Again) 
 
 
 def _crop(prepared: Prepared, place: Place, strength: float, again: Again) -> Pixels:
-    """One place restored with its surroundings alone."""
+    """Restore one place together with its surroundings only."""
     picture = prepared.picture
     top, left = max(place.top - MARGIN, 0), max(place.left - MARGIN, 0)
     part = (

@@ -1,4 +1,4 @@
-"""E(x_l), its two terms and PSNR against l; and the map of r over a picture: where the critic sees noise"""
+"""Plots of E(x_l), its two terms and the PSNR against l, and of the map of r: where the critic sees noise"""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Moment:
-    """An iteration: energy = data_term + lam * regularizer.
+    """One iteration, with energy = data_term + lam * regularizer.
 
-    energy, regularizer: None for a prior of which only the gradient is known.  psnr: dB, None without a
-    reference.
+    Attributes:
+        iteration: Its number.
+        energy, regularizer: None for a prior that has only a gradient.
+        data_term: The data term.
+        psnr: In dB; None without a reference.
     """
 
     iteration: int
@@ -29,7 +32,7 @@ class Moment:
 
 
 def draw_trace(moments: Sequence[Moment]) -> bytes:
-    """A PNG: the energy and its terms, and PSNR below where it is known."""
+    """Plot the energy and its terms, and below them the PSNR if it is known. Returns a PNG."""
     measured = [moment for moment in moments if moment.psnr is not None]
     figure = drawing.new(6.4, 4.4 if measured else 3.0)
     rows = 2 if measured else 1
@@ -38,7 +41,7 @@ def draw_trace(moments: Sequence[Moment]) -> bytes:
     data = [moment.data_term for moment in moments]
     energy = [moment.energy for moment in moments if moment.energy is not None]
     terms.plot(iterations, data, "--", color=drawing.BLUE, label="data term")
-    if len(energy) == len(moments):  # it is known, or it is not
+    if len(energy) == len(moments):  # it is known at all iterations or at none
         rest = [whole - part for whole, part in zip(energy, data, strict=True)]
         terms.plot(iterations, energy, color=drawing.BLACK, label="energy")
         terms.plot(iterations, rest, ":", color=drawing.RED, label="lambda x regularizer")
@@ -57,8 +60,9 @@ def draw_trace(moments: Sequence[Moment]) -> bytes:
 
 
 def draw_scores(observed: Floats, restored: Floats, before: Floats, after: Floats) -> bytes:
-    """A PNG: two pictures (H, W, C), and below each the score of the patch around each pixel (H, W), on one
-    scale."""
+    """Plot two pictures (H, W, C), and below each the score of the patch around each pixel (H, W), on one
+    scale.
+    Returns a PNG."""
     height, width = before.shape
     panel = 6.4 / 2.3
     figure = drawing.new(6.4, min(2 * panel * height / width + 0.6, 12.0))

@@ -1,7 +1,7 @@
-"""One self-contained HTML page: pictures under a slider, and tables. Nothing of it comes from a network.
+"""A self-contained HTML page with pictures under a slider and with tables. It loads nothing from a network.
 
-The slider is a range input that lies over the whole picture, so that mouse, touch and keyboard work as the
-browser has them; the page forbids itself every request (Content-Security-Policy).
+The slider is a range input that covers the whole picture, so that mouse, touch and keyboard work as usual in
+the browser. A Content-Security-Policy forbids all requests.
 """
 
 import base64
@@ -16,9 +16,12 @@ _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-
 
 @dataclass(frozen=True)
 class Layers:
-    """Pictures of one size that can be laid over each other.
+    """Pictures of one size that are laid over each other.
 
-    layers: (name, PNG). To begin with, the first is seen left of the slider and the last right of it.
+    Attributes:
+        caption: The caption.
+        layers: (name, PNG). At first, the first one is visible left of the slider and the last one right of
+            it.
     """
 
     caption: str
@@ -44,8 +47,7 @@ class Layers:
 
 @dataclass(frozen=True)
 class Table:
-    """Text and numbers in rows. words: how many columns at the left are text; the others stand flush
-    right."""
+    """Text and numbers in rows. The first `words` columns are text; the others are aligned to the right."""
 
     caption: str
     header: Sequence[str]
@@ -69,7 +71,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Links:
-    """Other pages of the same folder: (text, file name)."""
+    """Links to other pages of the same folder: (text, file name)."""
 
     caption: str
     links: Sequence[tuple[str, str]]

@@ -1,4 +1,4 @@
-"""Everything a person or a program reads: sentences on stderr, progress on a terminal, JSON lines."""
+"""Everything that a command reports: sentences on stderr, progress on a terminal, and JSON lines."""
 
 import json
 import math
@@ -16,7 +16,7 @@ from alr_cli.cli.exits import explain
 from alr_cli.cli.options.common import ReportOptions
 from alr_cli.cli.report.progress import Progress, Silent
 from alr_cli.cli.streams import Streams
-from alr_cli.cli.streams import printable as printable  # those who report show names
+from alr_cli.cli.streams import printable as printable  # reports contain file names
 from alr_cli.errors import OutputError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Record:
     output: str | None
     status: Status
     reason: str | None = None
-    seconds: float | None = None  # of the restoration; reading and writing overlap with other pictures
+    seconds: float | None = None  # of the restoration alone; reading and writing overlap with other pictures
     iterations: int | None = None
     stop: str | None = None
     energy: float | None = None
@@ -43,12 +43,12 @@ class Record:
     lam: float | None = None
     sigma: float | None = None
     sigma_estimated: float | None = None
-    noise: dict[str, Any] | None = None  # of each brightness and between neighbours; None for white noise
+    noise: dict[str, Any] | None = None  # a model by brightness and correlation; None for white noise
     strength: float | None = None
     device: str | None = None
     precision: str | None = None
     tile: int | None = None
-    planes: int | None = None  # of a stack; iterations and seconds are those of all
+    planes: int | None = None  # of a stack; iterations and seconds are sums over its planes
     shape: tuple[int, int, int] | None = None
     black_and_white: tuple[float, float] | None = None  # numbers of the file; None for the usual ones
     depth: str | None = None
@@ -58,13 +58,13 @@ class Record:
     weights_sha256: str | None = None
 
     def as_json(self) -> str:
-        """One line of ASCII; what is unknown, NaN or infinite is null."""
+        """One line of ASCII. Unknown, NaN or infinite values become null."""
         fields = {"lambda" if name == "lam" else name: value for name, value in asdict(self).items()}
         return json_line(fields | {"version": __version__})
 
 
 def json_line(fields: dict[str, Any]) -> str:
-    """`fields` as one line of ASCII JSON without its end; NaN and infinities become null."""
+    """`fields` as one line of ASCII JSON without a newline. NaN and infinities become null."""
     return json.dumps(_finite(fields), allow_nan=False)
 
 
@@ -77,17 +77,17 @@ def _finite(value: Any) -> Any:
 
 
 class Report:
-    """The one voice of a command. Use it as a context manager: it closes the report file and the progress."""
+    """All output of a command for people and programs. As a context manager it closes the report file."""
 
     def __init__(self, streams: Streams, options: ReportOptions) -> None:
         self._streams = streams
         self._options = options
-        self._live: Console | None = None  # while a bar is drawn, sentences go above it
+        self._live: Console | None = None  # while a bar is drawn, sentences appear above it
         self._file: IO[str] | None = None
         self.counts: Counter[Status] = Counter()
 
     def __enter__(self) -> Self:
-        """Opens the report file, so that a place that cannot be written is found before any work."""
+        """Open the report file, so that a file that cannot be written is found before any work."""
         if self._options.report is not None:
             try:
                 self._file = Path(self._options.report).open("a", encoding="utf-8")
@@ -102,39 +102,39 @@ class Report:
             self._file.close()
 
     def say(self, text: str) -> None:
-        """A result or a fact; silent with -q."""
+        """Print a result or a fact; silent with -q."""
         if not self._options.quiet:
             self._print(printable(text))
 
     def detail(self, text: str) -> None:
-        """Said only with -v."""
+        """Print only with -v."""
         if self._options.verbose:
             self._print(printable(text))
 
     def warn(self, text: str) -> None:
-        """Something the person should look at; silent with -q."""
+        """Print a warning; silent with -q."""
         self.say(f"warning: {text}")
 
     def fail(self, name: str, error: Exception) -> None:
-        """One input failed: say so, with its traceback if asked for."""
+        """Print that one input failed, with a traceback if --debug was given."""
         _, sentence = explain(error)
         if self._options.debug:
             self._print("".join(traceback.format_exception(error)))
         self._print(printable(f"error: {sentence}" if name in sentence else f"error: {name}: {sentence}"))
 
     def summary(self, pictures: int, seconds: float) -> None:
-        """The last line of a batch."""
+        """Print the last line of a batch."""
         if pictures > 1:
             done = [f"{self.counts[status]} {word}" for status, word in _WORDS.items() if self.counts[status]]
             self.say(f"{pictures} pictures: {', '.join(done) or 'none done'}, {seconds:.1f} s")
 
     def record(self, record: Record) -> None:
-        """Count one input and write its JSON line where it was asked for."""
+        """Count one input and write its JSON line if requested."""
         self.counts[record.status] += 1
         self._write_line(record.as_json() + "\n")
 
     def event(self, fields: dict[str, Any]) -> None:
-        """A JSON line that is not about one picture, where JSON was asked for."""
+        """Write a JSON line that is not about one picture, if requested."""
         self._write_line(json_line(fields | {"version": __version__}) + "\n")
 
     def _write_line(self, line: str) -> None:
@@ -149,7 +149,7 @@ class Report:
 
     @contextmanager
     def progress(self, pictures: int) -> Iterator[Progress | Silent]:
-        """A bar on stderr, only where stderr is a terminal that can draw and nobody asked for silence."""
+        """A progress bar on stderr if that is a terminal that can draw one and the options allow it."""
         with self.live() as console:
             if console is None:
                 yield Silent()
@@ -159,7 +159,7 @@ class Report:
 
     @contextmanager
     def live(self) -> Iterator["Console | None"]:
-        """The console to draw a bar on, or None; meanwhile sentences are printed above the bar."""
+        """The console on which to draw a bar, or None. Meanwhile sentences are printed above the bar."""
         self._live = self._bar_console()
         try:
             yield self._live
@@ -183,7 +183,7 @@ class Report:
                 self._streams.stderr.write(text + "\n")
                 self._streams.stderr.flush()
         except OSError:
-            pass  # stderr has gone; the exit code still speaks
+            pass  # stderr is closed, but the exit code still tells
 
     def _report_error(self, error: OSError) -> OutputError:
         return OutputError(f"report {self._options.report} cannot be written ({error.strerror})")

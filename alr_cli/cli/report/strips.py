@@ -1,4 +1,4 @@
-"""Crops of a picture side by side, one row for each place and one column for each strength, as one PNG."""
+"""Crops of a picture as one PNG: one row for each place, one column for each strength."""
 
 import io
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-SCALE = 2  # of the crops, so that single pixels can be seen
+SCALE = 2  # enlargement of the crops, so that single pixels are visible
 _GAP, _HEAD, _SIDE = 6, 26, 74
 _PAPER, _INK = (255, 255, 255), (30, 30, 30)
 
@@ -17,7 +17,8 @@ _PAPER, _INK = (255, 255, 255), (30, 30, 30)
 def draw_strips(
     columns: Sequence[str], rows: Sequence[str], crops: "Sequence[Sequence[NDArray[np.float32]]]"
 ) -> bytes:
-    """crops: of each row and column, (H, W, C) on [0,1], all of one size."""
+    """Draw crops with labels. crops: by row and column, each (H, W, C) on [0,1], all of one size. Returns
+    a PNG."""
     from PIL import Image, ImageDraw, ImageFont
 
     height, width = (SCALE * length for length in crops[0][0].shape[:2])
@@ -41,7 +42,7 @@ def draw_strips(
 
 
 def _shown(pixels: "NDArray[np.float32]") -> "Image":
-    """As 8-bit RGB, gray as three equal channels."""
+    """The picture in 8-bit RGB; gray becomes three equal channels."""
     import numpy as np
     from PIL import Image
 

@@ -1,15 +1,15 @@
-"""What a person wants to know of weights, in a few lines; all numbers are in the JSON."""
+"""Summarise weights in a few lines for people. The JSON has all numbers."""
 
 from pathlib import Path
 from typing import Any
 
 Facts = dict[str, Any]
 _TOLD = ("iterations", "batch_size", "lr", "holes", "start")
-"""What of a recipe is worth a line; all of it is in the JSON."""
+"""The parts of a recipe that are shown."""
 
 
 def purpose(path: Path, metadata: Facts) -> str:
-    """What weights are for: as their card says, else as far as their own description tells."""
+    """What weights are for, from their card, or else from their own description."""
     from alr_cli.files.cards import purpose_of
 
     written = purpose_of(path)
@@ -22,7 +22,7 @@ def purpose(path: Path, metadata: Facts) -> str:
 
 
 def summary(name: str, path: Path, metadata: Facts) -> str:
-    """One fact a line."""
+    """One fact per line."""
     low, high = metadata["sigma_range"]
     recipe = metadata.get("recipe") or {}
     facts = {
@@ -32,7 +32,7 @@ def summary(name: str, path: Path, metadata: Facts) -> str:
         "noise": f"{_noise(metadata)}, sigma {low:.3g} to {high:.3g}",
         "regularizer": _listed(metadata["architecture"]),
         "trained on": _data(metadata.get("data") or {}),
-        "recipe": _listed({key: value for key, value in recipe.items() if key in _TOLD}) or "nobody says",
+        "recipe": _listed({key: value for key, value in recipe.items() if key in _TOLD}) or "not recorded",
         "lambda": _at({f"{sigma:g}": value for sigma, value in metadata["lam"]}, ".3g", ""),
         "on its validation pictures": _at(metadata.get("validation_psnr") or {}, ".2f", " dB"),
         "file": str(path),
@@ -54,7 +54,7 @@ def _noise(metadata: Facts) -> str:
 
     model = NoiseModel.from_dict(metadata["noise"])
     if not model.correlated:
-        return "white noise as it was found in noisy pictures"
+        return "white noise as found in noisy pictures"
     return f"noise whose neighbours correlate by {model.neighbours:.2g}"
 
 
@@ -64,7 +64,7 @@ def _data(data: Facts) -> str:
         for side in ("clean", "noisy")
         if data.get(side) is not None
     ]
-    return " and ".join(named) or "nobody says"
+    return " and ".join(named) or "not recorded"
 
 
 def _listed(facts: Facts) -> str:
@@ -83,9 +83,9 @@ def _short(value: Any) -> str:
 
 
 def _at(values: dict[str, float], form: str, unit: str) -> str:
-    """`35.41 dB at sigma 0.064`, of at most three of the keys."""
+    """For example `35.41 dB at sigma 0.064`, for at most three of the keys."""
     chosen = list(values)[:: max(1, (len(values) + 1) // 3)][:3]
     return (
         ", ".join(f"{values[key]:{form}}{unit} at {key if ' ' in key else f'sigma {key}'}" for key in chosen)
-        or "nobody says"
+        or "not recorded"
     )

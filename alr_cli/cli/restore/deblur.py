@@ -55,8 +55,8 @@ class Deblur:
         height, width = self.kernel.shape
         if height > picture.height or width > picture.width:
             raise UsageError(
-                f"kernel {self.spec} is {width} x {height} pixels and {source} only "
-                f"{picture.width} x {picture.height}: choose a smaller kernel, {GRAMMAR}"
+                f"kernel {self.spec} is {width} x {height} pixels, larger than {source} with "
+                f"{picture.width} x {picture.height}: choose a smaller one, {GRAMMAR}"
             )
         return Prepared(picture, notes=() if self.note is None else (self.note,))
 

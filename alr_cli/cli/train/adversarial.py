@@ -1,4 +1,4 @@
-"""`alr train --recipe adversarial`: Algorithm 1 on two folders."""
+"""`alr train --recipe adversarial`: Algorithm 1 of the paper on two folders."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def prepare(
     run: RunOptions,
     report: Report,
 ) -> Session:
-    """Read the folders, and stand at step 0."""
+    """Read the folders and return a session at step 0."""
     pictures = inputs.load(data, critic, report)
     trainer, description = inputs.prepare(pictures, data, critic, recipe, run, report)
     return Session(trainer, description, pictures, checkpoint_of(Path(run.output)), run, report)

@@ -1,4 +1,4 @@
-"""The bar of a training: step k of n, D, Wasserstein estimate, gradient norm, PSNR, time left."""
+"""The progress bar of a training: step, objective, gradient norm, PSNR, time left."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LABELS = {
 
 
 class TrainingBar:
-    """Drawn on stderr where that is a terminal, silent elsewhere. The numbers are smoothed for the eye."""
+    """A progress bar on stderr if that is a terminal, else nothing. The numbers are smoothed."""
 
     def __init__(self, report: Report, iterations: int) -> None:
         self._report = report

@@ -1,4 +1,4 @@
-"""`alr tune`: bilevel training for noise of a known kind, with checkpoints that continue exactly."""
+"""`alr tune`: bilevel training for a known kind of noise, with checkpoints that continue exactly."""
 
 from __future__ import annotations
 
@@ -23,12 +23,19 @@ if TYPE_CHECKING:
     from alr_cli.core.priors.experts import Experts
     from alr_cli.core.training.bilevel import Tuner
 
-MISSING = 0.8  # of the pixels, where a critic for holes is validated
+MISSING = 0.8  # share of missing pixels with which weights for holes are validated
 
 
 @dataclass(frozen=True)
 class Start:
-    """What is tuned.  lam: its lambda(sigma).  named: where it comes from, for the description."""
+    """Where the tuning starts.
+
+    Attributes:
+        critic: The field of experts.
+        lam: Its lambda(sigma).
+        channels: Channels of its pictures.
+        named: Where it comes from, for the description.
+    """
 
     critic: Experts
     lam: Callable[[float], float]
@@ -45,10 +52,11 @@ def tune(
     run: TuningRun,
     reports: ReportOptions,
 ) -> None:
-    """Tune fields of experts until what minimises their energy is the best picture.
+    """Tune fields of experts until the minimiser of their energy is the best picture.
 
-    This needs clean pictures and noise of a known kind: white and Gaussian or, with --noisy-dir, as it is
-    estimated in a folder of noisy pictures, of anything.
+    This needs clean pictures, and noise of a known kind: white Gaussian noise,
+    or, with --noisy-dir, noise as estimated in a folder of noisy pictures. The
+    noisy pictures may show anything.
 
     Examples:
 
@@ -57,10 +65,12 @@ def tune(
       alr tune --clean-dir clean/ --gray --sigma 0.02:0.2 -o tuned.safetensors --resume
       alr tune --clean-dir clean/ -w color-tuned --holes 1 --coarser 72 -o holes.safetensors
 
-    Minimises the logarithm of the mean squared error of x* = arg min E over the filters, their weights and
-    lambda(sigma). With --holes 1 no crop has noise, and all miss pixels. The validation pictures tell how
-    good it is. Twenty minutes of one core for gray pictures, an hour for colour, two minutes of a large GPU.
-    Ctrl-C leaves a checkpoint, and --resume continues from it exactly.
+    Minimises the logarithm of the mean squared error of x* = arg min E over
+    the filters, their weights and lambda(sigma). With --holes 1 the crops have
+    missing pixels instead of noise. The validation pictures measure the
+    quality. Tuning takes twenty minutes on one core for gray pictures and an
+    hour for colour pictures, or two minutes on a large GPU. Ctrl-C leaves a
+    checkpoint, and --resume continues from it exactly.
     """
     output = Path(run.output)
     check_outputs(output, run)
@@ -82,7 +92,7 @@ def tune(
 
 
 def _start(options: TuningOptions) -> Start:
-    """Raises WeightsError where the weights cannot be read, UsageError where they are not what is tuned."""
+    """Where the tuning starts. Raises WeightsError or UsageError for unusable weights."""
     from alr_cli.core.priors.experts import Experts, ExpertsArchitecture, ExpertsPrior
     from alr_cli.files.weights import load_weights
 
@@ -92,7 +102,9 @@ def _start(options: TuningOptions) -> Start:
         return Start(wide, wide.usual_lam, wide.architecture.channels, {"start": "cosines"})
     found = load_weights(options.weights)
     if found.prior.kind != ExpertsPrior.kind:
-        raise UsageError(f"{options.weights} holds no fields of experts: leave -w out to begin with cosines")
+        raise UsageError(
+            f"{options.weights} is not a field of experts: leave -w out to start from cosine filters"
+        )
     if options.gray and found.channels != 1:
         raise UsageError(f"{options.weights} is for colour pictures: leave --gray out")
     named = {"start": found.name, "start_sha256": found.sha256}
@@ -116,7 +128,7 @@ def _widened(critic: Experts, coarser: int | None) -> Experts:
 def prepare(
     start: Start, pictures: TrainingData, data: TuningPictures, options: TuningOptions, run: TuningRun
 ) -> tuple[Tuner, dict[str, Any]]:
-    """The tuner at step 0, and what its checkpoint and weights will say of themselves."""
+    """The tuner at step 0, and the description that its checkpoint and weights will carry."""
     from alr_cli.cli.train.inputs import describe, noise_metadata
     from alr_cli.core.numerics import devices
     from alr_cli.core.training.bilevel import Tuner, TuningRecipe
@@ -127,8 +139,8 @@ def prepare(
     smallest = min(min(picture.shape[:2]) for picture in pictures.clean.pictures)
     if smallest < options.crop:
         raise InputError(
-            f"{data.clean_dir} holds pictures of only {smallest} pixels: give --crop {smallest} or less, "
-            "or leave them out with --exclude"
+            f"{data.clean_dir} has pictures of only {smallest} pixels: give --crop {smallest} or less, "
+            "or skip them with --exclude"
         )
     recipe = TuningRecipe(
         iterations=options.iterations,

@@ -338,7 +338,7 @@ def test_pages_hold_the_table_and_each_picture_with_all_methods(
 @pytest.mark.parametrize(
     ("options", "code", "sentence"),
     [
-        ((), 2, "give --data a folder of them"),
+        ((), 2, "give --data FOLDER"),
         (("--methods", "tv"), 2, "leave it out"),
         (("--data", ".", "-o", "out"), 2, "oberlin saves no pictures"),
         (("--data", ".", "-w", "gray-tuned"), 2, "gray-tuned holds no flow"),

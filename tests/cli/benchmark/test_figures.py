@@ -71,7 +71,7 @@ def test_the_patches_are_those_of_one_critic(
 def test_no_picture_left_is_one_sentence(alr: Alr, folder: Path, tmp_path: Path, colour_critic: Path) -> None:
     options = ("-o", tmp_path, "-w", colour_critic)
     result = alr("benchmark", "fig3", "--data", folder / "f.png", *options)
-    assert result.code == 3 and "no picture is left" in result.stderr
+    assert result.code == 3 and "no usable picture is left" in result.stderr
     assert alr("benchmark", "fig3", "--data", folder / "c.png", *options).code == 3
 
 

@@ -203,4 +203,4 @@ def test_several_weights_stand_side_by_side(alr: Alr, folder: Path, critics: Pat
 
 def test_a_folder_without_weights_is_refused(alr: Alr, folder: Path) -> None:
     result = alr("benchmark", "denoise", "--data", folder, "-w", folder)
-    assert result.code == 5 and "holds no weights" in result.stderr
+    assert result.code == 5 and "contains no weights" in result.stderr

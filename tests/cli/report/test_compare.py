@@ -89,11 +89,11 @@ def test_a_page_holds_both_pictures_and_the_true_one(alr: Alr, large: Path, tmp_
     ("options", "code", "said"),
     [
         (("--compare", "x.jpg"), 2, ".html"),
-        (("--compare", "large.png", "--overwrite"), 2, "another file"),
+        (("--compare", "large.png", "--overwrite"), 2, "used otherwise"),
         (("--compare", "there.html"), 4, "--overwrite"),
         (("--compare", "gone/x.html"), 4, "folder"),
         (("--compare", "x.png", "--lam", "0.1"), 2, "--strength"),
-        (("--compare", "x.html", "there.html"), 2, "name one"),
+        (("--compare", "x.html", "there.html"), 2, "name a single one"),
     ],
 )
 def test_what_cannot_be_compared_is_refused_before_any_work(

@@ -66,9 +66,9 @@ def test_looking_changes_nothing(alr: Alr, picture: Path, tmp_path: Path) -> Non
     [
         (("--plot", "p.jpg"), 2, "ending in .png"),
         (("--trace", "nowhere/t.csv"), 4, "folder does not exist"),
-        (("--trace", "a.png"), 2, "another file of this command"),
-        (("--heatmap", "o.png"), 2, "another file of this command"),
-        (("--trace", "x.png", "--plot", "x.png"), 2, "another file of this command"),
+        (("--trace", "a.png"), 2, "used otherwise by this command"),
+        (("--heatmap", "o.png"), 2, "used otherwise by this command"),
+        (("--trace", "x.png", "--plot", "x.png"), 2, "used otherwise by this command"),
         (("--trace", "old.csv"), 4, "--overwrite"),
     ],
 )

@@ -161,7 +161,7 @@ def test_a_stopped_stack_goes_on_where_it_was_and_ends_the_same(
         file.write(b"half a plane")
     stopping[0] = 2  # as many are left
     resumed = alr(*command, *FAST)
-    assert resumed.code == 0 and "goes on after 2 planes" in resumed.stderr, resumed.stderr
+    assert resumed.code == 0 and "continues after 2 planes" in resumed.stderr, resumed.stderr
     stopping[0] = -1
     assert alr("denoise", stack, "-o", tmp_path / "whole.tif", "--sigma", 0.1, *FAST).code == 0
     assert (tmp_path / "out.tif").read_bytes() == (tmp_path / "whole.tif").read_bytes()
@@ -178,7 +178,7 @@ def test_planes_of_other_work_are_not_gone_on_with(
     assert alr(*command).code == 130
     stopping[0] = -1
     result = alr(*command, *change)
-    assert result.code == 0 and "goes on" not in result.stderr
+    assert result.code == 0 and "continues" not in result.stderr
 
 
 def test_without_skip_existing_a_stopped_stack_leaves_nothing(

@@ -87,7 +87,7 @@ def test_a_stopped_training_goes_on_to_the_same_weights(
     ("options", "code", "sentence"),
     [
         (("--size", "9"), 2, "multiple of 4"),
-        (("--noisy-dir", "."), 2, "clean pictures alone"),
+        (("--noisy-dir", "."), 2, "clean pictures only"),
         (("--exclude", "none.png"), 3, "none.png"),
         (("--size", "32"), 3, "smaller than 32 x 32"),
     ],

@@ -169,7 +169,7 @@ def test_pictures_all_of_16_bits_keep_them(tmp_path: Path) -> None:
     [
         (1, 3, 0.1, "clean holds only one usable picture"),
         (3, 1, 0.1, "noisy holds only one usable picture"),
-        (3, 3, 0.0, "hardly any noise: are the folders the right way round"),
+        (3, 3, 0.0, "hardly any noise: are the two folders swapped"),
     ],
 )
 def test_folders_that_cannot_train_are_refused(
@@ -184,7 +184,7 @@ def test_folders_that_cannot_train_are_refused(
 def test_a_clean_folder_that_is_noisier_is_doubted(tmp_path: Path) -> None:
     clean = pictures_in(tmp_path / "clean", sigma=0.15)
     noisy = pictures_in(tmp_path / "noisy", sigma=0.05)
-    assert any("the right way round" in sentence for sentence in loaded(clean, noisy)[1].warned)
+    assert any("are the two folders swapped" in sentence for sentence in loaded(clean, noisy)[1].warned)
 
 
 @pytest.mark.parametrize(("side", "shrunk"), [(264, 2), (150, None)])

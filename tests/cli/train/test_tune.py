@@ -55,7 +55,7 @@ def test_a_deep_critic_cannot_be_tuned(alr: Alr, clean: Path) -> None:
     out = clean.parent / "t.safetensors"
     run = alr("tune", "-w", "color-paper", "--clean-dir", str(clean), "-o", str(out))
     assert run.code == 2
-    assert "no fields of experts" in run.stderr
+    assert "not a field of experts" in run.stderr
     assert not out.exists()
 
 
