@@ -188,7 +188,7 @@ def test_a_batch_gives_what_each_picture_gives() -> None:
         (lambda: alr.denoise(NOISY, float("nan")), "outside"),
         (lambda: alr.denoise([[0.5]], 0.1), "NumPy array"),
         (lambda: alr.denoise(np.full((8, 8), np.nan), 0.1), "not finite"),
-        (lambda: alr.denoise(np.zeros((8, 8, 4)), 0.1), "is none of"),
+        (lambda: alr.denoise(np.zeros((8, 8, 4)), 0.1), "is not one of"),
         (lambda: alr.inpaint(NOISY, np.zeros((3, 3), bool), 0.1), "give a mask of equal size"),
         (lambda: alr.inpaint(NOISY, np.full((40, 44), 7), 0.1), "0 and 255"),
         (lambda: alr.deblur(NOISY, np.zeros((3, 3)), 0.1), "kernel"),

@@ -1,5 +1,7 @@
-"""Pictures as people hold them, (H, W), (H, W, C), (C, H, W) or a batch, in NumPy or torch: checked, and
-given back alike"""
+"""Pictures as callers have them: (H, W), (H, W, C), (C, H, W) or a batch, in NumPy or torch
+
+They are checked, converted, and returned in the form they had.
+"""
 
 from __future__ import annotations
 
@@ -22,16 +24,18 @@ _SHAPES = (
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures (H, W, C) float32, and how they came.
+    """Pictures in the form that the core uses.
 
-    like: what was given; it decides kind, shape, dtype and device of what `back` returns.
+    Attributes:
+        each: Pictures (H, W, C) float32.
+        like: What was given. Its type, shape, dtype and device decide the form of what `back` returns.
     """
 
     each: tuple[Floats, ...]
     like: Any
 
     def back(self, restored: Sequence[Floats]) -> Any:
-        """Pictures (H', W', C) as one array or tensor laid out as the one that was given."""
+        """Pictures (H', W', C) as one array or tensor in the form of the input."""
         batch = np.stack(restored)
         tensor = isinstance(self.like, torch.Tensor)
         if tensor:
@@ -46,14 +50,17 @@ class Pictures:
 
 
 def pictures_of(pixels: Any) -> Pictures:
-    """Raises UsageError for what is no picture of real numbers: integers, other shapes, NaN and infinity."""
+    """Convert pictures of real numbers.
+
+    Raises UsageError for integers, other shapes, NaN and infinity.
+    """
     if not isinstance(pixels, np.ndarray | torch.Tensor):
-        raise UsageError(f"a {type(pixels).__name__} is no picture: give a NumPy array or a torch tensor")
+        raise UsageError(f"a {type(pixels).__name__} is not a picture: give a NumPy array or a torch tensor")
     array = pixels.detach().cpu().numpy() if isinstance(pixels, torch.Tensor) else pixels
     if array.dtype.kind != "f":
         most = np.iinfo(array.dtype).max if array.dtype.kind == "u" else "the value of white"
         raise UsageError(
-            f"the pixels are {array.dtype} and should be real numbers on [0,1]: divide them by {most}"
+            f"the pixels are {array.dtype} but must be real numbers on [0,1]: divide them by {most}"
         )
     batch = _batch(array, channels_first=isinstance(pixels, torch.Tensor))
     if not np.isfinite(batch).all():
@@ -62,14 +69,14 @@ def pictures_of(pixels: Any) -> Pictures:
 
 
 def _batch(array: NDArray[Any], channels_first: bool) -> NDArray[Any]:
-    """(B, H, W, C)."""
+    """The array as (B, H, W, C). Raises UsageError for other shapes."""
     if array.ndim == 2:
         batch = array[None, :, :, None]
     elif array.ndim in (3, 4):
         batch = array if array.ndim == 4 else array[None]
         batch = batch.transpose(0, 2, 3, 1) if channels_first else batch
     else:
-        raise UsageError(f"the shape {array.shape} is none of {_SHAPES}")
+        raise UsageError(f"the shape {array.shape} is not one of {_SHAPES}")
     if batch.shape[3] not in (1, 3) or 0 in batch.shape:
-        raise UsageError(f"the shape {array.shape} is none of {_SHAPES}")
+        raise UsageError(f"the shape {array.shape} is not one of {_SHAPES}")
     return batch

@@ -1,8 +1,8 @@
-"""(B, C, H, W) piece by piece: arithmetic on a large picture must not cost copies of it
+"""(B, C, H, W) in chunks, so that arithmetic on a large picture does not need copies of it
 
-A picture of 24 megapixels is 288 MB in float32, and every intermediate result of its size is as much again.
-Small pictures are one piece, large ones several: planes for operators, which treat each plane alike, bands
-of rows for arithmetic on single pixels, parts for patches.
+A picture of 24 megapixels takes 288 MB in float32, and so does every intermediate result of its size. A small
+picture is one chunk. A large one is split: into planes for operators, which treat each plane alike; into
+bands of rows for arithmetic on single pixels; into parts for patches.
 """
 
 from collections.abc import Iterator
@@ -13,16 +13,16 @@ Piece = tuple[slice, ...]
 
 WHOLE: Piece = (slice(None),)
 
-_AT_ONCE = 4_000_000  # numbers
+_AT_ONCE = 4_000_000  # numbers in one chunk
 
 
 def small(x: Tensor) -> bool:
-    """Whether all of it is one piece."""
+    """Whether x is a single chunk."""
     return x.numel() <= _AT_ONCE
 
 
 def planes(x: Tensor) -> Iterator[Piece]:
-    """The slices of (B, C, H, W) to take one after the other: all of a small batch, else (1, 1, H, W)."""
+    """The slices of (B, C, H, W) to process one after the other: all of a small batch, else (1, 1, H, W)."""
     if small(x):
         yield WHOLE
         return
@@ -32,7 +32,7 @@ def planes(x: Tensor) -> Iterator[Piece]:
 
 
 def pictures(x: Tensor) -> Iterator[Piece]:
-    """The slices of (B, ...) to take one after the other: all of a small batch, else (1, ...)."""
+    """The slices of (B, ...) to process one after the other: all of a small batch, else (1, ...)."""
     if small(x):
         yield WHOLE
         return
@@ -41,7 +41,7 @@ def pictures(x: Tensor) -> Iterator[Piece]:
 
 
 def bands(x: Tensor, at_once: int = _AT_ONCE) -> Iterator[Piece]:
-    """Slices of whole rows of (B, C, H, W), of about so many numbers each; all of any other tensor."""
+    """Slices of whole rows of (B, C, H, W), with about `at_once` numbers each; all of any other tensor."""
     if x.dim() != 4:
         yield WHOLE
         return
@@ -52,8 +52,18 @@ def bands(x: Tensor, at_once: int = _AT_ONCE) -> Iterator[Piece]:
 
 
 def parts(x: Tensor, axis: int, patch: int, stride: int, most: int) -> Iterator[tuple[slice, slice]]:
-    """The patches along an axis of x in parts of at most `most` pixels, but a patch at least: the numbers of
-    the patches, and the pixels that they see. No part is a sliver: all are of one size up to one."""
+    """The patches along an axis of x, in parts of equal size (up to one patch).
+
+    Args:
+        x: The tensor.
+        axis: The axis.
+        patch: Size of a patch in pixels.
+        stride: Distance between patches in pixels.
+        most: Most pixels in a part, unless a single patch is larger.
+
+    Returns:
+        For each part, the range of its patches and the range of the pixels that they see.
+    """
     count, halo = (x.shape[axis] - patch) // stride + 1, patch - stride
     number = -(-count // max(1, most // stride))
     for n in range(number):

@@ -1,8 +1,8 @@
 """X(k) = s(k) sum_i x(i) cos(pi k (2 i + 1) / (2 n)): the orthonormal cosine transform over rows and columns
 
-It is what a Fourier transform is on a torus for a picture that ends: a reflection at each border instead of
-a jump to the opposite one. Noise whose correlation depends on distance alone is nearly uncorrelated in it.
-Computed from a Fourier transform of the same length (Makhoul 1980).
+It corresponds to a Fourier transform of a picture that is reflected at its borders, instead of one that jumps
+to the opposite border. Noise whose correlation depends only on distance is nearly uncorrelated in it. It is
+computed by a Fourier transform of the same length (Makhoul 1980).
 """
 
 from __future__ import annotations
@@ -14,18 +14,20 @@ from torch import Tensor
 
 
 def cosine_transform(x: Tensor) -> Tensor:
-    """x: (..., H, W) -> its coefficients, like x."""
+    """The coefficients of x (..., H, W), with the shape of x."""
     return _forward(_forward(x).mT).mT
 
 
 def inverse_cosine_transform(coefficients: Tensor) -> Tensor:
-    """The inverse of `cosine_transform`, and its adjoint."""
+    """The inverse of `cosine_transform`, which is also its adjoint."""
     return _inverse(_inverse(coefficients).mT).mT
 
 
 def _forward(x: Tensor) -> Tensor:
-    """Along the last axis. Of a turned frequency k the real part is coefficient k, minus the imaginary part
-    coefficient n - k."""
+    """Transform the last axis.
+
+    The real part of rotated frequency k is coefficient k, and minus its imaginary part is coefficient n - k.
+    """
     size = x.shape[-1]
     order = torch.cat([x[..., 0::2], x[..., 1::2].flip(-1)], dim=-1)
     turned = torch.fft.rfft(order).mul_(_turn(size, x))

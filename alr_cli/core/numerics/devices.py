@@ -1,4 +1,4 @@
-"""Where the arithmetic happens: device, precision, threads and memory"""
+"""How and where the arithmetic runs: device, precision, threads and memory"""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ import torch
 
 from alr_cli.errors import DeviceError, UsageError
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # from glibc's malloc.h
 
 
 def choose(name: str) -> torch.device:
-    """auto, cpu, cuda, cuda:N or mps -> the device. Only `auto` falls back; a named one must be there."""
+    """The device for auto, cpu, cuda, cuda:N or mps.
+
+    Only `auto` falls back to another device. Raises DeviceError if a named device is missing.
+    """
     if name == "auto" and torch.cuda.is_available() and "LOCAL_RANK" in os.environ:
-        name = f"cuda:{int(os.environ['LOCAL_RANK']) % torch.cuda.device_count()}"  # torchrun's: one each
+        # one for each process of torchrun
+        name = f"cuda:{int(os.environ['LOCAL_RANK']) % torch.cuda.device_count()}"
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
@@ -32,7 +36,7 @@ def choose(name: str) -> torch.device:
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
-    """auto, float32 or bfloat16 -> the type of the critic's convolutions on `device`. Raises UsageError."""
+    """The type of the convolutions on `device` for auto, float32 or bfloat16. Raises UsageError."""
     if name not in ("auto", "float32", "bfloat16"):
         raise UsageError(f"unknown precision {name!r}: choose auto, float32 or bfloat16")
     if name == "float32" or (name == "auto" and not has_fast_bfloat16(device)):
@@ -45,9 +49,11 @@ def precision_name(precision: torch.dtype) -> str:
 
 
 def set_threads(count: int | None) -> None:
-    """CPU threads for the arithmetic of this process, None for one a core. Called before any arithmetic, it
-    also makes all of them take denormal numbers as 0 (see `flushed_denormals`): threads inherit that from
-    the one that starts them."""
+    """Set the number of CPU threads of this process; None means one per core.
+
+    If this is called before any arithmetic, all threads also treat denormal numbers as 0 (see
+    `flushed_denormals`), because threads inherit that setting from the one that starts them.
+    """
     torch.set_flush_denormal(True)
     _return_large_arrays()
     if count is not None:
@@ -55,8 +61,11 @@ def set_threads(count: int | None) -> None:
 
 
 def _return_large_arrays() -> None:
-    """Have glibc give freed arrays of 16 MB and more back to the system. By itself it learns to keep those of
-    up to 32 MB, and the pieces that are left between them are 100 MB of the peak of a large picture."""
+    """Make glibc return freed arrays of 16 MB and more to the system.
+
+    By default it learns to keep arrays of up to 32 MB, and the gaps between them add 100 MB to the peak of a
+    large picture.
+    """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, 16 << 20)
@@ -65,8 +74,11 @@ def _return_large_arrays() -> None:
 
 @contextmanager
 def flushed_denormals() -> Iterator[None]:
-    """Take denormal numbers, those below 1e-38, as 0 in this thread and those it starts meanwhile: the tails
-    of SiLU are full of them, and the processor is ten times slower at them than at others."""
+    """Treat denormal numbers (below 1e-38) as 0 in this thread and in threads that it starts meanwhile.
+
+    The tails of SiLU are full of them, and the processor is ten times slower with them than with other
+    numbers.
+    """
     torch.set_flush_denormal(True)
     try:
         yield
@@ -75,18 +87,20 @@ def flushed_denormals() -> Iterator[None]:
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:
-    """Whether the processor multiplies bfloat16 natively; emulated it would be slower than float32. Where
-    torch is told to use less of a processor (ATEN_CPU_CAPABILITY), the rest of it does not count."""
+    """Whether the device multiplies bfloat16 natively; an emulation is slower than float32.
+
+    If torch is told to use only a part of the processor (ATEN_CPU_CAPABILITY), only that part counts.
+    """
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
-    if device.type == "cpu":  # torch has no public question for the first of these yet
+    if device.type == "cpu":  # torch has no public function for this yet
         native = torch.cpu._is_avx512_bf16_supported()
         return native and torch.backends.cpu.get_cpu_capability().startswith("AVX512")
     return False
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error of Python or torch says that memory ran out; on the CPU torch has no class for it."""
+    """Whether an error of Python or torch means that memory ran out. On the CPU torch has no class for it."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     words = ("can't allocate memory", "not enough memory", "out of memory")

@@ -1,4 +1,5 @@
-"""sum over all dimensions but the first, in double precision: to the last float32 bit whatever the threads"""
+"""sum over all dimensions but the first, in double precision: the same float32 bits for any number of
+threads"""
 
 import torch
 from torch import Tensor
@@ -9,8 +10,8 @@ from alr_cli.core.numerics.chunks import bands
 def total(values: Tensor) -> Tensor:
     """(B, ...) -> (B,) in the precision of `values`.
 
-    A float32 sum depends on how it is split among threads; an energy that does would steer a line search
-    differently on other machines.
+    A float32 sum depends on how it is split among threads. An energy with this property would steer a line
+    search differently on different machines.
     """
     wide = _wide(values)
     return _added(
@@ -19,7 +20,7 @@ def total(values: Tensor) -> Tensor:
 
 
 def squared_norm(values: Tensor) -> Tensor:
-    """||x||^2 of each picture of a batch, (B, ...) -> (B,), as `total`."""
+    """||x||^2 of each picture of a batch, (B, ...) -> (B,), summed as in `total`."""
     wide = _wide(values)
     return _added(
         [values[band].square().sum(dim=tuple(range(1, values.dim())), dtype=wide) for band in bands(values)],
@@ -33,7 +34,7 @@ def rms(values: Tensor) -> Tensor:
 
 
 def _wide(values: Tensor) -> torch.dtype:
-    return values.dtype if values.device.type == "mps" else torch.float64  # mps has no doubles
+    return values.dtype if values.device.type == "mps" else torch.float64  # mps has no float64
 
 
 def _added(parts: list[Tensor], like: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""A x = (B x_1, ..., B x_C): an operator on planes as one on pictures, for what must see all channels"""
+"""A x = (B x_1, ..., B x_C): an operator on planes, applied to each channel of a picture"""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from alr_cli.core.operators.linear import LinearOperator, Shape
 
 
 class AllChannels:
-    """B on each of `channels` planes; input_shape and output_shape are (C, H, W)."""
+    """An operator B on planes, applied to each of `channels` planes.
+
+    input_shape and output_shape are (C, H, W).
+    """
 
     def __init__(self, of_planes: LinearOperator, channels: int) -> None:
         self._of_planes = of_planes

@@ -1,9 +1,9 @@
-"""A x = R x C^T: pictures made smaller row by row and column by column, with the exact adjoint A* y = R^T y C
+"""A x = R x C^T: pictures reduced row by row and column by column, with the exact adjoint A* y = R^T y C
 
-R and C hold a few weights for each pixel of the smaller picture: those of a kernel that was stretched by
-the scale, so that what the smaller picture cannot show is averaged away (Keys 1981; as MATLAB's imresize
-and as published super-resolution). Beyond the frame pixels are those of the mirror image, the outermost
-repeated.
+Each row of R and C holds the few weights of one pixel of the reduced picture. They are those of a kernel that
+is stretched by the scale, so that detail that the reduced picture cannot show is averaged away (Keys 1981; as
+in MATLAB's imresize and in published super-resolution). Beyond the frame the picture is mirrored, with its
+outermost pixel repeated.
 """
 
 from __future__ import annotations
@@ -22,11 +22,15 @@ from torch import Tensor
 from alr_cli.core.operators.linear import LinearOperator, Shape, largest_singular_value
 from alr_cli.errors import UsageError
 
-LITERATURE, SHARPER = -0.5, -0.75  # a of the bicubic kernel: MATLAB's and Pillow's; OpenCV's
+# the parameter a of the bicubic kernel: that of MATLAB and Pillow, and that of OpenCV
+LITERATURE, SHARPER = -0.5, -0.75
 
 
 class Smaller(LinearOperator, Protocol):
-    """What makes pictures smaller. kernel: (h, w), the blur before pixels are left out."""
+    """An operator that makes pictures smaller.
+
+    `kernel` is (h, w), the blur that is applied before pixels are dropped.
+    """
 
     @property
     def kernel(self) -> NDArray[np.float64]: ...
@@ -34,21 +38,27 @@ class Smaller(LinearOperator, Protocol):
 
 @dataclass(frozen=True)
 class Taps:
-    """One of the two matrices, by its rows: (n', k) columns and weights, for n columns."""
+    """One of the two matrices, stored by rows.
+
+    Attributes:
+        columns: (n', k) column numbers of the weights of each row.
+        weights: (n', k).
+        size: Number of columns n.
+    """
 
     columns: Tensor
     weights: Tensor
     size: int
 
     def forward(self, x: Tensor, axis: int) -> Tensor:
-        """The matrix times x along an axis that is counted from the end."""
+        """The matrix times x along `axis`, which is negative."""
         shape = [1] * x.dim()
         shape[axis] = -1
         parts = zip(self.columns.to(x.device).T, self.weights.to(x).T, strict=True)
         return sum((x.index_select(axis, c) * w.reshape(shape) for c, w in parts), x.new_zeros(()))
 
     def adjoint(self, y: Tensor, axis: int) -> Tensor:
-        """The transposed matrix times y."""
+        """The transposed matrix times y along `axis`."""
         shape = [1] * y.dim()
         shape[axis] = -1
         longer = list(y.shape)
@@ -60,11 +70,11 @@ class Taps:
 
     @property
     def middle(self) -> Tensor:
-        """The weights of a row in the middle, (k,)."""
+        """The weights of the middle row, (k,)."""
         return self.weights[len(self.weights) // 2]
 
     def power(self, size: int) -> Tensor:
-        """|h^|^2 on a circle of so many pixels, of the kernel h that a row in the middle has: (size,)."""
+        """|h^|^2 on a circle of `size` pixels, where h is the kernel of the middle row: (size,)."""
         spread = torch.zeros(size, dtype=torch.float64)
         spread.index_add_(0, torch.arange(len(self.middle)) % size, self.middle)
         power: Tensor = torch.fft.fft(spread).abs().square()
@@ -72,9 +82,16 @@ class Taps:
 
 
 class Resize:
-    """A picture of `shape` made `scale` times smaller by a separable kernel of so many small pixels' width.
+    """A x: a picture made smaller by a whole factor with a separable kernel.
 
-    kernel: of the distance in pixels of the smaller picture.  width: where it is zero from.
+    Args:
+        shape: (H, W) of x.
+        scale: The factor.
+        kernel: The kernel as a function of the distance in pixels of the smaller picture.
+        width: The distance from which on the kernel is zero.
+
+    Raises:
+        UsageError: The scale is not possible.
     """
 
     def __init__(
@@ -100,11 +117,11 @@ class Resize:
 
     @property
     def kernel(self) -> NDArray[np.float64]:
-        """That of a pixel in the middle, (h, w)."""
+        """The kernel of a pixel in the middle, (h, w)."""
         return np.outer(self._rows.middle.numpy(), self._columns.middle.numpy())
 
     def power(self, shape: Shape) -> Tensor:
-        """As if all pixels were kept: to keep fewer sees less."""
+        """The power of the blur alone. Dropping pixels can only reduce it."""
         rows, columns = (
             taps.power(size) for taps, size in zip((self._rows, self._columns), shape, strict=True)
         )
@@ -116,7 +133,7 @@ class Resize:
 
 
 def bicubic(shape: Shape, scale: int, a: float = LITERATURE) -> Resize:
-    """Keys' cubic convolution, antialiased."""
+    """Reduce by Keys' cubic convolution with antialiasing."""
 
     def kernel(t: NDArray[np.float64]) -> NDArray[np.float64]:
         t = np.abs(t)
@@ -128,7 +145,7 @@ def bicubic(shape: Shape, scale: int, a: float = LITERATURE) -> Resize:
 
 
 def box(shape: Shape, scale: int) -> Resize:
-    """Means of scale x scale pixels."""
+    """Reduce by averaging scale x scale pixels."""
     return Resize(shape, scale, lambda t: (np.abs(t) < 0.5).astype(np.float64), 0.5)
 
 

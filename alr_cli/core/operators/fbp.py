@@ -1,8 +1,8 @@
-"""x = sum_a w_a B_a (h * y_a): filtered backprojection, h the ramp filter and B_a the smearing back along a
+"""x = sum_a w_a B_a (h * y_a): filtered backprojection with the ramp filter h and the backprojection B_a
 
-Kak and Slaney (1988), ch. 3. The filter is sampled in space, not in frequency, so that its mean is right
-(Ramachandran and Lakshminarayanan 1971); Hann's window takes from its high frequencies. A fan is weighted
-by the cosine before the filter, and by the squared distance from the source after it.
+Kak and Slaney (1988), ch. 3. The filter is sampled in space and not in frequency, so that its mean is right
+(Ramachandran and Lakshminarayanan 1971). Hann's window attenuates its high frequencies. The views of a fan
+are weighted by the cosine before filtering and by the squared distance from the source after it.
 """
 
 from __future__ import annotations
@@ -19,18 +19,25 @@ from torch import Tensor
 from alr_cli.core.operators.geometry import Geometry, direction
 
 Window = Literal["ram-lak", "hann"]
-_UNSEEN = 2.0  # times the second widest angle between views: what is wider was not scanned
+_UNSEEN = 2.0  # times the second widest angle between views; a wider gap was not scanned
 
 
 def fbp(y: Tensor, geometry: Geometry, window: Window = "ram-lak") -> Tensor:
-    """y: (..., angles, detectors), line integrals in pixels of the slice -> (..., H, W).
+    """Filtered backprojection. It is exact in the limit of many views over half a turn (a whole turn for a
+    fan).
 
-    Exact in the limit of many views over half a turn (a whole turn for a fan).
+    Args:
+        y: (..., angles, detectors), line integrals in pixels of the slice.
+        geometry: The geometry of the scan.
+        window: The window of the filter.
+
+    Returns:
+        The slices (..., H, W).
     """
     planes = y.reshape(-1, *geometry.shape)
     fan = geometry.fan
     positions, pitch = geometry.positions, geometry.pitch
-    if fan is not None:  # as if the detectors lay in the rotation axis
+    if fan is not None:  # as if the detectors were at the rotation axis
         positions, pitch = positions / fan.magnification, pitch / fan.magnification
         planes = planes * torch.from_numpy(fan.source / np.hypot(fan.source, positions)).to(planes)
     filtered = _filtered(planes, window) / pitch
@@ -50,7 +57,7 @@ def fbp(y: Tensor, geometry: Geometry, window: Window = "ram-lak") -> Tensor:
 
 
 def _filtered(y: Tensor, window: Window) -> Tensor:
-    """h * y along the last dimension, h for detectors at distance 1."""
+    """h * y along the last dimension, with h for detectors at distance 1."""
     count = y.shape[-1]
     size = next_fast_len(2 * count, real=True)
     n = np.fft.fftfreq(size, 1 / size).round()
@@ -66,12 +73,14 @@ def _filtered(y: Tensor, window: Window) -> Tensor:
 
 
 def _weights(geometry: Geometry) -> NDArray[np.float64]:
-    """The weight of each view, half the angle between its neighbours; together half a turn, or less of an
-    incomplete scan. (angles,)."""
+    """The weight of each view, (angles,): half the angle between its neighbours.
+
+    The weights add up to half a turn, or less for an incomplete scan.
+    """
     turn = math.pi if geometry.fan is None else 2 * math.pi
     angles = np.mod(geometry.angles, turn)
     order = np.argsort(angles)
-    gaps = np.diff(np.append(angles[order], angles[order[0]] + turn))  # after each view
+    gaps = np.diff(np.append(angles[order], angles[order[0]] + turn))  # the gap after each view
     if len(gaps) > 1:
         second, largest = np.argsort(gaps)[-2:]
         if gaps[largest] > _UNSEEN * gaps[second]:
@@ -82,7 +91,7 @@ def _weights(geometry: Geometry) -> NDArray[np.float64]:
 
 
 def _pixels(geometry: Geometry) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(x, y) of all pixels' centres, row by row."""
+    """(x, y) of the centres of all pixels, row by row."""
     height, width = geometry.size
     x = np.arange(width) - (width - 1) / 2
     y = (height - 1) / 2 - np.arange(height)
@@ -90,7 +99,8 @@ def _pixels(geometry: Geometry) -> tuple[NDArray[np.float64], NDArray[np.float64
 
 
 def _read(row: Tensor, place: NDArray[np.float64]) -> Tensor:
-    """(B, detectors) at places between the detectors, counted from 0: linear, 0 beyond. (B, places)."""
+    """Linear interpolation of (B, detectors) at positions counted in detectors from 0, and 0 outside: (B,
+    positions)."""
     last = row.shape[-1] - 1
     inside = (place >= 0) & (place <= last)
     left = np.clip(np.floor(place), 0, max(0, last - 1)).astype(np.int64)

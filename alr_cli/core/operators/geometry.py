@@ -1,8 +1,8 @@
 """p(t) = s + t d: the rays of a scan in the plane, parallel or in a fan, in units of a pixel of the slice.
 
-The rotation axis is the middle of the slice; x points right along a row and y up, against the rows. At the
-angle a the detectors lie along u = (cos a, sin a) and the rays run along v = (-sin a, cos a), so that angles
-count counterclockwise.
+The rotation axis is in the middle of the slice. x points right along a row, and y points up, against the
+order of the rows. At the angle a the detectors lie along u = (cos a, sin a) and the rays run along v = (-sin
+a, cos a), so that angles count counterclockwise.
 """
 
 from __future__ import annotations
@@ -13,20 +13,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_EXACT = 1e-12  # what cos(90 degrees) leaves
+_EXACT = 1e-12  # rounding error of cos(90 degrees)
 
 
 @dataclass(frozen=True)
 class Fan:
-    """Distances in pixels of the slice from the rotation axis to the source and to the flat detector, which
-    lies opposite and is perpendicular to the line between them."""
+    """A fan of rays. The flat detector is opposite the source and perpendicular to the line between them.
+
+    Attributes:
+        source: Distance from the rotation axis to the source, in pixels of the slice.
+        detector: Distance from the rotation axis to the detector, in pixels of the slice.
+    """
 
     source: float
     detector: float
 
     @property
     def magnification(self) -> float:
-        """How much larger the shadow of the rotation axis's neighbourhood is on the detector."""
+        """How much larger a small object at the rotation axis appears on the detector."""
         return (self.source + self.detector) / self.source
 
 
@@ -34,9 +38,14 @@ class Fan:
 class Geometry:
     """How a slice was scanned.
 
-    size: (H, W) of the slice.  angles: radians, counterclockwise.  detectors: how many there are in a row.
-    pitch: the distance of their centres, in pixels of the slice.  centre: where the rotation axis meets the
-    row, counted in detectors from 0; None for its middle.  fan: None for parallel rays.
+    Attributes:
+        size: (H, W) of the slice.
+        angles: In radians, counterclockwise.
+        detectors: Number of detectors in a row.
+        pitch: Distance between their centres, in pixels of the slice.
+        centre: Where the rotation axis projects onto the row, counted in detectors from 0; None for its
+            middle.
+        fan: None for parallel rays.
     """
 
     size: tuple[int, int]
@@ -53,13 +62,13 @@ class Geometry:
 
     @property
     def positions(self) -> NDArray[np.float64]:
-        """The places of the detectors along their row, from the foot of the rotation axis on:
+        """The positions of the detectors along their row, relative to the projection of the rotation axis,
         (detectors,)."""
         centre = (self.detectors - 1) / 2 if self.centre is None else self.centre
         return (np.arange(self.detectors, dtype=np.float64) - centre) * self.pitch
 
     def rays(self, angle: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """A point on each ray and its direction of length 1, (detectors, 2) as (x, y)."""
+        """A point on each ray, and its direction of length 1, both (detectors, 2) as (x, y)."""
         along = np.array(direction(angle))
         onward = np.array([-along[1], along[0]])
         beside = self.positions[:, None] * along
@@ -72,7 +81,7 @@ class Geometry:
         return np.broadcast_to(source, beside.shape), onward
 
     def reach(self) -> float:
-        """The radius in pixels of the disk that every view sees whole; the rays beyond miss some of it."""
+        """The radius in pixels of the largest disk that every view sees completely."""
         ends = self.positions[[0, -1]] + np.array([-0.5, 0.5]) * self.pitch
         if self.fan is not None:
             distance = self.fan.source + self.fan.detector
@@ -81,7 +90,9 @@ class Geometry:
 
 
 def direction(angle: float) -> tuple[float, float]:
-    """(cos, sin) of an angle in radians, exactly 0 where rounding alone keeps them from it: rays along grid
-    lines stay on them."""
+    """(cos, sin) of an angle in radians, with rounding errors around 0 removed.
+
+    Rays along grid lines then stay on them.
+    """
     cosine, sine = math.cos(angle), math.sin(angle)
     return (0.0 if abs(cosine) < _EXACT else cosine), (0.0 if abs(sine) < _EXACT else sine)

@@ -1,4 +1,5 @@
-"""k >= 0, sum k = 1: blur kernels from a spec such as gaussian:7:3, the convolution A x = k * x of eq. 1."""
+"""k >= 0, sum k = 1: blur kernels from a text such as gaussian:7:3, for the convolution A x = k * x of eq.
+1."""
 
 import math
 from collections.abc import Callable
@@ -11,8 +12,8 @@ from alr_cli.errors import UsageError
 Kernel = NDArray[np.float64]
 
 MAX_SIZE = 999  # pixels a side
-_FREQUENCIES = 256  # in each direction, over which an amplitude is averaged
-SUBPIXELS = 16  # a side: coverage of a pixel is counted on 16 x 16 points
+_FREQUENCIES = 256  # in each direction, over which the amplitude is averaged
+SUBPIXELS = 16  # per side: the coverage of a pixel is counted on 16 x 16 points
 
 GRAMMAR = (
     "write gaussian:SIZE:SIGMA, motion:LENGTH:ANGLE, disk:RADIUS, box:SIZE or file:PATH, "
@@ -21,15 +22,16 @@ GRAMMAR = (
 
 
 def parse_kernel(spec: str) -> Kernel:
-    """The kernel named by `spec`: (h, w) float64, h and w odd, sum 1.
+    """The kernel that `spec` describes: (h, w) float64, h and w odd, sum 1.
 
     gaussian:SIZE:SIGMA   exp(-r^2 / (2 SIGMA^2)) sampled on SIZE x SIZE pixels
-    motion:LENGTH:ANGLE   a line LENGTH pixels long, one wide, ANGLE degrees counter-clockwise from the x axis
-    disk:RADIUS           how much of each pixel a disk of that radius covers (defocus)
+    motion:LENGTH:ANGLE   a line LENGTH pixels long and one wide, ANGLE degrees counter-clockwise from the x
+    axis
+    disk:RADIUS           the share of each pixel that a disk of this radius covers (defocus)
     box:SIZE              the mean over SIZE x SIZE pixels
 
-    SIZE is odd, LENGTH >= 1, SIGMA and RADIUS > 0; no kernel is larger than 999 pixels a side.
-    Raises UsageError with the grammar.
+    SIZE is odd, LENGTH >= 1, SIGMA and RADIUS > 0. No kernel is larger than 999 x 999 pixels. Raises
+    UsageError, whose message states the grammar.
     """
     kind, *fields = spec.split(":")
     if kind not in _KINDS:
@@ -47,10 +49,10 @@ def parse_kernel(spec: str) -> Kernel:
 
 
 def normalize_kernel(array: ArrayLike) -> Kernel:
-    """A kernel of one's own, (h, w), divided by its sum, as float64.
+    """An array (h, w) as a kernel: divided by its sum, as float64. Negative weights are allowed.
 
     Raises UsageError unless it is two-dimensional, real and finite, with odd sides of at most 999 and a
-    positive sum. Negative weights are allowed.
+    positive sum.
     """
     kernel = np.asarray(array)
     if kernel.ndim != 2 or kernel.dtype.kind not in "buif":
@@ -61,28 +63,29 @@ def normalize_kernel(array: ArrayLike) -> Kernel:
     height, width = kernel.shape
     if height % 2 == 0 or width % 2 == 0 or max(height, width) > MAX_SIZE:
         raise UsageError(f"a kernel has odd sides of at most {MAX_SIZE} pixels, not {height} x {width}")
-    kernel = kernel.astype(np.float64)  # a copy, whatever was given
+    kernel = kernel.astype(np.float64)  # always a copy
     if not np.isfinite(kernel).all():
         raise UsageError("the kernel contains NaN or infinite weights: give finite ones")
-    # Scaled first, so that neither the sum nor the division can overflow.
+    # Scale first, so that neither the sum nor the division can overflow.
     kernel = kernel / max(float(np.abs(kernel).max()), np.finfo(np.float64).tiny)
     total = kernel.sum()
     if not total > 1e-9:
         raise UsageError(
-            "the weights of the kernel do not add up to a positive number: a blur keeps brightness"
+            "the weights of the kernel do not have a positive sum: a blur preserves the mean brightness"
         )
     kernel /= total
     return kernel
 
 
 def norm_of(kernel: Kernel) -> float:
-    """||k||_2 = sqrt(E ||A* e||^2 / E ||e||^2): how much of white noise e a blur passes on to the gradient of
-    the data term."""
+    """||k||_2 = sqrt(E ||A* e||^2 / E ||e||^2): the share of white noise e that a blur passes on to the
+    gradient
+    of the data term."""
     return float(np.sqrt(np.sum(kernel**2)))
 
 
 def mean_amplitude(kernel: Kernel) -> float:
-    """The mean of |K| over all frequencies: how much of a picture a blur lets through."""
+    """The mean of |K| over all frequencies: the share of a picture that a blur passes."""
     sides = [max(side, _FREQUENCIES) for side in kernel.shape]
     return float(np.abs(np.fft.fft2(kernel, s=sides)).mean())
 
@@ -91,7 +94,7 @@ def _gaussian(size: float, sigma: float) -> Kernel:
     radius = _odd(size) // 2
     if not sigma > 0:
         raise ValueError(f"SIGMA must be greater than 0, not {sigma:g}")
-    with np.errstate(over="ignore"):  # a tiny sigma: exp(-inf) = 0 off the centre
+    with np.errstate(over="ignore"):  # for a tiny sigma, exp(-inf) = 0 off the centre
         g: Kernel = np.exp(-((np.arange(-radius, radius + 1) / sigma) ** 2) / 2)
     return g[:, None] * g
 
@@ -107,7 +110,7 @@ def _motion(length: float, angle: float) -> Kernel:
 
     return _coverage(
         inside, (length * abs(sin) + abs(cos)) / 2, (length * abs(cos) + abs(sin)) / 2
-    )  # half the height and width of the tilted line
+    )  # half the height and width of the rotated line
 
 
 def _disk(radius: float) -> Kernel:
@@ -125,8 +128,8 @@ def _box(size: float) -> Kernel:
 def _coverage(
     inside: Callable[[Kernel, Kernel], NDArray[np.bool_]], half_height: float, half_width: float
 ) -> Kernel:
-    """How many of the points of each pixel lie inside a centred shape; x points right, y up."""
-    # A shape that ends within rounding of a pixel's edge does not enter the next pixel.
+    """The number of sampling points of each pixel that lie inside a centred shape; x points right, y up."""
+    # A shape that ends at the edge of a pixel, up to rounding, does not enter the next pixel.
     rows, columns = (math.ceil(half - 0.5 - 1e-9) for half in (half_height, half_width))
     y, x = np.mgrid[rows : -rows - 1 : -1, -columns : columns + 1].astype(np.float64)
     offsets = (np.arange(SUBPIXELS) + 0.5) / SUBPIXELS - 0.5

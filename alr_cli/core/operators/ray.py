@@ -1,8 +1,8 @@
 """(A x)_i = sum_j l_ij x_j, with l_ij the length of ray i inside pixel j: the ray transform    (eq. 1)
 
-A ray is followed through the grid column by column (row by row where it is steep): it leaves at most two
-pixels of each in pieces, whose lengths are exact (Joseph's traversal, Siddon's lengths). A ray that runs on
-a grid line belongs half to either side. The matrix is sparse, A* is its transpose, and both are exact.
+A ray is followed through the grid column by column, or row by row if it is steep. In each column it meets at
+most two pixels, and their lengths are exact (Joseph's traversal, Siddon's lengths). A ray on a grid line
+belongs to both sides by halves. The matrix is sparse, and A* is its transpose; both are exact.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from alr_cli.core.operators.geometry import Geometry
 from alr_cli.errors import UsageError
 
 MOST_BYTES = 3 * 2**30
-_ENTRY = 8  # bytes: a float32 and where it belongs
-_PICTURES = 4  # pairs of float32 for each pixel, that a solver keeps
-_AT_ONCE = 64  # rays, so that what is in between stays in the cache
-_ON_LINE = 1e-9  # of a pixel: nearer to a grid line than this is on it
+_ENTRY = 8  # bytes: a float32 and its column number
+_PICTURES = 4  # pairs of float32 for each pixel that a solver keeps
+_AT_ONCE = 64  # rays, so that intermediate results stay in the cache
+_ON_LINE = 1e-9  # of a pixel: a ray nearer to a grid line than this lies on it
 
 Doubles: TypeAlias = NDArray[np.float64]
 Counts: TypeAlias = NDArray[np.int64]
@@ -37,8 +37,12 @@ Lengths: TypeAlias = NDArray[np.floating]
 class RayTransform:
     """Line integrals of a slice along the rays of a geometry: (..., H, W) -> (..., angles, detectors).
 
-    scale: multiplies every length; 1 / ||A|| makes an operator of norm 1.  Raises UsageError where the
-    matrix would not fit into `MOST_BYTES`.
+    Args:
+        geometry: The geometry of the scan.
+        scale: Multiplies every length; 1 / ||A|| gives an operator of norm 1.
+
+    Raises:
+        UsageError: The matrix would not fit into `MOST_BYTES`.
     """
 
     def __init__(self, geometry: Geometry, scale: float = 1.0) -> None:
@@ -56,8 +60,11 @@ class RayTransform:
         return self._apply(y, self.output_shape, self.input_shape, transposed=True)
 
     def power(self, shape: tuple[int, int]) -> Tensor:
-        """||A||^2 times 1 / f, f in periods over the slice: what views from all around make of a frequency.
-        Beyond as many periods as there are views, what a single view still sees."""
+        """||A||^2 times 1 / f, with f in periods over the slice: the gain of views from all around at a
+        frequency.
+
+        Beyond as many periods as there are views, it is the gain of a single view.
+        """
         rows = torch.fft.fftfreq(shape[0], dtype=torch.float64)[:, None]
         columns = torch.fft.rfftfreq(shape[1], dtype=torch.float64)
         periods = torch.hypot(rows, columns) * max(self.input_shape)
@@ -70,19 +77,22 @@ class RayTransform:
 
     @cached_property
     def mean_square(self) -> float:
-        """||A||_F^2 / (H W), the mean over all pixels of ||A e||^2, e being 1 in one pixel."""
+        """||A||_F^2 / (H W): the mean over all pixels of ||A e||^2, where e is 1 in one pixel."""
         lengths = matrix_of(self.geometry, "float32").data
         return self.scale**2 * float(np.vdot(lengths, lengths)) / math.prod(self.input_shape)
 
     def per_pixel(self) -> RayTransform:
-        """The same scaled to a mean square of 1. The noise of a sinogram, scaled alike, then weighs against a
-        pixel as noise of that level does in denoising. Raises UsageError where no ray meets the slice."""
+        """The same transform scaled to a mean square of 1.
+
+        Noise of a sinogram that is scaled in the same way then weighs against a pixel as noise of that level
+        does in denoising. Raises UsageError if no ray meets the slice.
+        """
         if not self.mean_square:
             raise UsageError("no ray meets the slice: check the centre, the pitch and the distances of a fan")
         return RayTransform(self.geometry, self.scale / math.sqrt(self.mean_square))
 
     def normalised(self) -> RayTransform:
-        """The same with ||A|| = 1 (the matrix is shared)."""
+        """The same transform with ||A|| = 1; the matrix is shared."""
         return RayTransform(self.geometry, self.scale / self.norm)
 
     def _apply(
@@ -102,7 +112,7 @@ class RayTransform:
         return product.reshape(*x.shape[:-2], *after) * self.scale
 
     def _beside(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The matrix and its transpose as torch knows them, on the device of x."""
+        """The matrix and its transpose as torch tensors on the device of x."""
         key = (x.dtype, x.device)
         if key not in self._placed:
             matrix = matrix_of(self.geometry, "float64" if x.dtype == torch.float64 else "float32")
@@ -111,11 +121,11 @@ class RayTransform:
 
 
 def as_torch(matrix: sparse.csr_array, device: torch.device) -> Tensor:
-    """The same sparse matrix for torch."""
+    """The sparse matrix as a torch tensor."""
     starts, columns, values = (
         torch.from_numpy(part) for part in (matrix.indptr, matrix.indices, matrix.data)
     )
-    with warnings.catch_warnings():  # that this part of torch is young
+    with warnings.catch_warnings():  # the warning says that this part of torch is in beta
         warnings.simplefilter("ignore", UserWarning)
         return torch.sparse_csr_tensor(
             starts, columns, values, size=matrix.shape, device=device, check_invariants=False
@@ -123,7 +133,7 @@ def as_torch(matrix: sparse.csr_array, device: torch.device) -> Tensor:
 
 
 def check_memory(geometry: Geometry) -> None:
-    """Raises UsageError where the matrix and a few slices would not fit into `MOST_BYTES`."""
+    """Raise UsageError if the matrix and a few slices would not fit into `MOST_BYTES`."""
     entries = geometry.shape[0] * geometry.shape[1] * 1.3 * max(geometry.size)
     needed = _ENTRY * (entries + _PICTURES * math.prod(geometry.size))
     if needed > MOST_BYTES:
@@ -137,11 +147,12 @@ def check_memory(geometry: Geometry) -> None:
 
 @lru_cache(maxsize=2)
 def matrix_of(geometry: Geometry, dtype: str) -> sparse.csr_array:
-    """The lengths l_ij, (angles * detectors, H * W), rays counted angle by angle and pixels row by row."""
+    """The lengths l_ij, (angles * detectors, H * W). Rays are counted angle by angle and pixels row by
+    row."""
     views = [_view(geometry, angle, dtype) for angle in geometry.angles]
     counts, pixels, lengths = (np.concatenate(part) for part in zip(*views, strict=True))
     starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
-    # torch wants both in one type, and where 32 bits suffice they are half the memory
+    # torch requires one integer type for both; 32 bits need half the memory where they suffice
     if starts[-1] < 2**31:
         starts = starts.astype(pixels.dtype)
     shape = (geometry.shape[0] * geometry.shape[1], geometry.size[0] * geometry.size[1])
@@ -150,8 +161,11 @@ def matrix_of(geometry: Geometry, dtype: str) -> sparse.csr_array:
 
 @lru_cache(maxsize=8)
 def _norm(geometry: Geometry) -> float:
-    """||A|| by the power method: no length is negative, so a uniform slice is close to the leading vector and
-    a dozen steps are exact to 1e-6."""
+    """||A|| by the power method.
+
+    No length is negative, so that a uniform slice is close to the leading vector, and a dozen steps are exact
+    to 1e-6.
+    """
     transform = RayTransform(geometry)
     x, square = torch.ones(geometry.size), 0.0
     for _ in range(12):
@@ -164,14 +178,16 @@ def _norm(geometry: Geometry) -> float:
 
 
 def _view(geometry: Geometry, angle: float, dtype: str) -> tuple[Counts, Pixels, Lengths]:
-    """One angle's rays: how many pixels each meets, (detectors,), and the number and length of all."""
+    """The rays of one angle: the number of pixels that each meets, (detectors,), and the numbers and lengths
+    of
+    all."""
     height, width = geometry.size
     points, directions = geometry.rays(angle)
-    # From here on in columns and rows, whose grid lines are the whole numbers.
+    # From here on coordinates are columns and rows, and grid lines are whole numbers.
     across = np.stack([points[:, 0] + width / 2, directions[:, 0]])
     down = np.stack([height / 2 - points[:, 1], -directions[:, 1]])
     steep = np.abs(down[1]) > np.abs(across[1])
-    turns = np.flatnonzero(np.diff(steep)) + 1  # in a fan some rays are flat and others steep
+    turns = np.flatnonzero(np.diff(steep)) + 1  # in a fan some rays are flat and others are steep
     borders = sorted({*range(0, len(points), _AT_ONCE), *turns.tolist(), len(points)})
     parts = []
     for begin, end in pairwise(borders):
@@ -187,22 +203,27 @@ def _view(geometry: Geometry, angle: float, dtype: str) -> tuple[Counts, Pixels,
 def _pieces(
     along: Doubles, beside: Doubles, shape: tuple[int, int], strides: tuple[int, int], dtype: str
 ) -> tuple[Counts, Pixels, Lengths]:
-    """Rays that go along strips of cells, in which they change at most once from a cell to the next.
+    """Rays that go along strips of cells, in each of which they change at most once from one cell to the
+    next.
 
-    along, beside: (2, n), where the rays are and their direction, the larger one along.  shape: how many
-    strips there are, and cells in each.  strides: what a strip and a cell add to the number of a pixel.
+    Args:
+        along, beside: (2, n), position and direction of the rays; the direction is larger along the strips.
+        shape: Number of strips, and of cells in each.
+        strides: What a strip and a cell add to the number of a pixel.
+        dtype: Type of the lengths.
     """
     strips, cells = shape
     slope = beside[1] / along[1]
-    whole = np.sqrt(1.0 + slope**2)[:, None]  # the length in one strip
-    # The lower of the two heights at which a ray enters and leaves each strip, and the cell of that.
+    whole = np.sqrt(1.0 + slope**2)[:, None]  # the length within one strip
+    # `low` is the smaller of the two heights at which a ray enters and leaves each strip, and `cell` the cell
+    # of it.
     low = np.arange(strips) - along[0][:, None]
     low *= slope[:, None]
     low += (beside[0] + np.minimum(slope, 0.0))[:, None]
     cell = np.floor(low)
     with np.errstate(divide="ignore"):
         steepness = 1.0 / np.abs(slope)[:, None]
-    first = 1.0 - (low - cell)  # of the way to the next cell
+    first = 1.0 - (low - cell)  # share of the way to the next cell
     np.minimum(first * steepness, 1.0, out=first)
     level = np.flatnonzero((slope == 0.0) & (np.abs(beside[0] - np.round(beside[0])) < _ON_LINE))
     first[level], cell[level] = 0.5, np.round(beside[0][level])[:, None] - 1.0

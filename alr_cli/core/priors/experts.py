@@ -1,14 +1,14 @@
 """r(x) = sum_s sum_k w_sk mean_i log(1 + (f_sk * M_s x)_i^2)
 
-Fields of experts (Roth and Black 2009) at several scales as a critic of local patches, with the filters
-learned as in Chen, Ranftl and Pock (2014). M_s takes means of s x s pixels, s = 1, 2 and perhaps 4; the
-filters f_sk are 7x7 at every scale. The coarsest see all of a patch, which is 7 s pixels wide, and lie at
-one place i in it; finer ones lie at the places two pixels apart in its middle. R is the mean over all
-patches, so each filter counts with its mean over all places of the picture, and the s^2 grids of patches
-that a descent sees in turn (symmetry.py) visit all of them.
+Fields of experts (Roth and Black 2009) at several scales, as a critic of local patches, with filters learned
+as in Chen, Ranftl and Pock (2014). M_s averages s x s pixels, for s = 1, 2 and optionally 4. The filters f_sk
+are 7x7 at every scale. The coarsest filters see a whole patch, which is 7 s pixels wide, at a single place i.
+Finer ones are applied at the places two pixels apart in its middle. R is the mean over all patches, so that
+each filter counts with its mean over all places of the picture. A descent sees the s^2 grids of patches in
+turn (glimpses.py), which together cover all places.
 
-What is noise and what an edge depends on the level of the noise: at sigma the critic is r(s(sigma) x), with
-s(sigma) learned too, straight in log-log between octaves and beyond them.
+What counts as noise and what as an edge depends on the noise level. At level sigma the critic is r(s(sigma)
+x). s(sigma) is learned, too, as a piecewise linear function in log-log, with one knot per octave.
 """
 
 from __future__ import annotations
@@ -41,17 +41,21 @@ from alr_cli.core.problems import Problem
 Level = TypeVar("Level", float, Tensor)
 
 KNOTS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32)  # levels of noise at which s(sigma) is learned
-_LEAST = 0.005  # below it s(sigma) stays what it is
-_KNEE = {1: 1 / 30, 3: 1 / 50}  # responses above it count as edges, before anything is learned
-_CURVATURE = 8.0  # of lambda R / 2 at zero, before anything is learned, in units of the data term's
+_LEAST = 0.005  # below this level s(sigma) is constant
+_KNEE = {1: 1 / 30, 3: 1 / 50}  # responses above this count as edges, before training
+_CURVATURE = 8.0  # of lambda R / 2 at zero, before training, in units of the data term's curvature
 _AMPLITUDE_POWER = 0.45
-_FEWER = math.log(0.1)  # of the weights of scales 2 and 4 against scale 1's, before anything is learned
+_FEWER = math.log(0.1)  # log ratio of the weights at scales 2 and 4 to those at scale 1, before training
 
 
 @dataclass(frozen=True)
 class ExpertsArchitecture:
-    """channels: of the pictures, 1 or 3.  fine, coarse, coarser: how many filters at scale 1, 2 and 4;
-    coarser may be 0."""
+    """A field of experts as data, as stored in a weights file.
+
+    Attributes:
+        channels: Channels of the pictures, 1 or 3.
+        fine, coarse, coarser: Number of filters at scale 1, 2 and 4; coarser may be 0.
+    """
 
     channels: int = 3
     fine: int = 144
@@ -67,7 +71,7 @@ class ExpertsArchitecture:
 
     @classmethod
     def usual(cls, channels: int) -> ExpertsArchitecture:
-        """As shipped."""
+        """The architecture of the shipped weights."""
         return cls(1, 96, 48) if channels == 1 else cls(3, 144, 72)
 
     @property
@@ -85,7 +89,7 @@ class ExpertsArchitecture:
 
     @property
     def width(self) -> int:
-        """Responses for each patch."""
+        """Number of responses for each patch."""
         return self.coarser + (self.stride // 2) ** 2 * (self.fine + self.coarse)
 
     def as_dict(self) -> dict[str, Any]:
@@ -93,18 +97,20 @@ class ExpertsArchitecture:
 
 
 class Experts(LocalNetwork):
-    """r(x): (B, C, H, W) in [0,1] -> a score for each patch of a grid, (B, 1, rows, columns), large where
-    noisy.
+    """r(x): (B, C, H, W) in [0,1] -> a score for each patch of a grid, (B, 1, rows, columns).
 
-    fine, coarse, coarser: filters (K, n) by their coefficients in `basis`; log_fine, log_coarse, log_coarser:
-    (K,) the log of their weights; log_contrast: (6,) the log of s(sigma) at KNOTS, in units of
-    (sigma / 0.1)^-1/2.
+    Scores are large where the picture is noisy.
+
+    Attributes:
+        fine, coarse, coarser: Filters (K, n) as coefficients in `basis`.
+        log_fine, log_coarse, log_coarser: (K,), the logarithms of their weights.
+        log_contrast: (6,), the logarithms of s(sigma) at KNOTS, in units of (sigma / 0.1)^-1/2.
     """
 
     architecture: ExpertsArchitecture
 
     def __init__(self, architecture: ExpertsArchitecture, begin: bool = True) -> None:
-        """begin: with the cosines as filters; else the numbers are yet to be loaded and take no memory."""
+        """With `begin` the filters are cosines; otherwise the numbers are loaded later and take no memory."""
         super().__init__()
         self.architecture = architecture
         if not begin:
@@ -131,26 +137,26 @@ class Experts(LocalNetwork):
         self.log_contrast = nn.Parameter(torch.empty(len(KNOTS), device="meta"))
 
     def usual_lam(self, sigma: Level) -> Level:
-        """lambda(sigma) of a prior, in proportion to sigma^2: for filters before they are tuned."""
+        """lambda(sigma) for filters that are not tuned yet, proportional to sigma^2."""
         return 0.25 / self.architecture.channels * (sigma / 0.1) ** 2
 
     @property
     def filters(self) -> tuple[nn.Parameter, ...]:
-        """By their coefficients, (K, n) for each scale."""
+        """The filters as coefficients, (K, n) for each scale."""
         return tuple(self.get_parameter(name) for name in self._names())
 
     @property
     def weights(self) -> tuple[Tensor, ...]:
-        """w_sk, (K,) for each scale."""
+        """The weights w_sk, (K,) for each scale."""
         return tuple(self.get_parameter(f"log_{name}").exp() for name in self._names())
 
     def contrast(self, sigma: Tensor) -> Tensor:
-        """s(sigma), like sigma; differentiable."""
+        """s(sigma), with the shape of sigma; differentiable."""
         sigma = sigma.clamp_min(_LEAST)
         return (sigma / 0.1) ** -0.5 * along_knots(self.log_contrast, sigma)
 
     def at(self, sigma: float) -> Experts:
-        """The critic for noise of that level: the filters scaled by s(sigma), and no s of its own."""
+        """The critic for noise of this level: the filters are scaled by s(sigma), and its own s is 1."""
         result = copy.deepcopy(self)
         with torch.no_grad():
             s = self.contrast(torch.tensor(sigma, device=self.log_contrast.device))
@@ -160,11 +166,11 @@ class Experts(LocalNetwork):
         return result.eval().requires_grad_(False)
 
     def banks(self, dtype: torch.dtype = torch.float32, dense: bool = False) -> tuple[Bank, ...]:
-        """The filters as they stand, without s(sigma); differentiable.
+        """The filters as they are, without s(sigma); differentiable.
 
-        dense: on one grid of patches, finest filters at all pixels and coarsest at every second one, not at
-        every second and fourth. The mean over all grids is the same, but a single grid is nearer to it, at
-        four times the cost.
+        With `dense`, on one grid of patches, the finest filters are applied at all pixels and the coarsest at
+        every second one, instead of every second and every fourth. The mean over all grids is the same, but a
+        single grid is closer to it, at four times the cost.
         """
         return tuple(self._bank(2**power, name, dtype, dense) for power, name in enumerate(self._names()))
 
@@ -174,7 +180,7 @@ class Experts(LocalNetwork):
         kernels = torch.einsum(
             "kn,ncij->kcij", coefficients, basis(channels, coefficients.device).to(coefficients)
         )
-        step = max(2, scale)  # between places, and the pixels in one at the resolution seen
+        step = max(2, scale)  # distance between places, and pixels per place at the resolution seen
         places = self.stride // step
         weights = self.get_parameter(f"log_{name}").exp() / places**2
         if scale == 1:
@@ -204,7 +210,7 @@ class Experts(LocalNetwork):
         return scores
 
     def preconditioner(self, problem: Problem, lam: float) -> Circulant | None:
-        """See `preconditioner.of_energy`; None for an operator without a power."""
+        """See `preconditioner.of_energy`. None for an operator without a power."""
         amounts = [lam * self.architecture.channels * weights for weights in self.weights]
         return of_energy(amounts, self.filters, problem)
 
@@ -216,13 +222,15 @@ class Experts(LocalNetwork):
         return sum(2 * 2 * count * size for count, size in zip(places, sizes, strict=True))
 
     def summed(self, precision: torch.dtype) -> SumAndGrad:
-        """As `Critic.summed`, but by hand, which is three times as fast as autograd. On a CPU the width of
-        what is scored at a time does not change a bit of the gradient."""
+        """As `Critic.summed`, but with a hand-written gradient, which is three times as fast as autograd.
+
+        On a CPU the width of the blocks does not change a bit of the gradient.
+        """
         return partial(summed, without_negligible(self.banks(precision)), self.stride)
 
 
 class ExpertsPrior(LocalPrior):
-    """Fields of experts, whose contrast follows the noise level."""
+    """Fields of experts whose contrast depends on the noise level."""
 
     kind = "experts"
 
@@ -231,13 +239,16 @@ class ExpertsPrior(LocalPrior):
         return Experts(ExpertsArchitecture(**architecture), begin=False)
 
     def gain(self, problem: Problem) -> float:
-        """What is best for fields of experts follows the mean amplitude of a blur, for motions, Gaussians and
-        a box alike (docs/notebook/critics.md)."""
+        """The factor of lambda for a blur: a power of its mean amplitude.
+
+        This is close to the best value for motions, Gaussians and a box alike (docs/notebook/critics.md).
+        """
         return 1.0 if problem.kernel is None else mean_amplitude(problem.kernel) ** _AMPLITUDE_POWER
 
 
 def with_coarser(critic: Experts, count: int) -> Experts:
-    """Experts of two scales with `count` filters at a third, which hardly count to begin with."""
+    """Experts of two scales, extended by `count` filters at a third scale whose weights are small at
+    first."""
     wide = Experts(replace(critic.architecture, coarser=count))
     with torch.no_grad():
         for name, value in critic.state_dict().items():
@@ -247,7 +258,10 @@ def with_coarser(critic: Experts, count: int) -> Experts:
 
 
 def along_knots(logs: Tensor, sigma: Tensor) -> Tensor:
-    """exp of `logs` (6,), given at KNOTS, at sigma, like sigma: straight in log-log, also beyond the ends."""
+    """exp of `logs` (6,), given at KNOTS, evaluated at sigma.
+
+    The interpolation is linear in log-log, also beyond the ends. The result has the shape of sigma.
+    """
     at = (sigma.log() - math.log(KNOTS[0])) / math.log(KNOTS[1] / KNOTS[0])
     index = at.floor().clamp(0, len(KNOTS) - 2).long()
     return (logs[index] + (at - index) * (logs[index + 1] - logs[index])).exp()

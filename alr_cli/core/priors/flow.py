@@ -1,8 +1,8 @@
 """R(x) = ||f(x)||^2, f a normalizing flow    (Oberlin and Verm 2021, eq. 4)
 
-For pictures of one size. With |det df/dx| = 1 this were -2 log p(x) up to a constant; `volume` adds the
-log-determinant, so that it is one for every flow. The same flow can make a picture from a latent:
-see core/synthesis.py.
+It is for pictures of one size. If |det df/dx| = 1, R is -2 log p(x) up to a constant. `volume` adds the
+log-determinant, which makes this true for every flow. The same flow can generate a picture from a latent; see
+core/synthesis.py.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from alr_cli.errors import WeightsError
 
 
 class FlowRegularizer:
-    """||f(x)||^2 - 2 volume log |det df/dx| with its gradient.
+    """||f(x)||^2 - 2 volume log |det df/dx|, with its gradient.
 
-    volume: 1 for -2 log p(x) up to a constant, 0 for the norm of the latent alone.
+    `volume` is 1 for -2 log p(x) up to a constant, and 0 for the norm of the latent alone.
     """
 
     def __init__(self, flow: Glow, volume: float = 1.0) -> None:
@@ -59,18 +59,15 @@ class FlowRegularizer:
         size = self.size
         if tuple(x.shape[-2:]) != (size, size):
             raise WeightsError(
-                f"this flow knows pictures of {size} x {size} pixels and this one has {x.shape[-1]} x "
-                f"{x.shape[-2]}, the surroundings of a blur included: choose other weights with -w, or "
+                f"this flow is for pictures of {size} x {size} pixels, and this one has {x.shape[-1]} x "
+                f"{x.shape[-2]} including the surroundings of a blur: choose other weights with -w, or "
                 "--boundary reflect for a blur"
             )
 
 
 @dataclass(frozen=True)
 class FlowPrior:
-    """A flow, the same for every noise level.
-
-    volume: see `FlowRegularizer`.
-    """
+    """A flow, which is the same for every noise level. volume: see `FlowRegularizer`."""
 
     network: Glow
     sigma_range: tuple[float, float]
@@ -100,12 +97,14 @@ class FlowPrior:
             return cls(Glow(GlowArchitecture(**fields)), sigma_range, lam, volume)
 
     def at(self, sigma: float, arithmetic: Arithmetic = Arithmetic()) -> FlowRegularizer:  # noqa: B008 - immutable
-        """R, which does not depend on the noise. In float32 whatever is asked for: in bfloat16 f has no
-        inverse."""
+        """R, which does not depend on the noise.
+
+        It always runs in float32, because f has no accurate inverse in bfloat16.
+        """
         return FlowRegularizer(self.network, self.volume)
 
     def gain(self, problem: Problem) -> float:
-        """A prior is of the picture alone, whatever happened to it."""
+        """1, because the density does not depend on what happened to the picture."""
         return 1.0
 
     def to(self, device: torch.device) -> FlowPrior:

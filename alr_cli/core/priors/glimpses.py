@@ -1,9 +1,9 @@
-"""R(x) = 1/8 sum_g R_theta(g x), g the turns and flips of the square: content knows no orientation
+"""R(x) = 1/8 sum_g R_theta(g x), g the rotations and reflections of the square: content has no orientation
 
-A trained critic does: its R_theta differs a little between a picture and the same picture turned. One g per
-evaluation, round and round, costs nothing, and a descent of small steps cannot tell it from the mean. In the
-same way a critic of stride s is shown one of its s^2 grids of patches at a time. Fields of experts see the
-grids only: they are tuned as they are.
+For a trained critic, R_theta of a picture and of a rotated picture differ a little. Using another g at each
+evaluation costs nothing, and for a descent with small steps this equals the mean. In the same way a critic of
+stride s sees one of its s^2 grids of patches at a time. Fields of experts see only the grids in turn, because
+they are tuned without rotations.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from alr_cli.core.priors.local import LocalRegularizer
 
-_ORDER = (0, 3, 6, 1, 4, 7, 2, 5)  # neighbours in time differ much in orientation
+_ORDER = (0, 3, 6, 1, 4, 7, 2, 5)  # consecutive glimpses differ much in orientation
 
 
 _SQUARE = ((0, 0), (1, 1), (0, 1), (1, 0))
@@ -25,7 +25,7 @@ _SQUARE = ((0, 0), (1, 1), (0, 1), (1, 0))
 
 @dataclass(frozen=True)
 class Glimpse:
-    """One way of looking at a picture: without its first rows and columns, and from one of eight sides."""
+    """One view of a picture: one of its eight orientations, without its first rows and columns."""
 
     side: int
     row: int
@@ -33,29 +33,30 @@ class Glimpse:
 
     @classmethod
     def number(cls, count: int, stride: int = 1, turns: bool = True) -> Glimpse:
-        """The 8 s^2 glimpses in turn, as `count` goes up from 0; without turns the s^2 grids."""
+        """The 8 s^2 glimpses in turn as `count` increases from 0; without turns, the s^2 grids."""
         side, grid = count % 8, (count % 8 + count // 8) % stride**2
         return cls(_ORDER[side], *divmod(grid, stride)) if turns else cls(0, *_place(count, stride))
 
     def of(self, x: Tensor) -> Tensor:
-        """x: (..., H, W) as it is seen; differentiable."""
+        """The view of x (..., H, W); differentiable."""
         return turned(x[..., self.row :, self.column :], self.side)
 
 
 def _place(count: int, stride: int) -> tuple[int, int]:
-    """The first pixel of one of the stride^2 grids, for a stride of 1, 2 or 4: any four in a row begin at the
-    four pixels of a block of two."""
+    """The first pixel of one of the stride^2 grids, for a stride of 1, 2 or 4.
+
+    Any four consecutive grids start at the four pixels of a block of two by two.
+    """
     row, column = _SQUARE[count % min(4, stride**2)]
     far = _SQUARE[(count + count // 4) % 4] if stride == 4 else (0, 0)
     return row + 2 * far[0], column + 2 * far[1]
 
 
 class Turning:
-    """A local regularizer at which every evaluation takes another glimpse; the value is that of what it
-    saw."""
+    """A local regularizer that uses another glimpse at every evaluation. Its value is that of the glimpse."""
 
     def __init__(self, regularizer: LocalRegularizer, evaluations: int = 0) -> None:
-        """evaluations: how many to count as done."""
+        """`evaluations` is the number of evaluations to count as done."""
         self._regularizer = regularizer
         self._sides: dict[int, LocalRegularizer] = {}
         self.evaluations = evaluations
@@ -81,12 +82,12 @@ class Turning:
 
 
 def turned(x: Tensor, side: int) -> Tensor:
-    """(..., H, W) by one of the eight symmetries of the square, 0 being the identity."""
+    """(..., H, W) transformed by one of the eight symmetries of the square; 0 is the identity."""
     x = torch.rot90(x, side % 4, (-2, -1))
     return (x.flip(-1) if side >= 4 else x).contiguous()
 
 
 def turned_back(x: Tensor, side: int) -> Tensor:
-    """The inverse (and adjoint) of `turned`."""
+    """The inverse of `turned`, which is also its adjoint."""
     x = x.flip(-1) if side >= 4 else x
     return torch.rot90(x, -(side % 4), (-2, -1)).contiguous()

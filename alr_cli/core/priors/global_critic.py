@@ -1,11 +1,12 @@
 """Psi_theta: (B, C, N, N) -> (B,), a critic that sees the whole picture    (Lunz, Oktem and Schoenlieb 2018)
 
-Trained to tell clean pictures from unregularized reconstructions with gradients no longer than 1, Psi is
-close to the distance from the clean ones. Their eq. 5 is ||A x - y||^2 + lam Psi(x) with lam = 2 E||A* e||,
-which grows with the root of the number of pixels N^2. So R = N Psi: then lambda(sigma) = 2 sigma at any size
-where a pixel is seen with weight 1, in denoising and in scaled tomography alike. Convolutions of 5 x 5
-pixels, six of them, take the picture to N / 16, and two linear layers to a number. So it is for pictures of
-one size, and has no patches: margin = 0.
+Psi is trained to distinguish clean pictures from unregularized reconstructions, with gradients no longer than
+1. It is then close to the distance from the clean pictures. Their eq. 5 is ||A x - y||^2 + lam Psi(x) with
+lam = 2 E||A* e||, which grows with the root of the number of pixels N^2. With R = N Psi, lambda(sigma) = 2
+sigma at any size if each pixel is seen with weight 1, both in denoising and in scaled tomography.
+
+Six convolutions of 5 x 5 pixels reduce the picture to N / 16, and two linear layers to a number. The critic
+is therefore for pictures of one size, and it has no patches: margin = 0.
 """
 
 from __future__ import annotations
@@ -33,8 +34,14 @@ _MOST = 1024
 
 @dataclass(frozen=True)
 class GlobalArchitecture:
-    """side: N.  channels: of the pictures.  width: features of the first convolution; the others have 2, 2,
-    4, 4 and 8 times as many, and the first linear layer 16 times."""
+    """A global critic as data, as stored in a weights file.
+
+    Attributes:
+        side: N.
+        channels: Channels of the pictures.
+        width: Features of the first convolution. The others have 2, 2, 4, 4 and 8 times as many, and the
+            first linear layer 16 times.
+    """
 
     side: int = 128
     channels: int = 1
@@ -44,13 +51,13 @@ class GlobalArchitecture:
         if self.channels not in (1, 3):
             raise ValueError(f"a critic sees 1 or 3 channels, not {self.channels}")
         if self.side % 16 or not 16 <= self.side <= _MOST:
-            raise ValueError(f"the side is a multiple of 16 up to {_MOST}, not {self.side}")
+            raise ValueError(f"the side must be a multiple of 16 up to {_MOST}, not {self.side}")
         if not 1 <= self.width <= 256:
             raise ValueError(f"unusable critic of width {self.width}")
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Features after each convolution."""
+        """Number of features after each convolution."""
         return tuple(self.width * factor for factor in (1, 2, 2, 4, 4, 8))
 
     def as_dict(self) -> dict[str, Any]:
@@ -58,7 +65,7 @@ class GlobalArchitecture:
 
 
 class GlobalCritic(nn.Module):
-    """Psi: (B, C, N, N) in [0,1] -> (B,), large where noisy."""
+    """Psi: (B, C, N, N) in [0,1] -> (B,). It is large for noisy pictures."""
 
     def __init__(self, architecture: GlobalArchitecture, generator: torch.Generator | None = None) -> None:
         super().__init__()
@@ -86,7 +93,7 @@ class GlobalCritic(nn.Module):
 
 @dataclass(frozen=True)
 class GlobalRegularizer:
-    """R = N Psi / sqrt(C) of pictures of one size."""
+    """R = N Psi / sqrt(C) for pictures of one size."""
 
     critic: GlobalCritic
     precision: torch.dtype = torch.float32
@@ -101,8 +108,8 @@ class GlobalRegularizer:
         side = self.critic.architecture.side
         if tuple(x.shape[-2:]) != (side, side):
             raise WeightsError(
-                f"this prior sees whole pictures of {side} x {side} and not of {x.shape[-1]} x "
-                f"{x.shape[-2]}: choose one of patches, such as ct-tuned, or train one for this size"
+                f"this prior is for whole pictures of {side} x {side} pixels and not of {x.shape[-1]} x "
+                f"{x.shape[-2]}: choose a prior for patches, such as ct-tuned, or train one for this size"
             )
         factor = side / math.sqrt(self.channels)
         with torch.enable_grad(), self._arithmetic(x):
@@ -116,7 +123,7 @@ class GlobalRegularizer:
 
 
 class GlobalPrior:
-    """A global critic for all noise levels: Psi is one and the same, and lambda is 2 sigma or fitted."""
+    """A global critic. Psi is the same for all noise levels, and lambda is 2 sigma or fitted."""
 
     kind = "global"
 
@@ -153,11 +160,11 @@ class GlobalPrior:
         return 0
 
     def at(self, sigma: float, arithmetic: Arithmetic = Arithmetic()) -> GlobalRegularizer:  # noqa: B008 - immutable
-        """R, the same for every level."""
+        """R, which is the same for every level."""
         return GlobalRegularizer(self.network, arithmetic.precision)
 
     def lam(self, sigma: float) -> float:
-        """The weight of R for noise of that level per pixel."""
+        """The weight of R for noise of this level per pixel."""
         return self._lam(sigma)
 
     def gain(self, problem: Problem) -> float:

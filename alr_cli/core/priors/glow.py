@@ -1,12 +1,13 @@
-"""z = f(x), x = f^-1(z), log p(x) = log N(f(x); 0, I) + log |det df/dx|: an invertible network of pictures
+"""z = f(x), x = f^-1(z), log p(x) = log N(f(x); 0, I) + log |det df/dx|: an invertible network for pictures
 
-Glow (Kingma and Dhariwal 2018) with additive couplings. Every level halves the resolution and takes some
-steps; a step is a scale and a shift of each channel, a 1 x 1 convolution by an invertible matrix, and a
-coupling b <- b + g(a) of one half of the channels to the other. After its steps a level lets half of the
-channels go as latents, in units of the mean and deviation that the other half predicts of them.
+Glow (Kingma and Dhariwal 2018) with additive couplings. Every level halves the resolution and applies some
+steps. A step is a scale and a shift of each channel, a 1 x 1 convolution with an invertible matrix, and a
+coupling b <- b + g(a) between the two halves of the channels. After its steps, a level outputs half of the
+channels as latents, normalised by the mean and deviation that the other half predicts for them.
 
-Pictures are on [0, 1] as in all other places. A density is one of v = (255 x + u) / 256 with u uniform on
-[0, 1), which is how eight-bit pictures are made continuous: -log2 p(v) / D + 8 are then bits per dimension.
+Pictures are on [0, 1] as everywhere else. The density is that of v = (255 x + u) / 256 with u uniform on [0,
+1), which is how eight-bit pictures are made continuous. -log2 p(v) / D + 8 is then the number of bits per
+dimension.
 """
 
 from __future__ import annotations
@@ -21,15 +22,19 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, pixel_shuffle, pixel_unshuffle, unfold
 
 LEVELS = 256  # of an eight-bit picture
-_MOST_LOG_SCALE = 4.0  # a predicted deviation stays within exp(+-4): no picture makes it overflow
+_MOST_LOG_SCALE = 4.0  # a predicted deviation stays within exp(+-4), so that no picture makes it overflow
 
 
 @dataclass(frozen=True)
 class GlowArchitecture:
-    """A flow as data: this is what a weights file carries.
+    """A flow as data, as stored in a weights file.
 
-    channels: of the pictures, 1 or 3.  size: their height and width in pixels.  levels: how often the
-    resolution is halved.  steps: of each level.  width: feature channels of the networks g.
+    Attributes:
+        channels: Channels of the pictures, 1 or 3.
+        size: Their height and width in pixels.
+        levels: Number of levels; each halves the resolution.
+        steps: Number of steps at each level.
+        width: Feature channels of the networks g.
     """
 
     channels: int = 3
@@ -47,13 +52,13 @@ class GlowArchitecture:
             )
         if not 2**self.levels <= self.size <= 1024 or self.size % 2**self.levels:
             raise ValueError(
-                f"a flow of {self.levels} levels sees pictures of a multiple of {2**self.levels} pixels, "
+                f"a flow of {self.levels} levels needs pictures of a multiple of {2**self.levels} pixels, "
                 f"not of {self.size}"
             )
 
     @property
     def dimensions(self) -> int:
-        """D, the numbers in a picture and in its latent."""
+        """D, the number of values in a picture and in its latent."""
         return self.channels * self.size**2
 
     def as_dict(self) -> dict[str, Any]:
@@ -61,12 +66,15 @@ class GlowArchitecture:
 
 
 class Shift(nn.Module):
-    """g: (B, fan_in, h, w) -> (B, fan_out, h, w), zero at first: a linear part and another. A learned map
-    tells it where it is: pictures that a flow of one size can learn are aligned."""
+    """g: (B, fan_in, h, w) -> (B, fan_out, h, w), a linear part plus a small network. It is zero at first.
+
+    A learned map tells the network where it is, which is useful because the pictures of a flow are aligned.
+    """
 
     def __init__(self, fan_in: int, fan_out: int, width: int, size: int, generator: torch.Generator | None):
         super().__init__()
-        self.low = False  # run in bfloat16: for training alone, as f^-1(f(x)) is x within 1e-2 only
+        # whether to run in bfloat16; for training only, because f^-1(f(x)) is then x within 1e-2 only
+        self.low = False
         self.first = nn.Conv2d(fan_in, width, 3, padding=1, bias=False)
         self.place = nn.Parameter(torch.zeros(width, size, size))
         self.second = nn.Conv2d(width, width, 1)
@@ -87,8 +95,10 @@ class Shift(nn.Module):
 
     @torch.no_grad()
     def fit(self, a: Tensor, b: Tensor) -> Tensor:
-        """Let the linear part and the bias tell b (B, c, h, w), whose channels are the first that g puts out,
-        from a as well as least squares can. Returns what is left of b, like b."""
+        """Fit the linear part and the bias by least squares, so that they predict b from a.
+
+        b is (B, c, h, w), and its channels are the first ones that g outputs. Returns the remainder of b.
+        """
         count = b.shape[1]
         centred = [part - part.mean(dim=0) for part in (a, b)]
         rows = unfold(centred[0], 3, padding=1).transpose(1, 2).flatten(0, 1).double()
@@ -104,7 +114,7 @@ class Shift(nn.Module):
 
 
 class Step(nn.Module):
-    """y = W (exp(log_scale) h + shift), then the second half of y gets g of the first added."""
+    """y = W (exp(log_scale) h + shift); then g of the first half of y is added to the second half."""
 
     def __init__(self, channels: int, width: int, size: int, generator: torch.Generator | None) -> None:
         super().__init__()
@@ -126,20 +136,24 @@ class Step(nn.Module):
     def inverse(self, y: Tensor) -> Tensor:
         a, b = y[:, : self.kept], y[:, self.kept :]
         y = torch.cat([a, b - self.coupling(a)], dim=1)
-        # In float64, for the inverse of a matrix of 48 x 48 costs nothing and its rounding would stay.
+        # In float64, because the inverse of a matrix of 48 x 48 costs nothing and its rounding errors would
+        # remain.
         inverse = torch.linalg.inv(self.mixing.double()).to(y)
         scale = torch.exp(-self.log_scale)
         return conv2d(y, (scale[:, None] * inverse)[:, :, None, None], -scale * self.shift)
 
     def log_det(self) -> Tensor:
-        """The log-determinant of one pixel, ()."""
+        """The log-determinant for one pixel, ()."""
         return self.log_scale.sum() + torch.linalg.slogdet(self.mixing)[1]  # type: ignore[no-any-return]
 
     @torch.no_grad()
     def initialise(self, h: Tensor) -> None:
-        """Choose scale, shift and W so that the channels of this batch become their principal components, of
-        variance 1 and from the strongest to the weakest, and g so that it takes from the second half what a
-        linear filter can tell of it from the first."""
+        """Initialise with a batch h.
+
+        Scale, shift and W are chosen such that the channels become the principal components of h, with
+        variance 1, from the strongest to the weakest. g is chosen such that it subtracts from the second half
+        what a linear filter can predict of it from the first half.
+        """
         deviation, mean = torch.std_mean(h, dim=(0, 2, 3))
         self.log_scale.copy_(-(deviation + 1e-6).log())
         self.shift.copy_(-mean * self.log_scale.exp())
@@ -152,7 +166,9 @@ class Step(nn.Module):
 
 
 class Split(nn.Module):
-    """z = (b - mean(a)) exp(-s(a)): the half of the channels that goes, in units that the other predicts."""
+    """z = (b - mean(a)) exp(-s(a)): the half of the channels that is output, normalised by what the other
+    half
+    predicts."""
 
     def __init__(self, channels: int, width: int, size: int, generator: torch.Generator | None) -> None:
         super().__init__()
@@ -160,7 +176,7 @@ class Split(nn.Module):
         self.predict = Shift(self.kept, 2 * (channels - self.kept), width, size, generator)
 
     def forward(self, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What stays (B, c, h, w), the latents (B, c', h, w), and their log-determinant (B,)."""
+        """The channels that stay (B, c, h, w), the latents (B, c', h, w), and their log-determinant (B,)."""
         a, b = h[:, : self.kept], h[:, self.kept :]
         mean, log_scale = self._predicted(a)
         return a, (b - mean) * torch.exp(-log_scale), -log_scale.sum(dim=(1, 2, 3))
@@ -171,7 +187,7 @@ class Split(nn.Module):
 
     @torch.no_grad()
     def initialise(self, h: Tensor) -> None:
-        """Predict the mean by a linear filter, and the deviation by the place alone."""
+        """Predict the mean by a linear filter, and the deviation by the position alone."""
         a, b = h[:, : self.kept], h[:, self.kept :]
         left = self.predict.fit(a, b)
         self.predict.bias[b.shape[1] :] = (left.std(dim=0) + 1e-3).log()
@@ -182,7 +198,7 @@ class Split(nn.Module):
 
 
 class Level(nn.Module):
-    """Half the resolution, the steps, and the split; no split at the last level."""
+    """One level: halving the resolution, the steps, and the split. The last level has no split."""
 
     def __init__(
         self,
@@ -199,13 +215,16 @@ class Level(nn.Module):
         self.split = None if last else Split(channels, architecture.width, size, random)
 
     def __iter__(self) -> Iterator[Step]:
-        """Its steps, in the order of f."""
+        """The steps in the order of f."""
         return iter(cast(list[Step], list(self.steps)))
 
 
 class Glow(nn.Module):
-    """f of all pictures of one size. In float32 f^-1(f(x)) is x within 1e-4 for pictures of the kind it was
-    trained on; float64 works as well."""
+    """f for pictures of one size.
+
+    In float32 f^-1(f(x)) equals x within 1e-4 for pictures of the kind it was trained on. float64 works as
+    well.
+    """
 
     def __init__(self, architecture: GlowArchitecture, generator: torch.Generator | None = None) -> None:
         super().__init__()
@@ -220,7 +239,7 @@ class Glow(nn.Module):
         self.log_scale = nn.Parameter(torch.zeros(channels, size, size))
 
     def __iter__(self) -> Iterator[Level]:
-        """Its levels, in the order of f."""
+        """The levels in the order of f."""
         return iter(cast(list[Level], list(self.levels)))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -244,20 +263,26 @@ class Glow(nn.Module):
         return -0.5 * z.square().sum(dim=1) - 0.5 * z.shape[1] * math.log(2 * math.pi) + log_det  # type: ignore[no-any-return]
 
     def bits_per_dimension(self, x: Tensor) -> Tensor:
-        """What a lossless code of this density would need for one of a picture's eight-bit numbers, (B,)."""
+        """The bits that a lossless code based on this density would need for one eight-bit value of a
+        picture,
+        (B,)."""
         nats = self.log_likelihood(x) / self.architecture.dimensions
         return math.log2(LEVELS) - nats / math.log(2)
 
     def run_shifts_in_bfloat16(self, on: bool) -> None:
-        """Whether the networks g run in bfloat16; all else stays in the precision of the weights."""
+        """Choose whether the networks g run in bfloat16. Everything else keeps the precision of the
+        weights."""
         for module in self.modules():
             if isinstance(module, Shift):
                 module.low = on
 
     @torch.no_grad()
     def initialise(self, x: Tensor) -> None:
-        """Data-dependent initialisation with pictures (n, C, size, size): a flow of linear filters, each the
-        best for what the one before it has left. Training then begins where a random start takes hours."""
+        """Initialise with pictures (n, C, size, size).
+
+        The result is a flow of linear filters, each of which is optimal for the output of the layers before
+        it. A random start would need hours of training to get there.
+        """
         self.mean.zero_()
         self.log_scale.zero_()
         z, _ = self._encode(x, initialise=True)

@@ -1,10 +1,10 @@
 """P = mean A^T A + sum_s sum_k lam C w_sk u |F_sk|^2: the Hessian of E if all responses had the same weight u
 
-Fields of experts weigh the square of a response t by u = 1 / (1 + t^2), from place to place. With one u for
-all places, and A^T A averaged over them, the Hessian is diagonal in frequency and in opponent colours (those
-of `cosines.colours`), and P^-1 costs two Fourier transforms. Steps along P^-1 grad E do not care how much
-more curved E is for fine colour noise than for smooth gray (docs/performance.md), and conjugate gradients
-need a fifth of the steps (docs/notebook/critics.md).
+Fields of experts weight the square of a response t by u = 1 / (1 + t^2) at each place. With one u for all
+places, and A^T A averaged over them, the Hessian is diagonal in frequency and in opponent colours (those of
+`cosines.colours`), and P^-1 costs two Fourier transforms. E is much more curved for fine colour noise than
+for smooth gray, but steps along P^-1 grad E are not affected by that (docs/performance.md). Conjugate
+gradients need a fifth of the iterations (docs/notebook/critics.md).
 """
 
 from __future__ import annotations
@@ -24,43 +24,52 @@ from alr_cli.core.priors.cosines import SIDE, basis, colours
 from alr_cli.core.problems import Problem
 
 _HELD = 0.05
-_GRID = 16  # holds all lags of a filter's autocorrelation, -6 to 6
+_GRID = 16  # contains all lags of a filter's autocorrelation, -6 to 6
 
 
 @dataclass(frozen=True)
 class Circulant:
-    """prior: (B, C, H, W // 2 + 1), sum_k ... of the first line by opponent colours, on a torus of `shape`,
-    which holds the picture.  data: the first term, a number, (H, W // 2 + 1) or (C, H, W // 2 + 1).
-    deviation: D^1/2 of each pixel where P stands for D^-1/2 P D^-1/2, None for 1."""
+    """P on a torus of `shape`, which contains the picture.
+
+    Attributes:
+        prior: (B, C, H, W // 2 + 1), the second term of the first line for u = 1, by opponent colours.
+        data: The first term: a number, (H, W // 2 + 1) or (C, H, W // 2 + 1).
+        shape: (H, W) of the torus.
+        weight: u.
+        deviation: D^1/2 of each pixel if P stands for D^-1/2 P D^-1/2; None for 1.
+    """
 
     prior: Tensor
     data: float | Tensor
     shape: Shape
-    weight: float = 1.0  # u, prior being for 1
+    weight: float = 1.0  # u
     deviation: Tensor | None = None
 
     def solve(self, residual: Tensor) -> Tensor:
-        """P^-1 r, like r (B, C, H, W)."""
+        """P^-1 r, with the shape of r (B, C, H, W)."""
         if self.deviation is None:
             return self._filtered(residual, inverse=True)
         return self._filtered(residual * self.deviation, inverse=True).mul_(self.deviation)
 
     def smoothed(self, x: Tensor) -> Tensor:
-        """The prior's part of P, times x."""
+        """The prior's part of P times x."""
         return self._filtered(x, inverse=False)
 
     def for_noise(self, model: NoiseModel, deviation: Tensor) -> Circulant:
-        """P where the data term is that of such noise (coloured_noise.py) instead of the squared error.
-        deviation: of each pixel of the unknown; a step along P^-1 is large where there is much noise."""
+        """P for the data term of coloured noise (coloured_noise.py) instead of the squared error.
+
+        `deviation` is that of each pixel of the unknown. A step along P^-1 is large where there is much
+        noise.
+        """
         density = on_torus(model, self.shape).to(self.prior)
         return replace(self, data=self.data / density, deviation=deviation)
 
     def scaled(self, factor: float) -> Circulant:
-        """The same for weights u that are `factor` times these."""
+        """The same with weights u multiplied by `factor`."""
         return replace(self, weight=self.weight * factor)
 
     def _filtered(self, x: Tensor, inverse: bool) -> Tensor:
-        """All opponent colours at once; one at a time where the transforms would take gigabytes."""
+        """Filter all opponent colours at once, or one at a time if the transforms would take gigabytes."""
         opponents = colours(x.shape[1])
         if small(x):
             mixing = opponents.to(x)
@@ -76,7 +85,7 @@ class Circulant:
         return result
 
     def _weighed(self, seen: Tensor, number: int | slice, inverse: bool) -> Tensor:
-        """P^-1 or its prior's part applied to one opponent colour (B, H, W), or to all (B, C, H, W)."""
+        """P^-1, or the prior's part of P, applied to one opponent colour (B, H, W) or to all (B, C, H, W)."""
         height, width = seen.shape[-2:]
         transformed = torch.fft.rfft2(seen, s=self.shape)
         spectrum = self.prior[:, number] * self.weight
@@ -91,7 +100,7 @@ class Circulant:
 
 
 def _mixed(x: Tensor, opponent: list[float]) -> Tensor:
-    """(B, C, H, W) -> (B, H, W)."""
+    """One opponent colour: (B, C, H, W) -> (B, H, W)."""
     seen = x[:, 0] * opponent[0]
     for channel in range(1, x.shape[1]):
         seen.add_(x[:, channel], alpha=opponent[channel])
@@ -101,7 +110,10 @@ def _mixed(x: Tensor, opponent: list[float]) -> Tensor:
 def of_energy(amounts: Sequence[Tensor], filters: Sequence[Tensor], problem: Problem) -> Circulant | None:
     """P of E for u = 1; None for an operator without a power.
 
-    amounts: lam C w_sk, (K,) for each scale.  filters: their coefficients in `cosines.basis`, (K, n).
+    Args:
+        amounts: lam C w_sk, (K,) for each scale.
+        filters: Their coefficients in `cosines.basis`, (K, n) for each scale.
+        problem: The problem.
     """
     shape = problem.operator.input_shape[-2], problem.operator.input_shape[-1]
     if not problem.periodic:
@@ -112,7 +124,7 @@ def of_energy(amounts: Sequence[Tensor], filters: Sequence[Tensor], problem: Pro
     with torch.no_grad():
         batch = [amount[None] for amount in amounts]
         prior = prior_spectrum(batch, [powers(each) for each in filters], shape)
-    if problem.free is not None:  # there is no data term where x may move; but P needs an inverse
+    if problem.free is not None:  # there is no data term where x may move, but P needs an inverse
         data = _HELD * float(prior.mean())
     return Circulant(prior, data.to(prior) if isinstance(data, Tensor) else data, shape)
 
@@ -128,7 +140,10 @@ def powers(coefficients: Tensor) -> Tensor:
 def prior_spectrum(amounts: Sequence[Tensor], of_scales: Sequence[Tensor], shape: Shape) -> Tensor:
     """sum_s sum_k a_sk |F_sk|^2 on a torus of `shape`, (B, C, H, W // 2 + 1).
 
-    amounts: a_k for each scale, (B, K).  of_scales: their `powers`.
+    Args:
+        amounts: a_k for each scale, (B, K).
+        of_scales: The `powers` of the filters for each scale.
+        shape: (H, W) of the torus.
     """
     spectrum = torch.zeros((), device=amounts[0].device)
     for power, (amount, grid) in enumerate(zip(amounts, of_scales, strict=True)):
@@ -138,7 +153,7 @@ def prior_spectrum(amounts: Sequence[Tensor], of_scales: Sequence[Tensor], shape
 
 
 def _on(shape: Shape, lags: Tensor, scale: int) -> Tensor:
-    """The transfer function on a torus of an autocorrelation of means of scale x scale pixels."""
+    """The transfer function on a torus, for an autocorrelation of means over scale x scale pixels."""
     reach = (SIDE - 1) * scale
     wide = lags.new_zeros(*lags.shape[:2], *(max(size, 2 * reach + 1) for size in shape))
     steps = torch.arange(1 - SIDE, SIDE, device=lags.device)
@@ -152,7 +167,7 @@ def _on(shape: Shape, lags: Tensor, scale: int) -> Tensor:
 
 
 def _folded(wide: Tensor, shape: Shape) -> Tensor:
-    """What does not fit on the torus goes round it."""
+    """Wrap what does not fit onto the torus around it."""
     height, width = wide.shape[-2:]
     rows = wide.new_zeros(*wide.shape[:-2], shape[0], width)
     lines = [torch.fft.fftfreq(size, 1 / size, device=wide.device).long() for size in (height, width)]

@@ -1,8 +1,8 @@
-"""R(x) at one noise level is a Regularizer; what a weights file holds, for all noise levels, is a Prior
+"""R(x) at one noise level is a Regularizer; a Prior, the content of a weights file, gives one for each level
 
-A prior of one's own is a class with the members of `Regularizer` (to be used in an `Energy`) or of `Prior`
-(to be used wherever a noise level is given as a number). The other protocols here are capabilities that a
-regularizer or prior may have in addition; whoever can use one asks for it, and does without it elsewhere.
+To use your own prior, write a class with the members of `Regularizer` (for an `Energy`) or of `Prior`
+(wherever a noise level is given as a number). The other protocols are capabilities that a regularizer or
+prior may have in addition. Code that can use a capability asks for it, and works without it otherwise.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 class Arithmetic:
     """How a regularizer computes.
 
-    tile: side in pixels of the blocks that are evaluated at once; 0 for the whole picture, None for a size
-    that suits the machine. It bounds memory and changes nothing but rounding.  precision: of the
-    convolutions; sums stay in float32.
+    Attributes:
+        tile: Side in pixels of the blocks that are evaluated at once; 0 for the whole picture, None for a
+            size that suits the machine. It bounds the memory and changes nothing but rounding.
+        precision: Precision of the convolutions. Sums stay in float32.
     """
 
     tile: int | None = 0
@@ -35,8 +36,9 @@ class Arithmetic:
 class Regularizer(Protocol):
     """R at one noise level: all that an energy and a solver need to know of a prior.
 
-    channels: of the pictures it sees.  margin: how many pixels beyond each side of the frame it wants to see,
-    0 for none.
+    Attributes:
+        channels: Channels of the pictures it sees.
+        margin: Number of pixels beyond each side of the frame that it wants to see; 0 for none.
     """
 
     @property
@@ -47,16 +49,18 @@ class Regularizer(Protocol):
     def value_and_grad(self, x: Tensor) -> tuple[Tensor | None, Tensor]:
         """x: (B, C, H, W) -> (R (B,), dR/dx like x), in float32 or the precision of x.
 
-        R is a sum over patches or pixels, not a mean: the energy alone divides by the number of pixels. The
-        value is None where only a gradient is known.
+        R is a sum over patches or pixels and not a mean: only the energy divides by the number of pixels. The
+        value is None if only the gradient is known.
         """
         ...
 
 
 class Prior(Protocol):
-    """R for every noise level, and how much it should count.
+    """R for every noise level, and its weight.
 
-    channels, margin: as those of its regularizers.  sigma_range: the noise levels it was made for.
+    Attributes:
+        channels, margin: Those of its regularizers.
+        sigma_range: The noise levels it was made for.
     """
 
     @property
@@ -71,18 +75,22 @@ class Prior(Protocol):
         ...
 
     def lam(self, sigma: float) -> float:
-        """lambda(sigma), the weight of R when white noise of that level is to be removed."""
+        """lambda(sigma), the weight of R for removing white noise of this level."""
         ...
 
     def gain(self, problem: Problem) -> float:
-        """What the operator of a problem makes of lambda(sigma); 1 for denoising and for missing pixels."""
+        """The factor by which lambda(sigma) changes for the operator of a problem; 1 for denoising and
+        missing
+        pixels."""
         ...
 
 
 class StoredPrior(Prior, Protocol):
-    """A prior that weights files can hold.
+    """A prior that weights files can store.
 
-    kind: its key in `registry.PRIORS`.  network: the module whose tensors are stored.
+    Attributes:
+        kind: Its key in `registry.PRIORS`.
+        network: The module whose tensors are stored.
     """
 
     kind: str
@@ -92,15 +100,17 @@ class StoredPrior(Prior, Protocol):
 
     @property
     def description(self) -> dict[str, Any]:
-        """The architecture as JSON-able data, with its kind."""
+        """The architecture, with its kind, as data that JSON can represent."""
         ...
 
     @classmethod
     def described(
         cls, architecture: Mapping[str, Any], sigma_range: tuple[float, float], lam: LambdaOfSigma
     ) -> StoredPrior:
-        """The inverse of `description`, of shapes alone (on torch's meta device): its numbers are still to be
-        loaded. Raises TypeError or ValueError for what describes none."""
+        """The inverse of `description`, without numbers (on torch's meta device); these are loaded later.
+
+        Raises TypeError or ValueError for an invalid description.
+        """
         ...
 
     def to(self, device: torch.device) -> StoredPrior:
@@ -123,26 +133,28 @@ class HasGradient(Protocol):
 
 @runtime_checkable
 class HasGlimpses(Protocol):
-    """A regularizer that can be seen a part at a time, the parts taking turns."""
+    """A regularizer that can be evaluated one part at a time, with the parts taking turns."""
 
     def glimpses(self, frame: tuple[int, int] | None) -> Regularizer:
-        """One part at each evaluation, scaled to stand for all of them.  frame: (H, W) of a picture that goes
-        on at its opposite side, None for others."""
+        """A regularizer that uses one part at each evaluation, scaled to represent all of them.
+
+        `frame` is (H, W) of a periodic picture, and None for others.
+        """
         ...
 
 
 @runtime_checkable
 class HasPreconditioner(Protocol):
-    """A regularizer whose Hessian is known on average over places."""
+    """A regularizer whose average Hessian is known."""
 
     def preconditioner(self, problem: Problem, lam: float) -> Circulant | None:
-        """P of the energy with this lambda; None where the operator is no multiplier of frequencies."""
+        """P of the energy with this lambda. None if the operator has no multiplier of frequencies."""
         ...
 
 
 @runtime_checkable
 class HasScores(Protocol):
-    """A regularizer that says where in a picture it sees what it penalises."""
+    """A regularizer that can show where in a picture it sees what it penalises."""
 
     def scores(self, x: Tensor) -> Tensor:
         """x: (B, C, H, W) -> the score of each patch, (B, H - margin, W - margin)."""
@@ -154,8 +166,8 @@ class HasTiles(Protocol):
     """A prior that can be evaluated block by block."""
 
     def tile(self, shape: tuple[int, ...], device: torch.device, precision: torch.dtype) -> int:
-        """The side of the blocks in which pictures of shape (B, C, H, W) are best evaluated; 0 for all of
-        it."""
+        """The best side of the blocks in which pictures of shape (B, C, H, W) are evaluated; 0 for the
+        whole."""
         ...
 
 
@@ -180,10 +192,11 @@ class HasProx(Protocol):
 
 @runtime_checkable
 class Denoises(Protocol):
-    """A regularizer of which one gradient step removes the noise of its level."""
+    """A regularizer whose gradient step removes noise of its level."""
 
     def denoise(self, y: Tensor, share: float = 1.0) -> Tensor:
-        """y - share grad R(y): y (B, C, H, W) with white noise -> an estimate of the picture, like y."""
+        """y - share grad R(y): a picture y (B, C, H, W) with white noise -> an estimate of the clean
+        picture."""
         ...
 
 

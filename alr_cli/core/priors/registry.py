@@ -1,6 +1,7 @@
-"""kind -> class: every kind of prior that a weights file can hold
+"""kind -> class: every kind of prior that a weights file can store
 
-A new kind of prior is one file with a class that has the members of `protocol.StoredPrior`, and a line here.
+To add a kind of prior, write one file with a class that has the members of `protocol.StoredPrior`, and add it
+to the line below.
 """
 
 from __future__ import annotations
@@ -21,8 +22,11 @@ PRIORS: dict[str, type[StoredPrior]] = {
 
 
 def build(described: Mapping[str, Any], sigma_range: tuple[float, float], lam: LambdaOfSigma) -> StoredPrior:
-    """A prior from its `description`, its numbers still to be loaded. Files of the first versions name no
-    kind and hold a deep critic. Raises TypeError or ValueError for what describes none."""
+    """A prior from its `description`; its numbers are loaded later.
+
+    Files of the first versions name no kind and contain a deep critic. Raises TypeError or ValueError for an
+    invalid description.
+    """
     fields = dict(described)
     kind = fields.pop("kind", CriticPrior.kind)
     if kind not in PRIORS:

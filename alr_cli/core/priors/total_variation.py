@@ -1,6 +1,6 @@
 """TV(x) = sum_i ( sqrt( sum_c |grad x_c|_i^2 + eps^2 ) - eps ), total variation with a rounded corner
 
-The gradient is the forward difference in a 2 x 2 patch, and the channels share one norm, so that edges
+The gradient is the forward difference in a 2 x 2 patch. The channels share one norm, so that their edges
 coincide (Rudin, Osher and Fatemi 1992; Blomgren and Chan 1998).
 """
 
@@ -14,8 +14,14 @@ from torch import Tensor
 
 @dataclass
 class TotalVariation:
-    """A regularizer. channels: of the picture.  eps: the corner's radius in pixel values; below a grey level
-    of 8 bits nobody sees it, and a descent slows down as 1 / sqrt(eps)."""
+    """Total variation as a regularizer.
+
+    Attributes:
+        channels: Channels of the picture.
+        eps: Radius of the rounded corner in pixel values. Below one 8-bit level it is invisible, and a
+            descent slows down as 1 / sqrt(eps).
+        margin: Pixels beyond the frame that it sees.
+    """
 
     channels: int
     eps: float = 1e-3

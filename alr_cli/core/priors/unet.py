@@ -1,9 +1,10 @@
-"""r = U(z, m): the noise in a picture z whose noise is 1, as a U-Net sees it; and J^T r, J = dU / dz, by hand
+"""r = U(z, m): the noise that a U-Net sees in a picture z with noise of level 1; and J^T r, J = dU / dz, by
+hand
 
 U has no biases. It begins with a pixel unshuffle, so that its widest layers see a quarter of the pixels. All
-of its layers are linear but for one activation in each residual block. The product with J^T is therefore a
-second network: the layers transposed, in the reverse order, and multiplied with the slopes that the
-activations had on the way there. It can be differentiated like the first, which is how it is trained.
+layers are linear except for one activation in each residual block. The product with J^T is therefore a second
+network: the transposed layers in reverse order, multiplied by the slopes that the activations had in the
+forward pass. It can be differentiated like the first network, which is how it is trained.
 """
 
 from __future__ import annotations
@@ -17,14 +18,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 _ROUND = 0.5  # half the width of the activation's bend, in units of the noise
-_START = 0.3  # of the second layer of each residual block and of the last layer, before anything is learned
+_START = 0.3  # initial gain of the second layer of each residual block and of the last layer
 
 
 @dataclass(frozen=True)
 class UNetArchitecture:
-    """channels: of the pictures, 1 or 3.  widths: of the features at 1/2, 1/4, ... of the resolution.
-    blocks: residual blocks at each of them; those of all but the last are there twice, on the way down and
-    on the way up."""
+    """A U-Net as data, as stored in a weights file.
+
+    Attributes:
+        channels: Channels of the pictures, 1 or 3.
+        widths: Number of features at 1/2, 1/4, ... of the resolution.
+        blocks: Number of residual blocks at each resolution. Except for the last one they exist twice, on the
+            way down and on the way up.
+    """
 
     channels: int = 3
     widths: tuple[int, ...] = (64, 96, 128)
@@ -49,9 +55,9 @@ class UNetArchitecture:
 
     @property
     def reach(self) -> int:
-        """How far in pixels U at one place sees."""
+        """The distance in pixels at which a pixel can influence U."""
         layers = [2 * (2 if level < len(self.widths) - 1 else 1) * n for level, n in enumerate(self.blocks)]
-        layers[0] += 2  # the first and the last
+        layers[0] += 2  # the first and the last layer
         return sum(count << (level + 1) for level, count in enumerate(layers)) + self.stride - 1
 
     def as_dict(self) -> dict[str, Any]:
@@ -61,9 +67,12 @@ class UNetArchitecture:
 class UNet(nn.Module):
     """U. Weights are (out, in, k, k), and (in, out, 2, 2) on the way up.
 
-    head, tail: the first and the last layer.  down, up: between resolutions.  encoder, middle, decoder: two
-    weights for each residual block h + B phi(A h).  generator: of the numbers to begin with; without one they
-    are undefined, until they are loaded.
+    Without a generator the weights are undefined until they are loaded.
+
+    Attributes:
+        head, tail: The first and the last layer.
+        down, up: The layers between resolutions.
+        encoder, middle, decoder: Two weights for each residual block h + B phi(A h).
     """
 
     def __init__(self, architecture: UNetArchitecture, generator: torch.Generator | None = None) -> None:
@@ -95,10 +104,12 @@ class UNet(nn.Module):
     def forward(
         self, z: Tensor, level: Tensor, dtype: torch.dtype = torch.float32
     ) -> tuple[Tensor, list[Tensor]]:
-        """U(z, m) and the activations' slopes, which `transposed` needs.
+        """U(z, m), with the shape of z, and the slopes of the activations, which `transposed` needs.
 
-        z: (B, C, H, W) pictures divided by sigma.  level: (B, 1, H, W) m.  H and W are multiples of the
-        stride. dtype: of all layers but the first, whose input has the large values. The result is like z.
+        Args:
+            z: (B, C, H, W), pictures divided by sigma. H and W are multiples of the stride.
+            level: (B, 1, H, W), the map m.
+            dtype: Precision of all layers but the first, whose input has large values.
         """
         seen = functional.pixel_unshuffle(torch.cat([z, level], 1), 2)
         h = functional.conv2d(_last(seen), self.head.to(z.dtype), padding=1).to(dtype)
@@ -116,7 +127,7 @@ class UNet(nn.Module):
         return functional.pixel_shuffle(h, 2).to(z.dtype), slopes
 
     def transposed(self, r: Tensor, slopes: list[Tensor], dtype: torch.dtype = torch.float32) -> Tensor:
-        """J^T r for the slopes of `forward`, like r. `slopes` is used up."""
+        """J^T r for the slopes of `forward`, with the shape of r. `slopes` is consumed."""
         h = _last(functional.pixel_unshuffle(r, 2).to(dtype))
         h = functional.conv_transpose2d(h, self.tail.to(dtype), padding=1)
         skips = []
@@ -133,12 +144,12 @@ class UNet(nn.Module):
 
 
 def _blocks(h: Tensor, stage: Any, slopes: list[Tensor]) -> Tensor:
-    """The residual blocks of one stage; the slopes of their activations are added to `slopes`."""
+    """The residual blocks of one stage. The slopes of their activations are appended to `slopes`."""
     for first, second in _pairs(stage, h.dtype):
         t = functional.conv2d(h, first, padding=1)
         slope = (t * (0.5 / _ROUND) + 0.5).clamp(0.0, 1.0)
         slopes.append(slope)
-        # The integral of the slope: 0, then a parabola, then t.
+        # The activation is the integral of the slope: 0, then a parabola, then t.
         h = h + functional.conv2d(slope * (t + _ROUND - _ROUND * slope), second, padding=1)
     return h
 
