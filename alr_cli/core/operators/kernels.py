@@ -71,7 +71,7 @@ def normalize_kernel(array: ArrayLike) -> Kernel:
     total = kernel.sum()
     if not total > 1e-9:
         raise UsageError(
-            "the weights of the kernel do not have a positive sum: a blur preserves the mean brightness"
+            "the weights of the kernel do not add up to a positive number: a blur keeps brightness"
         )
     kernel /= total
     return kernel
