@@ -1,8 +1,8 @@
-"""sigma^2 (z - y)^T S^-1 (z - y),  S = D^1/2 C D^1/2: noise by pixel, alike between neighbours and channels
+"""sigma^2 (z - y)^T S^-1 (z - y),  S = D^1/2 C D^1/2: noise that varies between pixels and is correlated
 
-D holds the variance of each pixel and channel, and C is the correlation of what is left once each is divided
-by its deviation. C is diagonal in the cosine transform of the opponent colours (noise/spectrum.py). White
-noise of one level, D = sigma^2 and C = 1, is ||z - y||^2.
+D holds the variance of each pixel and channel. C is the correlation of the noise after division by its
+standard deviation; it is diagonal in the cosine transform of the opponent colours (noise/spectrum.py). For
+white noise of one level, D = sigma^2 and C = 1, and the term is ||z - y||^2.
 """
 
 from __future__ import annotations
@@ -22,17 +22,19 @@ from alr_cli.core.numerics.chunks import WHOLE, Piece
 from alr_cli.core.numerics.cosines import cosine_transform, inverse_cosine_transform
 from alr_cli.core.numerics.reductions import total
 
-_SMOOTH = 2.0  # pixels: of the Gaussian mean that stands for the picture without noise
+_SMOOTH = 2.0  # pixels: of the Gaussian filter that estimates the picture without noise
 _GRID = 64  # frequencies in each direction, over which a spectrum is averaged
 _GAIN_POWER = 0.12
-_LEAST = 0.25  # of the level, a pixel's deviation: weights that differ by more slow any descent
+_LEAST = 0.25  # smallest deviation of a pixel, relative to the level; larger ratios slow any descent
 
 
 @dataclass(frozen=True)
 class ColouredNoise:
     """The noise of one observation.
 
-    model: its correlation.  deviation: D^1/2 / sigma of each pixel, (B, C, H, W), positive, of mean square 1.
+    Attributes:
+        model: Its correlation.
+        deviation: D^1/2 / sigma of each pixel, (B, C, H, W), positive, with mean square 1.
     """
 
     model: NoiseModel
@@ -40,8 +42,10 @@ class ColouredNoise:
 
 
 def coloured_noise(y: Tensor, model: NoiseModel) -> ColouredNoise:
-    """The data term of a picture y (B, C, H, W) on [0,1], its brightness taken from local means. Raises
-    ValueError for a model without noise, or of other channels."""
+    """The noise of a picture y (B, C, H, W) on [0,1], with its brightness taken from local means.
+
+    Raises ValueError for a model without noise, or with other channels.
+    """
     if y.shape[1] == 1:
         model = model.of_one_channel()
     elif model.channels == 1:
@@ -54,7 +58,7 @@ def coloured_noise(y: Tensor, model: NoiseModel) -> ColouredNoise:
 
 
 def level_of(y: NDArray[np.floating], model: NoiseModel) -> float:
-    """The root mean square of the noise of a picture (H, W, C) by its model."""
+    """The root mean square of the noise of a picture (H, W, C) according to its model."""
     return float(np.sqrt(np.mean(_levels(y.transpose(2, 0, 1)[None], model) ** 2)))
 
 
@@ -65,8 +69,11 @@ def _levels(y: NDArray[np.floating], model: NoiseModel) -> NDArray[np.floating]:
 
 
 def gain(model: NoiseModel) -> float:
-    """What such noise makes of lambda(sigma), which was fitted to white noise of the same variance: the more
-    it gathers in few frequencies and colours, the less. Fitted to noise of many kinds (docs/noise.md)."""
+    """The factor for lambda(sigma), which was fitted to white noise of the same variance.
+
+    It is smaller, the more the noise is concentrated in few frequencies and colours. The exponent was fitted
+    to many kinds of noise (docs/noise.md).
+    """
     share = 1.0 / float(on_cosines(model, (_GRID, _GRID)).square().mean())
     return float(share**_GAIN_POWER)
 
@@ -75,9 +82,11 @@ def gain(model: NoiseModel) -> float:
 class ColouredGaussian:
     """A DataTerm in units of the squared error, for all channels of a picture at once.
 
-    y: (B, C, H, W).  deviation: as in `ColouredNoise`.  precision: (C, H, W), C^-1 at each opponent colour
-    and frequency, positive.  clipped: take pixels at 0 and 1 as cut off there, so that z beyond them is no
-    misfit.
+    Attributes:
+        y: (B, C, H, W).
+        deviation: As in `ColouredNoise`.
+        precision: (C, H, W), C^-1 at each opponent colour and frequency, positive.
+        clipped: Whether pixels at 0 and 1 are treated as clipped, so that z beyond them has no misfit.
     """
 
     y: Tensor
@@ -100,10 +109,12 @@ class ColouredGaussian:
         return total(residual * weighed), weighed.mul_(2.0)
 
     def proximal(self, v: Tensor, step: float, tol: float = 1e-5, limit: int = 100) -> Tensor:
-        """arg min over z of ||z - v||^2 / 2 + step * (this term without clipping), like v (B, C, H, W).
+        """arg min over z of ||z - v||^2 / 2 + step * (this term without clipping), with the shape of v (B, C,
+        H,
+        W).
 
-        One division in the cosine transform where all deviations are one. Elsewhere conjugate gradients on
-        what is left, preconditioned with that division, until it has fallen to `tol`.
+        If all deviations are one, it is one division in the cosine transform. Otherwise it is computed by
+        conjugate gradients, preconditioned by that division, until the residual has fallen to `tol`.
         """
         usual = float(self.deviation.square().mean().sqrt())
         damping = 1.0 / (1.0 + 2.0 * step * self.precision / usual**2)
@@ -125,10 +136,10 @@ class ColouredGaussian:
 
 
 def _filtered(x: Tensor, weights: Tensor) -> Tensor:
-    """x (B, C, H, W), the cosine transforms of its opponent colours multiplied by weights (C, H, W)."""
+    """x (B, C, H, W), with the cosine transforms of its opponent colours multiplied by weights (C, H, W)."""
     result = torch.zeros_like(x)
     mixing = torch.from_numpy(opponents(x.shape[1])).to(x)
-    for opponent, weight in zip(mixing, weights, strict=True):  # one by one: memory
+    for opponent, weight in zip(mixing, weights, strict=True):  # one by one, to save memory
         seen = cosine_transform(torch.einsum("c,bchw->bhw", opponent, x)) * weight
         result += opponent[:, None, None] * inverse_cosine_transform(seen)[:, None]
     return result

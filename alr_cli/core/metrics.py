@@ -1,6 +1,6 @@
-"""PSNR = -10 log10( mean((x* - x)^2) ) and SSIM, by scikit-image, with settings that leave nothing to guess
+"""PSNR = -10 log10( mean((x* - x)^2) ) and SSIM, computed by scikit-image with explicit settings
 
-The estimate is clamped to [0,1], the peak is 1 and all channels count together.
+The estimate is clamped to [0,1], the peak is 1, and all channels count together.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Pixels = NDArray[np.float32]
 
 
 def psnr(clean: Pixels, estimate: Pixels) -> float | None:
-    """In dB; None where the pictures are equal and there is no finite number. Both (H, W, C)."""
+    """The PSNR in dB; None for equal pictures, which have no finite value. Both are (H, W, C)."""
     from skimage.metrics import peak_signal_noise_ratio
 
     clamped = np.clip(estimate, 0, 1)
@@ -27,7 +27,9 @@ def psnr(clean: Pixels, estimate: Pixels) -> float | None:
 
 
 def ssim(clean: Pixels, estimate: Pixels) -> float | None:
-    """With the Gaussian window of its paper; None for pictures smaller than that window. Both (H, W, C)."""
+    """The SSIM with the Gaussian window of its paper; None for pictures smaller than the window. Both are (H,
+    W,
+    C)."""
     from skimage.metrics import structural_similarity
 
     if min(clean.shape[:2]) < SSIM_WINDOW:

@@ -1,7 +1,7 @@
-"""Where a restoration shows what it does: its largest change, fine texture, a clean edge, an even area
+"""Places that show what a restoration does: its largest change, fine texture, a clean edge, a flat area
 
-The gradient of the restored luminance, g, tells them apart: texture has a large median of g, an edge a large
-98 % quantile above a small median, an even area a small 98 % quantile.
+They are found by the gradient g of the restored luminance. Texture has a large median of g; an edge has a
+large 98 % quantile and a small median; a flat area has a small 98 % quantile.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_BRIGHT, _DARK = 0.85, 0.15  # beyond them little of the noise is left to see
+_BRIGHT, _DARK = 0.85, 0.15  # beyond these brightnesses little of the noise is visible
 
 
 @dataclass(frozen=True)
 class Place:
-    """A square of the picture: rows top to top + side, columns left to left + side.  kind: what it shows."""
+    """A square of the picture: rows top to top + side, columns left to left + side.
+
+    `kind` says what it shows.
+    """
 
     kind: str
     top: int
@@ -24,14 +27,14 @@ class Place:
     side: int
 
     def of(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        """That part of (H, W, ...)."""
+        """This part of (H, W, ...)."""
         return pixels[self.top : self.top + self.side, self.left : self.left + self.side]
 
 
 def telling_places(
     before: NDArray[np.float32], after: NDArray[np.float32], side: int = 112
 ) -> tuple[Place, ...]:
-    """At most four squares that do not overlap, of pictures (H, W, C) on [0,1]; at least one."""
+    """One to four squares that do not overlap, of pictures (H, W, C) on [0,1]."""
     height, width = after.shape[:2]
     side = min(side, height, width)
     gray = after.mean(axis=2)
@@ -61,7 +64,7 @@ def telling_places(
 
 
 def _starts(length: int, side: int) -> list[int]:
-    """Where squares begin along one side: every half of one, and flush with the end."""
+    """Where squares begin along one axis: at every half of a side, and flush with the end."""
     return sorted({*range(0, length - side + 1, max(side // 2, 1)), length - side})
 
 

@@ -1,7 +1,7 @@
 """E(z) = 1/N [ 1/C ||A f^-1(z) - y||^2 + lam ||z||^2 ], x* = f^-1(z*)    (Oberlin and Verm 2021, eq. 3)
 
-The counterpart of the energy (their "analysis", eq. 4), whose unknown is the picture: here it is a latent, so
-that the solution is always a picture that the prior can make.
+In the usual energy ("analysis", their eq. 4), the unknown is the picture. Here it is a latent, so that the
+solution is always a picture that the prior can generate.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from alr_cli.core.operators.linear import LinearOperator
 
 @runtime_checkable
 class HasLatents(Protocol):
-    """A regularizer whose prior makes a picture from a latent, which is N(0, I) for the pictures it knows.
+    """A regularizer whose prior generates a picture from a latent, which is N(0, I) for pictures of its kind.
 
-    size: pixels on a side of the pictures.
+    `size` is the side of the pictures in pixels.
     """
 
     @property
@@ -40,8 +40,12 @@ class HasLatents(Protocol):
 class Synthesis:
     """E(z) and its gradient for a batch: an `Objective`.
 
-    operator: A.  data: the data term at A x.  regularizer: knows f.  lam: as that of an `Energy`.  pixels: N,
-    those of the frame.
+    Args:
+        operator: A.
+        data: The data term at A x.
+        regularizer: The prior with its f.
+        lam: As in `Energy`.
+        pixels: N, the number of pixels of the frame.
     """
 
     def __init__(
@@ -60,7 +64,8 @@ class Synthesis:
 
     @property
     def natural_step(self) -> float:
-        """Of lam ||z||^2 / N alone: how f bends the data term is not known."""
+        """The step for lam ||z||^2 / N alone, because the curvature that f gives to the data term is not
+        known."""
         return self.size / (2 * self.lam) if self.lam > 0 else self.size
 
     def value_and_grad(self, z: Tensor) -> tuple[Terms, Tensor]:
@@ -75,4 +80,4 @@ class Synthesis:
         return Terms(data + self.lam * norm, data, norm), gradient + (2 * self.lam / self.size) * z
 
     def project(self, z: Tensor) -> None:
-        """A latent may be anywhere."""
+        """Latents are not bounded."""

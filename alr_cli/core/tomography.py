@@ -4,9 +4,9 @@ ours  x = arg min_{x >= 0} ||A x - y||^2 / N + lambda R(x) / N, R a learned prio
 tv    x = arg min_{x >= 0} ||A x - y||^2 + lambda sum |grad x|;
 fbp   filtered backprojection.
 
-A prior knows pictures on [0,1] and noise per pixel. So the slice is divided by its range, and A and y by the
-root of the mean square that a pixel contributes to y: then noise of level sigma weighs against a pixel as it
-does in denoising, whatever the geometry, and lambda(sigma) of denoising serves as it is.
+A prior is for pictures on [0,1] and noise per pixel. The slice is therefore divided by its range, and A and y
+by the root mean square that a pixel contributes to y. Noise of level sigma then weighs against a pixel as it
+does in denoising, whatever the geometry, so that lambda(sigma) for denoising can be used unchanged.
 """
 
 from __future__ import annotations
@@ -38,14 +38,15 @@ Method = Literal["ours", "tv", "fbp"]
 Floats = NDArray[np.float32]
 
 ITERATIONS: dict[Method, int] = {"ours": 50, "tv": 200, "fbp": 0}
-_LOUDEST = 0.5  # the highest level of noise that lambda is asked for
-_HIGH_QUANTILE, _HIGH_LEVEL = 0.995, 0.54  # of the pixels of a slice on [0,1], the mean over CT slices
-_TV = 3.6, 1.3  # lambda of tv is the first times sigma to the second; see docs/guides/tomography.md
+_LOUDEST = 0.5  # the highest noise level for which lambda is evaluated
+_HIGH_QUANTILE, _HIGH_LEVEL = 0.995, 0.54  # of the pixels of a slice on [0,1]; the mean over CT slices
+# lambda of tv is the first number times sigma to the power of the second; see docs/guides/tomography.md
+_TV = 3.6, 1.3
 
 
 @dataclass(frozen=True)
 class Scanning(Task):
-    """A task (see tasks.py): the observation is a sinogram, scaled as `RayTransform.per_pixel` scales it."""
+    """A task (see tasks.py) whose observation is a sinogram, scaled as by `RayTransform.per_pixel`."""
 
     operator: RayTransform
     name: ClassVar[str] = "reconstruct"
@@ -64,7 +65,7 @@ class Scanning(Task):
         return Problem(operator, y, begin, frame, clips=False, bounds=(0.0, math.inf))
 
     def start(self, y: Tensor, window: Window = "hann") -> Tensor:
-        """Filtered backprojection without what is negative."""
+        """Filtered backprojection, with negative values set to 0."""
         return fbp(y / self.operator.scale, self.operator.geometry, window).clamp_min_(0.0)
 
     def level(self, sigma: float) -> float:
@@ -76,11 +77,17 @@ class Scanning(Task):
 
 @dataclass(frozen=True)
 class Slice:
-    """A reconstructed slice (H, W) float32 in units of the sinogram per pixel, and how it was reached.
+    """A reconstructed slice and how it was computed.
 
-    residual: root mean square of A x - y, to be compared with sigma, that of the noise; both in units of the
-    sinogram.  range: what stood for 1 on the way.  energy, data_term, regularizer: as in energy.py, of the
-    scaled problem; None where there is none.
+    Attributes:
+        pixels: (H, W) float32, in units of the sinogram per pixel.
+        sigma: The noise level, in units of the sinogram.
+        residual: Root mean square of A x - y, in units of the sinogram, to be compared with sigma.
+        range: The value that was scaled to 1.
+        iterations: Number of iterations.
+        stop: Why the descent stopped.
+        lam: The lambda that was used.
+        energy, data_term, regularizer: As in energy.py for the scaled problem; None if there is none.
     """
 
     pixels: Floats
@@ -99,8 +106,14 @@ class Slice:
 class Reconstructor:
     """A method for any number of sinograms.
 
-    restorer: for ours, with its prior and its settings.  strength: multiplies the usual lambda of tv.
-    lam: replaces it.  iterations: None for the usual number.  window: of the filter of fbp.
+    Attributes:
+        method: "ours", "tv" or "fbp".
+        restorer: For ours: the prior and its settings.
+        strength: Factor of the usual lambda of tv.
+        lam: Replaces lambda of tv.
+        iterations: None for the usual number.
+        window: Window of the filter of fbp.
+        device: The device for tv.
     """
 
     method: Method
@@ -119,9 +132,19 @@ class Reconstructor:
         range: float | None = None,
         callback: Callback | None = None,
     ) -> Slice:
-        """sinogram: (angles, detectors), line integrals in pixels of the slice.  sigma: of its noise, range:
-        the largest value of the slice; None to estimate them. Raises UsageError where no ray meets the
-        slice or memory does not suffice, and what `Restorer` raises."""
+        """Reconstruct a slice.
+
+        Args:
+            sinogram: (angles, detectors), line integrals in pixels of the slice.
+            geometry: The geometry of the scan.
+            sigma: Noise level of the sinogram; None estimates it.
+            range: Largest value of the slice; None estimates it.
+            callback: Called at the start and after each iteration.
+
+        Raises:
+            UsageError: No ray meets the slice, or the memory is not sufficient.
+            AlrError: Any error of `Restorer`.
+        """
         check_memory(geometry)
         sigma = estimate_noise(sinogram) if sigma is None else sigma
         if self.method == "fbp":
@@ -160,7 +183,9 @@ class Reconstructor:
             data, variation = float(step.data) / size, float(step.variation) / size
             energy = data + lam * variation
             if not math.isfinite(energy):
-                raise NonFiniteError("the numbers went non-finite; check the sinogram, or lower --lam")
+                raise NonFiniteError(
+                    "the computation gave numbers that are not finite: check the sinogram, or lower --lam"
+                )
             if callback is not None:
                 callback(Step(number, limit, energy, data, variation, partial(_picture, step.x)))
         return Slice(
@@ -178,14 +203,16 @@ class Reconstructor:
 
 
 def tv_lam(level: float) -> float:
-    """lambda of total variation for noise of that level per pixel."""
+    """lambda of total variation for noise of this level per pixel."""
     factor, power = _TV
     return factor * math.pow(max(level, 1e-6), power)
 
 
 def usual_range(sinogram: Floats, geometry: Geometry) -> float:
-    """What the brightest part of a slice is worth, from a smooth filtered backprojection: the scale on which
-    a prior is to see it. 1 where there is nothing bright."""
+    """The value of the brightest part of a slice, from a smooth filtered backprojection.
+
+    A prior sees the slice divided by it. It is 1 if there is nothing bright.
+    """
     rough = fbp(torch.from_numpy(sinogram)[None, None], geometry, "hann")
     smooth = torch.nn.functional.avg_pool2d(rough, 3, 1, 1, count_include_pad=False)
     bright = float(np.quantile(smooth.numpy(), _HIGH_QUANTILE))

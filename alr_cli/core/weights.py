@@ -1,4 +1,4 @@
-"""A trained prior and what is known of it: what a weights file is, once it has been read"""
+"""A trained prior together with its metadata: the content of a weights file"""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from alr_cli.core.priors.protocol import StoredPrior
 
 @dataclass(frozen=True)
 class Weights:
-    """A prior ready to use.
+    """A prior that is ready to use.
 
-    metadata: what its file says: training recipe, data, scores.  sha256: of its tensors.  name: as shipped,
-    or the name of the file.
+    Attributes:
+        prior: The prior.
+        metadata: What its file says about the training recipe, data and scores.
+        sha256: Hash of its tensors.
+        name: The name of shipped weights, or the name of the file.
     """
 
     prior: StoredPrior
@@ -27,9 +30,9 @@ class Weights:
 
     @property
     def sigma_range(self) -> tuple[float, float]:
-        """The noise levels it was made for."""
+        """The noise levels that it was made for."""
         return self.prior.sigma_range
 
     def lam(self, sigma: float) -> float:
-        """lambda(sigma), fitted (see training/calibration.py)."""
+        """The fitted lambda(sigma); see training/calibration.py."""
         return self.prior.lam(sigma)

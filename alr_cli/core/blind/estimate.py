@@ -1,8 +1,8 @@
 """k* = arg max p(y | k) over the kernels of some families and, from coarse to fine, over all kernels
 
-Every candidate is judged by the same likelihood of the spectrum (spectrum.py): it tells a disk from a
-Gaussian by its zeros, and any kernel from none. Only the shape of a free kernel comes from elsewhere
-(free_kernel.py), because a spectrum does not see phases.
+All candidates are compared by the same likelihood of the spectrum (spectrum.py). It distinguishes a disk from
+a Gaussian by its zeros, and any kernel from none. The shape of a free kernel comes from another method
+(free_kernel.py), because a spectrum contains no phases.
 """
 
 from __future__ import annotations
@@ -23,20 +23,27 @@ from alr_cli.errors import UsageError
 Plane = NDArray[np.float32]
 
 FREE = "free"
-DEFAULT_SIZE = 31  # pixels a side of a free kernel
+DEFAULT_SIZE = 31  # pixels per side of a free kernel
 WIDEST = 61  # pixels across a kernel of a family
 SMALLEST_PICTURE = 64  # pixels a side
-WINDOW = 384  # pixels a side of the part from which a free kernel is found
-TELLING = 0.004  # share of the frequencies that must stand above the noise
-SHARP = 0.65  # pixels: pictures whose blur spreads less than this in every direction are sharp
-SIMPLER = 0.005  # by how much a free kernel must be better, per frequency, than one of a family
+WINDOW = 384  # pixels per side of the part from which a free kernel is estimated
+TELLING = 0.004  # share of the frequencies that must be above the noise
+SHARP = 0.65  # pixels; a picture is sharp if its blur spreads less than this in every direction
+SIMPLER = 0.005  # by how much, per frequency, a free kernel must be better than one of a family
 
 
 @dataclass(frozen=True)
 class KernelEstimate:
-    """kernel: (h, w), sum 1, (1, 1) where the picture is sharp.  spec: as for `parse_kernel`, `free` or
-    `none`. between: the sizes of a family that explain the picture as well.  agreement: of the free kernels
-    of two halves of the picture, 1 for equal ones.  gain: in log likelihood over no blur, per frequency."""
+    """An estimated kernel.
+
+    Attributes:
+        kernel: (h, w), sum 1; (1, 1) if the picture is sharp.
+        spec: A text for `parse_kernel`, or `free` or `none`.
+        gain: Log likelihood relative to no blur, per frequency.
+        between: For a family, the range of sizes that explain the picture equally well.
+        agreement: For a free kernel, the agreement of the kernels of two halves of the picture; 1 if they are
+            equal.
+    """
 
     kernel: Kernel
     spec: str
@@ -52,30 +59,36 @@ class KernelEstimate:
 def estimate_kernel(
     pixels: NDArray[np.floating], sigma: float, family: str | None = None, size: int | None = None
 ) -> KernelEstimate:
-    """The blur of a picture (H, W, C) on [0,1] with noise of standard deviation sigma.
+    """Estimate the blur of a picture.
 
-    family: gaussian, disk, motion or free; None takes the best of the first three, or a free kernel where
-    that explains the picture better.  size: odd, the largest side of the kernel; None for 31 pixels, or 61
-    for families, in pictures that are large enough. Raises UsageError where the picture is too small, for the
-    size too, or has nothing to tell a blur by.
+    Args:
+        pixels: (H, W, C) on [0,1].
+        sigma: Standard deviation of the noise.
+        family: "gaussian", "disk", "motion" or "free". None takes the best of the first three, or a free
+            kernel if that explains the picture better.
+        size: Odd, the largest side of the kernel. None for 31 pixels for a free kernel and 61 for families,
+            if the picture is large enough.
+
+    Raises:
+        UsageError: The picture is too small, also for the size, or reveals nothing about a blur.
     """
     height, width = pixels.shape[:2]
     if min(height, width) < SMALLEST_PICTURE:
         raise UsageError(
-            f"a blur cannot be found in {width} x {height} pixels, {SMALLEST_PICTURE} a side are the least: "
-            "give the kernel"
+            f"a blur cannot be found in {width} x {height} pixels, at least {SMALLEST_PICTURE} per side "
+            "are needed: give the kernel"
         )
     bound = min(height, width) // 3
     if size is not None and size > bound:
         raise UsageError(
-            f"a kernel of {size} pixels cannot be found in {width} x {height} pixels: {bound} are the most"
+            f"a kernel of {size} pixels cannot be found in {width} x {height} pixels: at most {bound} can"
         )
     plane = pixels.mean(axis=2, dtype=np.float32)
     grain = sigma / math.sqrt(pixels.shape[2])
     y = spectrum(plane, grain)
     none = evidence(y, np.ones(y.power.shape))
     if none.telling < TELLING * y.power.size:
-        raise UsageError("the picture has no edges above its noise to tell a blur by: give the kernel")
+        raise UsageError("the picture has no edges above its noise that reveal a blur: give the kernel")
     found = []
     if family != FREE:
         names = tuple(FAMILIES) if family is None else (family,)
@@ -106,7 +119,7 @@ def _free(plane: Plane, sigma: float, side: int, y: Spectrum, none: float) -> Ke
 
 
 def _agreement(plane: Plane, sigma: float, side: int) -> float:
-    """How alike the kernels are that two halves of the picture give on their own."""
+    """How similar the kernels are that two halves of the picture give separately."""
     window = _most_telling(plane, sigma)
     axis = int(window.shape[1] > window.shape[0])
     first, second = (free_kernel(half, sigma, side) for half in np.array_split(window, 2, axis=axis))
@@ -123,7 +136,7 @@ def _spread(kernel: Kernel) -> float:
 
 
 def _most_telling(plane: Plane, sigma: float) -> Plane:
-    """The part of a plane, at most WINDOW pixels a side, whose derivatives stand most above the noise."""
+    """The part of a plane, at most WINDOW pixels per side, whose derivatives are most above the noise."""
     height, width = (min(side, WINDOW) for side in plane.shape)
     if (height, width) == plane.shape:
         return plane

@@ -1,10 +1,10 @@
-"""K(f) of the blurs that one or two numbers describe, and the numbers under which p(y | k) is largest
+"""K(f) of blurs that one or two numbers describe, and the numbers that maximise p(y | k)
 
 gaussian  exp(-2 pi^2 sigma^2 |f|^2)                           sigma
 disk      2 J1(2 pi R |f|) / (2 pi R |f|)                      radius R (defocus)
 motion    sinc(L u) sinc(v), u along and v across the line     length L and angle
 
-the latter two times sinc(fx) sinc(fy), as a pixel gathers what falls on it.
+Disk and motion are multiplied by sinc(fx) sinc(fy), because a pixel collects the light that falls on it.
 """
 
 from __future__ import annotations
@@ -22,16 +22,23 @@ from alr_cli.core.blind.spectrum import Spectrum, evidence
 
 Floats = NDArray[np.float64]
 
-ANGLES = 24  # of the first look at motions, over half a turn
-THINNED = 8  # every which frequency the first look takes, where there are two parameters
-DOUBT = 1e-3  # rise of the cost, per frequency, up to which a size is possible
+ANGLES = 24  # number of angles in half a turn that the first search tries for motions
+THINNED = 8  # the first search uses every so many frequencies if there are two parameters
+DOUBT = 1e-3  # increase of the cost, per frequency, up to which a size is possible
 
 
 @dataclass(frozen=True)
 class Family:
-    """power: |K|^2 from the parameters, at the frequencies of a spectrum.  sizes: of the first look.  width:
-    of a kernel in pixels, in sizes.  least: size that is tried.  directed: whether an angle in degrees is the
-    second parameter."""
+    """A family of kernels.
+
+    Attributes:
+        name: Its name.
+        power: |K|^2 from the parameters, at the frequencies of a spectrum.
+        sizes: Sizes that the first search tries.
+        width: Width of a kernel in pixels, relative to its size.
+        least: Smallest size.
+        directed: Whether the second parameter is an angle in degrees.
+    """
 
     name: str
     power: Callable[[tuple[float, ...], Spectrum], Floats]
@@ -43,8 +50,14 @@ class Family:
 
 @dataclass(frozen=True)
 class Fit:
-    """parameters: (sigma,), (radius,) or (length, angle in degrees).  cost: as of `evidence`.  between: the
-    sizes for which it rises by less than DOUBT."""
+    """The best member of a family.
+
+    Attributes:
+        family: The family.
+        parameters: (sigma,), (radius,) or (length, angle in degrees).
+        cost: As in `evidence`.
+        between: The sizes for which the cost increases by less than DOUBT.
+    """
 
     family: Family
     parameters: tuple[float, ...]
@@ -77,7 +90,7 @@ def _geometric(low: float, high: float, count: int) -> tuple[float, ...]:
 
 
 def _whole(low: int, high: int) -> tuple[float, ...]:
-    """In steps of a pixel: lengths that are off by more share no zeros with the true one."""
+    """Sizes in steps of a pixel. Lengths that differ by more have no zeros in common with the true one."""
     return tuple(float(size) for size in range(low, high + 1))
 
 
@@ -106,7 +119,7 @@ def fit(family: Family, y: Spectrum, largest: float) -> Fit:
         if size * family.width <= largest
         for p in ([(size, float(angle)) for angle in angles] if family.directed else [(size,)])
     )
-    # The best of each octave: half a length has half of its zeros, and would hide it.
+    # Keep the best of each octave: half a length has half of the zeros, and could hide the true one.
     octaves = {int(math.log2(p[0])): p for _, p in reversed(first)}
     starts = [_refined(first_cost, p, family.least)[1] for p in octaves.values()]
     value, parameters = _refined(cost, min(starts, key=cost), family.least)
@@ -132,8 +145,10 @@ def _refined(
 def _between(
     cost: Callable[[tuple[float, ...]], float], parameters: tuple[float, ...], limit: float
 ) -> tuple[float, float]:
-    """The sizes at which the cost passes a limit, walking from the best one in steps of 2 %, at most to a
-    half and to the double."""
+    """The sizes at which the cost passes a limit.
+
+    The search goes from the best size in steps of 2 %, at most to half and double of it.
+    """
     size, *angle = parameters
     ends = []
     for factor in (1 / 1.02, 1.02):

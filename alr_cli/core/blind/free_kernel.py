@@ -1,8 +1,8 @@
 """k* = arg min over k >= 0, sum k = 1 of F(k) >= -2 log p(dy | k): any kernel, from coarse to fine
 
-The expectation-maximisation of posterior.py (its E step) and kernel_step.py (its M step) on a pyramid whose
-coarsest kernel has three to five pixels a side. On each level the noise that is assumed falls to the true
-one, which lets the kernel find strong edges before it fits weak ones.
+Expectation maximisation with the E step of posterior.py and the M step of kernel_step.py, on a pyramid whose
+coarsest kernel has three to five pixels per side. On each level the assumed noise decreases to the true one,
+so that the kernel finds strong edges before it fits weak ones.
 """
 
 from __future__ import annotations
@@ -18,18 +18,22 @@ from alr_cli.core.blind.gradients import Floats, gradients, smaller
 from alr_cli.core.blind.kernel_step import Kernel, kernel_step
 from alr_cli.core.blind.posterior import ValidBlur, posterior, start
 
-COARSEST = 5  # pixels a side of the first kernel, at most
-ROUNDS = 12  # of E and M on each level
-FIRST_NOISE, NOISE_DECAY = 8.0, 1.3  # times the true variance; by how much it falls in a round
-LEAST_VARIANCE = 5e-5  # of derivatives: the model is no better, whatever the noise
-EM_STEPS = (2, 12, 2, 60)  # rounds of variances, conjugate gradients, proximal Newton steps, FISTA in each
-FAINT = 0.02  # of the largest weight: weights below it are forgotten between levels
+COARSEST = 5  # pixels per side of the first kernel, at most
+ROUNDS = 12  # number of E and M steps on each level
+# initial multiple of the true variance; factor by which it decreases in each round
+FIRST_NOISE, NOISE_DECAY = 8.0, 1.3
+LEAST_VARIANCE = 5e-5  # of derivatives; the model is not more accurate than this, whatever the noise
+# rounds of variances, conjugate gradient steps, proximal Newton steps, FISTA steps in each
+EM_STEPS = (2, 12, 2, 60)
+FAINT = 0.02  # relative to the largest weight; smaller weights are dropped between levels
 FAINT_AT_LAST = 0.05
 
 
 def free_kernel(plane: Floats, sigma: float, size: int) -> Kernel:
-    """The kernel of a blurred plane (H, W) with white noise of standard deviation sigma: at most size x size
-    (odd, smaller than the plane), centred on its centroid and trimmed to what is not 0."""
+    """The kernel of a blurred plane (H, W) with white noise of standard deviation sigma.
+
+    It is at most size x size (odd, smaller than the plane), centred on its centroid, and trimmed of zeros.
+    """
     sides = _sides(size)
     kernel = _first_guess(sides[0])
     for side in sides:
@@ -40,7 +44,7 @@ def free_kernel(plane: Floats, sigma: float, size: int) -> Kernel:
 
 
 def agreement(first: Kernel, second: Kernel) -> float:
-    """The largest correlation of two kernels over all shifts, 1 for equal ones (Hu and Yang 2012)."""
+    """The largest correlation of two kernels over all shifts; 1 for equal kernels (Hu and Yang 2012)."""
     products = fftconvolve(first, second[::-1, ::-1])
     return float(products.max() / math.sqrt(float((first**2).sum() * (second**2).sum())))
 
@@ -56,7 +60,7 @@ def trimmed(kernel: Kernel) -> Kernel:
 
 
 def _sides(size: int) -> list[int]:
-    """Odd sides from coarse to fine, each about sqrt 2 times the one before."""
+    """Odd sides from coarse to fine; each is about sqrt 2 times the previous one."""
     sides = [size]
     while sides[0] > COARSEST:
         side = int(sides[0] / math.sqrt(2))
@@ -65,7 +69,7 @@ def _sides(size: int) -> list[int]:
 
 
 def _first_guess(side: int) -> Kernel:
-    """Two pixels beside each other: not quite sharp, as a kernel of one pixel is a fixed point."""
+    """Two neighbouring pixels. A kernel of a single pixel would be a fixed point."""
     kernel = np.zeros((side, side))
     kernel[side // 2, side // 2 : side // 2 + 2] = 0.5
     return kernel
@@ -89,7 +93,7 @@ def _on_one_level(plane: Floats, sigma: float, kernel: Kernel) -> Kernel:
 
 
 def _cleaned(kernel: Kernel, faint: float) -> Kernel:
-    """Without faint weights, its centroid within half a pixel of the middle, sum 1."""
+    """The kernel without faint weights, with its centroid within half a pixel of the middle, and sum 1."""
     kernel = np.where(kernel >= faint * kernel.max(), kernel, 0)
     kernel /= kernel.sum()
     middle = kernel.shape[0] // 2

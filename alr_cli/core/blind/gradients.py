@@ -1,4 +1,5 @@
-"""y = k * x + eps  =>  d y = k * d x + d eps: derivatives of a blurred picture, and its pyramid."""
+"""y = k * x + eps  =>  d y = k * d x + d eps: derivatives of a blurred picture, and smaller versions of
+it."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ Floats = NDArray[np.float32]
 class Gradients:
     """Forward differences of a picture: (2, H - 1, W - 1) float32, along x and along y.
 
-    variance: of their noise, 2 sigma^2.
+    `variance` is that of their noise, 2 sigma^2.
     """
 
     values: Floats
@@ -28,17 +29,17 @@ class Gradients:
 
 
 def gradients(plane: Floats, sigma: float) -> Gradients:
-    """Of a plane (H, W) on [0,1] with white noise of standard deviation sigma."""
+    """The derivatives of a plane (H, W) on [0,1] with white noise of standard deviation sigma."""
     along_x = np.diff(plane, axis=1)[:-1]
     along_y = np.diff(plane, axis=0)[:, :-1]
     return Gradients(np.stack([along_x, along_y]).astype(np.float32), 2 * sigma**2)
 
 
 def smaller(plane: Floats, sigma: float, scale: float) -> tuple[Floats, float]:
-    """The plane reduced to `scale` of its sides (scale <= 1), and the standard deviation of its noise.
+    """The plane with its sides reduced by `scale` (<= 1), and the standard deviation of its noise.
 
-    Before it is sampled anew it is smoothed by a Gaussian of half a new pixel's width, which scales the noise
-    by the root of the sum of the squared weights.
+    Before resampling it is smoothed by a Gaussian of half the width of a new pixel, which multiplies the
+    noise by the root of the sum of the squared weights.
     """
     if scale >= 1:
         return plane, sigma

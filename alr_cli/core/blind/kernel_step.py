@@ -1,8 +1,8 @@
 """k = arg min over k >= 0, sum k = 1 of  sum |k * mu - y|^2 + |k|^2 sum z: the kernel, given q(x)
 
-The gradient is exact; the Hessian is taken for that of a picture on black, a Toeplitz matrix made of its
-autocorrelation (a proximal Newton step). Each quadratic program is solved by FISTA (Beck and Teboulle 2009)
-with the projection onto the simplex (Duchi et al. 2008).
+The gradient is exact. The Hessian is approximated by that of a picture surrounded by black, a Toeplitz matrix
+made of its autocorrelation (a proximal Newton step). Each quadratic program is solved by FISTA (Beck and
+Teboulle 2009) with projection onto the simplex (Duchi et al. 2008).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def kernel_step(
 
 
 class _Toeplitz:
-    """k -> sum_lags autocorrelation(x) k + spread k, and a bound of its largest eigenvalue."""
+    """k -> sum_lags autocorrelation(x) k + spread k, and an upper bound of its largest eigenvalue."""
 
     def __init__(self, x: NDArray[np.float32], sides: tuple[int, int], spread: float) -> None:
         self.sides, self.spread = sides, spread
@@ -50,7 +50,7 @@ class _Toeplitz:
 
 
 def _quadratic_program(hessian: _Toeplitz, slope: Kernel, kernel: Kernel, steps: int) -> Kernel:
-    """min over the simplex of slope (k - kernel) + (k - kernel) hessian (k - kernel) / 2."""
+    """Minimise slope (k - kernel) + (k - kernel) hessian (k - kernel) / 2 over the simplex."""
     start, z, t = kernel, kernel, 1.0
     for _ in range(steps):
         new = on_simplex(z - (slope + hessian(z - start)) / hessian.largest)
@@ -61,7 +61,7 @@ def _quadratic_program(hessian: _Toeplitz, slope: Kernel, kernel: Kernel, steps:
 
 
 def on_simplex(v: Kernel) -> Kernel:
-    """The nearest table of weights >= 0 with sum 1."""
+    """The nearest array of weights >= 0 with sum 1."""
     ordered = np.sort(v, axis=None)[::-1]
     excess = (np.cumsum(ordered) - 1) / np.arange(1, v.size + 1)
     count = np.nonzero(ordered > excess)[0][-1]

@@ -4,10 +4,10 @@
 
 with z_i = 1 / (|k|^2 / v + 1 / gamma_i)
 
-y: derivatives of the blurred picture with noise of variance v; x: those of the sharp one, each a Gaussian
-whose own variance gamma_i is unknown (a sparse prior without a parameter). Minimising over x and k together
-prefers no blur (Levin, Weiss, Durand and Freeman 2009); here x is integrated out, which leaves the term |k|^2
-and does not.
+y are the derivatives of the blurred picture with noise of variance v. x are those of the sharp picture, each
+a Gaussian whose own variance gamma_i is unknown (a sparse prior without parameters). Minimising over x and k
+jointly favours no blur (Levin, Weiss, Durand and Freeman 2009). Here x is integrated out, which leaves the
+term |k|^2 and does not have this bias.
 
 Levin et al., Efficient marginal likelihood optimization in blind deconvolution, CVPR 2011; Wipf and Zhang,
 Revisiting Bayesian blind deconvolution, JMLR 2014.
@@ -27,8 +27,11 @@ Floats = NDArray[np.float32]
 
 
 class ValidBlur:
-    """x -> k * x where no pixel beyond x counts: from (2, h, w) on a torus to (2, H, W), for kernels of up to
-    (a, b) pixels, odd. h >= H + a - 1 and w >= W + b - 1 are sizes of fast Fourier transforms."""
+    """x -> k * x without pixels beyond x: from (2, h, w) on a torus to (2, H, W).
+
+    The kernels have up to (a, b) pixels, odd. h >= H + a - 1 and w >= W + b - 1 are fast sizes for Fourier
+    transforms.
+    """
 
     def __init__(self, observed: tuple[int, int], sides: tuple[int, int]) -> None:
         self.observed, self.sides = observed, sides
@@ -37,7 +40,7 @@ class ValidBlur:
         )
 
     def transfer(self, kernel: NDArray[np.float64]) -> NDArray[np.complex64]:
-        """The Fourier transform of a kernel (a, b), to be given to `forward` and `adjoint`."""
+        """The Fourier transform of a kernel (a, b), as `forward` and `adjoint` need it."""
         return np.asarray(rfft2(kernel.astype(np.float32), self.shape))
 
     def forward(self, transfer: NDArray[np.complex64], x: Floats) -> Floats:
@@ -46,7 +49,7 @@ class ValidBlur:
         return np.asarray(full[:, a - 1 : a - 1 + self.observed[0], b - 1 : b - 1 + self.observed[1]])
 
     def of_kernel(self, spectrum: NDArray[np.complex64], kernel: NDArray[np.float64]) -> Floats:
-        """`forward`, linear in the kernel; spectrum: rfft2 of x."""
+        """`forward` as a linear function of the kernel; `spectrum` is rfft2 of x."""
         a, b = self.sides
         full = irfft2(spectrum * self.transfer(kernel), self.shape)
         return np.asarray(full[:, a - 1 : a - 1 + self.observed[0], b - 1 : b - 1 + self.observed[1]])
@@ -55,7 +58,7 @@ class ValidBlur:
         return np.asarray(irfft2(rfft2(self._padded(y)) * transfer.conj(), self.shape))
 
     def correlate(self, spectrum: NDArray[np.complex64], y: Floats) -> NDArray[np.float64]:
-        """The adjoint of k -> k * x, summed over both derivatives; spectrum: rfft2 of x."""
+        """The adjoint of k -> k * x, summed over both derivatives; `spectrum` is rfft2 of x."""
         both = irfft2((rfft2(self._padded(y)) * spectrum.conj()).sum(axis=0), self.shape)
         return np.asarray(both[: self.sides[0], : self.sides[1]], np.float64)
 
@@ -68,7 +71,7 @@ class ValidBlur:
 
 @dataclass(frozen=True)
 class Posterior:
-    """mu, z and gamma: (2, h, w)."""
+    """mu, z and gamma, each (2, h, w)."""
 
     mean: Floats
     variance: Floats
@@ -76,7 +79,7 @@ class Posterior:
 
 
 def start(y: Gradients, blur: ValidBlur) -> Floats:
-    """gamma to begin with: the mean square of the derivatives, everywhere."""
+    """The initial gamma: the mean square of the derivatives, at all pixels."""
     return np.full((2, *blur.shape), float((y.values**2).mean()), np.float32)
 
 
@@ -90,7 +93,7 @@ def posterior(
     rounds: int,
     steps: int,
 ) -> Posterior:
-    """Alternate between mu (conjugate gradients, `steps` of them) and gamma, `rounds` times."""
+    """Alternate `rounds` times between mu (by `steps` of conjugate gradients) and gamma."""
     transfer = blur.transfer(kernel)
     energy = float((kernel**2).sum())
     variance = gamma
@@ -110,7 +113,8 @@ def _mean(
     mean: Floats,
     steps: int,
 ) -> Floats:
-    """(K^T K / v + 1 / gamma)^-1 K^T y / v, by conjugate gradients in u = mu / sqrt(gamma), from `mean`."""
+    """(K^T K / v + 1 / gamma)^-1 K^T y / v, by conjugate gradients in u = mu / sqrt(gamma), starting from
+    `mean`."""
     root = np.sqrt(gamma)
 
     def apply(u: Floats) -> Floats:

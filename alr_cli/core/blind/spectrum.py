@@ -1,9 +1,10 @@
 """-2 log p(y | k) = sum_f log S(f) + P(f) / S(f),   S(f) = c(angle f) |f|^(-2 alpha) |K(f)|^2 + sigma^2
 
-P is the periodogram of the blurred picture. Natural pictures have spectra close to a power of the frequency
-(Field 1987), of another height c in each direction; c and alpha are the picture's own and are fitted for each
-kernel, so that only what a kernel does beyond them counts: its zeros and its curvature. The likelihood is
-Whittle's (1953): the pictures are integrated out, as a Gaussian process, and no phase of the kernel is seen.
+P is the periodogram of the blurred picture. The spectra of natural pictures are close to a power of the
+frequency (Field 1987), with a different height c in each direction. c and alpha are fitted to the picture for
+each kernel, so that only the additional effect of a kernel counts: its zeros and its curvature. The
+likelihood is Whittle's (1953): pictures are integrated out as a Gaussian process, and the phase of the kernel
+is not seen.
 """
 
 from __future__ import annotations
@@ -17,20 +18,26 @@ from scipy.fft import rfft2
 
 Floats = NDArray[np.float64]
 
-BLOCK = 256  # pixels a side of the blocks whose periodograms are averaged
-MOST_BLOCKS = 5  # a side of the picture
-SECTORS = 8  # directions that have their own height c
-LOWEST = 3  # periods a block: below them the window speaks
-ROUNDS = 12  # of Fisher scoring
+BLOCK = 256  # pixels per side of the blocks whose periodograms are averaged
+MOST_BLOCKS = 5  # blocks along each side of the picture
+SECTORS = 8  # number of directions with a height c of their own
+LOWEST = 3  # periods per block, below which the window dominates
+ROUNDS = 12  # iterations of Fisher scoring
 
 
 @dataclass(frozen=True)
 class Spectrum:
-    """An averaged periodogram at the n frequencies that are used, and what depends on the frequency alone.
-
-    power: (n,). noise: sigma^2. shape: of the transform it came from, (block, block). used: which of the
-    frequencies of rfft2. fx, fy: (n,) in periods a pixel, y down. scale: -2 log |f|, centred. sector: of each
+    """An averaged periodogram at the n frequencies that are used, and quantities that depend only on the
     frequency.
+
+    Attributes:
+        power: (n,).
+        noise: sigma^2.
+        shape: (block, block), the shape of the transform.
+        used: Which frequencies of rfft2 are used.
+        fx, fy: (n,), in periods per pixel; y points down.
+        scale: -2 log |f|, centred.
+        sector: The direction of each frequency.
     """
 
     power: Floats
@@ -43,7 +50,7 @@ class Spectrum:
     sector: NDArray[np.intp]
 
     def thinned(self, step: int) -> Spectrum:
-        """Every step-th frequency, for a first look."""
+        """Every step-th frequency, for a first search."""
         few = slice(None, None, step)
         some = np.zeros(len(self.power), bool)
         some[few] = True
@@ -62,14 +69,21 @@ class Spectrum:
 
 @dataclass(frozen=True)
 class Evidence:
-    """cost: -2 log p(y | k) per frequency.  telling: how many frequencies stand above the noise."""
+    """How well a kernel explains a spectrum.
+
+    Attributes:
+        cost: -2 log p(y | k) per frequency.
+        telling: Number of frequencies above the noise.
+    """
 
     cost: float
     telling: float
 
 
 def spectrum(plane: NDArray[np.floating], sigma: float) -> Spectrum:
-    """Of a plane (H, W) with white noise of standard deviation sigma, both sides at least 16 pixels."""
+    """The spectrum of a plane (H, W) with white noise of standard deviation sigma. Both sides have at least
+    16
+    pixels."""
     block = min(BLOCK, *plane.shape)
     window = np.outer(np.hanning(block + 2)[1:-1], np.hanning(block + 2)[1:-1])
     window /= math.sqrt(float((window**2).sum()))
@@ -93,7 +107,7 @@ def spectrum(plane: NDArray[np.floating], sigma: float) -> Spectrum:
 
 
 def transfer_of(kernel: Floats, y: Spectrum) -> Floats:
-    """|K|^2 of a kernel (h, w), smaller than a block, at the frequencies of y."""
+    """|K|^2 of a kernel (h, w), which is smaller than a block, at the frequencies of y."""
     return np.asarray((np.abs(rfft2(kernel, y.shape)) ** 2)[y.used])
 
 
@@ -111,7 +125,7 @@ def evidence(y: Spectrum, transfer: Floats) -> Evidence:
         share = signal / model
         slope = (y.power / model - 1) * share
         weight = share**2
-        # The Fisher information of (height, alpha) is an arrow: eliminate the heights.
+        # The Fisher information of (height, alpha) is an arrowhead matrix: eliminate the heights.
         a = np.bincount(y.sector, weight, SECTORS) + 1e-6 * count
         b = np.bincount(y.sector, weight * y.scale, SECTORS)
         d = float((weight * y.scale**2).sum()) + 1e-6
@@ -128,6 +142,6 @@ def evidence(y: Spectrum, transfer: Floats) -> Evidence:
 
 
 def _spread(side: int, block: int) -> NDArray[np.intp]:
-    """Corners of blocks that overlap by half where there are few enough of them."""
+    """Corners of blocks, which overlap by half if there are few enough of them."""
     count = min(MOST_BLOCKS, math.ceil(2 * (side - block) / block) + 1)
     return np.linspace(0, side - block, count).round().astype(np.intp)

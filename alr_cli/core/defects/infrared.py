@@ -1,10 +1,11 @@
-"""I = I_0 t prod_c y_c^b_c,   y = x t^g: what the infrared channel of a film scan knows about dust
+"""I = I_0 t prod_c y_c^b_c,   y = x t^g: what the infrared channel of a film scan says about dust
 
-The dyes of a film let infrared light pass, dust does not: t, between 0 and 1, is how much light it leaves.
-I_0 is the light of the lamp, smooth; b_c is what the dyes take after all, fitted and divided out. Where dust
-is half transparent the picture is divided by t^g, g being the power with which the scan stores light; where
-it is opaque, the picture is missing. Silver (black-and-white film) and the dyes of Kodachrome are opaque to
-infrared as well: there the channel shows the picture, and is refused.
+The dyes of a film let infrared light pass, but dust does not. t, between 0 and 1, is the share of light that
+passes. I_0 is the light of the lamp, which is smooth. b_c is the small absorption of the dyes, which is
+fitted and divided out. Where dust is half transparent, the picture is divided by t^g, where g is the power
+with which the scan stores light. Where dust is opaque, the picture is missing. Silver (black-and-white film)
+and the dyes of Kodachrome are opaque to infrared as well; their infrared channel shows the picture and is
+refused.
 """
 
 from __future__ import annotations
@@ -20,21 +21,27 @@ from alr_cli.errors import UsageError
 
 Floats = NDArray[np.float64]
 
-COARSE, MEDIAN = 4, 15  # the background: the median of 15 x 15 pixels of a picture 4 times smaller
-FURTHEST = 8  # pixels by which the channels of a scanner may be apart
-DARKEST = 1e-3  # before a logarithm
-CLEAR = 0.93  # from this t on there is no dust
-OPAQUE = 0.5  # below this t nothing of the picture is left
+COARSE, MEDIAN = 4, 15  # the background is the median of 15 x 15 pixels of a picture reduced by 4
+FURTHEST = 8  # largest shift in pixels between the channels of a scanner
+DARKEST = 1e-3  # smallest value before taking a logarithm
+CLEAR = 0.93  # t above which there is no dust
+OPAQUE = 0.5  # t below which nothing of the picture is left
 SILVER = 0.5  # correlation of infrared and picture, and
-STRONG = 0.25  # power of the picture that is in infrared, from which on it is no map of dust
-LEAST_POWER = 0.1  # g below which dust does not darken the picture, as in a negative that was inverted
+STRONG = 0.25  # power of the picture in the infrared channel, above which it is not a map of dust
+LEAST_POWER = 0.1  # g below which dust does not darken the picture, as in an inverted negative
 
 
 @dataclass(frozen=True)
 class Cleaned:
-    """pixels: (H, W, C), divided by half-transparent dust.  missing: (H, W), True where it is opaque.  moved:
-    (y, x) pixels by which infrared was shifted.  power: g, 0 where nothing could be divided out.  thinned:
-    share of the pixels that were divided."""
+    """A scan without half-transparent dust.
+
+    Attributes:
+        pixels: (H, W, C), divided by half-transparent dust.
+        missing: (H, W), True where dust is opaque.
+        moved: (y, x) pixels by which the infrared channel was shifted.
+        power: g; 0 if nothing could be divided out.
+        thinned: Share of the pixels that were divided.
+    """
 
     pixels: NDArray[np.float32]
     missing: NDArray[np.bool_]
@@ -44,9 +51,14 @@ class Cleaned:
 
 
 def clean_by_infrared(pixels: NDArray[np.floating], infrared: NDArray[np.floating]) -> Cleaned:
-    """pixels: (H, W, C) on [0,1].  infrared: (H, W), dark where there is dust, of any scale.
+    """Find and remove dust.
 
-    Raises UsageError where infrared is constant, or shows the picture instead of dust.
+    Args:
+        pixels: (H, W, C) on [0,1].
+        infrared: (H, W), dark where there is dust, on any scale.
+
+    Raises:
+        UsageError: The infrared channel is constant, or shows the picture instead of dust.
     """
     light = np.log(np.maximum(infrared.astype(np.float64), DARKEST * max(float(infrared.max()), 1e-9)))
     colours = np.log(np.maximum(pixels.astype(np.float64), DARKEST))
@@ -81,7 +93,7 @@ def _fine(log: Floats) -> Floats:
 
 
 def _shows(dust: Floats, picture: Floats) -> bool:
-    """Whether infrared follows the picture, away from what is darkest in it: dust itself is in both."""
+    """Whether infrared follows the picture. The darkest places are left out, because dust is in both."""
     clear = dust >= np.quantile(dust, 0.1)
     a, b = dust[clear] - dust[clear].mean(), picture[clear] - picture[clear].mean()
     both, power = float((a * b).sum()), float((b**2).sum()) + 1e-12
@@ -89,7 +101,7 @@ def _shows(dust: Floats, picture: Floats) -> bool:
 
 
 def _offset(dust: Floats, detail: Floats) -> tuple[int, int]:
-    """The shift of `dust` under which it lies on detail of the picture, by their correlation."""
+    """The shift of `dust` that matches it with the detail of the picture, by correlation."""
     a, b = (np.minimum(each, 1) - np.minimum(each, 1).mean() for each in (dust, detail))
     product = irfft2(rfft2(b) * rfft2(a).conj(), a.shape)
     reach = [min(FURTHEST, n // 4) for n in a.shape]
@@ -101,7 +113,7 @@ def _offset(dust: Floats, detail: Floats) -> tuple[int, int]:
 
 
 def _leak(dust: Floats, fine: Floats) -> Floats:
-    """What the dyes take of the infrared light: the regression on the colours where there is no dust."""
+    """What the dyes absorb of the infrared light: the regression on the colours where there is no dust."""
     spread = 1.4826 * float(np.median(np.abs(dust - np.median(dust)))) + 1e-6
     clear = np.abs(dust) < 3 * spread
     b, *_ = np.linalg.lstsq(fine[clear], dust[clear], rcond=None)
@@ -109,8 +121,10 @@ def _leak(dust: Floats, fine: Floats) -> Floats:
 
 
 def _power(dust: Floats, picture: Floats, thin: NDArray[np.bool_]) -> float:
-    """g: the picture's logarithm over that of t, where dust is half transparent; the median, because the
-    picture has detail of its own there."""
+    """g: the logarithm of the picture divided by that of t, where dust is half transparent.
+
+    It is a median, because the picture has detail of its own there.
+    """
     if thin.sum() < 20:
         return 1.0
     return float(np.clip(np.median(picture[thin] / dust[thin]), 0, 1.5))

@@ -1,4 +1,5 @@
-"""Ways to minimise an objective: each a frozen dataclass with its own knobs, run by `solve`."""
+"""Algorithms that minimise an objective. Each is a frozen dataclass with its own parameters; `solve` runs
+it."""
 
 from alr_cli.core.solvers.adam import Adam as Adam
 from alr_cli.core.solvers.base import Solution as Solution

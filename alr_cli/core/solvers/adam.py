@@ -1,7 +1,7 @@
 """x_{l+1} = x_l - eta_l m_l / sqrt(v_l)    Adam (Kingma and Ba 2015), the paper's choice (sec. 3.3)
 
-The size of the steps decays exponentially from 0.1, but to 0.003: the paper's last one, 0.01, stays in the
-picture as grain. It calls `Objective.value_and_grad` once an iteration and never compares energies.
+The step size decays exponentially from 0.1 to 0.003. The paper's final step size, 0.01, would remain in the
+picture as grain. The solver calls `Objective.value_and_grad` once per iteration and never compares energies.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from alr_cli.core.numerics.chunks import bands
 from alr_cli.core.numerics.reductions import squared_norm
 from alr_cli.core.solvers.base import Iterate, Objective, is_finite, per_picture
 
-_BETA1, _BETA2 = 0.7, 0.999  # Adam's usual 0.9 overshoots: a tuned critic needs half as many steps again
+# with the usual 0.9, Adam overshoots and a tuned critic needs 1.5 times the steps
+_BETA1, _BETA2 = 0.7, 0.999
 
 
 @dataclass(frozen=True)
 class Adam:
-    """Adam's steps on x itself, in place: four copies of x are all that it needs.
+    """Adam on x itself, in place. It needs four copies of x.
 
-    scale: multiplies the size of the steps, a number or (B,); small where the solution is near.
+    `scale` multiplies the step sizes. It is a number or (B,), and small if the solution is near.
     """
 
     iterations: int = 50
@@ -39,9 +40,9 @@ class Adam:
         yield Iterate(x, terms, nothing, moving, is_finite(terms, gradient))
         mean, square = torch.zeros_like(x), torch.zeros_like(x)
         for step in range(1, self.iterations + 1):
-            # Adam does not care about the scale of the objective except through eps: undo the division by N.
+            # Apart from eps, Adam does not depend on the scale of the objective. Undo the division by N.
             adam_moments(mean, square, gradient, objective.size)
-            del gradient  # the next one takes its place in memory
+            del gradient  # frees memory for the next one
             size = adam_size(step, self.iterations) * per_picture(moving * self.scale, x)
             change = adam_step(x, mean, square, step, size)
             objective.project(x)
@@ -54,7 +55,7 @@ class Adam:
 
 
 def adam_moments(mean: Tensor, square: Tensor, gradient: Tensor, factor: float) -> None:
-    """Bring Adam's moments up to date, in place, with factor times a gradient."""
+    """Update Adam's moments, in place, with `factor` times a gradient."""
     for band in bands(mean):
         slope = gradient[band] * factor
         mean[band].lerp_(slope, 1 - _BETA1)
@@ -62,8 +63,10 @@ def adam_moments(mean: Tensor, square: Tensor, gradient: Tensor, factor: float) 
 
 
 def adam_step(x: Tensor, mean: Tensor, square: Tensor, step: int, size: float | Tensor) -> Tensor:
-    """Move x, in place, by step number `step` (from 1 on) of Adam, a number or (B, 1, 1, 1) long; returns
-    the root mean square of the update (B,)."""
+    """Move x, in place, by step number `step` (from 1) of Adam.
+
+    `size` is a number or (B, 1, 1, 1). Returns the root mean square of the update (B,).
+    """
     moved = torch.zeros(x.shape[0], dtype=x.dtype, device=x.device)
     for band in bands(x):
         update = mean[band] / (1 - _BETA1**step)
@@ -75,6 +78,6 @@ def adam_step(x: Tensor, mean: Tensor, square: Tensor, step: int, size: float | 
 
 
 def adam_size(step: int, limit: int) -> float:
-    """The size of step 1 ... limit: 0.1 -> 0.003, exponentially."""
+    """The size of step 1 ... limit. It decays exponentially from 0.1 to 0.003."""
     first, last = 0.1, 0.003
     return float(first * (last / first) ** ((step - 1) / max(1, limit - 1)))

@@ -1,9 +1,8 @@
-"""x* = arg min E(x): what a solver is told of E, what it yields, and the loop that all of them share    (eq.
-4)
+"""x* = arg min E(x): the interface of objectives and solvers, and the loop that runs a solver    (eq. 4)
 
-A solver is a frozen dataclass with its own knobs; `solve` runs it. All work on batches. Every picture of a
-batch has its own step sizes and rests once it has converged, so a batch gives what each picture would give
-alone.
+A solver is a frozen dataclass with its own parameters; `solve` runs it. All solvers work on batches. Every
+picture of a batch has its own step sizes and stops when it has converged, so that a batch gives the same
+results as single pictures.
 """
 
 from __future__ import annotations
@@ -22,10 +21,13 @@ Stop = Literal["converged", "max_iter", "non_finite"]
 
 
 class Objective(Protocol):
-    """All that a solver knows of a problem. `energy.Energy` over pictures is one; x may be something else.
+    """All that a solver knows of a problem. `energy.Energy` is one whose unknown is a picture; others are
+    possible.
 
-    natural_step: 1 / L, L being the largest curvature of what is known of it.  size: N, what the objective
-    was divided by, so that the gradient times N does not depend on the size of the problem.
+    Attributes:
+        natural_step: 1 / L, where L is the largest curvature as far as it is known.
+        size: N, the number by which the objective was divided. The gradient times N does not depend on the
+            size of the problem.
     """
 
     @property
@@ -38,14 +40,22 @@ class Objective(Protocol):
         ...
 
     def project(self, x: Tensor) -> None:
-        """Move x, in place, to where it is allowed to be."""
+        """Move x, in place, to the nearest allowed point."""
         ...
 
 
 @dataclass(frozen=True)
 class Iterate:
-    """Where a descent has got to, the terms there, the root mean square of its last step (B,), and who still
-    moves (B,). finite: whether the objective and its gradient are; if not, x is where they last were."""
+    """The state of a descent.
+
+    Attributes:
+        x: The current point.
+        terms: The terms of the objective there.
+        change: The root mean square of the last step, (B,).
+        moving: Which pictures still move, (B,).
+        finite: Whether the objective and its gradient are finite. If not, x is the last point where they
+            were.
+    """
 
     x: Tensor
     terms: Terms
@@ -55,10 +65,13 @@ class Iterate:
 
 
 class Solver(Protocol):
-    """A way to descend, with its knobs.
+    """A minimisation algorithm with its parameters.
 
-    name: as on the command line.  iterations: steps at most.  tol: a picture rests once an update does not
-    exceed it (root mean square, in units of pixel values).  compares: whether it compares energies.
+    Attributes:
+        name: Its name on the command line.
+        iterations: Largest number of iterations.
+        tol: A picture stops once the root mean square of an update, in pixel values, is not larger than this.
+        compares: Whether the solver compares energies.
     """
 
     @property
@@ -71,13 +84,13 @@ class Solver(Protocol):
     def compares(self) -> bool: ...
 
     def run(self, objective: Objective, x: Tensor) -> Iterator[Iterate]:
-        """Yield the start, and where each step leads. x: (B, ...), which may be changed in place."""
+        """Yield the start, and the result of each iteration. x (B, ...) may be changed in place."""
         ...
 
 
 @dataclass(frozen=True)
 class Record:
-    """One iteration: the energy terms (B,) at x_l and the root mean square of the last update (B,)."""
+    """One iteration: the energy terms (B,) at x_l, and the root mean square of the last update (B,)."""
 
     iteration: int
     terms: Terms
@@ -86,10 +99,14 @@ class Record:
 
 @dataclass(frozen=True)
 class Solution:
-    """The minimiser found, why the descent ended, and a record per iteration (the first is the start).
+    """The result of a descent.
 
-    stop: converged (every picture's last update was at most tol, or no step lowers its energy measurably),
-    max_iter, or non_finite (then x is the last point with a finite energy and gradient, up to rounding).
+    Attributes:
+        x: The minimiser that was found.
+        stop: "converged" if the last update of every picture was at most tol, or no step lowers the energy
+            measurably; "max_iter"; or "non_finite", and then x is the last point with a finite energy and
+            gradient, up to rounding.
+        history: A record for each iteration; the first one is the start.
     """
 
     x: Tensor
@@ -101,10 +118,14 @@ Callback = Callable[[Record, Tensor], None]
 
 
 def solve(objective: Objective, start: Tensor, solver: Solver, callback: Callback | None = None) -> Solution:
-    """Descend on `objective` from `start` (B, ...), which is not changed.
+    """Minimise `objective` from `start` (B, ...), which is not changed.
 
-    callback: called with the record and x at the start and after every iteration. What it wants to keep of x
-    it must copy, since solvers may work in place.
+    Args:
+        objective: What is minimised.
+        start: The starting point.
+        solver: The algorithm.
+        callback: Called with the record and x at the start and after every iteration. It must copy what it
+            wants to keep of x, because solvers may work in place.
     """
     history: list[Record] = []
     x = start.clone()
@@ -122,12 +143,14 @@ def solve(objective: Objective, start: Tensor, solver: Solver, callback: Callbac
 
 
 def is_finite(terms: Terms, gradient: Tensor) -> bool:
-    """Whether what is known of an objective is finite."""
+    """Whether the known terms of an objective and its gradient are finite."""
     value = terms.energy if terms.known else terms.data
     return bool(torch.isfinite(value + squared_norm(gradient)).all())
 
 
 def per_picture(values: Tensor, x: Tensor | None = None) -> Tensor:
-    """(B,) -> (B, 1, ...), to be multiplied with x (B, ...), which is a batch of pictures (B, C, H, W) unless
-    it is given."""
+    """(B,) -> (B, 1, ...), to be multiplied with x (B, ...).
+
+    Without x the result is for pictures (B, C, H, W).
+    """
     return values.reshape(-1, *(1,) * (3 if x is None else x.dim() - 1))

@@ -1,8 +1,8 @@
 """x+ = v - w grad R(v),    v = x - grad f(x):    one gradient step of a regularizer that denoises
 
-With white noise alone v is the observation, and the first step is the last. Where pixels were clipped, v
-puts in their place what they are expected to have been, given x (the step of expectation maximisation), and
-a few steps settle that.
+With white noise alone, v is the observation, and the first step is the last one. Where pixels were clipped, v
+replaces them by their expected values given x (the E step of expectation maximisation), which settle within a
+few steps.
 """
 
 from __future__ import annotations
@@ -34,9 +34,17 @@ class Identical(Objective, Protocol):
 
 @dataclass(frozen=True)
 class Direct:
-    """regularizer: what denoises.  share: w; 1 is what it was trained for.  tol: of the movement of v, root
-    mean square, below which a picture rests. Energies are not computed: a step is all there is to pay for.
-    Its objective is a `Identical`."""
+    """Denoise in one or a few steps. Energies are not computed, because a gradient step is all the work there
+    is.
+
+    The objective must be an `Identical`.
+
+    Attributes:
+        regularizer: The regularizer that denoises.
+        share: w; the regularizer was trained for 1.
+        iterations: Largest number of steps.
+        tol: A picture stops once the root mean square of the change of v is below this.
+    """
 
     regularizer: Denoises
     share: float = 1.0

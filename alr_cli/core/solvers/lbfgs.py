@@ -1,7 +1,8 @@
 """x_{l+1} = x_l - eta_l H_l dE/dx(x_l), H_l ~ (d^2 E)^-1 from the last m steps (Nocedal 1980, L-BFGS)
 
-For objectives without a known curvature, as over the latents of a flow: their valleys are too narrow for
-gradient descent, and Adam's steps know no scale there. One or two evaluations an iteration.
+It is for objectives without a known curvature, such as those over the latents of a flow. Their valleys are
+too narrow for gradient descent, and Adam's steps have no suitable scale there. One iteration needs one or two
+evaluations.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from alr_cli.core.numerics.reductions import rms, total
 from alr_cli.core.solvers.base import Iterate, Objective, is_finite, per_picture
 from alr_cli.errors import UsageError
 
-_SUFFICIENT = 1e-4  # the share of the promised decrease that a step must achieve
-_FIRST = 0.01  # root mean square of the first step tried, where nothing is known of the curvature
+_SUFFICIENT = 1e-4  # the share of the predicted decrease that a step must achieve
+_FIRST = 0.01  # root mean square of the first step, when the curvature is not known yet
 _HALVINGS = 12
 
 
 @dataclass(frozen=True)
 class Lbfgs:
-    """memory: m.  Every picture of a batch has its own H and its own steps."""
+    """L-BFGS with m = `memory`. Every picture of a batch has its own H and its own steps."""
 
     iterations: int = 100
     tol: float = 1e-5
@@ -42,7 +43,8 @@ class Lbfgs:
         memory: deque[tuple[Tensor, Tensor]] = deque(maxlen=self.memory)
         for _ in range(self.iterations):
             direction = _direction(gradient, memory)
-            # Where rounding or a bend has spoilt H, the gradient itself still leads downwards.
+            # If rounding or negative curvature has spoilt H, the gradient itself is still a descent
+            # direction.
             uphill = _dot(direction, gradient) >= 0
             direction = torch.where(per_picture(uphill, x), _scaled(gradient), direction)
             to, to_terms, to_gradient, accepted = _search(objective, x, terms, gradient, direction, moving)
@@ -54,7 +56,7 @@ class Lbfgs:
 
 
 def _direction(gradient: Tensor, memory: deque[tuple[Tensor, Tensor]]) -> Tensor:
-    """-H g by the two loops of Nocedal; pairs along which the objective bends downwards are left out."""
+    """-H g by Nocedal's two loops. Pairs with negative curvature are left out."""
     if not memory:
         return _scaled(gradient)
     q, weights = gradient.clone(), []
@@ -75,8 +77,11 @@ def _direction(gradient: Tensor, memory: deque[tuple[Tensor, Tensor]]) -> Tensor
 def _search(
     objective: Objective, x: Tensor, terms: Terms, gradient: Tensor, direction: Tensor, moving: Tensor
 ) -> tuple[Tensor, Terms, Tensor, Tensor]:
-    """Halve the step of each picture that is `moving` until its energy falls enough; who never does stays.
-    Returns the place, the terms and the gradient there, and who moved."""
+    """Halve the step of each picture that is `moving` until its energy decreases enough.
+
+    Pictures for which it never does stay where they are. Returns the point, the terms and the gradient there,
+    and which pictures moved.
+    """
     slope = _dot(direction, gradient)
     step = torch.where(moving, 1.0, 0.0).to(x.dtype)
     best, best_terms, best_gradient, accepted = x, terms, gradient, torch.zeros_like(moving)
@@ -106,7 +111,7 @@ def _scaled(gradient: Tensor) -> Tensor:
 
 
 def _scale(gradient: Tensor) -> Tensor:
-    """What makes of the gradient of each picture a first step, (B,)."""
+    """The factors that turn the gradient of each picture into a first step, (B,)."""
     length = rms(gradient)
     return _FIRST / length.clamp_min(torch.finfo(length.dtype).tiny)
 

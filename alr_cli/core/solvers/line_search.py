@@ -1,11 +1,10 @@
-"""x_{l+1} = x_l - eta_l dE/dx(x_l)    (eq. 5), eta_l found by comparing energies
+"""x_{l+1} = x_l - eta_l dE/dx(x_l)    (eq. 5), with eta_l found by comparing energies
 
-GradientDescent  eq. 5 with a backtracking line search: the energy of no picture ever rises.
-Nmapg            nonmonotone accelerated gradient descent (Li and Lin 2015, algorithm 4, without a proximal
-part).
+GradientDescent  eq. 5 with a backtracking line search: the energy of no picture ever increases.
+Nmapg            nonmonotone accelerated gradient descent (Li and Lin 2015, algorithm 4, no proximal part).
 
-The first calls `Objective.value_and_grad` once or twice an iteration, the second two or three times. Both
-compare energies, so that a regularizer of which only the gradient is known is none for them.
+The first calls `Objective.value_and_grad` once or twice per iteration, the second two or three times. Both
+compare energies and cannot use a regularizer of which only the gradient is known.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ from alr_cli.core.numerics.reductions import rms, squared_norm, total
 from alr_cli.core.solvers.base import Iterate, Objective, is_finite, per_picture
 from alr_cli.errors import UsageError
 
-_SUFFICIENT = 1e-4  # delta: the share of the decrease promised by the slope that a step must achieve
+_SUFFICIENT = 1e-4  # delta: the share of the decrease predicted by the slope that a step must achieve
 
 
 @dataclass(frozen=True)
 class GradientDescent:
-    """Eq. 5. Each step begins with the length of Barzilai and Borwein and is halved until E falls."""
+    """Eq. 5. Each step starts with the length of Barzilai and Borwein, which is halved until E decreases."""
 
     iterations: int = 300
     tol: float = 1e-4
@@ -48,10 +47,11 @@ class GradientDescent:
 
 @dataclass(frozen=True)
 class Nmapg:
-    """Algorithm 4 of Li and Lin (2015), with their names: a step from the extrapolated y to z is kept where
-    it ends below c, a running mean of the energies so far; elsewhere a step from x to v competes with it.
+    """Algorithm 4 of Li and Lin (2015), with their names.
 
-    Their delta is absolute; here it is in units of 1 / (2 eta), so that the scale of E does not matter.
+    A step from the extrapolated y to z is accepted if its energy is below c, a running mean of the energies
+    so far. Otherwise a step from x to v competes with it. Their delta is absolute; here it is in units of 1 /
+    (2 eta), so that the scale of E does not matter.
     """
 
     iterations: int = 150
@@ -78,7 +78,7 @@ class Nmapg:
             chosen, advanced = _select(good, fast.point, point), good
             if bool((moving & ~good).any()):
                 plain = _line_search(objective, point, c, eta_x, moving & ~good)
-                # Where not even the plain step gets below c, x rests: z would only lead uphill.
+                # If not even the plain step gets below c, x stays, because z would only lead uphill.
                 advanced = good | plain.accepted
                 wins = plain.accepted & ~(
                     fast.accepted & (fast.point.terms.energy <= plain.point.terms.energy)
@@ -96,7 +96,7 @@ class Nmapg:
 
 @dataclass(frozen=True)
 class Point:
-    """A place x (B, ...), the terms of the energy there (B,) and its gradient like x."""
+    """A point x (B, ...), the terms of the energy there (B,), and its gradient."""
 
     x: Tensor
     terms: Terms
@@ -105,7 +105,10 @@ class Point:
 
 @dataclass(frozen=True)
 class _Found:
-    """Where a line search ended and the step size eta (B,) it took; pictures not accepted keep both."""
+    """The result of a line search and the step size eta (B,) it took.
+
+    Pictures that are not accepted keep their point and their step size.
+    """
 
     point: Point
     eta: Tensor
@@ -113,10 +116,10 @@ class _Found:
 
 
 def _line_search(objective: Objective, point: Point, level: Tensor, eta: Tensor, moving: Tensor) -> _Found:
-    """Halve eta until E(z) <= level - delta ||z - x||^2 / eta, z = x - eta g where x may go, for each picture
-    that is `moving`.
+    """Halve eta until E(z) <= level - delta ||z - x||^2 / eta, for each picture that is `moving`.
 
-    A picture gives up once the promised decrease drowns in the rounding of its energy.
+    z is x - eta g, projected onto the allowed points. A picture gives up once the predicted decrease is below
+    the rounding of its energy.
     """
     slope = squared_norm(point.gradient)
     rounding = torch.finfo(slope.dtype).eps * level.abs()
@@ -134,16 +137,18 @@ def _line_search(objective: Objective, point: Point, level: Tensor, eta: Tensor,
 
 
 def _next_step(found: _Found, begin: Point) -> Tensor:
-    """<s, s> / <s, r>, with s and r the differences of x and of the gradient over the last step (Barzilai
-    and Borwein 1988); at most ten times the last step size, twice it where the energy curves downwards."""
+    """<s, s> / <s, r>, with s and r the differences of x and of the gradient (Barzilai and Borwein 1988).
+
+    The step is at most ten times the last one, and twice the last one if the curvature is negative.
+    """
     s, r = found.point.x - begin.x, found.point.gradient - begin.gradient
-    curvature = total(s * r) / squared_norm(s)  # not a number where s = 0
+    curvature = total(s * r) / squared_norm(s)  # NaN where s = 0
     step = torch.where(curvature > 0, torch.minimum(1 / curvature, 10 * found.eta), 2 * found.eta)
     return torch.where(found.accepted, step, found.eta)
 
 
 def _moved(objective: Objective, point: Point, step: Tensor) -> Tensor:
-    """x - step g, step being (B,), where x is allowed to be."""
+    """x - step g, projected onto the allowed points; step is (B,)."""
     x = point.x - per_picture(step, point.x) * point.gradient
     objective.project(x)
     return x
@@ -153,7 +158,7 @@ def _at(objective: Objective, x: Tensor) -> Point:
     terms, gradient = objective.value_and_grad(x)
     if not terms.known:
         raise UsageError(
-            "this solver compares energies and the prior has none, only a gradient: choose the solver adam"
+            "this solver compares energies, but the prior has only a gradient: choose the solver adam"
         )
     return Point(x, terms, gradient)
 
@@ -164,7 +169,7 @@ def _iterate(point: Point, before: Point, moving: Tensor) -> Iterate:
 
 
 def _select(condition: Tensor, yes: Point, no: Point) -> Point:
-    """The pictures of `yes` where the condition (B,) holds, those of `no` elsewhere."""
+    """The pictures of `yes` where the condition (B,) holds, and those of `no` elsewhere."""
     if bool(condition.all()):
         return yes
     wide = per_picture(condition, yes.x)

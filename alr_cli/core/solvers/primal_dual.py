@@ -1,7 +1,7 @@
 """x* = arg min_{x >= 0} ||A x - y||^2 + lam sum_i |grad x|_i: total variation by a primal-dual descent
 
-Chambolle and Pock (2011), algorithm 1, on the operator (A / ||A||, grad): every step costs one A and one A*.
-The gradient is the forward difference, its norm isotropic (Rudin, Osher and Fatemi 1992).
+Algorithm 1 of Chambolle and Pock (2011) for the operator (A / ||A||, grad). Every step needs one A and one
+A*. The gradient is the forward difference with an isotropic norm (Rudin, Osher and Fatemi 1992).
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from torch import Tensor
 from alr_cli.core.numerics.reductions import squared_norm
 from alr_cli.core.operators.linear import LinearOperator
 
-_GRADIENT = 8.0  # the square of the norm of the forward difference
-# Dual over primal step for ||A|| = 1 and x on [0,1]: x moves over 1 and p over the noise, which is less.
+_GRADIENT = 8.0  # the squared norm of the forward difference
+# Dual step / primal step for ||A|| = 1 and x on [0,1]: x changes by about 1 and p by the noise, which is
+# less.
 _BALANCE = 0.2
 
 
@@ -33,9 +34,17 @@ class TotalVariationStep:
 def total_variation(
     operator: LinearOperator, y: Tensor, lam: float, start: Tensor, iterations: int = 200
 ) -> Iterator[TotalVariationStep]:
-    """The start and every iterate; the last one is the solution.
+    """Yield the start and every iterate; the last one is the solution.
 
-    start: (B, C, H, W), non-negative.  y: (B, C, H', W').  Raises ValueError where lam is not positive.
+    Args:
+        operator: A.
+        y: (B, C, H', W').
+        lam: The weight; positive.
+        start: (B, C, H, W), non-negative.
+        iterations: Number of steps.
+
+    Raises:
+        ValueError: `lam` is not positive.
     """
     if not lam > 0:
         raise ValueError(f"lam must be positive, not {lam}")
@@ -48,7 +57,7 @@ def total_variation(
     q = torch.zeros(2, *x.shape, dtype=x.dtype, device=x.device)
     yield _measured(x, seen, y)
     for _ in range(iterations):
-        # The data term is unit^2 ||A x / unit - y / unit||^2: its dual step is that of a scaled square.
+        # The data term is unit^2 ||A x / unit - y / unit||^2. Its dual step is that of a scaled square.
         p = (p + up * (seen_ahead - y) / unit) / (1.0 + up / (2.0 * unit**2))
         q = q + up * _differences(ahead)
         q = q / (q.square().sum(0, keepdim=True).sqrt() / lam).clamp_min(1.0)
@@ -65,7 +74,7 @@ def _measured(x: Tensor, seen: Tensor, y: Tensor) -> TotalVariationStep:
 
 
 def _differences(x: Tensor) -> Tensor:
-    """Down and to the right, 0 at the border: (2, B, C, H, W)."""
+    """Differences to the pixels below and to the right, 0 at the border: (2, B, C, H, W)."""
     down, right = torch.zeros_like(x), torch.zeros_like(x)
     down[..., :-1, :] = x[..., 1:, :] - x[..., :-1, :]
     right[..., :-1] = x[..., 1:] - x[..., :-1]
