@@ -54,6 +54,8 @@ class Loader:
         self.check_still_to_do(job)
         if job.problem is not None:
             raise job.problem
+        from alr_cli.core.gray import without_copies  # imports NumPy, which a missing file does not need
+
         prepared = self.task.prepare(picture or self._read(job.source), job.source)
         from alr_cli.core.gray import without_copies  # which needs NumPy: not for a file that is not there
 

@@ -1,4 +1,4 @@
-"""`alr train`: Algorithm 1 on two folders, with checkpoints that continue exactly."""
+"""`alr train`: train a prior, with checkpoints that continue exactly."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def train(
 ) -> None:
     """Train a critic from a folder of clean and a folder of noisy pictures.
 
-    The two need not show the same things: no pairs are used.
+    The two folders need not show the same scenes: no pairs are used.
 
     Examples:
 
@@ -45,13 +45,16 @@ def train(
 
       D = mean r(z noisy) - mean r(z clean) - mu mean (||grad r|| - 1)^2
 
-    then fits lambda(sigma) on the validation pictures and writes both. A flow instead maximises the
-    likelihood of whole pictures that are alike, such as aligned faces (docs/guides/flows.md), and a
-    potential learns to remove noise in one step (docs/notebook/wide.md).
-    Ctrl-C leaves a checkpoint, and --resume continues from it exactly.
-    Use the result with -w mine.safetensors.
+    then fits lambda(sigma) on the validation pictures and writes both.
 
-    Several processes, each with minibatches of its own (docs/performance.md):
+    A flow instead maximises the likelihood of whole pictures of one kind, such
+    as aligned faces (docs/guides/flows.md). A potential learns to denoise in
+    one step (docs/notebook/wide.md).
+
+    Ctrl-C leaves a checkpoint, and --resume continues from it exactly. Use the
+    result with -w mine.safetensors.
+
+    Several processes, each with its own minibatches (docs/performance.md):
 
       torchrun --nproc-per-node 4 -m alr_cli train --clean-dir clean/ -o mine.safetensors
     """

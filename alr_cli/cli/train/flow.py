@@ -1,4 +1,4 @@
-"""`alr train --recipe flow`: maximum likelihood of the pictures of one folder, made alike in size."""
+"""`alr train --recipe flow`: maximum likelihood on the pictures of one folder, reduced to one size."""
 
 from __future__ import annotations
 
@@ -27,13 +27,16 @@ from alr_cli.files.pictures import Picture, encode
 from alr_cli.files.weights import save_weights
 
 WIDTH, SIZE, BATCH, ITERATIONS, EMA, LR = 64, 32, 32, 4000, 0.998, 1e-3
-FEWEST = 64  # pictures: a density of fewer is their memory
-EVERY = 30  # how many pictures of the folder one is kept back of, where there is no other for validation
-ROWS, COLUMNS, TEMPERATURE = 4, 8, 0.7  # of the samples; latents a little shorter give likelier pictures
+FEWEST = 64  # pictures; a density learned from fewer would memorise them
+EVERY = 30  # one in so many pictures is held out if there is no validation folder
+# of the grid of samples; slightly shorter latents give more likely pictures
+ROWS, COLUMNS, TEMPERATURE = 4, 8, 0.7
 
 
 class FlowSession(Session):
-    """Bits per dimension of pictures kept back instead of PSNR, and samples for the eye."""
+    """A training session that validates by bits per dimension of held-out pictures, and writes samples to
+    look
+    at."""
 
     likelihood: LikelihoodTrainer
     unseen: Tensor  # (n, C, size, size) uint8
@@ -42,12 +45,13 @@ class FlowSession(Session):
         bits = bits_per_dimension(self._prior.network, self.unseen)
         step = self.trainer.step_count
         self.report.event({"event": "validation", "step": step, "bits_per_dimension": bits})
-        self.report.say(f"step {step}: {bits:.3f} bits per dimension of pictures kept back")
+        self.report.say(f"step {step}: {bits:.3f} bits per dimension of held-out pictures")
 
     def finish(self, output: Path) -> None:
-        """Write the weights in half precision, with lambda(sigma) fitted at both ends, and the samples."""
+        """Write the weights in half precision, with lambda(sigma) fitted at both ends of the range, and the
+        samples."""
         prior, (low, high) = self._prior, self.pictures.levels
-        prior.network.half().float()  # as they will be read
+        prior.network.half().float()  # as they will be after reading
         bits = bits_per_dimension(prior.network, self.unseen)
         curve = self.validation.fit(prior, [low, high] if low < high else [low])
         metadata = {
@@ -84,14 +88,16 @@ def prepare(
     run: RunOptions,
     report: Report,
 ) -> FlowSession:
-    """Read the folder, and stand at step 0. Raises UsageError, InputError, OutputError."""
+    """Read the folder and return a session at step 0. Raises UsageError, InputError or OutputError."""
     if data.noisy_dir is not None:
-        raise UsageError("--noisy-dir belongs to --recipe adversarial: a flow learns clean pictures alone")
+        raise UsageError(
+            "--noisy-dir belongs to --recipe adversarial: a flow learns from clean pictures only"
+        )
     if this_rank().size > 1:
         raise UsageError("a flow is trained in one process: start it without torchrun")
     samples = samples_of(Path(run.output))
     if samples.exists() and not (run.overwrite or run.resume):
-        raise OutputError(f"{samples} exists: add --overwrite to start anew")
+        raise OutputError(f"{samples} exists: add --overwrite to start again")
     channels, size = 1 if critic.gray else 3, kind.size or SIZE
     try:
         width = critic.width or WIDTH
@@ -104,10 +110,11 @@ def prepare(
     for sentence in (*folder.skipped, *(other.skipped if other is not None else ())):
         report.warn(f"left out: {sentence}")
     if len(folder) < FEWEST:
-        raise InputError(f"{data.clean_dir} holds {len(folder)} pictures: a flow needs at least {FEWEST}")
+        raise InputError(f"{data.clean_dir} has {len(folder)} pictures: a flow needs at least {FEWEST}")
     seen, unseen = _stacked(folder, size), None if other is None else _stacked(other, size)
     if unseen is None:
-        # Spread over the folder: neighbours in the order of the names may be of one kind.
+        # The held-out pictures are spread over the folder, because pictures with similar names may be
+        # similar.
         kept = torch.arange(len(seen)) % EVERY == EVERY - 1
         seen, unseen = seen[~kept], seen[kept]
     device = devices.choose(run.device)
@@ -136,12 +143,12 @@ def prepare(
 
 
 def _stacked(folder: PictureFolder, size: int) -> Tensor:
-    """(n, C, size, size) uint8."""
+    """The pictures as a tensor (n, C, size, size), uint8."""
     return torch.from_numpy(np.stack([at_size(picture, size) for picture in folder.pictures]))
 
 
 def _grid(prior: FlowPrior) -> bytes:
-    """Pictures that the flow makes up, as a PNG."""
+    """Samples of the flow as a PNG."""
     flow = prior.network
     generator = torch.Generator().manual_seed(0)
     z = torch.randn(ROWS * COLUMNS, flow.architecture.dimensions, generator=generator)

@@ -1,4 +1,4 @@
-"""From folders and options to a trainer, and to the description that its weights will carry."""
+"""Turn folders and options into a trainer, and into the description that its weights carry."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from alr_cli.cli.options.tuning import TuningPictures
     from alr_cli.cli.report.records import Report
 
-WIDTH, BATCH, ITERATIONS, LR = 32, 32, 100_000, 1e-3  # the paper's
-FEWEST_PICTURES = 2  # of either side, where noise is to be told from content
-MARGIN = (1.5, 2.0)  # how far below and above the noisy folder's levels a critic is made to reach
-# Weak noise teaches eq. 7 nothing: the white noise that stands in for it is of all levels.
+WIDTH, BATCH, ITERATIONS, LR = 32, 32, 100_000, 1e-3  # as in the paper
+FEWEST_PICTURES = 2  # in each folder, if noise has to be told from content
+MARGIN = (1.5, 2.0)  # factors by which the range of levels extends below and above that of the noisy folder
+# Eq. 7 learns nothing from weak noise. White noise of all levels is used in its place.
 WEAK, WHITE = 0.03, (0.01, 0.3)
 WIDE = (
     2.0  # the highest level over the lowest from which on levels are weighted alike; below, it costs 0.2 dB
@@ -38,9 +38,16 @@ WIDE = (
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The pictures of a training. levels: the noise range, given or estimated.
+    """The pictures of a training.
 
-    noisy: None to add noise.  noise: of each noisy picture.  origin: what is made of it, None without them.
+    Attributes:
+        clean: The clean pictures.
+        noisy: The noisy pictures; None if noise is added to the clean ones.
+        levels: The range of noise levels, given or estimated.
+        validation: Crops for validation.
+        noise: The noise of each noisy picture.
+        origin: How the noisy pictures are used; None without them.
+        shrunk: Side of the blocks of pixels that were averaged.
     """
 
     clean: PictureFolder
@@ -53,7 +60,7 @@ class TrainingData:
 
     @property
     def field(self) -> NoiseField | None:
-        """What draws the noise to be added; None for white noise."""
+        """The source of the noise that is added; None for white noise."""
         return NoiseField(self.noise) if self.origin == "from-noisy-dir" else None
 
 
@@ -63,8 +70,19 @@ def load(
     report: Report,
     default: NoiseOrigin = "white",
 ) -> TrainingData:
-    """Decode every folder, and learn what they say of their noise. default: of --noise-model. Raises
-    InputError; says which files were left out."""
+    """Decode every folder and estimate the noise.
+
+    Files that are left out are reported as warnings.
+
+    Args:
+        data: The folders.
+        critic: Options of the network.
+        report: Receives notes and warnings.
+        default: The default of --noise-model.
+
+    Raises:
+        InputError: A folder cannot be used.
+    """
     origin = data.noise_from(default)
     channels = 1 if critic.gray else 3
     patch = architecture_of(critic).patch
@@ -84,7 +102,7 @@ def load(
     if noisy is not None and data.noisy_dir is not None:
         for folder, name in ((clean, data.clean_dir), (noisy, data.noisy_dir)):
             if len(folder) < FEWEST_PICTURES:
-                raise InputError(f"{name} holds only one usable picture: give at least {FEWEST_PICTURES}")
+                raise InputError(f"{name} has only one usable picture: give at least {FEWEST_PICTURES}")
         noise = tuple(folder_noise.noise_of(noisy.pictures, data.noisy_dir, report))
         folder_noise.check_sides(noise, clean.pictures, data.clean_dir, report)
         shrink = data.shrink or folder_noise.shrink_factor(clean.pictures, data.clean_dir, report)
@@ -102,7 +120,7 @@ def load(
 
 
 def architecture_of(critic: CriticOptions) -> Architecture:
-    """Raises UsageError for a network that cannot be."""
+    """The architecture of a critic. Raises UsageError for an impossible network."""
     try:
         return Architecture(
             1 if critic.gray else 3, critic.width or WIDTH, critic.depth, critic.activation, critic.stride
@@ -119,7 +137,7 @@ def prepare(
     run: RunOptions,
     report: Report,
 ) -> tuple[Trainer, dict[str, Any]]:
-    """The trainer at step 0, and what its checkpoint and weights will say of themselves."""
+    """The trainer at step 0, and the description that its checkpoint and weights will carry."""
     device = devices.choose(run.device)
     devices.set_threads(run.threads)
     architecture = architecture_of(critic)
@@ -152,7 +170,7 @@ def prepare(
 
 
 def describe(pictures: TrainingData, data: DataOptions | TuningPictures) -> dict[str, Any]:
-    """What a weights file says of its pictures."""
+    """What a weights file records about its training pictures."""
     return {
         "clean": Path(data.clean_dir).resolve().name,
         "clean_pictures": len(pictures.clean),
@@ -167,12 +185,12 @@ def describe(pictures: TrainingData, data: DataOptions | TuningPictures) -> dict
 
 
 def noise_metadata(pictures: TrainingData) -> dict[str, Any] | None:
-    """What the noisy pictures' noise has in common, for the weights file; None for white noise."""
+    """The common noise of the noisy pictures, for the weights file; None for white noise."""
     return pooled(pictures.noise).as_dict() if pictures.noise else None
 
 
 def calibration_levels(low: float, high: float) -> list[float]:
-    """Where lambda is fitted: from half of the lowest level by doubling until past the highest."""
+    """The levels at which lambda is fitted: half the lowest level, doubled until the highest is passed."""
     levels = [low / 2]
     while levels[-1] < high:
         levels.append(2 * levels[-1])
@@ -182,7 +200,7 @@ def calibration_levels(low: float, high: float) -> list[float]:
 def _levels_of(
     noise: tuple[NoiseModel, ...], data: DataOptions | TuningPictures, origin: NoiseOrigin | None
 ) -> tuple[float, float]:
-    """The range of the noisy pictures' levels; wider, or as given, where noise is made and not taken."""
+    """The range of levels to train for: those of the noisy pictures, extended, or as given."""
     found = [model.nominal for model in noise]
     if origin == "none":
         return min(found), max(found)
@@ -190,14 +208,14 @@ def _levels_of(
 
 
 def _white_levels(pictures: TrainingData) -> tuple[float, float]:
-    """The level of the white noise that stands in for that of the noisy pictures: their own where it is
-    strong."""
+    """The levels of the white noise that replaces that of the noisy pictures: their own levels if these are
+    high."""
     found = [model.nominal for model in pictures.noise]
     return WHITE if min(found) < WEAK else (min(found), max(found))
 
 
 def _validation(folder: PictureFolder, noise: tuple[NoiseModel, ...]) -> Validation:
-    """Crops with white noise, or with such as the noisy pictures have."""
+    """Validation crops with white noise, or with noise like that of the noisy pictures."""
     validation = Validation.from_pictures([as_float(p) for p in folder.pictures])
     return validation.with_noise_of(NoiseField(noise)) if noise else validation
 
@@ -213,6 +231,6 @@ def _source(pictures: TrainingData, patch: int, recipe: Recipe, report: Report) 
             f"after matching in {after:.0%} (50% is best)"
         )
         return source
-    # Both sides are drawn from all pictures: the patches are unpaired all the same, and with a few hundred
-    # pictures two halves differ enough for the critic to learn their content (it cost 0.3 dB).
+    # Clean and noisy patches are both drawn from all pictures; they are unpaired all the same. With only a
+    # few hundred pictures, two halves differ enough for the critic to learn their content, which cost 0.3 dB.
     return SyntheticNoise(clean, clean, recipe, pictures.field)

@@ -1,4 +1,4 @@
-"""Ways to train: name -> what prepares a session. A new way is a module with a `prepare`, and a line here."""
+"""The training recipes by name. A new recipe is a module with a function `prepare`, and one line here."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _potential() -> Prepare:
     return prepare
 
 
-# Functions and not the modules themselves: those import torch, and what was typed is checked before.
+# These are functions and not modules, because the modules import torch and the options are checked first.
 RECIPES: dict[RecipeName, Callable[[], Prepare]] = {
     "adversarial": _adversarial,
     "flow": _flow,

@@ -1,7 +1,7 @@
-"""b = E |jump across the borders of 8 x 8 blocks| / E |jump elsewhere|: how visible the blocks of a JPEG are
+"""b = E |jump across the borders of 8 x 8 blocks| / E |jump elsewhere|: how visible JPEG blocks are
 
-A "clean" picture saved at a low quality is free of noise and yet not clean: a critic learns its blocks as
-readily as the other side's noise. Averaging 2 x 2 pixels removes most of them.
+A "clean" picture saved at a low quality has no noise and is still not clean. A critic learns its blocks as
+easily as the noise of the other folder. Averaging 2 x 2 pixels removes most of them.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 import numpy as np
 
 BLOCK = 8
-VISIBLE = 1.8  # camera files lie between 1 and 1.7, files of quality 75 between 2 and 3
+VISIBLE = 1.8  # camera files have 1 to 1.7, files of quality 75 have 2 to 3
 _STRONGEST = 20.0 / 255.0  # larger jumps are edges of the picture
 
 
 def blockiness(picture: np.ndarray) -> float:
-    """b of a picture (H, W, C), uint8 or on [0,1]; 1 where there are no blocks, or it is too small to tell.
+    """b of a picture (H, W, C), uint8 or on [0,1]. It is 1 without blocks, and for very small pictures.
 
-    A jump is what a step between neighbours exceeds the steps on either side of it by.
+    A jump is the amount by which a difference of neighbours exceeds the differences on either side of it.
     """
     scale = 255.0 if picture.dtype == np.uint8 else 1.0
     luma = picture.mean(axis=2, dtype=np.float64) / scale
@@ -26,7 +26,7 @@ def blockiness(picture: np.ndarray) -> float:
 
 
 def shrunk(picture: np.ndarray, factor: int) -> np.ndarray:
-    """Means over factor x factor pixels, of the same type; what does not fill a block is cut off."""
+    """Means over factor x factor pixels, of the same type. Pixels that do not fill a block are cut off."""
     if factor == 1:
         return picture
     height, width = (side // factor for side in picture.shape[:2])

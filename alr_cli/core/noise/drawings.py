@@ -1,6 +1,6 @@
-"""Text, diagrams, pixel art and dithers: pictures of few values, whose neighbours are equal or at the ends
+"""Text, diagrams, pixel art and dithers: pictures with few values, equal neighbours, or only black and white
 
-Noise of half a level and more makes most neighbours differ, and leaves no picture of black and white alone.
+Even noise of half a level makes most neighbours differ, and leaves no picture in black and white alone.
 """
 
 from __future__ import annotations
@@ -8,16 +8,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-FEW_VALUES = 24  # in all channels; noise of half a level on a gray card has more with its shading
-MOST_EQUAL = 0.5  # of neighbours neither black nor white
-LEAST_INSIDE = 0.2  # of the pixels lie between black and white where noise was added to either
+FEW_VALUES = 24  # in all channels; a gray card with noise of half a level and shading has more
+MOST_EQUAL = 0.5  # share of the neighbours that are neither black nor white
+# share of the pixels between black and white if noise was added to a picture in black and white
+LEAST_INSIDE = 0.2
 _MOST_PIXELS = 1_000_000
 
 
 def is_drawing(pixels: NDArray[np.floating], mask: NDArray[np.bool_] | None = None) -> bool:
-    """Whether a picture (H, W, C) on [0,1] is no photograph. mask: (H, W), True where a pixel is unknown."""
+    """Whether a picture (H, W, C) on [0,1] is not a photograph. mask: (H, W), True where a pixel is
+    unknown."""
     step = max(1, pixels.shape[0] * pixels.shape[1] // _MOST_PIXELS)
-    rows = pixels[::step]  # whole rows: neighbours stay neighbours
+    rows = pixels[::step]  # whole rows, so that neighbours stay together
     known = np.isfinite(rows).all(axis=2)
     if mask is not None:
         known &= ~mask[::step]

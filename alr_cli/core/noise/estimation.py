@@ -1,17 +1,18 @@
 """E X_c(u, v)^2 = sigma_c^2 P_c(u, v) in flat patches: a NoiseModel from one picture, without its truth
 
-X is the orthonormal cosine transform of a 16 x 16 patch, which nearly decorrelates stationary noise; P is its
-power spectrum, and its transform back is rho. What keeps the picture's own texture out:
+X is the orthonormal cosine transform of a 16 x 16 patch, which nearly decorrelates stationary noise. P is its
+power spectrum, whose inverse transform is rho. The texture of the picture is kept out as follows:
 
-1. Patches are chosen by one half of the frequencies (a checkerboard), and measured in the other half, then
-   the other way round: what makes a patch look flat by chance does not make its measured noise small.
-2. Among patches of like brightness the spectrum is sigma^2 P plus texture, and texture adds mostly at low
-   frequencies. P is therefore the lower quartile, over brightnesses, of spectra of unit level, and sigma^2
-   at a brightness is the median over the frequencies of the ratio to P.
-3. At brightnesses where a picture has nothing but texture, the levels beside them bound sigma.
+1. Patches are chosen by one half of the frequencies (a checkerboard) and measured in the other half, and vice
+versa. What makes a patch look flat by chance then does not make its measured noise smaller.
+2. Among patches of similar brightness the spectrum is sigma^2 P plus texture, and texture adds mostly to low
+frequencies. P is therefore the lower quartile, over brightnesses, of spectra of unit level. sigma^2 at a
+brightness is the median over the frequencies of the ratio to P.
+3. At brightnesses where a picture has only texture, sigma is bounded by the levels at neighbouring
+brightnesses.
 
-Second moments are medians of squares, so that a few edges do not count. Errors:
-docs/notebook/noise-estimate.md.
+Second moments are medians of squares, so that a few edges do not count. docs/notebook/noise-estimate.md has
+the measured errors.
 """
 
 from __future__ import annotations
@@ -28,26 +29,26 @@ Bools = NDArray[np.bool_]
 SIDE = 16
 MOST_PATCHES = 20_000
 FEWEST_PATCHES = 400
-FLAT_SHARE = 0.03  # of the patches of like brightness, those taken for flat
+FLAT_SHARE = 0.03  # share of the patches of similar brightness that count as flat
 FEWEST_FLAT = 30
-BINS = 12  # of brightness, with equally many patches
-CLIPPED_SHARE = 0.02  # patches with more pixels than that at an end of the range are left out
-MEDIAN_OF_SQUARE = 0.4549364  # of a standard normal variable
-FLOOR = (0.05 / 255) ** 2  # variance below which there is nothing to divide by
-STEEPEST = 8.0  # |d log sigma / d sqrt(brightness)| of a camera's noise, except where white is clipped
+BINS = 12  # bins of brightness, with equally many patches
+CLIPPED_SHARE = 0.02  # patches with a larger share of clipped pixels are left out
+MEDIAN_OF_SQUARE = 0.4549364  # the median of the square of a standard normal variable
+FLOOR = (0.05 / 255) ** 2  # smallest variance that is divided by
+STEEPEST = 8.0  # |d log sigma / d sqrt(brightness)| of camera noise, except where white is clipped
 NEARLY_WHITE = 0.93
 COSINES = dct(np.eye(SIDE), axis=0, norm="ortho")  # (u, i)
 ORDER = np.add.outer(np.arange(SIDE), np.arange(SIDE))
 _AT_LAG = np.stack(
     [(COSINES[:, : SIDE - lag] * COSINES[:, lag:]).mean(axis=1) for lag in range(LAGS)], axis=1
 )
-_HALVES = tuple((ORDER > 1) & (parity == ORDER % 2) for parity in (0, 1))  # not the mean, not the slopes
+_HALVES = tuple((ORDER > 1) & (parity == ORDER % 2) for parity in (0, 1))  # without the mean and the slopes
 
 
 def estimate_noise(pixels: NDArray[np.floating], mask: Bools | None = None) -> NoiseModel | None:
-    """The noise of a picture (H, W, C) on [0,1]; None if there are fewer than 400 patches to look at.
+    """The noise of a picture (H, W, C) on [0,1]; None if there are fewer than 400 patches.
 
-    mask: (H, W), True where a pixel must not be used; NaN and infinite ones never are.
+    mask: (H, W), True where a pixel must not be used. NaN and infinite pixels are never used.
     """
     patches = patches_of(pixels, mask)
     if len(patches) < FEWEST_PATCHES:
@@ -75,9 +76,16 @@ class Look:
         self.energies = [squares[:, half].sum(axis=1) for half in _HALVES]
 
     def powers(self, signal: NDArray[np.float32], brightness: Floats) -> tuple[Floats, Floats]:
-        """Second moments of `signal` (n, u, v) in the flat patches of each of K brightnesses (K,): (K, u, v).
+        """Second moments of `signal` in flat patches, by brightness.
 
-        The mean and the slopes, where shading hides the noise, are set to what lies beside them.
+        The mean and the slopes, where shading hides the noise, are replaced by neighbouring frequencies.
+
+        Args:
+            signal: (n, u, v), spectra of patches.
+            brightness: (n,), their brightness.
+
+        Returns:
+            The K brightnesses (K,) and the second moments (K, u, v).
         """
         order = np.argsort(brightness, kind="stable")
         groups = np.array_split(order, min(BINS, len(order) // (2 * FEWEST_FLAT)))
@@ -93,7 +101,7 @@ class Look:
 
 
 def patches_of(pixels: NDArray[np.floating], mask: Bools | None) -> NDArray[np.float32]:
-    """A seeded sample (n, C, 16, 16) of the patches of usable pixels that are hardly clipped."""
+    """A seeded sample (n, C, 16, 16) of patches of usable pixels that are hardly clipped."""
     usable = np.isfinite(pixels).all(axis=2)
     if mask is not None:
         usable &= ~mask
@@ -102,7 +110,7 @@ def patches_of(pixels: NDArray[np.floating], mask: Bools | None) -> NDArray[np.f
         return np.empty((0, pixels.shape[2], SIDE, SIDE), np.float32)
     shape = (height - SIDE + 1, width - SIDE + 1)
     total = shape[0] * shape[1]
-    # Patches that overlap by half say little new, but in a small picture there are no others.
+    # Patches that overlap by half add little, but a small picture has no others.
     count = min(total, max(total // 16, 10 * FEWEST_PATCHES), MOST_PATCHES)
     chosen = np.sort(np.random.default_rng(0).choice(total, count, replace=False))
     corners = np.unravel_index(chosen, shape)
@@ -117,14 +125,14 @@ def patches_of(pixels: NDArray[np.floating], mask: Bools | None) -> NDArray[np.f
 
 
 def spectra_of(patches: NDArray[np.float32]) -> NDArray[np.float32]:
-    """X: (n, C, u, v) of patches (n, C, 16, 16)."""
+    """X (n, C, u, v) of patches (n, C, 16, 16)."""
     cosines = COSINES.astype(np.float32)
     result: NDArray[np.float32] = np.matmul(np.matmul(cosines, patches), cosines.T)
     return result
 
 
 def without_texture(powers: Floats) -> tuple[Floats, Floats]:
-    """Spectra at K brightnesses (K, u, v) -> sigma^2 (K,) and P (u, v) of mean 1, free of texture."""
+    """Spectra at K brightnesses (K, u, v) -> sigma^2 (K,) and P (u, v) with mean 1, both without texture."""
     variance = np.maximum(np.median(powers, axis=(1, 2)), FLOOR)
     for _ in range(5):
         shape = np.quantile(powers / variance[:, None, None], 0.25, axis=0)
@@ -135,7 +143,10 @@ def without_texture(powers: Floats) -> tuple[Floats, Floats]:
 
 
 def at_knots(brightness: Floats, sigma: Floats) -> Floats:
-    """sigma at the knots, nowhere steeper than a camera's: where all is texture, neighbours bound it."""
+    """sigma at the knots, nowhere steeper than that of a camera.
+
+    Where everything is texture, sigma is therefore bounded by its neighbours.
+    """
     knots = np.linspace(0, 1, KNOTS)
     sources = brightness < max(NEARLY_WHITE, brightness.min() + 1e-6)
     distance = np.abs(np.sqrt(knots)[:, None] - np.sqrt(brightness[sources].clip(0)))
@@ -157,7 +168,7 @@ def _normalised(
 
 
 def _correlation(look: Look, spectra: NDArray[np.float32], luma: Floats, shapes: list[Floats]) -> Floats:
-    """rho (C, C, L, L) from spectra in units of the noise. Of two channels: 4 E ab = E(a+b)^2 - E(a-b)^2."""
+    """rho (C, C, L, L) from spectra in units of the noise. For two channels, 4 E ab = E(a+b)^2 - E(a-b)^2."""
     channels = len(shapes)
     power = np.zeros((channels, channels, SIDE, SIDE))
     for a in range(channels):
@@ -172,22 +183,24 @@ def _correlation(look: Look, spectra: NDArray[np.float32], luma: Floats, shapes:
 
 
 def _possible(power: Floats) -> Floats:
-    """The nearest spectra that noise can have: at each frequency a covariance of the channels."""
+    """The nearest spectra that noise can have: at each frequency they are a covariance of the channels."""
     values, vectors = np.linalg.eigh(power.transpose(2, 3, 0, 1))
     result: Floats = (vectors * values.clip(0)[..., None, :] @ vectors.swapaxes(-1, -2)).transpose(2, 3, 0, 1)
     return result
 
 
 def correlation_of(shape: Floats) -> Floats:
-    """rho (L, L) of noise with spectrum P (u, v): the mean over pixels i of E x(i) x(i + d), where the cosine
-    coefficients of x are uncorrelated."""
+    """rho (L, L) of noise with spectrum P (u, v).
+
+    It is the mean over pixels i of E x(i) x(i + d), where the cosine coefficients of x are uncorrelated.
+    """
     covariance = np.einsum("uv,uy,vx->yx", shape, _AT_LAG, _AT_LAG)
     result: Floats = np.clip(covariance / covariance[0, 0], -1, 1)
     return result
 
 
 def _back(power: Floats) -> Floats:
-    """As `correlation_of`, of several channels."""
+    """As `correlation_of`, for several channels."""
     covariance = np.einsum("abuv,uy,vx->abyx", power, _AT_LAG, _AT_LAG)
     deviation = np.sqrt(np.einsum("aa->a", covariance[..., 0, 0]))
     result: Floats = np.clip(covariance / (deviation[:, None] * deviation)[..., None, None], -1, 1)

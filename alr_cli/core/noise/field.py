@@ -1,6 +1,6 @@
 """g = F^-1 [ S(f)^(1/2) F z ], z white: Gaussian fields with a given correlation; noise drawn from a model
 
-S(f) = sum_d rho(d) cos(2 pi f d) is a C x C matrix at each frequency of a torus that is larger than the
+S(f) = sum_d rho(d) cos(2 pi f d) is a C x C matrix at each frequency of a torus. The torus is larger than the
 picture by the longest lag, so that opposite borders are not correlated.
 """
 
@@ -16,14 +16,14 @@ from alr_cli.core.noise.model import NoiseModel
 
 
 class NoiseField:
-    """Draws noise as one of several models makes it; each picture of a batch gets one of them by chance.
+    """Draws noise from one of several models, chosen at random for each picture of a batch.
 
-    Only the shape of sigma(brightness) is taken from a model; how strong the noise is, is asked for.
+    Only the shape of sigma(brightness) is taken from a model. The strength of the noise is a parameter.
     """
 
     def __init__(self, models: Sequence[NoiseModel]) -> None:
         if not models or any(model.nominal == 0 for model in models):
-            raise ValueError("no noise model to draw from, or one without any noise")
+            raise ValueError("there is no noise model to draw from, or one without any noise")
         self.channels = models[0].channels
         self.lags = models[0].correlation.shape[-1]
         self._correlation = torch.from_numpy(np.stack([model.correlation for model in models]))
@@ -32,9 +32,10 @@ class NoiseField:
         self._roots: dict[tuple[int, int], Tensor] = {}
 
     def add(self, clean: Tensor, sigma: Tensor | float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """clean: (B, C, H, W) on [0,1] -> (noisy, level), both like it; level is that of each pixel.
+        """Add noise to clean pictures (B, C, H, W) on [0,1].
 
-        sigma: the nominal level, a number or (B,).
+        sigma is the nominal level, a number or (B,). Returns the noisy pictures and the level of each pixel,
+        both with the shape of `clean`.
         """
         chosen = torch.randint(len(self._sigma), (len(clean),), generator=generator)
         nominal = torch.as_tensor(sigma, dtype=clean.dtype).reshape(-1, 1, 1, 1)
@@ -42,7 +43,7 @@ class NoiseField:
         return clean + level * self._unit(clean.shape, chosen, generator), level
 
     def unit(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-        """g: (B, C, H, W), variance 1."""
+        """g: (B, C, H, W), with variance 1."""
         chosen = torch.randint(len(self._sigma), (shape[0],), generator=generator)
         return self._unit(torch.Size(shape), chosen, generator)
 
@@ -65,14 +66,15 @@ class NoiseField:
         return field[..., : shape[2], : shape[3]].contiguous()
 
     def _root(self, height: int, width: int) -> Tensor:
-        """S^(1/2): (M, height, width // 2 + 1, C, C), of variance 1 in each channel."""
+        """S^(1/2): (M, height, width // 2 + 1, C, C), with variance 1 in each channel."""
         rows = _cosines(torch.fft.fftfreq(height, dtype=torch.float64), self.lags)
         columns = _cosines(torch.fft.rfftfreq(width, dtype=torch.float64), self.lags)
         density = torch.einsum("mabyx,hy,wx->mhwab", self._correlation, rows, columns)
         values, vectors = torch.linalg.eigh(density)
-        values = values.clamp_min(0.0)  # a truncated correlation is not quite one that noise can have
+        values = values.clamp_min(0.0)  # a truncated correlation is not exactly a possible one
         density = vectors @ torch.diag_embed(values) @ vectors.mT
-        weight = torch.full((density.shape[2],), 2.0, dtype=torch.float64)  # each stands for its conjugate
+        # each also represents its conjugate
+        weight = torch.full((density.shape[2],), 2.0, dtype=torch.float64)
         weight[0] = 1.0
         if width % 2 == 0:
             weight[-1] = 1.0
@@ -83,7 +85,7 @@ class NoiseField:
 
 
 def _cosines(frequencies: Tensor, lags: int) -> Tensor:
-    """(n, L): what rho at a lag and at its negative add to the density at a frequency."""
+    """(n, L): the contribution of rho at a lag and at its negative to the density at each frequency."""
     twice = torch.full((lags,), 2.0, dtype=torch.float64)
     twice[0] = 1.0
     return twice * torch.cos(2 * torch.pi * frequencies[:, None] * torch.arange(lags, dtype=torch.float64))

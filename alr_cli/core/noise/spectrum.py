@@ -1,7 +1,7 @@
 """S_o(f) = sum_d w(d) rho_o(d) cos(2 pi f d): correlated noise by frequency and opponent colour
 
-rho_o = M rho M^T at opponent colour o, M of opponents.py; what remains between two opponent colours is
-left out. The parabola w keeps S from swinging about zero where rho was cut off at the longest lag.
+rho_o = M rho M^T at opponent colour o, with M of opponents.py. Correlation between opponent colours is
+neglected. The parabola w prevents oscillations of S around zero, because rho is cut off at the longest lag.
 """
 
 from __future__ import annotations
@@ -14,24 +14,30 @@ from torch import Tensor
 from alr_cli.core.noise.model import NoiseModel
 from alr_cli.core.noise.opponents import opponents
 
-LEAST = 0.05  # of the mean: no frequency is taken for free of noise, as no estimate is that sure
-STEEPEST = 0.01  # of the greatest in its colour: no descent gets along with much less
+# relative to the mean; no frequency is assumed to be free of noise, because estimates are not that certain
+LEAST = 0.05
+STEEPEST = 0.01  # relative to the maximum of its colour; descents fail with much less
 
 
 def on_cosines(model: NoiseModel, shape: tuple[int, int]) -> Tensor:
-    """S at the frequencies of the cosine transform of a picture of `shape`: (C, H, W) float32, of mean 1 over
-    colours and frequencies."""
+    """S at the frequencies of the cosine transform of a picture of `shape`.
+
+    (C, H, W) float32, with mean 1 over colours and frequencies.
+    """
     return _spectrum(model, *(np.arange(size) / (2 * size) for size in shape))
 
 
 def on_torus(model: NoiseModel, shape: tuple[int, int]) -> Tensor:
-    """S at those of the real Fourier transform on a torus of `shape`: (C, H, W // 2 + 1) float32."""
+    """S at the frequencies of the real Fourier transform on a torus of `shape`: (C, H, W // 2 + 1)
+    float32."""
     return _spectrum(model, np.fft.fftfreq(shape[0]), np.fft.rfftfreq(shape[1]))
 
 
 def luma_share(model: NoiseModel) -> float:
-    """The variance of the noise along the first opponent colour, which is gray: 1 where channels do not
-    agree, C where they are equal."""
+    """The variance of the noise along the first opponent colour, which is gray.
+
+    It is 1 if the channels are independent, and C if they are equal.
+    """
     gray = opponents(model.channels)[0]
     return float(gray @ model.correlation[..., 0, 0] @ gray)
 

@@ -1,7 +1,8 @@
 """theta <- Adam(grad_theta sum_j D_j(theta)), K times on fresh minibatches    (Algorithm 1)
 
-A `Trainer` holds everything a run consists of: critic, optimiser, random generator, step counter. Its
-`state` restores it exactly: 200 steps equal 100, a kill, a resume and 100 more, bit for bit on the CPU.
+A `Trainer` holds everything that a run consists of: critic, optimiser, random generator, step counter.
+`state` and `restore_state` are exact: 200 steps equal 100 steps, a kill, a resume and 100 more steps, bit for
+bit on the CPU.
 """
 
 from __future__ import annotations
@@ -23,13 +24,20 @@ from alr_cli.core.training.workers import Workers
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a critic is trained; the defaults are the paper's (sec. 3.2 and 4.2).
+    """How a critic is trained. The defaults are those of the paper (sec. 3.2 and 4.2).
 
-    iterations: K.  batch_size: m.  lr, lr_final: Adam's step size, decaying exponentially.  mu: gradient
-    penalty.  one_sided: Lunz's penalty.  sigma_low, sigma_high: noise levels of synthetic noise on [0,1].
-    log_sigma: draw them uniformly in the logarithm.  normalise: divide each pair's difference by the length
-    of its noise.  ema: decay of the moving average of the weights that is kept, 0 for none.
-    bfloat16: run the convolutions in bfloat16 (twice as fast where the processor has it natively).
+    Attributes:
+        iterations: K.
+        batch_size: m.
+        lr, lr_final: Adam's step size, which decays exponentially.
+        mu: Weight of the gradient penalty.
+        one_sided: Use Lunz's penalty.
+        sigma_low, sigma_high: Range of the levels of synthetic noise on [0,1].
+        log_sigma: Draw the levels uniformly in the logarithm.
+        normalise: Divide the difference of each pair by the norm of its noise.
+        ema: Decay of the moving average of the weights; 0 for none.
+        bfloat16: Run the convolutions in bfloat16, which is twice as fast where it is native.
+        seed: Random seed.
     """
 
     iterations: int = 100_000
@@ -47,13 +55,16 @@ class Recipe:
     seed: int = 0
 
     def lr_at(self, step: int) -> float:
-        """The step size of step 0 ... iterations - 1."""
+        """The step size at step 0 ... iterations - 1."""
         return float(self.lr * (self.lr_final / self.lr) ** (step / max(1, self.iterations - 1)))
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Recipe:
-        """The inverse of `as_dict`. What is missing takes its default; an unknown name raises ValueError:
-        a run is not continued exactly by a program that does not know one of its settings."""
+        """The inverse of `as_dict`. Missing values take their defaults.
+
+        An unknown name raises ValueError, because a program that does not know a setting cannot continue a
+        run exactly.
+        """
         unknown = sorted(set(values) - {field.name for field in fields(cls)})
         if unknown:
             raise ValueError(f"unknown settings in the recipe: {', '.join(unknown)}")
@@ -65,7 +76,12 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Batch:
-    """noisy, clean: (m, C, p, p), unpaired.  length: (m,) expected length of each patch's noise, if known."""
+    """A minibatch.
+
+    Attributes:
+        noisy, clean: (m, C, p, p), unpaired.
+        length: (m,), the expected norm of the noise of each patch, if known.
+    """
 
     noisy: Tensor
     clean: Tensor
@@ -73,16 +89,16 @@ class Batch:
 
 
 class BatchSource(Protocol):
-    """Where minibatches come from: synthetic noise, or two sets of pictures (matching.py)."""
+    """A source of minibatches: synthetic noise, or two sets of pictures (matching.py)."""
 
     def batch(self, count: int, generator: torch.Generator) -> Batch: ...
 
 
 @dataclass(frozen=True)
 class SyntheticNoise:
-    """Clean patches; and others, from the same or another set, with noise of a random level (sec. 4.2).
+    """Clean patches, and patches from the same or another set with noise of a random level (sec. 4.2).
 
-    field: how the noise is made; None for white noise.
+    `field` draws the noise; None for white noise.
     """
 
     clean: PatchSource
@@ -109,7 +125,8 @@ class SyntheticNoise:
 
 @dataclass(frozen=True)
 class Progress:
-    """What one step measured, by name: of Trainer objective, wasserstein, gradient_norm (see criteria.py)."""
+    """What one step measured, by name. For `Trainer`: objective, wasserstein, gradient_norm (see
+    criteria.py)."""
 
     step: int
     lr: float
@@ -127,14 +144,14 @@ class Trainer:
         device: str | torch.device = "cpu",
         workers: Workers | None = None,
     ) -> None:
-        """workers: the processes that train together, each with minibatches of its own of `batch_size`."""
+        """`workers` are the processes that train together, each with its own minibatches of `batch_size`."""
         self.recipe = recipe
         self.source = source
         self.workers = workers or Workers()
         self.device = torch.device(device)
         self.generator = torch.Generator().manual_seed(recipe.seed)
         critic = Critic(architecture, self.generator).to(self.device)
-        if self.workers.rank > 0:  # the same critic everywhere, but other patches
+        if self.workers.rank > 0:  # the same critic in all processes, but different patches
             self.generator.manual_seed(recipe.seed + (self.workers.rank << 32))
         self.critic = critic.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = (
@@ -153,7 +170,7 @@ class Trainer:
 
     @property
     def curve(self) -> None:
-        """Eq. 7 says nothing of lambda(sigma): it is fitted afterwards."""
+        """None, because eq. 7 does not determine lambda(sigma), which is fitted afterwards."""
         return None
 
     def step(self) -> Progress:
@@ -187,22 +204,24 @@ class Trainer:
         return scored(self.critic, patches, self.recipe.bfloat16)
 
     def trained(self) -> CriticPrior:
-        """A copy of the prior as it would be shipped now, but for lambda: the moving average if one is
-        kept."""
+        """A copy of the prior as it would be shipped now, without lambda. It is the moving average if there
+        is
+        one."""
         critic = Critic(self.critic.architecture)
         critic.load_state_dict(self.average or self.critic.state_dict())
         levels = (self.recipe.sigma_low, self.recipe.sigma_high)
         return CriticPrior(critic.to(self.device).eval(), levels, unfitted)
 
     def _update_average(self) -> None:
-        # Early on the average follows quickly, so that it never remembers the random start.
+        # At first the average follows quickly, so that it does not remember the random start.
         decay = min(self.recipe.ema, (1 + self.step_count) / (10 + self.step_count))
         with torch.no_grad():
             for name, value in self.critic.state_dict().items() if self.average else ():
                 self.average[name].lerp_(value, 1 - decay)
 
     def state(self) -> dict[str, Tensor]:
-        """Everything that `restore_state` needs, as named tensors on the CPU. All workers ask together."""
+        """Everything that `restore_state` needs, as named tensors on the CPU. All workers must call this
+        together."""
         state = {f"critic.{k}": v for k, v in self.critic.state_dict().items()}
         state |= {f"average.{k}": v for k, v in self.average.items()}
         state |= adam_state(self.optimiser)
@@ -212,8 +231,10 @@ class Trainer:
         return {name: value.detach().cpu().clone().contiguous() for name, value in state.items()}
 
     def restore_state(self, state: dict[str, Tensor]) -> None:
-        """Continue exactly where `state` was taken. Raises KeyError, ValueError or RuntimeError if it does
-        not fit; the trainer is then unusable."""
+        """Continue exactly where `state` was taken.
+
+        Raises KeyError, ValueError or RuntimeError if it does not fit. The trainer cannot be used after that.
+        """
         self.critic.load_state_dict(prefixed(state, "critic."))
         average = prefixed(state, "average.")
         if average.keys() != self.average.keys():
@@ -233,7 +254,7 @@ def _generator_of(rank: int) -> str:
 
 
 def adam_state(optimiser: torch.optim.Adam) -> dict[str, Tensor]:
-    """Its moments and counts as named tensors."""
+    """The moments and counts of Adam as named tensors."""
     return {
         f"adam.{index}.{name}": torch.as_tensor(value)
         for index, moments in optimiser.state_dict()["state"].items()
@@ -247,7 +268,8 @@ def restore_adam(optimiser: torch.optim.Adam, state: dict[str, Tensor]) -> None:
     moments: dict[int, dict[str, Tensor]] = {}
     for name, value in prefixed(state, "adam.").items():
         index, key = name.split(".")
-        # In the layout of its parameter: another order of the same sums would round differently.
+        # In the memory layout of its parameter, because another order of the same sums would round
+        # differently.
         like = parameters[int(index)].detach() if value.dim() else value
         moments.setdefault(int(index), {})[key] = torch.empty_like(like).copy_(same_shape(value, like))
     groups = optimiser.state_dict()["param_groups"]

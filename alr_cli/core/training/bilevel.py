@@ -1,15 +1,15 @@
 """min_theta E log( ||x*(theta) - x||^2 / N + m )  where  x*(theta) = arg min_x E(x)    (eq. 4, tuned)
 
-Eq. 7 asks a critic to tell noisy from clean; here the energy of fields of experts (experts.py) is tuned until
-its minimiser is the best picture (bilevel learning; Kunisch and Pock 2013). With s the sensitivity of the
-loss to x*, and H the Hessian of E, the implicit function theorem gives
+Eq. 7 trains a critic to distinguish noisy from clean patches. Here the energy of fields of experts
+(experts.py) is tuned until its minimiser is the best picture (bilevel learning; Kunisch and Pock 2013). Let s
+be the derivative of the loss with respect to x*, and H the Hessian of E. The implicit function theorem gives
 
     d loss / d theta = - v^T d grad_x R / d theta,   H v = s.
 
-Conjugate gradients solve for v (local.py). Each case of a pool keeps its x* and its v between visits: the
-filters change slowly, and a few steps bring both up to date. A new case descends as `alr denoise` would, and
-far enough: an energy that is tuned where a descent has not ended is good only there
-(docs/notebook/critics.md).
+Conjugate gradients solve for v (implicit.py). Each case of a pool keeps its x* and its v between visits. The
+filters change slowly, and a few steps bring both up to date. A new case is minimised as `alr denoise` would
+do it, and far enough: an energy that is tuned at points where the descent has not converged is good only
+there (docs/notebook/critics.md).
 """
 
 from __future__ import annotations
@@ -39,18 +39,24 @@ from alr_cli.core.training.workers import Workers
 
 _POOL = 8
 _BETAS = (0.9, 0.99)
-_SLOW = 0.15  # of the step size, for lambda and the contrast: all crops pull at the same few numbers
+_SLOW = 0.15  # relative step size for lambda and the contrast, because all crops act on the same few numbers
 
 
 @dataclass(frozen=True)
 class TuningRecipe:
     """How fields of experts are tuned.
 
-    iterations: Adam steps.  batch_size: crops in a step.  side: of the crops, in pixels.  lr, lr_final: step
-    size, relative to the root mean square of the filters, decaying exponentially.  sigma_low, sigma_high:
-    noise levels on [0,1], drawn log-uniformly.  holes: the share of cases that miss pixels instead.  visits:
-    of a case before it is replaced, at most.  ema: decay of the moving average that is kept.  bfloat16: run
-    the convolutions in bfloat16.
+    Attributes:
+        iterations: Number of Adam steps.
+        batch_size: Crops per step.
+        side: Side of the crops in pixels.
+        lr, lr_final: Step size relative to the root mean square of the filters; it decays exponentially.
+        sigma_low, sigma_high: Range of noise levels on [0,1], drawn log-uniformly.
+        holes: Share of the cases that have missing pixels instead of noise.
+        visits: Largest number of visits before a case is replaced.
+        ema: Decay of the moving average.
+        bfloat16: Run the convolutions in bfloat16.
+        seed: Random seed.
     """
 
     iterations: int = 3000
@@ -67,7 +73,7 @@ class TuningRecipe:
     seed: int = 0
 
     def lr_at(self, step: int) -> float:
-        """The step size of step 0 ... iterations - 1."""
+        """The step size at step 0 ... iterations - 1."""
         return float(self.lr * (self.lr_final / self.lr) ** (step / max(1, self.iterations - 1)))
 
     def as_dict(self) -> dict[str, Any]:
@@ -75,7 +81,7 @@ class TuningRecipe:
 
 
 class Tuner:
-    """Bilevel training with its state: the same face as `Trainer`."""
+    """Bilevel training with its state. It has the same interface as `Trainer`."""
 
     def __init__(
         self,
@@ -86,12 +92,19 @@ class Tuner:
         device: str | torch.device = "cpu",
         field: NoiseField | None = None,
     ) -> None:
-        """start: the experts to begin with.  lam: their lambda(sigma).  field: how the noise is made; None
-        for white noise."""
+        """Args:
+        start: The experts to start from.
+        lam: Their lambda(sigma).
+        recipe: How they are tuned.
+        source: The source of crops.
+        device: Where to compute.
+        field: Draws the noise; None for white noise.
+        """
         self.recipe = recipe
         sigmas = (recipe.sigma_low, recipe.sigma_high)
         self.cases = CaseSource(source, recipe.batch_size, sigmas, recipe.visits, field, recipe.holes)
-        self.workers = Workers()  # alone: the pools of several would not fit a checkpoint
+        # a single process, because the pools of several would not fit into a checkpoint
+        self.workers = Workers()
         self.device = torch.device(device)
         self.generator = torch.Generator().manual_seed(recipe.seed)
         self.critic = Experts(start.architecture).to(self.device)
@@ -124,7 +137,7 @@ class Tuner:
         )
 
     def step(self) -> Progress:
-        """Bring one case up to date, and move theta and lambda by its gradient."""
+        """Bring one case up to date, and update theta and lambda by its gradient."""
         with devices.flushed_denormals():
             return self._step()
 
@@ -139,15 +152,15 @@ class Tuner:
             local.problem.crop(s).copy_(error / (mse + case.usual_error).reshape(-1, 1, 1, 1))
             s *= 2 / error[0].numel()
             case.adjoint = local.adjoint(case.x, s, case.adjoint)
-        # In float32: what is learned gains by it, and oneDNN's gradient of dilated filters in bfloat16 is
-        # garbage.
+        # In float32: the learned weights gain from it, and oneDNN's gradient of dilated filters is wrong in
+        # bfloat16.
         rate = self._update(-self._local(case).slope_along(case.x, case.adjoint).mean())
         before = (local.problem.crop(local.problem.start) - case.clean).square().mean((1, 2, 3))
         gain = float((10 * torch.log10(before / mse)).mean())
         return Progress(self.step_count, rate, {"gain": gain})
 
     def _local(self, case: Case, dtype: torch.dtype = torch.float32) -> Local:
-        """The energy of a case as it now is, differentiable in what is learned."""
+        """The current energy of a case, differentiable in what is learned."""
         sigma = case.sigma.reshape(-1, 1, 1, 1)
         lam = self.critic.usual_lam(sigma) * along_knots(self.log_lam, sigma)
         return Local(
@@ -162,13 +175,17 @@ class Tuner:
         )
 
     def _descend(self, case: Case, local: Local) -> None:
-        """Bring x* up to date: a new case as `alr denoise` would (solver.py), and from then on by quadratics
-        that lie above the energy."""
+        """Bring x* up to date.
+
+        A new case is minimised as `alr denoise` would do it, and later visits minimise quadratic upper bounds
+        of the energy.
+        """
         if not case.old:
             problem = local.problem
             regularizer = Scaled(local, self.critic.patch - 1)
             alike = local.preconditioner(local.inverses(torch.zeros_like(case.x)))
-            # f and s are in the regularizer, so that lambda is 1 and the data term half a square: see Scaled
+            # f and s are part of the regularizer, so that lambda is 1 and the data term is half a square; see
+            # Scaled
             data, pixels = SquaredError(case.y), problem.pixels
             energy = Energy(problem.operator, data, regularizer, 1.0, pixels, problem.free)
             pace = HOLES if problem.holes else NEAR
@@ -201,7 +218,7 @@ class Tuner:
             group["lr"] = rate * size
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        if self.recipe.holes == 1:  # lambda is moot where pixels are held, and rounding would move it
+        if self.recipe.holes == 1:  # lambda has no effect where pixels are held, and rounding would move it
             self.log_lam.grad = torch.zeros_like(self.log_lam)
         for group in self.optimiser.param_groups:
             torch.nn.utils.clip_grad_norm_(group["params"], 2.0)
@@ -228,8 +245,10 @@ class Tuner:
         return {name: value.detach().cpu().clone().contiguous() for name, value in state.items()}
 
     def restore_state(self, state: dict[str, Tensor]) -> None:
-        """Continue exactly where `state` was taken. Raises KeyError, ValueError or RuntimeError if it does
-        not fit; the tuner is then unusable."""
+        """Continue exactly where `state` was taken.
+
+        Raises KeyError, ValueError or RuntimeError if it does not fit. The tuner cannot be used after that.
+        """
         with torch.no_grad():
             for name, value in self._learned().items():
                 value.copy_(same_shape(state[f"learned.{name}"], value))
@@ -246,7 +265,7 @@ class Tuner:
 
 
 def _size(name: str, value: Tensor) -> float:
-    """What a step of a tensor is relative to: its root mean square for filters, 1 for logarithms."""
+    """The scale of the steps of a tensor: its root mean square for filters, and 1 for logarithms."""
     if value.dim() == 2:
         return float(value.detach().square().mean().sqrt())
     return _SLOW if name in ("log_lam", "log_contrast") else 1.0

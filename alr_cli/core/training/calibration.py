@@ -1,8 +1,9 @@
 """lam(sigma) = arg max_lam PSNR(x*(lam), x) on validation pictures, from lam = ||grad data|| / ||grad R||
 
-The start is the rule of Lunz, Oktem and Schoenlieb (2018, sec. 4) evaluated at the truth: there the gradients
-of both terms should balance. The best lambda depends on the critic (by a factor of 40 between critics that
-denoise alike), so it is fitted once, stored with the weights, and scaled by a dimensionless strength.
+The starting value is the rule of Lunz, Oktem and Schoenlieb (2018, sec. 4) evaluated at the truth, where the
+gradients of both terms should balance. The best lambda depends on the critic (by a factor of 40 between
+critics that denoise equally well). It is therefore fitted once, stored with the weights, and scaled by a
+dimensionless strength.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from torch import Tensor
 
 from alr_cli.errors import NonFiniteError
 
-_CLIFF_REFINEMENTS = 3  # how often the step is halved further where the quality breaks off
+_CLIFF_REFINEMENTS = 3  # how often the step is halved further next to a cliff of the quality
 
 
 @dataclass(frozen=True)
 class LambdaCurve:
     """lam(sigma), piecewise linear in log-log between the fitted points and beyond them.
 
-    points: (sigma, lam) pairs, both positive, sigma rising.
+    `points` are (sigma, lam) pairs, both positive, with increasing sigma.
     """
 
     points: tuple[tuple[float, float], ...]
@@ -32,12 +33,12 @@ class LambdaCurve:
     def __post_init__(self) -> None:
         sigmas = [sigma for sigma, _ in self.points]
         if not self.points or sigmas != sorted(set(sigmas)):
-            raise ValueError("lambda(sigma) needs points of rising sigma")
+            raise ValueError("lambda(sigma) needs points of increasing sigma")
         if not all(0 < value < math.inf for pair in self.points for value in pair):
             raise ValueError("lambda(sigma) needs positive, finite points")
 
     def __call__(self, sigma: float) -> float:
-        """sigma > 0 on [0,1] -> lambda. A single point is scaled in proportion to sigma."""
+        """lambda at sigma > 0 on [0,1]. A single point is scaled in proportion to sigma."""
         if sigma <= 0:
             return 0.0
         if len(self.points) == 1:
@@ -56,15 +57,17 @@ def maximise_in_log(
     refinements: int = 1,
     reach: int = 20,
 ) -> float:
-    """Where quality(lam) is largest: march from `start` by `factor` until it falls, then halve the step.
+    """The lam with the largest quality(lam).
 
-    The last step of the march is factor ** (1 / 2 ** refinements); a parabola through the last three points
-    in log lambda gives the answer. Beside a cliff (a quality of -inf, a descent that blew up) there is no
-    parabola; the step is halved further instead. From a start on the wrong side of a cliff it goes down, to
-    where the data term rules. It goes no further from `start` than factor ** reach; NonFiniteError is raised
-    where every quality is -inf.
+    The search goes from `start` in steps of `factor` until the quality decreases, and then halves the step
+    down to factor ** (1 / 2 ** refinements). The result is the maximum of the parabola in log lambda through
+    the last three points. A quality of -inf (a descent that diverged) forms a cliff. There is no parabola
+    next to a cliff, and the step is halved further instead. From a start on the wrong side of a cliff the
+    search goes down, to where the data term dominates. It goes no further from `start` than factor ** reach.
+    Raises NonFiniteError if every quality is -inf.
     """
-    unit = math.log(factor) / 2 ** (refinements + _CLIFF_REFINEMENTS)  # places are counted in whole units
+    # positions are whole multiples of this unit
+    unit = math.log(factor) / 2 ** (refinements + _CLIFF_REFINEMENTS)
 
     @cache
     def at(place: int) -> float:
@@ -76,7 +79,7 @@ def maximise_in_log(
     while at(best) == -math.inf:
         best -= step
         if best < -limit:
-            raise NonFiniteError("no lambda restores the validation pictures: the critic is of no use")
+            raise NonFiniteError("no lambda restores the validation pictures: the critic cannot be used")
     while True:
         challenger = max((best - step, best + step), key=at)
         if at(challenger) > at(best) and abs(challenger) <= limit:
@@ -93,7 +96,8 @@ def maximise_in_log(
 
 
 def psnr(estimate: Tensor, truth: Tensor) -> Tensor:
-    """(B, C, H, W) on [0,1] -> dB (B,); the estimate is clamped to [0,1], peak 1, channels jointly."""
+    """The PSNR in dB (B,) of (B, C, H, W) on [0,1]. The estimate is clamped to [0,1], the peak is 1, channels
+    count jointly."""
     error = (estimate.clamp(0.0, 1.0) - truth).square().mean(dim=(1, 2, 3))
     return -10.0 * torch.log10(error.clamp_min(1e-12))
 
@@ -104,10 +108,16 @@ def calibrate(
     start: Callable[[float], float],
     fitted: Callable[[float, float], None] | None = None,
 ) -> LambdaCurve:
-    """Fit lam at each sigma. quality(sigma, lam): mean PSNR.  start(sigma): Lunz's rule.
+    """Fit lam at each sigma.
 
-    fitted: told of every (sigma, lam) once it is found. From the second level on the curve so far is a good
-    guess, and a coarse march with a parabola through its top is as exact as the fine one.
+    From the second level on, the curve so far gives a good starting value, and a coarse search with a
+    parabola is as exact as a fine one.
+
+    Args:
+        sigmas: The noise levels.
+        quality: quality(sigma, lam), the mean PSNR.
+        start: start(sigma), Lunz's rule.
+        fitted: Called with every (sigma, lam) that is found.
     """
     points: list[tuple[float, float]] = []
     for sigma in sorted(sigmas):

@@ -1,6 +1,6 @@
-"""D(theta) = E r(noisy) - E r(clean) - mu E (||grad r(mix)|| - 1)^2    (eq. 7), what the critic maximises
+"""D(theta) = E r(noisy) - E r(clean) - mu E (||grad r(mix)|| - 1)^2    (eq. 7), maximised by the critic
 
-`one_sided` is the variant of Lunz, Oktem and Schoenlieb (2018, eq. 9): only lengths above 1 are penalised.
+`one_sided` is the variant of Lunz, Oktem and Schoenlieb (2018, eq. 9): only norms above 1 are penalised.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Criterion:
-    """D(theta) on one batch and its parts, each a scalar tensor.
+    """D(theta) on one batch and its parts, as scalar tensors.
 
-    objective: D, to be maximised.  wasserstein: E r(noisy) - E r(clean).  gradient_norm: E ||grad r(mix)||.
+    Attributes:
+        objective: D, to be maximised.
+        wasserstein: E r(noisy) - E r(clean).
+        gradient_norm: E ||grad r(mix)||.
     """
 
     objective: Tensor
@@ -35,10 +38,14 @@ def wgan_gp(
 ) -> Criterion:
     """Eq. 7 on a batch of unpaired patches.
 
-    critic: (B, ...) -> (B, ...), one score a patch (or several, then r is their mean).
-    noisy, clean: (B, ...).  alpha: (B,) in [0,1], the places on the lines between them.
-    mu: weight of the gradient penalty.  scale: (B,) divides each pair's difference, or None; dividing by
-    the length of the noise makes every noise level count alike.
+    Args:
+        critic: (B, ...) -> (B, ...), one score per patch. With several, r is their mean.
+        noisy, clean: (B, ...).
+        alpha: (B,) in [0,1], the positions on the lines between them.
+        mu: Weight of the gradient penalty.
+        one_sided: As in the module.
+        scale: (B,), divides the difference of each pair; or None. Dividing by the norm of the noise makes all
+            noise levels count equally.
     """
     r_noisy, r_clean = _values(critic, torch.cat([noisy, clean])).chunk(2)
     difference = r_noisy - r_clean
@@ -51,7 +58,7 @@ def wgan_gp(
 
 
 def mix(clean: Tensor, noisy: Tensor, alpha: Tensor) -> Tensor:
-    """alpha clean + (1 - alpha) noisy, one alpha per sample (Algorithm 1)."""
+    """alpha clean + (1 - alpha) noisy, with one alpha for each sample (Algorithm 1)."""
     weight = alpha.reshape(-1, *[1] * (clean.dim() - 1))
     return weight * clean + (1.0 - weight) * noisy
 
@@ -60,7 +67,7 @@ def gradient_length(critic: Callable[[Tensor], Tensor], points: Tensor) -> Tenso
     """||grad r|| at each of the points (B, ...) -> (B,), differentiable in theta."""
     points = points.detach().requires_grad_(True)
     (gradient,) = torch.autograd.grad(_values(critic, points).sum(), points, create_graph=True)
-    # The tiny term keeps the root differentiable where a dead network has no gradient at all.
+    # The small term keeps the root differentiable if a dead network has no gradient at all.
     return gradient.flatten(1).square().sum(1).add(1e-12).sqrt()
 
 

@@ -1,6 +1,6 @@
-"""y = A x + eps for crops x, which fields of experts are tuned on, each on its way to its minimiser
+"""y = A x + eps for crops x on which fields of experts are tuned, each on its way to its minimiser
 
-A is the identity or, where there is no noise, a mask: of a critic for holes known pixels are held.
+A is the identity, or a mask without noise. With a mask the known pixels are held.
 """
 
 from __future__ import annotations
@@ -16,24 +16,31 @@ from alr_cli.core.problems import Problem
 from alr_cli.core.tasks import HELD_LEVEL
 from alr_cli.core.training.patches import PatchSource
 
-_FIRST_STEPS = (12, 40)  # log-uniformly: enough to end, and not always at the same place
+_FIRST_STEPS = (12, 40)  # drawn log-uniformly; enough to converge, and not always at the same point
 _FIRST_STEPS_HOLES = (70, 140)
-_MISSING = (0.6, 0.95)  # shares, uniformly
-_VISITS_HOLES = 6  # at most: crops that miss most of their pixels differ so much that few of them mislead
-# m, a part of the squared error that a picture usually ends with. Without it in the loss, smooth crops would
-# count for more than their share of a picture.
-_USUAL = 0.018, 1.4  # half of it: 0.018 sigma^1.4
-_USUAL_HOLES = 2.2e-4, 0.73  # a quarter: 2.2e-4 (missing / known)^0.73
+_MISSING = (0.6, 0.95)  # shares of missing pixels, drawn uniformly
+# at most; crops with most pixels missing differ so much that few of them would mislead the training
+_VISITS_HOLES = 6
+# m, a part of the usual final squared error. Without it in the loss, smooth crops would count more than their
+# share of a picture.
+_USUAL = 0.018, 1.4  # half of the usual error: 0.018 sigma^1.4
+_USUAL_HOLES = 2.2e-4, 0.73  # a quarter of it: 2.2e-4 (missing / known)^0.73
 
 
 @dataclass
 class Case:
     """A batch of crops on its way to the minimisers.
 
-    clean, y: (B, C, s, s).  sigma: (B,), of the noise; where pixels are missing there is none, and this is
-    what the critic is for.  missing: (s, s).  x: the extended unknown.  adjoint: H^-1 s, like x.
-    first: steps of the descent that brings x from the start to the solution, ().  old: whether that has been
-    done, ().  visits: how often the case is still to be used, ().
+    Attributes:
+        clean, y: (B, C, s, s).
+        sigma: (B,), the noise level. If pixels are missing there is no noise, and this is the level that the
+            critic is used for.
+        missing: (s, s).
+        x: The extended unknown.
+        adjoint: H^-1 s, with the shape of x.
+        first: Number of steps of the descent from the start, ().
+        old: Whether that descent was done, ().
+        visits: How often the case will still be used, ().
     """
 
     clean: Tensor
@@ -47,7 +54,7 @@ class Case:
     visits: Tensor
 
     def problem(self, margin: int) -> Problem:
-        """What x is to solve, for a prior that sees `margin` pixels beyond the frame."""
+        """The problem whose solution is x, for a prior that sees `margin` pixels beyond the frame."""
         return _problem(self.y, self.missing, margin)
 
     @property
@@ -63,9 +70,13 @@ class Case:
 class CaseSource:
     """Draws cases.
 
-    source: of crops.  batch_size: of them in a case.  sigmas: the range of noise levels, log-uniformly.
-    visits: the most that a case lives; where pixels are missing no more than 6.  field: how the noise is
-    made; None for white noise.  holes: the share of cases that miss pixels instead.
+    Attributes:
+        source: The source of crops.
+        batch_size: Crops per case.
+        sigmas: Range of noise levels, drawn log-uniformly.
+        visits: Largest number of visits of a case; at most 6 if pixels are missing.
+        field: Draws the noise; None for white noise.
+        holes: Share of the cases that have missing pixels instead of noise.
     """
 
     source: PatchSource
@@ -76,7 +87,7 @@ class CaseSource:
     holes: float = 0.0
 
     def draw(self, margin: int, generator: torch.Generator, device: torch.device) -> Case:
-        """A new case for a prior with that margin, its x where a descent starts."""
+        """A new case for a prior with this margin. Its x is the start of a descent."""
         life, path, *side = torch.rand(5, generator=generator).tolist()
         clean = self.source.sample(self.batch_size, generator)
         clean = clean.flip([axis for axis, chance in zip((-1, -2), side[:2], strict=True) if chance < 0.5])
@@ -92,7 +103,8 @@ class CaseSource:
         else:
             y = self._noisy(clean, sigma, generator)
             (least, most), visits = _FIRST_STEPS, self.visits
-        clean, y, sigma = (part.to(device) for part in (clean, y, sigma))  # what is asked often stays here
+        # what is asked for often stays on the CPU
+        clean, y, sigma = (part.to(device) for part in (clean, y, sigma))
         x = _problem(y, missing, margin).start
         return Case(
             *(clean, y, sigma, missing, x, torch.zeros_like(x)),

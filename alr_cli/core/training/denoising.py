@@ -1,13 +1,13 @@
 """min_theta E ||D_sigma(x + n) - x||_rms / sqrt(sigma)    where    D_sigma = x - J^T r_sigma(x)  (unet.py)
 
-The gradient-step loss of Hurault, Leclaire and Papadakis (2022): J^T r is the gradient of ||r||^2 / 2. To
-train first the plain denoiser x - r_sigma(x) costs half as much for each pixel, and leaves a U-Net from
-which D_sigma needs only a short way. The error is the root of each crop's mean square, so that what counts
-is nearly the PSNR of each, and its weight makes all levels of noise count alike.
+This is the gradient-step loss of Hurault, Leclaire and Papadakis (2022); J^T r is the gradient of ||r||^2 /
+2. Training the plain denoiser x - r_sigma(x) first costs half as much per pixel, and from the resulting
+U-Net, D_sigma needs little more training. The error of a crop is its root mean square, so that nearly the
+PSNR of each crop counts. The weight makes all noise levels count equally.
 
-Matrices of weights are moved by Muon (Jordan et al. 2024): an orthogonal step of the momentum; the first
-and the last layer by Adam. The step size is constant but for a warm-up and a linear fall to zero at the
-end, so that a run can be continued from before the fall.
+Matrices of weights are updated by Muon (Jordan et al. 2024), an orthogonalised momentum step; the first and
+the last layer by Adam. The step size is constant except for a warm-up and a linear decrease to zero at the
+end, so that a run can be continued from before the decrease.
 """
 
 from __future__ import annotations
@@ -31,14 +31,22 @@ from alr_cli.core.training.workers import Workers
 class DenoisingRecipe:
     """How a potential is trained.
 
-    iterations, batch_size, patch: number of steps, of crops in each, and of pixels a side.  gradient: the
-    gradient-step loss; otherwise x - r_sigma is trained.  lr, lr_ends: of Muon, and of Adam for the first and
-    last layer.  warm_up, fall: iterations of a linear rise at the beginning and a linear fall to zero at
-    the end.  ema: decay of the moving average of the weights, which is what is kept.  sigma_low: the
-    least level of noise on [0,1].  sigma_high: levels are uniform up to it.  sigma_rare, rare: and from there
-    up to sigma_rare for this share of the crops.  sigma_faint, faint: and up to sigma_faint for that share.
-    uneven: the share of crops whose noise grows from one side to the other.  bfloat16: run all layers but the
-    first in it.
+    Attributes:
+        iterations: Number of steps.
+        batch_size: Crops per step.
+        patch: Side of the crops in pixels.
+        gradient: Use the gradient-step loss; otherwise x - r_sigma is trained.
+        lr, lr_ends: Step size of Muon, and of Adam for the first and last layer.
+        warm_up, fall: Number of steps of a linear increase at the beginning and a linear decrease to zero at
+            the end.
+        ema: Decay of the moving average of the weights, which is the result.
+        sigma_low: Lowest noise level on [0,1].
+        sigma_high: Noise levels are uniform up to this level.
+        sigma_rare, rare: For the share `rare` of the crops they are uniform from there up to `sigma_rare`.
+        sigma_faint, faint: For the share `faint` they are uniform up to `sigma_faint`.
+        uneven: Share of the crops whose noise increases from one side to the other.
+        bfloat16: Run all layers except the first in bfloat16.
+        seed: Random seed.
     """
 
     iterations: int = 20_000
@@ -61,7 +69,7 @@ class DenoisingRecipe:
     seed: int = 0
 
     def lr_factor(self, step: int) -> float:
-        """What both step sizes are multiplied with at step 0 ... iterations - 1."""
+        """The factor of both step sizes at step 0 ... iterations - 1."""
         return min(1.0, (step + 1) / max(1, self.warm_up), (self.iterations - step) / max(1, self.fall))
 
     def as_dict(self) -> dict[str, Any]:
@@ -70,8 +78,14 @@ class DenoisingRecipe:
 
 @dataclass(frozen=True)
 class Pair:
-    """clean: (B, C, p, p) on [0,1].  noise: like it, of standard deviation `level`.  sigma: (B, 1, 1, 1).
-    level: (B, 1, p, p), one on average."""
+    """A batch of clean crops and their noise.
+
+    Attributes:
+        clean: (B, C, p, p) on [0,1].
+        noise: With the shape of `clean` and standard deviation `level`.
+        sigma: (B, 1, 1, 1).
+        level: (B, 1, p, p), one on average.
+    """
 
     clean: Tensor
     noise: Tensor
@@ -82,8 +96,11 @@ class Pair:
 class CropSource:
     """Crops of pictures, in all eight orientations, with noise.
 
-    folders: uint8 pictures (H, W, C); each folder is as likely as any other, then each picture in it, then
-    each place.  device: where the pixels lie and the noise is drawn.
+    Args:
+        folders: uint8 pictures (H, W, C). All folders are equally likely, then all pictures of a folder, then
+            all positions.
+        patch: Side of the crops in pixels.
+        device: Where the pixels are stored and the noise is drawn.
     """
 
     def __init__(
@@ -98,7 +115,7 @@ class CropSource:
         self.patch = patch
 
     def draw(self, recipe: DenoisingRecipe, generator: torch.Generator) -> Pair:
-        """The crops of one step.  generator: on the device."""
+        """The crops of one step. The generator must be on the device."""
         count = recipe.batch_size
         chosen = torch.multinomial(self._chances, count, replacement=True, generator=generator)
         where = torch.rand(count, 2, generator=generator, device=self.device)
@@ -110,7 +127,7 @@ class CropSource:
         return Pair(clean, noise, sigma, level)
 
     def _turned(self, crops: Tensor, generator: torch.Generator) -> Tensor:
-        """Each in one of the eight orientations."""
+        """Each crop in one of the eight orientations."""
         turns = torch.rand(3, len(crops), 1, 1, 1, generator=generator, device=self.device) < 0.5
         crops = torch.where(turns[0], crops.flip(-1), crops)
         crops = torch.where(turns[1], crops.flip(-2), crops)
@@ -137,7 +154,7 @@ class CropSource:
 
 
 class DenoisingTrainer:
-    """Training by denoising, with its state: the same face as `Trainer`."""
+    """Training by denoising, with its state. It has the same interface as `Trainer`."""
 
     def __init__(
         self,
@@ -146,8 +163,12 @@ class DenoisingTrainer:
         source: CropSource,
         compiled: bool = False,
     ) -> None:
-        """start: the network to begin with, which is left as it is.  compiled: through torch.compile, a
-        fifth faster after a minute."""
+        """Args:
+        start: The initial network, which is not changed.
+        recipe: How it is trained.
+        source: The source of crops.
+        compiled: Use torch.compile, which is a fifth faster after a minute of compilation.
+        """
         self.recipe = recipe
         self.source = source
         self.workers = Workers()
@@ -157,7 +178,8 @@ class DenoisingTrainer:
         self.average = {name: value.detach().clone() for name, value in self.unet.state_dict().items()}
         ends = [self.unet.head, self.unet.tail]
         self._inner = [p for p in self.unet.parameters() if all(p is not end for end in ends)]
-        self._matrices = [torch.nn.Parameter(p.detach().flatten(1)) for p in self._inner]  # the same memory
+        # they share the memory
+        self._matrices = [torch.nn.Parameter(p.detach().flatten(1)) for p in self._inner]
         self.muon = torch.optim.Muon(self._matrices, lr=recipe.lr, weight_decay=0.0)
         self.adam = torch.optim.Adam(ends, lr=recipe.lr_ends, betas=(0.9, 0.99))
         self._error: Callable[..., Tensor] = torch.compile(self._error_of) if compiled else self._error_of
@@ -182,7 +204,7 @@ class DenoisingTrainer:
         return Progress(self.step_count, self.recipe.lr * factor, {"loss": float(loss.detach())})
 
     def _error_of(self, clean: Tensor, noise: Tensor, sigma: Tensor, level: Tensor) -> Tensor:
-        """The loss, from what `Pair` describes."""
+        """The loss, for the members of a `Pair`."""
         dtype = torch.bfloat16 if self.recipe.bfloat16 else torch.float32
         z = clean / sigma + noise
         seen, slopes = self.unet(z, level, dtype)
@@ -199,7 +221,7 @@ class DenoisingTrainer:
                 group["lr"] = factor * lr
             optimiser.step()  # type: ignore[no-untyped-call]
         self.unet.zero_grad(set_to_none=True)
-        # Early on the average follows quickly, so that it never remembers a random start.
+        # At first the average follows quickly, so that it does not remember a random start.
         decay = min(self.recipe.ema, (1 + self.step_count) / (10 + self.step_count))
         with torch.no_grad():
             for name, value in self.unet.state_dict().items():
@@ -221,8 +243,10 @@ class DenoisingTrainer:
         return {name: value.detach().cpu().clone().contiguous() for name, value in state.items()}
 
     def restore_state(self, state: Mapping[str, Tensor]) -> None:
-        """Continue exactly where `state` was taken. Raises KeyError, ValueError or RuntimeError if it does
-        not fit; the trainer is then unusable."""
+        """Continue exactly where `state` was taken.
+
+        Raises KeyError, ValueError or RuntimeError if it does not fit. The trainer cannot be used after that.
+        """
         with torch.no_grad():
             for name, value in self.unet.state_dict().items():
                 value.copy_(same_shape(state[f"learned.{name}"], value))

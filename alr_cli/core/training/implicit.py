@@ -1,9 +1,9 @@
-"""H v = s, and x* brought up to date: what bilevel tuning solves for crops on one grid of patches
+"""H v = s, and updates of x*: the systems that bilevel tuning solves for crops on one grid of patches
 
-E is that of fields of experts, up to scale: ||A x - y||^2 / 2 + f sum r(s x). Both systems are quadratic,
-with the curvatures of log(1 + t^2), or bounds of them, as weights of the squared responses. Conjugate
-gradients solve them, preconditioned by P (circulant.py). Where known pixels are held there is no data term:
-x moves where they are missing, and what keeps H invertible is a little of the prior's own mean.
+E is the energy of fields of experts up to scale, ||A x - y||^2 / 2 + f sum r(s x). Both systems are
+quadratic, with the curvatures of log(1 + t^2), or bounds of them, as weights of the squared responses. They
+are solved by conjugate gradients, preconditioned by P (preconditioner.py). If known pixels are held, there is
+no data term, x moves where pixels are missing, and a small multiple of the prior's mean keeps H invertible.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from alr_cli.core.priors.glimpses import Glimpse
 from alr_cli.core.priors.preconditioner import Circulant, prior_spectrum
 from alr_cli.core.problems import Problem
 
-DAMPING = 0.01  # c in H + c, the data term's curvature being 1
-_HELD_DAMPING, _HELD_DATA = 1e-3, 0.02  # c, and the data term's part of P, of the mean of the prior's
-_RUNAWAY = 3  # times |s| / d, d being the least eigenvalue of P: no v is so long, unless it runs away
-_INNER = 3  # conjugate gradients that bring x* up to date
-# Steps of conjugate gradients for v on a new case, and on each later visit.
+DAMPING = 0.01  # c in H + c, where the curvature of the data term is 1
+# c, and the data term's part of P, relative to the mean of the prior's part
+_HELD_DAMPING, _HELD_DATA = 1e-3, 0.02
+_RUNAWAY = 3  # times |s| / d, where d is the smallest eigenvalue of P; a longer v has diverged
+_INNER = 3  # conjugate gradient steps for updating x*
+# Conjugate gradient steps for v on a new case, and on each later visit.
 _FIRST_SOLVES, _SOLVES = 8, 3
 _FIRST_SOLVES_HELD, _SOLVES_HELD = 20, 6
 
@@ -34,7 +35,15 @@ Product = Callable[[Tensor], Tensor]
 class Local:
     """E of one case with one grid of patches, up to scale: ||A x - y||^2 / 2 + f sum r(s x).
 
-    factor: f = lambda C / 2 for each of the s^2 grids, (B, 1, 1, 1).  contrast: s, likewise.
+    Attributes:
+        problem: The problem of the case.
+        y: The observation.
+        glimpse: The grid of patches.
+        banks: The filters.
+        stride: Distance between patches.
+        powers: |F|^2 of the filters, for the preconditioner.
+        factor: f = lambda C / 2 for each of the s^2 grids, (B, 1, 1, 1).
+        contrast: s, (B, 1, 1, 1).
     """
 
     problem: Problem
@@ -47,37 +56,44 @@ class Local:
     contrast: Tensor
 
     def majorised(self, x: Tensor) -> Tensor:
-        """The minimiser of a quadratic that touches E in x and lies above it, nearly: log(1 + t^2) is concave
-        in t^2 (iteratively reweighted least squares)."""
+        """An approximate minimiser of a quadratic that touches E at x and is above it elsewhere.
+
+        It exists because log(1 + t^2) is concave in t^2 (iteratively reweighted least squares).
+        """
         weights = self.inverses(x)
         product = self._product(weights)
         data = self.problem.operator.adjoint(self.y)
         return conjugate_gradients(product, data, x, _INNER, self.preconditioner(weights), self.problem.free)
 
     def adjoint(self, x: Tensor, s: Tensor, v: Tensor) -> Tensor:
-        """v = H^-1 s, from the v of the last visit on, or from nothing. 0 for a crop where v runs away, as it
-        may where H does not curve upwards everywhere."""
+        """v = H^-1 s, starting from the v of the last visit, or from zero.
+
+        v is 0 for a crop where it diverges, which is possible where H is not positive definite.
+        """
         weights = self.inverses(x)
         preconditioner, free = self.preconditioner(weights), self.problem.free
         damping = DAMPING if free is None else _HELD_DAMPING * float(preconditioner.prior.mean())
         product = self.hessian([(2 * u).sub_(1).mul_(u) for u in weights], damping)
         first, later = (_FIRST_SOLVES, _SOLVES) if free is None else (_FIRST_SOLVES_HELD, _SOLVES_HELD)
         v = conjugate_gradients(product, s, v, later if v.any() else first, preconditioner, free)
-        longest = _RUNAWAY / preconditioner.data  # where pixels are held, H has the units of the prior
+        longest = _RUNAWAY / preconditioner.data  # if pixels are held, H has the units of the prior
         return torch.where(dot(v, v) < longest**2 * dot(s, s), v, 0.0)
 
     def hessian(self, curvatures: list[Tensor], damping: float = DAMPING) -> Product:
-        """v -> (H + c) v, curvatures being half of the second derivatives of log(1 + t^2); c, the damping, is
-        for directions in which E does not curve upwards."""
+        """v -> (H + c) v, where `curvatures` are half the second derivatives of log(1 + t^2).
+
+        The damping c is for directions of negative curvature.
+        """
         return self._product(curvatures, damping)
 
     def preconditioner(self, weights: list[Tensor]) -> Circulant:
-        """P for a product with these weights, or with a little smaller ones."""
+        """P for a product with these weights, or with slightly smaller ones."""
         shape = self.problem.operator.input_shape[-2], self.problem.operator.input_shape[-1]
         amounts = []
         for bank, power, weight in zip(self.banks, self.powers, weights, strict=True):
             each = weight.sum((2, 3), dtype=torch.float32) * 2 * bank.weights / (shape[0] * shape[1])
-            each = each.reshape(len(each), len(power), -1).sum(2)  # dense filters are at several pixels
+            # dense filters are applied at several pixels
+            each = each.reshape(len(each), len(power), -1).sum(2)
             amounts.append(each * (self.factor * self.contrast**2).flatten(1))
         prior = prior_spectrum(amounts, self.powers, shape)
         held = self.problem.free is not None
@@ -101,12 +117,12 @@ class Local:
         return whole_patches(x[..., self.glimpse.row :, self.glimpse.column :], self.stride)
 
     def inverses(self, x: Tensor) -> list[Tensor]:
-        """1 / (1 + t^2) of the responses to s x."""
+        """1 / (1 + t^2) for the responses to s x."""
         seen = self._seen(x * self.contrast)
         return [bank.responses(bank.seen(seen)).square_().add_(1).reciprocal_() for bank in self.banks]
 
     def slope_along(self, x: Tensor, v: Tensor) -> Tensor:
-        """v^T grad (f sum r(s x)), (B,): differentiable in the filters, their weights, f and s."""
+        """v^T grad (f sum r(s x)), (B,), differentiable in the filters, their weights, f and s."""
         here, there = self._seen(x * self.contrast), self._seen(v * self.contrast)
         slope = x.new_zeros(len(x))
         for bank in self.banks:
@@ -117,7 +133,7 @@ class Local:
 
 
 class Scaled:
-    """f sum r(s x) of a case, each crop with its own f and s, as `Energy` wants a regularizer."""
+    """f sum r(s x) of a case as a regularizer for `Energy`. Each crop has its own f and s."""
 
     def __init__(self, local: Local, margin: int) -> None:
         self.local = local
@@ -132,7 +148,7 @@ class Scaled:
         local._seen(gradient).copy_(slope * local.factor * local.contrast)
         share = (
             2 / self.channels
-        )  # Energy divides the data term by N C, of which half is meant here, and R by N
+        )  # Energy divides R by N and the data term by N C, and half of that is meant here
         return value * local.factor.flatten() * share, gradient * share
 
 
@@ -144,8 +160,11 @@ def conjugate_gradients(
     preconditioner: Circulant,
     free: Tensor | None = None,
 ) -> Tensor:
-    """`steps` towards product(x) = right, from x on; each picture of the batch has its own. Where a direction
-    does not curve upwards x stays.  free: 1 where x may move, None for everywhere."""
+    """`steps` of conjugate gradients for product(x) = right, starting from x, separately for each picture.
+
+    x does not move along a direction of negative curvature. `free` is 1 where x may move; None for
+    everywhere.
+    """
 
     def allowed(v: Tensor) -> Tensor:
         return v if free is None else v * free

@@ -1,7 +1,7 @@
 """min_theta -E log2 p_theta((k + u) / 256) / D + 8: bits per dimension, u uniform on [0, 1)
 
-Maximum likelihood of dequantised pictures (Theis, van den Oord and Bethge 2016): the mean over u bounds the
-code length of k from above, so that nothing is gained by a density that peaks at the 256 values.
+Maximum likelihood of dequantised pictures (Theis, van den Oord and Bethge 2016). The mean over u is an upper
+bound of the code length of k, so that a density gains nothing from peaks at the 256 values.
 """
 
 from __future__ import annotations
@@ -22,16 +22,23 @@ from alr_cli.core.priors.local import unfitted
 from alr_cli.core.training.adversarial import Progress, adam_state, prefixed, restore_adam
 from alr_cli.core.training.workers import Workers
 
-_INITIAL = 512  # pictures of the data-dependent initialisation
-_LONGEST_GRADIENT = 5.0  # its norm in bits per dimension; a usual one is below 1
+_INITIAL = 512  # number of pictures for the data-dependent initialisation
+_LONGEST_GRADIENT = 5.0  # norm of the gradient in bits per dimension; usually it is below 1
 
 
 @dataclass(frozen=True)
 class LikelihoodRecipe:
     """How a flow is trained.
 
-    lr: of Adam, after `warmup` steps; it ends at 0 along a cosine.  mirror: show half of the pictures
-    mirrored.  ema: decay of the moving average that is shipped.  bfloat16: run the networks g in it.
+    Attributes:
+        iterations: Number of steps.
+        batch_size: Pictures per step.
+        lr: Step size of Adam after `warmup` steps; it decreases to 0 along a cosine.
+        warmup: Number of steps of the initial increase.
+        mirror: Mirror half of the pictures.
+        ema: Decay of the moving average, which is the result.
+        bfloat16: Run the networks g in bfloat16.
+        seed: Random seed.
     """
 
     iterations: int = 8000
@@ -44,7 +51,7 @@ class LikelihoodRecipe:
     seed: int = 0
 
     def lr_at(self, step: int) -> float:
-        """For the step after `step` others."""
+        """The step size after `step` steps."""
         rise = min(1.0, (step + 1) / max(1, self.warmup))
         return self.lr * rise * 0.5 * (1 + math.cos(math.pi * step / max(1, self.iterations)))
 
@@ -53,9 +60,14 @@ class LikelihoodRecipe:
 
 
 class LikelihoodTrainer:
-    """Maximum likelihood with its state.
+    """Maximum likelihood training with its state.
 
-    pictures: (n, C, size, size) uint8.  sigmas: the noise levels that the prior is to be used for.
+    Args:
+        architecture: Size of the flow.
+        recipe: How it is trained.
+        pictures: (n, C, size, size) uint8.
+        device: Where to compute.
+        sigmas: The noise levels that the prior will be used for.
     """
 
     def __init__(
@@ -67,7 +79,7 @@ class LikelihoodTrainer:
         sigmas: tuple[float, float] = (0.01, 0.2),
     ) -> None:
         if pictures.dtype != torch.uint8:
-            raise ValueError("bits per dimension are those of eight-bit pictures")
+            raise ValueError("bits per dimension are defined for eight-bit pictures: give uint8")
         self.recipe = recipe
         self.pictures = pictures
         self.sigmas = sigmas
@@ -91,7 +103,7 @@ class LikelihoodTrainer:
         return self.step_count >= self.iterations
 
     def step(self) -> Progress:
-        """One minibatch. After numbers that are not finite the state is no longer to be kept."""
+        """One minibatch. If numbers are not finite afterwards, the state must not be stored."""
         lr = self.recipe.lr_at(self.step_count)
         for group in self.optimiser.param_groups:
             group["lr"] = lr
@@ -108,11 +120,11 @@ class LikelihoodTrainer:
 
     @property
     def curve(self) -> None:
-        """Likelihood says nothing of lambda(sigma): it is fitted afterwards."""
+        """None, because the likelihood does not determine lambda(sigma), which is fitted afterwards."""
         return None
 
     def trained(self) -> FlowPrior:
-        """A copy of the prior as it would be shipped now, but for lambda: the moving average."""
+        """A copy of the prior as it would be shipped now, without lambda: the moving average."""
         flow = Glow(self.flow.architecture)
         flow.load_state_dict(self.average)
         return FlowPrior(flow.to(self.device).eval(), self.sigmas, unfitted)
@@ -127,8 +139,10 @@ class LikelihoodTrainer:
         return {name: value.detach().cpu().clone().contiguous() for name, value in state.items()}
 
     def restore_state(self, state: dict[str, Tensor]) -> None:
-        """Continue exactly where `state` was taken. Raises KeyError, ValueError or RuntimeError if it does
-        not fit; the trainer is then unusable."""
+        """Continue exactly where `state` was taken.
+
+        Raises KeyError, ValueError or RuntimeError if it does not fit. The trainer cannot be used after that.
+        """
         self.flow.load_state_dict(prefixed(state, "flow."))
         average = prefixed(state, "average.")
         if average.keys() != self.average.keys():
@@ -140,7 +154,7 @@ class LikelihoodTrainer:
         self.step_count = int(state["step"])
 
     def _draw(self, count: int) -> Tensor:
-        """(count, C, size, size): (k + u - 1/2) / 255, on [0,1] but for half a level at both ends."""
+        """(count, C, size, size): (k + u - 1/2) / 255, on [0,1] except for half a level at both ends."""
         chosen = torch.randint(len(self.pictures), (count,), generator=self.generator)
         x = self.pictures[chosen].float()
         if self.recipe.mirror:
@@ -172,7 +186,8 @@ def bits_per_dimension(flow: Glow, pictures: Tensor, seed: int = 0, batch_size: 
 
 
 def at_size(picture: NDArray[np.generic], size: int) -> NDArray[np.uint8]:
-    """(H, W, C), uint8 or float on [0,1] -> (C, size, size) uint8: the middle square, means of equal blocks.
+    """(H, W, C), uint8 or float on [0,1] -> (C, size, size) uint8: means of equal blocks of the central
+    square.
 
     Raises ValueError for a picture whose shorter side is less than `size`.
     """

@@ -1,10 +1,12 @@
-"""P_c and P_n given the same content: p(patch) = sum_cells q(cell) p(patch | cell), q alike on both sides
+"""P_c and P_n given the same content: p(patch) = sum_cells q(cell) p(patch | cell), with the same q on both
+sides
 
-Two folders of different things differ in more than noise: one has more sky, the other more grass, and a
-critic learns that as gladly. So every place of every picture gets a cell: how bright it is, how active, and
-of which tint, measured so coarsely that noise hardly counts, and with what noise adds subtracted. Clean and
-noisy patches are drawn in pairs of the same cell, q(cell) proportional to sqrt(p_clean p_noisy), then turned,
-mirrored and exposed by the same law. What tells the sides apart after that is `separability`: 1/2 is best.
+Two folders of different scenes differ in more than noise. One may have more sky, the other more grass, and a
+critic learns this as easily as the noise. Every place of every picture is therefore assigned to a cell by its
+brightness, activity and tint. These are measured so coarsely that noise hardly matters, and the contribution
+of noise is subtracted. Clean and noisy patches are drawn in pairs from the same cell, with q(cell)
+proportional to sqrt(p_clean p_noisy), and then rotated, mirrored and exposed by the same random law.
+`separability` measures what still distinguishes the sides; 1/2 is best.
 """
 
 from __future__ import annotations
@@ -24,21 +26,26 @@ from alr_cli.core.training.patches import PatchSource, as_float
 
 Floats = NDArray[np.float64]
 
-BLOCK = 16  # pixels: the side of what a place is judged by
-COARSE = 4  # pixels averaged, so that little noise is left
+BLOCK = 16  # side in pixels of the block by which a place is classified
+COARSE = 4  # side in pixels of the averages, so that little noise is left
 BRIGHTNESSES, ACTIVITIES = 10, 6
-LEAST_ACTIVITY = 0.012  # standard deviation of the coarse picture; each class of activity is twice as wide
-TINTS = (-0.1, -0.03, 0.03, 0.1)  # bounds between classes of a colour difference
-FEWEST = 20  # places a cell must have on both sides
-_PAIRS = 40_000  # to measure what matching leaves
-LEAST_SHARE = 0.3  # of either side that must find its like, or the cells are too fine
-EXPOSURE, TINT = 0.25, 0.05  # half the range of the logarithm of the gain, of all channels and of each
+# standard deviation of the coarse picture; each class of activity is twice as wide as the previous one
+LEAST_ACTIVITY = 0.012
+TINTS = (-0.1, -0.03, 0.03, 0.1)  # bounds between the classes of a colour difference
+FEWEST = 20  # number of places that a cell must have on both sides
+_PAIRS = 40_000  # pairs for measuring what matching leaves
+LEAST_SHARE = 0.3  # share of either side that must find a match; otherwise the cells are too fine
+EXPOSURE, TINT = 0.25, 0.05  # half the range of the logarithm of the gain, for all channels and for each
 
 
 @dataclass(frozen=True)
 class Places:
-    """Blocks of a set of pictures. picture, row, column: (n,) where each begins.
-    content: (n, 4) luma, standard deviation of the coarse luma, and two colour differences."""
+    """Blocks of a set of pictures.
+
+    Attributes:
+        picture, row, column: (n,), the picture and the first pixel of each block.
+        content: (n, 4): luma, standard deviation of the coarse luma, and two colour differences.
+    """
 
     picture: NDArray[np.int64]
     row: NDArray[np.int64]
@@ -46,7 +53,10 @@ class Places:
     content: Floats
 
     def cells(self, detail: int) -> NDArray[np.int64]:
-        """(n,) the number of each place's cell.  detail: 1 brightness and activity, 2 and tint, 0 none."""
+        """The number of each place's cell, (n,).
+
+        detail: 2 uses brightness, activity and tint; 1 brightness and activity; 0 nothing.
+        """
         luma, activity, *tints = self.content.T
         bright = np.clip(luma * BRIGHTNESSES, 0, BRIGHTNESSES - 1).astype(np.int64)
         doublings = np.log2(np.maximum(activity / LEAST_ACTIVITY, 1e-6))
@@ -58,8 +68,11 @@ class Places:
 
 
 def survey(pictures: Sequence[np.ndarray], noise: Sequence[NoiseModel] = ()) -> Places:
-    """Places on a grid over all pictures (H, W, C), uint8 or float.  noise: of each, what to subtract from
-    its activity; nothing for pictures without noise."""
+    """Places on a grid over all pictures (H, W, C), uint8 or float.
+
+    `noise` is that of each picture, which is subtracted from its activity. It is empty for pictures without
+    noise.
+    """
     found: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], Floats]] = []
     models: Sequence[NoiseModel | None] = noise or [None] * len(pictures)
     for number, (picture, model) in enumerate(zip(pictures, models, strict=True)):
@@ -90,7 +103,7 @@ def _tints(mean: Floats) -> tuple[Floats, Floats]:
 
 
 def _left_over(model: NoiseModel, mean: Floats) -> Floats:
-    """The variance of noise in the coarse luma: of a mean over 4 x 4 pixels and the channels."""
+    """The variance of noise in the coarse luma, a mean over 4 x 4 pixels and the channels."""
     lags = np.abs(np.subtract.outer(np.arange(COARSE), np.arange(COARSE)))
     lags = np.minimum(lags, model.correlation.shape[-1] - 1)
     space = model.correlation[:, :, lags][..., lags].mean(axis=(2, 3, 4, 5))
@@ -100,10 +113,13 @@ def _left_over(model: NoiseModel, mean: Floats) -> Floats:
 
 
 class Matching:
-    """Pairs of places with like content, as like as the two sides allow.  clean, noisy: all places of either.
+    """Pairs of places with similar content, as similar as the two sides allow.
 
-    detail: how finely content could be told apart, see `Places.cells`; 0 where the sides are too small or too
-    different for any matching.
+    `detail` is how finely content is distinguished (see `Places.cells`). It is 0 if the sides are too small
+    or too different for any matching.
+
+    Args:
+        clean, noisy: All places of either side.
     """
 
     def __init__(self, clean: Places, noisy: Places) -> None:
@@ -121,7 +137,7 @@ class Matching:
         self._starts = [torch.cumsum(number, 0) - number for number in self._numbers]
 
     def pairs(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Indices of clean and of noisy places, (count,) each, pair by pair of the same cell."""
+        """Indices of clean and noisy places, (count,) each, in pairs from the same cell."""
         cell = torch.multinomial(self.shares, count, replacement=True, generator=generator)
         clean, noisy = (
             order[start[cell] + (torch.rand(count, generator=generator) * number[cell]).long()]
@@ -131,7 +147,7 @@ class Matching:
 
 
 class MatchedPatches:
-    """Clean and noisy patches of like content from two sets of pictures."""
+    """Clean and noisy patches of similar content from two sets of pictures."""
 
     def __init__(
         self, clean: PatchSource, noisy: PatchSource, clean_places: Places, noisy_places: Places
@@ -160,7 +176,7 @@ def content_bias(matching: Matching, clean: Places, noisy: Places) -> tuple[floa
 
 
 def varied(patches: Tensor, generator: torch.Generator) -> Tensor:
-    """Each of the patches (B, C, p, p) turned, mirrored and exposed by chance."""
+    """The patches (B, C, p, p), each rotated, mirrored and exposed at random."""
     count, channels = patches.shape[:2]
     turn = torch.randint(8, (count,), generator=generator)
     turned = torch.where((turn & 1).bool().reshape(-1, 1, 1, 1), patches.flip(-1), patches)
@@ -171,10 +187,10 @@ def varied(patches: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def separability(clean: Floats, noisy: Floats) -> float:
-    """How well content (n, 4) alone tells the sides apart: 1/2 for not at all, 1 for perfectly.
+    """How well content (n, 4) alone distinguishes the sides: 1/2 for not at all, 1 for perfectly.
 
-    The area under the ROC curve, on every second place, of the best linear function of the content, its
-    squares and its products on the others (Fisher's discriminant).
+    It is the area under the ROC curve of the best linear function of the content, its squares and its
+    products (Fisher's discriminant), fitted on every second place and measured on the others.
     """
     features = _features(np.concatenate([clean, noisy]))
     sides = features[: len(clean)], features[len(clean) :]

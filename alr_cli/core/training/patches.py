@@ -1,7 +1,7 @@
 """P_c and P_n: all p x p patches of a set of pictures, sampled uniformly    (sec. 3.2)
 
-Pictures are decoded once and kept as rows of one flat table (pixels, channels); a batch of patches is one
-gather. Sampling costs microseconds and is never what training waits for.
+Pictures are decoded once and stored as rows of one table (pixels, channels). A batch of patches is one
+gather, which takes microseconds, so that training never waits for it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,12 @@ from torch import Tensor
 class PatchSource:
     """Uniform samples from all p x p patches of `pictures`.
 
-    pictures: arrays (H, W, C), uint8 on [0,255] or float32 on [0,1], H and W at least p.
+    Args:
+        pictures: Arrays (H, W, C), uint8 on [0,255] or float32 on [0,1], with H and W at least p.
+        patch: p.
+
+    Raises:
+        ValueError: There are no pictures, or they do not fit together.
     """
 
     def __init__(self, pictures: Sequence[np.ndarray], patch: int) -> None:
@@ -32,14 +37,14 @@ class PatchSource:
         self.widths = torch.tensor([picture.shape[1] for picture in pictures])
         self.starts = torch.cumsum(heights * self.widths, 0) - heights * self.widths
         self.rows, self.columns = heights - patch + 1, self.widths - patch + 1
-        self.ends = torch.cumsum(self.rows * self.columns, 0)  # of the patches, counted through
+        self.ends = torch.cumsum(self.rows * self.columns, 0)  # of the patches, counted across all pictures
         rows = [picture.reshape(-1, picture.shape[2]) for picture in pictures]
         self.table = torch.from_numpy(np.concatenate(rows))
         self.patch = patch
         self.offset = torch.arange(patch)
 
     def __len__(self) -> int:
-        """How many patches there are."""
+        """The number of patches."""
         return int(self.ends[-1])
 
     @property
@@ -55,7 +60,7 @@ class PatchSource:
         return self.take(picture, number // columns, number % columns)
 
     def take(self, picture: Tensor, row: Tensor, column: Tensor) -> Tensor:
-        """The patches whose first pixels are these, (n,) each -> (n, C, p, p) float32 on [0,1]."""
+        """The patches whose first pixels are given, (n,) each -> (n, C, p, p) float32 on [0,1]."""
         offset, widths, starts = (t.to(self.table.device) for t in (self.offset, self.widths, self.starts))
         rows = (row[:, None] + offset) * widths[picture][:, None]
         index = (starts[picture] + column)[:, None, None] + rows[:, :, None] + offset
@@ -64,7 +69,7 @@ class PatchSource:
 
 
 def as_float(picture: np.ndarray) -> np.ndarray:
-    """uint8 [0,255] or float [0,1] -> float32 [0,1]."""
+    """Convert uint8 on [0,255] or float on [0,1] to float32 on [0,1]."""
     if picture.dtype == np.uint8:
         return picture.astype(np.float32) / np.float32(255)
     return picture.astype(np.float32)

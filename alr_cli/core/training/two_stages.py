@@ -1,8 +1,8 @@
 """theta_1 = arg min E ||x - r_sigma - x_clean||,    then from there theta = arg min E ||D_sigma - x_clean||
 
-The two stages of a potential (denoising.py) as one training: the plain denoiser, which costs half as much
-for each pixel, and then the gradient-step loss, whose step size falls to zero. The second stage begins with
-the network as the first one left it, with fresh moments and other crops.
+The two stages of the training of a potential (denoising.py) as one training. First the plain denoiser is
+trained, which costs half as much per pixel, and then the gradient-step loss is used, with a step size that
+falls to zero. The second stage starts from the network of the first, with fresh moments and other crops.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from alr_cli.core.training.calibration import LambdaCurve
 from alr_cli.core.training.denoising import CropSource, DenoisingRecipe, DenoisingTrainer
 
 _PLAIN = 0.5  # share of the steps that train the plain denoiser
-_GENTLER = 0.7  # what the step size of the second stage is multiplied with
+_GENTLER = 0.7  # factor of the step size in the second stage
 
 
 class TwoStageTrainer:
-    """Both stages, with the state of the one that runs: the same face as `Trainer`."""
+    """Both stages, with the state of the current one. It has the same interface as `Trainer`."""
 
     curve: LambdaCurve | None = None  # lambda is fitted at the end
 
@@ -35,8 +35,12 @@ class TwoStageTrainer:
         source: CropSource,
         sigma_range: tuple[float, float],
     ) -> None:
-        """start: left as it is.  recipe: of both stages together.  sigma_range: what the prior will say of
-        itself."""
+        """Args:
+        start: The initial network, which is not changed.
+        recipe: The recipe of both stages together.
+        source: The source of crops.
+        sigma_range: The noise levels that the prior will be used for.
+        """
         self.recipe = recipe
         self.source = source
         self.sigma_range = sigma_range
@@ -58,17 +62,17 @@ class TwoStageTrainer:
 
     @property
     def gradient(self) -> bool:
-        """Whether the second stage runs."""
+        """Whether the second stage is running."""
         return self._stage.recipe.gradient
 
     def step(self) -> Progress:
-        """One step of the stage that runs."""
+        """One step of the current stage."""
         if self._stage.done and not self.gradient:
             self._stage = DenoisingTrainer(self._stage.unet, self._recipe_of(1), self.source)
         return replace(self._stage.step(), step=self.step_count)
 
     def denoised(self, y: Tensor, sigma: float) -> Tensor:
-        """y (B, C, H, W) without its noise, by what the stage that runs trains."""
+        """y (B, C, H, W) denoised by what the current stage trains."""
         unet = self._stage.trained()
         z = y / sigma
         with torch.no_grad():
@@ -79,7 +83,7 @@ class TwoStageTrainer:
         return restored
 
     def trained(self) -> PotentialPrior:
-        """The prior as it would be shipped now, its lambda that of one step of the gradient."""
+        """The prior as it would be shipped now. Its lambda is that of one gradient step."""
         unet = self._stage.trained()
         share = 2 / unet.architecture.channels
         return PotentialPrior(unet, self.sigma_range, lambda sigma: share)
@@ -90,8 +94,10 @@ class TwoStageTrainer:
         return {**kept, "gradient": torch.tensor(int(self.gradient))}
 
     def restore_state(self, state: Mapping[str, Tensor]) -> None:
-        """Continue exactly where `state` was taken. Raises KeyError, ValueError or RuntimeError if it does
-        not fit; the trainer is then unusable."""
+        """Continue exactly where `state` was taken.
+
+        Raises KeyError, ValueError or RuntimeError if it does not fit. The trainer cannot be used after that.
+        """
         stage = self._recipe_of(int(state["gradient"]))
         self._stage = DenoisingTrainer(self._stage.unet, stage, self.source)
         self._stage.restore_state(prefixed(dict(state), "stage."))

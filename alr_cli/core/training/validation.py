@@ -1,4 +1,4 @@
-"""PSNR(x*(lam), x) over a few pictures: what calibration maximises and training logs"""
+"""PSNR(x*(lam), x) over a few pictures: what calibration maximises and what training reports"""
 
 from __future__ import annotations
 
@@ -25,9 +25,11 @@ from alr_cli.core.training.calibration import LambdaCurve, calibrate, psnr
 class Validation:
     """Denoising of a fixed batch of clean crops with fixed unit noise.
 
-    clean, noise: (B, C, H, W); at sigma the observation is clean + sigma * noise, not clipped.
-    solver: its name, or default for the prior's usual one.  per_picture: how many neighbours in the batch are
-    crops of one picture, and share one PSNR.
+    Attributes:
+        clean, noise: (B, C, H, W). At level sigma the observation is clean + sigma * noise, not clipped.
+        solver: Its name, or "default" for the usual one of the prior.
+        precision: Precision of the convolutions.
+        per_picture: Number of consecutive crops that belong to one picture and share one PSNR.
     """
 
     clean: Tensor
@@ -46,10 +48,10 @@ class Validation:
         solver: str = DEFAULT,
         precision: torch.dtype = torch.float32,
     ) -> Validation:
-        """`per_picture` crops of each of `count` pictures (H, W, C) float32 on [0,1], spread over both.
+        """`per_picture` crops of each of `count` pictures (H, W, C) float32 on [0,1].
 
-        The crops lie anywhere, not in the centre: there pictures have more detail than elsewhere, and a
-        lambda fitted to detail costs whole pictures 0.2 dB.
+        They are spread over the list of pictures, and over each picture. Crops from the centre would not do:
+        pictures have more detail there, and a lambda fitted to detail costs whole pictures 0.2 dB.
         """
         count = min(count, len(pictures))
         chosen = [pictures[(index * len(pictures)) // count] for index in range(count)]
@@ -57,7 +59,7 @@ class Validation:
         crops = []
         for index, picture in enumerate(np.repeat(np.arange(count), per_picture)):
             pixels = chosen[picture]
-            # Weyl sequences of two irrationals cover the square evenly.
+            # Weyl sequences of two irrational numbers cover the square evenly.
             top = int((index * 0.7548776662 + 0.5) % 1 * (pixels.shape[0] - side + 1))
             left = int((index * 0.5698402910 + 0.5) % 1 * (pixels.shape[1] - side + 1))
             crops.append(pixels[top : top + side, left : left + side].transpose(2, 0, 1))
@@ -73,27 +75,28 @@ class Validation:
         return replace(self, clean=self.clean[part], noise=self.noise[part])
 
     def with_noise_of(self, field: NoiseField) -> Validation:
-        """The same crops with noise as `field` makes it, in units of its nominal level."""
+        """The same crops with noise drawn from `field`, in units of its nominal level."""
         noisy, _ = field.add(self.clean, 1.0, torch.Generator().manual_seed(0))
         return replace(self, noise=noisy - self.clean)
 
     def to(self, device: torch.device) -> Validation:
-        """There, in the usual precision of that device."""
+        """The same on a device, in the usual precision of that device."""
         precision = devices.choose_precision("auto", device)
         clean, noise = self.clean.to(device), self.noise.to(device)
         return replace(self, clean=clean, noise=noise, precision=precision)
 
     def restore(self, prior: Prior, sigma: float, lam: float) -> Tensor | None:
-        """x*(lam) at noise level sigma, (B, C, H, W); None if the descent blew up."""
+        """x*(lam) at noise level sigma, (B, C, H, W); None if the descent diverged."""
         problem = problems.denoising(self.clean + sigma * self.noise, prior.margin)
         return self._solved(problem, self._regularizer(prior, sigma), sigma, lam)
 
     def quality(self, prior: Prior, sigma: float, lam: float) -> float:
-        """Mean over the pictures of their PSNR in dB; -inf if the descent blew up."""
+        """The mean PSNR over the pictures in dB; -inf if the descent diverged."""
         return self._psnr(self.restore(prior, sigma, lam))
 
     def filled(self, prior: Prior, share: float) -> float:
-        """As `quality`, without noise, of crops that miss this share of their pixels; the others are held."""
+        """As `quality`, for crops with this share of missing pixels and no noise. The other pixels are
+        held."""
         generator = torch.Generator().manual_seed(0)
         missing = torch.rand(self.clean.shape[-2:], generator=generator) < share
         problem = problems.inpainting(self.clean, missing.to(self.clean.device), prior.margin, exact=True)
@@ -116,13 +119,13 @@ class Validation:
         return float(psnr(self._whole(restored), self._whole(self.clean)).mean())
 
     def _whole(self, crops: Tensor) -> Tensor:
-        """The crops of each picture above each other: (B, C, H, W) -> (B / k, C, k H, W)."""
+        """The crops of each picture stacked vertically: (B, C, H, W) -> (B / k, C, k H, W)."""
         number, channels, height, width = crops.shape
         groups = crops.reshape(-1, self.per_picture, channels, height, width).transpose(1, 2)
         return groups.reshape(number // self.per_picture, channels, -1, width)
 
     def balance(self, prior: Prior, sigma: float) -> float:
-        """||grad data|| / ||grad R|| at the truth (Lunz's rule): where calibration starts."""
+        """||grad data|| / ||grad R|| at the truth (Lunz's rule), the starting value of the calibration."""
         problem = problems.denoising(self.clean + sigma * self.noise, prior.margin)
         truth = problems.extend(self.clean, prior.margin)
         regularizer = self._regularizer(prior, sigma)
@@ -133,7 +136,7 @@ class Validation:
     def fit(
         self, prior: Prior, sigmas: Sequence[float], fitted: Callable[[float, float], None] | None = None
     ) -> LambdaCurve:
-        """lambda(sigma) of a prior.  fitted: told of every (sigma, lambda) once it is found."""
+        """lambda(sigma) of a prior. `fitted` is called with every (sigma, lambda) that is found."""
         return calibrate(
             sigmas,
             quality=lambda sigma, lam: self.quality(prior, sigma, lam),

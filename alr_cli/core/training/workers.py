@@ -1,8 +1,8 @@
 """g = 1/W sum_w g_w: data-parallel training by W processes, each with its own minibatches
 
-Gradients are averaged by hand, in one message a step. DistributedDataParallel hooks into the backward pass
-and does not support the `autograd.grad` inside the loss that the gradient penalty of eq. 7 needs. Averages
-are the same bits on every process, so critics that start equal stay equal.
+Gradients are averaged explicitly, in one message per step. DistributedDataParallel hooks into the backward
+pass and does not support the `autograd.grad` inside the loss that the gradient penalty of eq. 7 needs. The
+averages have the same bits in every process, so that critics that start equal stay equal.
 """
 
 from __future__ import annotations
@@ -16,33 +16,34 @@ from torch import Tensor
 
 from alr_cli.errors import DeviceError
 
-_SILENCE = timedelta(minutes=10)  # a process that hangs; one that dies is noticed at once
-_FEW = 4  # workers: so many send each other all they have in half the time that gloo takes to add up
+_SILENCE = timedelta(minutes=10)  # for a process that hangs; one that dies is noticed at once
+_FEW = 4  # up to this number of workers, exchanging all gradients takes half the time of gloo's sum
 
 
 class Workers:
-    """A group of processes, one of which is this: `rank` of `size`. A lone process is a group of one."""
+    """A group of processes; this one is `rank` of `size`. A single process is a group of one."""
 
     rank = 0
     size = 1
 
     def average(self, parameters: Iterable[Tensor]) -> None:
-        """Replace every parameter's gradient by its mean over the workers. Raises DeviceError."""
+        """Replace the gradient of every parameter by its mean over the workers. Raises DeviceError."""
 
     def any(self, flag: bool) -> bool:
-        """Whether it is true for any worker: a decision that all take together. Raises DeviceError."""
+        """Whether the flag is true for any worker, for decisions that all take together. Raises
+        DeviceError."""
         return flag
 
     def gather(self, tensor: Tensor) -> list[Tensor]:
-        """The same CPU tensor of every worker, in the order of their ranks. Raises DeviceError."""
+        """The CPU tensor of every worker, in the order of their ranks. Raises DeviceError."""
         return [tensor]
 
     def close(self) -> None:
-        """Part from the others."""
+        """Leave the group."""
 
 
 class Group(Workers):
-    """Workers that torchrun started: gloo between CPUs, nccl between GPUs of a machine or several."""
+    """Workers that torchrun started: gloo between CPUs, nccl between the GPUs of one or several machines."""
 
     def __init__(self, device: torch.device) -> None:
         """Raises DeviceError if the others do not answer."""
@@ -102,5 +103,5 @@ def _lost(error: RuntimeError) -> DeviceError:
 
 
 def _line(error: Exception) -> str:
-    """The first line without the place in the library's source that it begins with."""
+    """The first line of an error, without the source location at its beginning."""
     return str(error).strip().split("\n")[0].split("] ")[-1][:120]

@@ -90,7 +90,7 @@ def test_a_training_stopped_in_either_stage_goes_on_to_the_same_weights(
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (("--noisy-dir", "."), "learns clean pictures"),
+        (("--noisy-dir", "."), "learns from clean pictures only"),
         (("--size", "12"), "no multiple of 8"),
         (("--width", "4000"), "unusable U-Net"),
     ],
