@@ -91,7 +91,7 @@ def test_a_training_stopped_in_either_stage_goes_on_to_the_same_weights(
     ("change", "sentence"),
     [
         (("--noisy-dir", "."), "learns from clean pictures only"),
-        (("--size", "12"), "no multiple of 8"),
+        (("--size", "12"), "not a multiple of 8"),
         (("--width", "4000"), "unusable U-Net"),
     ],
 )
