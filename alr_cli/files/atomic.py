@@ -1,4 +1,4 @@
-"""Bytes from the disk and to it: a written file is the old one or the new one, never half of either."""
+"""Read bytes, and write files atomically: a written file has its old or its new content, never a mixture."""
 
 import os
 import secrets
@@ -18,16 +18,22 @@ _HEAD = 4096
 
 
 def shown(name: str | Path, stream: str = "standard input") -> str:
-    """How a sentence names a file; "-" is a stream."""
+    """How a sentence names a file. `-` is a standard stream."""
     return stream if str(name) == "-" else str(name)
 
 
 def read_bytes(
     path: str | Path, *, check: Callable[[bytes], object] | None = None, max_bytes: int = MAX_BYTES
 ) -> bytes:
-    """The file's bytes, never of a URL. `check` sees the first 4096 and may refuse the rest (by InputError).
+    """The bytes of a file. URLs are not supported.
 
-    Raises InputError for a file that is missing, empty, a folder, not readable, or larger than `max_bytes`.
+    Args:
+        path: The file.
+        check: Sees the first 4096 bytes and may refuse the rest by an InputError.
+        max_bytes: Size of the largest file that is read.
+
+    Raises:
+        InputError: The file is missing, empty, a folder, unreadable, or larger than `max_bytes`.
     """
     try:
         with Path(path).open("rb") as stream:
@@ -39,7 +45,7 @@ def read_bytes(
         raise InputError(f"cannot read {shown(path)}: it is a folder; name the files in it") from error
     except PermissionError as error:
         raise InputError(f"cannot read {shown(path)}: permission denied; check its access rights") from error
-    except (OSError, ValueError) as error:  # ValueError: a name with a null byte
+    except (OSError, ValueError) as error:  # ValueError for a name with a null byte
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"cannot read {shown(path)}: {reason}; check the name and the disk") from error
 
@@ -51,7 +57,7 @@ def read_stream(
     check: Callable[[bytes], object] | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> bytes:
-    """Everything in a stream, judged by `check` once its first bytes are there."""
+    """The bytes of a stream. `check` sees the first ones as soon as they are there. Raises InputError."""
     head = b""
     while len(head) < _HEAD and (piece := stream.read(_HEAD - len(head))):
         head += piece
@@ -74,16 +80,25 @@ def read_stream(
 
 
 class OutputExists(OutputError):
-    """There is a file where a new one was to be put."""
+    """A new file was to be written, but a file with its name exists."""
 
 
 def write_atomic(path: Path, data: bytes, *, replace: bool = True) -> None:
-    """Write a temporary file beside `path`, flush it to the disk, rename it into place (OutputError).
+    """Write a temporary file beside `path`, flush it to the disk, and rename it.
 
-    Whatever interrupts it, `path` holds old bytes or new ones. A replaced file keeps its rights
-    and, where allowed, its owner; a new one gets those of the umask. Symbolic links are followed; devices and
-    pipes are written directly. The temporary file is called `.NAME.alr-XXXXXXXX.tmp` and remains only after
-    kill -9. replace: whether a file that is there may be replaced; OutputExists otherwise.
+    Whatever interrupts this, `path` has its old or its new content. A replaced file keeps its access rights
+    and, if possible, its owner; a new one follows the umask. Symbolic links are followed. Devices and pipes
+    are written directly. The temporary file is called `.NAME.alr-XXXXXXXX.tmp` and remains only after kill
+    -9.
+
+    Args:
+        path: The file.
+        data: Its new content.
+        replace: Whether an existing file may be replaced.
+
+    Raises:
+        OutputExists: The file exists and must not be replaced.
+        OutputError: It cannot be written.
     """
     try:
         target = Path(os.path.realpath(path))
@@ -111,11 +126,11 @@ def write_atomic(path: Path, data: bytes, *, replace: bool = True) -> None:
 
 def _remedy(error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
-        return "make its folder first"
+        return "create its folder first"
     if isinstance(error, PermissionError):
         return "check the access rights of its folder"
     if isinstance(error, BrokenPipeError):
-        return "its reader has gone"
+        return "its reader is gone"
     return "nothing was changed; make room or choose another place"
 
 
@@ -128,9 +143,10 @@ def _stat(target: Path) -> os.stat_result | None:
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
-    """An empty file to be filled piece by piece, which takes the place of `path` at the end (OutputError).
+    """An empty file to write into, which replaces `path` at the end.
 
-    If the body raises, `path` is as before and nothing is left. A pipe or device gets all bytes at the end.
+    If the body raises, `path` is unchanged and no temporary file remains. A pipe or device receives all bytes
+    at the end. Raises OutputError.
     """
     try:
         target = Path(os.path.realpath(path))
@@ -154,11 +170,11 @@ def _refused(path: Path, error: OSError) -> OutputError:
 
 @contextmanager
 def _successor(target: Path, old: os.stat_result | None, replace: bool = True) -> Iterator[int]:
-    """The handle of a new file that is flushed to the disk and renamed to `target` at the end."""
+    """The handle of a new file, which is flushed to the disk and renamed to `target` at the end."""
     name = os.fsdecode(os.fsencode(target.name)[:200])
     temporary = target.with_name(f".{name}.alr-{secrets.token_hex(4)}.tmp")
     try:
-        # the mode is cut by the umask, as for every new file
+        # the umask applies, as for every new file
         handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_BINARY", 0), 0o666)
         try:
             if old:
@@ -171,7 +187,7 @@ def _successor(target: Path, old: os.stat_result | None, replace: bool = True) -
             temporary.replace(target)
         else:
             _put(temporary, target)
-    except BaseException:  # Ctrl-C too must leave nothing behind
+    except BaseException:  # Ctrl-C must not leave a file behind either
         with suppress(OSError):
             temporary.unlink()
         raise
@@ -179,7 +195,7 @@ def _successor(target: Path, old: os.stat_result | None, replace: bool = True) -
 
 
 def _put(temporary: Path, target: Path) -> None:
-    """Give the file its name unless another has it (FileExistsError), in one step where the system can."""
+    """Rename the file unless the name exists (FileExistsError), in one step if the system can."""
     try:
         os.link(temporary, target)
     except FileExistsError:
@@ -206,7 +222,7 @@ def _write_all(handle: int, data: bytes) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the renaming itself survive a power cut, where the system can."""
+    """Make the renaming itself survive a power failure, if the system can."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -5,7 +5,9 @@ from pathlib import Path
 
 def purpose_of(weights: Path) -> str | None:
     """What the weights are for, in one line: the first quotation (`> ...`) of the card NAME.md beside them.
-    None where there is no card, or it does not say."""
+
+    None if there is no card, or the card has no quotation.
+    """
     try:
         lines = weights.with_suffix(".md").read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):

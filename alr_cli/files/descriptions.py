@@ -1,8 +1,9 @@
-"""Descriptions of structure: what a file says in words of its planes and parts, and whether it is still true.
+"""Descriptions of structure: what the text in a file says about its planes and parts, and whether it is still
+true.
 
-Programs for microscopes write the number, size and type of all planes into the description of the first one;
-phones write into the XMP that a film or a gain map follows the picture. Carried along with a single picture,
-that makes readers look for what is not there.
+Microscope programs write the number, size and type of all planes into the description of the first one.
+Phones write into the XMP that a film or a gain map follows the picture. If such a text were copied together
+with a single picture, other programs would look for data that do not exist.
 """
 
 import json
@@ -16,7 +17,7 @@ from alr_cli.files.picture import Depth, Picture
 
 DESCRIPTION = 270
 IMAGEJ_TAGS = (50838, 50839)
-"""What ImageJ keeps of each plane: labels, display ranges, overlays."""
+"""Data of ImageJ about each plane: labels, display ranges, overlays."""
 
 _OME_TYPES = {b"uint8": "uint8", b"uint16": "uint16", b"float": "float32"}
 _PIXELS = re.compile(rb"<(?:\w+:)?Pixels\b[^>]*>")
@@ -30,8 +31,10 @@ _PARTS = re.compile(
 
 
 def fitting(picture: Picture, depth: Depth) -> tuple[Picture, str | None]:
-    """The picture as it may be written with `depth`: without a description of other planes, of another size
-    or of another type; and what was left out, in words, or None."""
+    """The picture as it may be written with `depth`, and what was left out, in words, or None.
+
+    A description of other planes, or of another size or type, is left out.
+    """
     known = read_block(picture.exif) if picture.exif else None
     entry = known[1].get(DESCRIPTION) if known else None
     if known is None or entry is None:
@@ -45,10 +48,11 @@ def fitting(picture: Picture, depth: Depth) -> tuple[Picture, str | None]:
 
 
 def misfit(description: bytes, picture: Picture, depth: Depth) -> str | None:
-    """What a description is that would not be true of the picture, written with `depth`; None where it is."""
+    """What a description is about that does not match the picture, written with `depth`. None if it
+    matches."""
     if description.startswith(b"ImageJ="):
         planes = _number(rb"\nimages=(\d{1,9})", description)
-        # the range to be shown is in numbers of the old type
+        # the display range is in numbers of the old type
         return None if planes == 1 and depth == picture.depth else f"the ImageJ description of {_of(planes)}"
     if description.startswith(b'{"shape":'):
         return _misfit_of_shape(description, picture)
@@ -99,7 +103,8 @@ def _of(planes: int, what: str = "") -> str:
 
 
 def without_parts(xmp: bytes | None) -> tuple[bytes | None, tuple[str, ...]]:
-    """XMP without what it says of a film, a gain map or other parts behind the picture, and a note of it."""
+    """XMP without statements about a film, a gain map or other parts behind the picture, and a note about
+    that."""
     if xmp is None:
         return None, ()
     kept = _PARTS.sub(b"", xmp)

@@ -1,4 +1,4 @@
-"""What each format can hold: refused with the remedy when it matters, noted by name when it is left out."""
+"""What each format can store. What matters is refused with a remedy; what is left out is noted by name."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from alr_cli.files.sniff import Format
 
 @dataclass(frozen=True)
 class Container:
-    """The abilities of a format. segment: most bytes of an EXIF or XMP block."""
+    """What a format can store. `segment` is the largest size of an EXIF or XMP block in bytes."""
 
     label: str
     depths: tuple[Depth, ...]
@@ -40,15 +40,18 @@ _XMP_OVERHEAD = 29
 
 
 def stripped(picture: Picture) -> Picture:
-    """Without EXIF, XMP, comments and captions. What decides how the picture looks stays: profile, colour
-    chunks, resolution, and an orientation other than the normal one in an EXIF of its own."""
+    """The picture without EXIF, XMP, comments and captions.
+
+    What determines its look is kept: profile, colour chunks, resolution, and an orientation other than the
+    normal one, in a minimal EXIF block.
+    """
     return replace(
         picture, exif=orientation_only(picture.exif), xmp=None, extras=colour_chunks(picture), notes=()
     )
 
 
 def refusals(picture: Picture, format: Format, depth: Depth, drop_alpha: bool) -> Iterator[str]:
-    """Reasons, each with its remedy, why `format` cannot hold the picture."""
+    """Reasons why `format` cannot store the picture, each with a remedy."""
     container = CONTAINERS[format]
     if depth not in container.depths:
         held = " or ".join(_BITS[each] for each in container.depths)
@@ -75,7 +78,7 @@ def _one_of(names: list[str]) -> str:
 
 
 def losses(picture: Picture, format: Format, depth: Depth, drop_alpha: bool) -> Iterator[str]:
-    """Sentences for the person about what the output will not hold or hold differently."""
+    """Sentences about what the output will not store, or store differently."""
     container = CONTAINERS[format]
     lost = []
     if picture.icc and not container.icc:
@@ -98,7 +101,7 @@ def losses(picture: Picture, format: Format, depth: Depth, drop_alpha: bool) -> 
         lost += ["the preview in the EXIF"] * preview
         lost += [] if read_block(picture.exif) else ["EXIF (damaged)"]
         if maker_notes and picture.format != "tiff":
-            yield "maker notes in the EXIF move with it to another place and may not be readable there"
+            yield "maker notes in the EXIF move to another place and may not be readable there"
     if lost:
         yield f"{container.label} leaves out {', '.join(lost)}"
     if format == "webp" and picture.channels == 1:
@@ -110,7 +113,7 @@ def losses(picture: Picture, format: Format, depth: Depth, drop_alpha: bool) -> 
         and picture.dpi
         and not np.allclose(whole_dpi(picture.dpi), picture.dpi, rtol=0, atol=0.05)
     ):
-        yield f"JPEG holds whole numbers: {picture.dpi[0]:.2f} dpi is rounded"
+        yield f"JPEG stores a whole number of dpi: {picture.dpi[0]:.2f} dpi is rounded"
     if picture.depth == "float32" and depth != "float32" and _outside(picture):
         yield "values outside [0,1] are clamped"
 
@@ -120,6 +123,6 @@ def _outside(picture: Picture) -> bool:
 
 
 def refuse(picture: Picture, format: Format, depth: Depth, drop_alpha: bool) -> None:
-    """Raise the first refusal as OutputError."""
+    """Raise the first reason as OutputError."""
     for reason in refusals(picture, format, depth, drop_alpha):
         raise OutputError(reason)

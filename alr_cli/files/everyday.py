@@ -1,6 +1,6 @@
-"""WebP and BMP: read by Pillow, written by imageio (Pillow behind one call from array to bytes).
+"""WebP and BMP: read by Pillow, written by imageio (which calls Pillow).
 
-WebP is written lossless with the colours under transparent pixels kept, BMP uncompressed.
+WebP is written lossless, and colours under transparent pixels are kept. BMP is written uncompressed.
 """
 
 import io
@@ -21,14 +21,14 @@ _WEBP_CHUNKS = (b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b
 
 
 def read_webp(data: bytes, max_pixels: int, page: int | None) -> Picture:
-    """RGB or RGBA, lossy or lossless; a frame of an animation if `page` names it."""
+    """RGB or RGBA, lossy or lossless; a frame of an animation if `page` selects it."""
     from PIL import Image
     from PIL.WebPImagePlugin import WebPImageFile
 
     width, height, frames = _webp_header(data)
     check_size(width, height, 4, len(data), max_pixels)
     frame = choose_page(page, frames, "frame")
-    Image.MAX_IMAGE_PIXELS = None  # the size has been judged against `max_pixels` already
+    Image.MAX_IMAGE_PIXELS = None  # the size has already been checked against `max_pixels`
     with WebPImageFile(io.BytesIO(data)) as image:
         if image.size != (width, height):
             raise InputError("its pixels do not match its header; get an undamaged copy")
@@ -48,7 +48,7 @@ def read_webp(data: bytes, max_pixels: int, page: int | None) -> Picture:
 
 
 def _webp_header(data: bytes) -> tuple[int, int, int]:
-    """Width, height and number of frames; Pillow allocates the canvas before it tells."""
+    """Width, height and number of frames. Pillow would allocate the canvas before it tells them."""
     kind = data[12:16]
     if len(data) < 30:
         raise InputError("it is cut short; get a complete copy")
@@ -67,7 +67,7 @@ def _webp_header(data: bytes) -> tuple[int, int, int]:
 
 
 def _webp_chunks(data: bytes) -> Iterator[bytes]:
-    """The names of the chunks, up to where the file says that it ends."""
+    """The names of the chunks, up to the end that the file states."""
     offset, end = 12, min(len(data), _webp_end(data))
     while offset + 8 <= end:
         name, size = struct.unpack_from("<4sI", data, offset)
@@ -88,7 +88,7 @@ def _webp_notes(data: bytes) -> Iterator[str]:
 
 
 _PROFILES = (b"DEBM", b"KNIL")
-"""What the header of a BMP of version 5 says where a colour profile is embedded or linked."""
+"""Values in the header of a BMP of version 5 that mean an embedded or linked colour profile."""
 
 
 def read_bmp(data: bytes, max_pixels: int, page: int | None) -> Picture:
@@ -115,7 +115,7 @@ def read_bmp(data: bytes, max_pixels: int, page: int | None) -> Picture:
 
 
 def write_webp(samples: NDArray[Any], picture: Picture) -> bytes:
-    """samples: (H, W, 1..4) uint8; gray becomes three equal channels, which is all that WebP has."""
+    """Encode samples (H, W, 1..4) uint8. Gray becomes three equal channels, because WebP has no gray."""
     import imageio.v3 as iio
 
     if samples.shape[2] < 3:
@@ -127,7 +127,8 @@ def write_webp(samples: NDArray[Any], picture: Picture) -> bytes:
         plugin="pillow",
         lossless=True,
         exact=True,
-        quality=20,  # of a lossless WebP: effort. The default takes three times as long for 1.5 % less
+        # effort of the lossless compression; the default takes three times as long for 1.5 % less
+        quality=20,
         method=3,
         icc_profile=picture.icc or b"",
         exif=picture.exif or b"",
@@ -137,7 +138,7 @@ def write_webp(samples: NDArray[Any], picture: Picture) -> bytes:
 
 
 def write_bmp(samples: NDArray[Any], picture: Picture) -> bytes:
-    """samples: (H, W, 1 or 3) uint8."""
+    """Encode samples (H, W, 1 or 3) uint8."""
     import imageio.v3 as iio
 
     dpi = picture.dpi or (0, 0)

@@ -1,4 +1,4 @@
-"""EXIF is a small TIFF that travels as bytes; here is the little that must be known about it."""
+"""EXIF is a small TIFF that is stored as bytes. This module has the few operations on it that are needed."""
 
 import struct
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def read_block(block: bytes) -> tuple[Layout, Directory] | None:
 
 
 def hard_to_move(block: bytes) -> tuple[bool, bool]:
-    """Whether the block holds a preview picture, and maker notes, which may point into it by offsets."""
+    """Whether the block contains a preview picture, and maker notes, which may point into it by offsets."""
     known = read_block(block)
     if known is None:
         return False, False
@@ -49,15 +49,17 @@ def hard_to_move(block: bytes) -> tuple[bool, bool]:
 
 
 def make_block(directory: Directory, layout: Layout) -> bytes:
-    """An EXIF block in the byte order of `layout`, which is that of the raw values."""
+    """An EXIF block in the byte order of `layout`, which must be that of the raw values."""
     plain = Layout(layout.order)
     start = len(plain.header) + plain.offset.size
     return plain.header + plain.offset.pack(start) + write_directory(directory, plain, start)
 
 
 def with_size(block: bytes, width: int, height: int) -> bytes:
-    """The block with the pixel size that it states set to that of the file it goes into, where it states one.
-    Nothing else in it moves, so that maker notes stay readable."""
+    """The block with the pixel size it states, if any, replaced by that of the file into which it is written.
+
+    Nothing else in it moves, so that maker notes stay readable.
+    """
     changed = bytearray(block)
     try:
         layout, first = open_tiff(block)
@@ -75,7 +77,8 @@ def with_size(block: bytes, width: int, height: int) -> bytes:
 
 
 def _entries(block: bytes, layout: Layout, offset: int) -> Iterator[tuple[int, int, int, bytes]]:
-    """(place, code, type, value or where it lies) of each entry (InputError where a directory is cut)."""
+    """(position, code, type, value or its position) of each entry. Raises InputError if a directory is cut
+    off."""
     for index in range(unpack(layout.count, block, offset)[0]):
         at = offset + layout.count.size + index * layout.entry.size
         code, kind, _, inline = unpack(layout.entry, block, at)
@@ -83,8 +86,10 @@ def _entries(block: bytes, layout: Layout, offset: int) -> Iterator[tuple[int, i
 
 
 def orientation_only(block: bytes | None) -> bytes | None:
-    """The block reduced to its orientation, so that a stripped picture still stands upright; None if there is
-    none or it is the normal one."""
+    """The block reduced to its orientation, so that a stripped picture is still upright.
+
+    None if there is no orientation, or if it is the normal one.
+    """
     known = read_block(block) if block else None
     entry = known[1].get(ORIENTATION) if known else None
     if known is None or entry is None or entry.numbers(known[0]) in ((), (1,)):
@@ -93,13 +98,13 @@ def orientation_only(block: bytes | None) -> bytes | None:
 
 
 def resolution_of_block(block: bytes | None) -> tuple[float, float] | None:
-    """Pixels per inch that the EXIF states, or None."""
+    """The pixels per inch that the EXIF states, or None."""
     known = read_block(block) if block else None
     return resolution(known[1], known[0]) if known else None
 
 
 def resolution(directory: Directory, layout: Layout) -> tuple[float, float] | None:
-    """Pixels per inch, or None where the tags are missing, damaged or without a unit."""
+    """Pixels per inch; None if the tags are missing, damaged or without a unit."""
     x, y = directory.get(X_RESOLUTION), directory.get(Y_RESOLUTION)
     unit = directory.get(RESOLUTION_UNIT)
     per_inch = _PER_INCH.get((unit.numbers(layout) or (0,))[0]) if unit else _PER_INCH[2]
@@ -110,7 +115,7 @@ def resolution(directory: Directory, layout: Layout) -> tuple[float, float] | No
 
 
 def resolution_tags(dpi: tuple[float, float], layout: Layout) -> Directory:
-    """The three TIFF tags that state `dpi`."""
+    """The three TIFF tags for a resolution of `dpi`."""
 
     def rational(value: float) -> Entry:
         ratio = Fraction(min(value, 4e9)).limit_denominator(1000 if value < 4e6 else 1)

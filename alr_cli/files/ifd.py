@@ -1,4 +1,5 @@
-"""TIFF directories as raw bytes: read leniently, written exactly, so that tags travel uninterpreted."""
+"""TIFF directories as raw bytes: read leniently and written exactly, so that tags are copied without
+interpretation."""
 
 import struct
 from dataclasses import dataclass
@@ -28,9 +29,9 @@ SIZES = {
 }
 """Bytes of one value of each TIFF data type."""
 BIG_TYPES = (16, 17, 18)
-"""Data types of 8-byte numbers, which exist in BigTIFF only."""
+"""Data types of 8-byte numbers, which exist only in BigTIFF."""
 POINTERS = {34665, 34853, 40965}
-"""Tags that point to a directory of their own: Exif, GPS, interoperability."""
+"""Tags that point to another directory: Exif, GPS, interoperability."""
 MAX_ENTRIES = 4096
 MAX_PAGES = 65536
 
@@ -40,13 +41,13 @@ _NUMBERS = {**_UNSIGNED, 6: "i1", 8: "i2", 9: "i4", 11: "f4", 12: "f8", 17: "i8"
 
 
 class Data(Protocol):
-    """The bytes of a file: in memory, or on the disk and read where they are asked for."""
+    """The bytes of a file, in memory or read from the disk on demand."""
 
     def __len__(self) -> int:
-        """Their number."""
+        """Number of bytes."""
 
     def __getitem__(self, part: "slice[int, int, None]", /) -> bytes:
-        """The bytes from `part.start` to before `part.stop`, fewer where the file ends."""
+        """The bytes from `part.start` up to `part.stop`; fewer at the end of the file."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ class Layout:
 
 @dataclass(frozen=True)
 class Entry:
-    """One tag: data type and raw value in the byte order of its file, or the directory that it points to."""
+    """One tag: its data type and raw value in the byte order of its file, or the directory that it points
+    to."""
 
     type: int
     value: bytes
@@ -90,7 +92,7 @@ class Entry:
         return 1 if self.directory is not None else len(self.value) // SIZES[self.type]
 
     def numbers(self, layout: Layout) -> tuple[int, ...]:
-        """The value as unsigned integers, or () where the type is another."""
+        """The value as unsigned integers, or () for another type."""
         kind = _UNSIGNED.get(self.type)
         return tuple(np.frombuffer(self.value, layout.order + kind).tolist()) if kind else ()
 
@@ -100,7 +102,7 @@ class Entry:
         return tuple(np.frombuffer(self.value, layout.order + kind).astype(float).tolist()) if kind else ()
 
     def ratios(self, layout: Layout) -> tuple[float, ...]:
-        """The value of a RATIONAL, or () where the type is another or a denominator is zero."""
+        """The value of a RATIONAL, or () for another type or a zero denominator."""
         if self.type != 5:
             return ()
         pairs = np.frombuffer(self.value, layout.order + "u4").reshape(-1, 2).tolist()
@@ -111,7 +113,7 @@ Directory = dict[int, Entry]
 
 
 def open_tiff(data: Data) -> tuple[Layout, int]:
-    """Layout of a TIFF and the offset of its first directory (InputError if the header is damaged)."""
+    """The layout of a TIFF and the offset of its first directory. Raises InputError for a damaged header."""
     for order in ("<", ">"):
         for big in (False, True):
             layout = Layout("<" if order == "<" else ">", big)
@@ -121,14 +123,14 @@ def open_tiff(data: Data) -> tuple[Layout, int]:
 
 
 def unpack(form: struct.Struct, data: Data, offset: int) -> tuple[int, ...]:
-    """The numbers at `offset` (InputError where the file ends before them)."""
+    """The numbers at `offset`. Raises InputError if the file ends before them."""
     if not 0 <= offset <= len(data) - form.size:
         raise InputError(_OUTSIDE)
     return form.unpack(data[offset : offset + form.size])
 
 
 def page_offsets(data: Data, layout: Layout, first: int) -> list[int]:
-    """Where the directories of all pages lie (InputError for a chain that is broken or never ends)."""
+    """The offsets of the directories of all pages. Raises InputError for a broken or endless chain."""
     offsets: list[int] = []
     seen: set[int] = set()
     offset = first
@@ -147,9 +149,10 @@ def page_offsets(data: Data, layout: Layout, first: int) -> list[int]:
 def read_directory(
     data: Data, layout: Layout, offset: int, lost: list[int] | None = None, nested: int = 0
 ) -> Directory:
-    """The tags at `offset` (InputError if they lie outside the file).
+    """The tags at `offset`.
 
-    Tags of unknown type or whose value lies outside are left out and their numbers added to `lost`.
+    Tags of unknown type, or with a value outside the file, are left out and their numbers appended to `lost`.
+    Raises InputError if the directory itself lies outside the file.
     """
     count = unpack(layout.count, data, offset)[0]
     start = offset + layout.count.size
@@ -167,14 +170,14 @@ def read_directory(
             continue
         seen.add(code)
         copied += size
-        if copied > 2 * len(data):  # overlapping values: together they may not outgrow the file
+        if copied > 2 * len(data):  # overlapping values must not be larger than the file together
             raise InputError("its TIFF tags overlap; get an undamaged copy")
         entry = Entry(kind, inline[:size] if size <= len(inline) else data[at : at + size])
         if code in POINTERS:
             try:
                 (pointed,) = entry.numbers(layout) if nested < 2 else ()
                 entry = Entry(4, b"", read_directory(data, layout, pointed, lost, nested + 1))
-            except (InputError, ValueError):  # a damaged Exif directory costs the Exif, not the picture
+            except (InputError, ValueError):  # a damaged Exif directory loses the Exif data, not the picture
                 lost.append(code)
                 continue
         directory[code] = entry
@@ -182,7 +185,7 @@ def read_directory(
 
 
 def write_directory(directory: Directory, layout: Layout, base: int) -> bytes:
-    """The directory as bytes for the even offset `base`; its values and sub-directories follow it."""
+    """The directory as bytes for the even offset `base`, followed by its values and sub-directories."""
     codes = sorted(directory)
     tail = base + layout.count.size + len(codes) * layout.entry.size + layout.offset.size
     table, values = layout.count.pack(len(codes)), b""

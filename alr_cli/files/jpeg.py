@@ -20,7 +20,7 @@ QUALITY = 95
 
 
 def read(data: bytes, max_pixels: int, page: int | None) -> Picture:
-    """Gray or colour; CMYK is refused. Of a multi-picture JPEG (phones) the main one is read."""
+    """Gray or colour; CMYK is refused. Of a multi-picture JPEG from a phone, the main picture is read."""
     from PIL.JpegImagePlugin import JpegImageFile
 
     class Jpeg(JpegImageFile):
@@ -36,7 +36,7 @@ def read(data: bytes, max_pixels: int, page: int | None) -> Picture:
                 "it is a CMYK JPEG, made for printing; convert it to RGB with its colour profile first, "
                 "for example with ImageMagick: magick in.jpg -profile sRGB.icc out.png"
             )
-        # every 8 x 8 block takes a bit or more, so that what is shorter has lost its end: no need to try
+        # every 8 x 8 block takes at least one bit, so that a shorter file has lost its end
         check_size(*image.size, len(image.getbands()), len(data), max_pixels, believed=0.04)
         picture = from_samples(np.asarray(image), "jpeg")
         info = image.info
@@ -63,7 +63,7 @@ def _notes(info: dict[Any, Any], segments: Segments) -> Iterator[str]:
 
 
 def write(samples: NDArray[Any], picture: Picture) -> bytes:
-    """samples: (H, W, 1 or 3) uint8."""
+    """Encode samples (H, W, 1 or 3) uint8."""
     import imageio.v3 as iio
 
     extra = b"".join(
@@ -89,6 +89,6 @@ def write(samples: NDArray[Any], picture: Picture) -> bytes:
 
 
 def whole_dpi(dpi: tuple[float, float]) -> tuple[int, int]:
-    """The resolution as JPEG holds it: whole numbers of 16 bits."""
+    """The resolution as JPEG stores it: 16-bit whole numbers."""
     x, y = (min(max(round(value), 1), 65535) for value in dpi)
     return x, y

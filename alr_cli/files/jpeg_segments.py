@@ -1,4 +1,4 @@
-"""A JPEG taken apart into its segments: how its pixels are coded, and all that stands beside them."""
+"""The segments of a JPEG: how its pixels are coded, and everything that is stored beside them."""
 
 import re
 import struct
@@ -9,10 +9,10 @@ from alr_cli.errors import InputError
 from alr_cli.files.picture import after_the_end
 
 EXIF, XMP, PROFILE, PICTURES = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0", b"MPF\0"
-"""What the payloads of these segments start with."""
+"""The first bytes of the payloads of these segments."""
 
 _REBUILT = (b"JFIF\0", EXIF, XMP, b"Adobe")
-"""Segments that the encoder writes anew from what was read."""
+"""Segments that the encoder creates again from what was read."""
 _NAMES = {
     b"http://ns.adobe.com/xmp/extension/": "extended XMP",
     b"urn:iso:std:iso:ts:21496:-1": "gain map",
@@ -30,7 +30,7 @@ _BY_ITS_PROGRAM = "convert it with the program that wrote it, to PNG or TIFF"
 
 @dataclass(frozen=True)
 class Frame:
-    """The header of the coded pixels. marker: the second byte of SOF0 to SOF15, or of JPEG-LS."""
+    """The header of the coded pixels. `marker` is the second byte of SOF0 to SOF15, or of JPEG-LS."""
 
     marker: int
     bits: int
@@ -38,7 +38,7 @@ class Frame:
     components: int
 
     def refusals(self) -> Iterator[str]:
-        """Why a sound frame cannot be decoded here, with what to do."""
+        """Reasons why an undamaged frame cannot be decoded here, with what to do."""
         if self.marker == _JPEG_LS:
             yield "it is JPEG-LS, which is not supported; convert it with ffmpeg first: ffmpeg -i in out.png"
         if self.bits != 8:
@@ -61,20 +61,25 @@ class Frame:
 
 @dataclass(frozen=True)
 class Segments:
-    """frame: None where there is none. own: (name, payload) of APP0 to APP15 and COM, in order.  tail: what
-    follows the end of the picture."""
+    """The segments of a JPEG.
+
+    Attributes:
+        frame: None if there is none.
+        own: (name, payload) of APP0 to APP15 and COM, in order.
+        tail: The bytes behind the end of the picture.
+    """
 
     frame: Frame | None
     own: tuple[tuple[str, bytes], ...]
     tail: bytes
 
     def check(self) -> None:
-        """Refuse by its name what is sound but no decoder here knows (InputError)."""
+        """Raise InputError for an undamaged file that no decoder here supports."""
         for reason in self.frame.refusals() if self.frame else ():
             raise InputError(reason)
 
     def copied(self) -> tuple[tuple[str, bytes], ...]:
-        """Comments and captions (IPTC), which go through as they are."""
+        """Comments and captions (IPTC), which are copied unchanged."""
         return tuple(
             (name, payload)
             for name, payload in self.own
@@ -82,8 +87,11 @@ class Segments:
         )
 
     def losses(self, *, pictures: bool, profile: bool) -> Iterator[str]:
-        """Sentences on what is beside the picture and cannot be kept. pictures, profile: whether the decoder
-        understood the list of further pictures, and the colour profile."""
+        """Sentences about what is beside the picture and cannot be kept.
+
+        `pictures` and `profile` say whether the decoder understood the list of further pictures and the
+        colour profile.
+        """
         rebuilt = (*_REBUILT, *[PICTURES] * pictures, *[PROFILE] * profile)
         kept = self.copied()
         lost = {
@@ -101,7 +109,7 @@ class Segments:
 
 
 def take_apart(data: bytes) -> Segments:
-    """The segments of a JPEG as far as they can be followed; damage is left for the decoder to find."""
+    """The segments of a JPEG as far as they can be followed. Damage is left for the decoder to find."""
     frame: Frame | None = None
     own: list[tuple[str, bytes]] = []
     at = 2
@@ -121,7 +129,7 @@ def take_apart(data: bytes) -> Segments:
 
 
 def _label(name: str, payload: bytes) -> str:
-    """`APP1 FLIR`: the number of a segment and whom it belongs to."""
+    """For example `APP1 FLIR`: the number of a segment and its owner."""
     owner = payload.partition(b"\0")[0]
     text = _NAMES.get(owner) or re.split(r"[^ -~]", owner[:32].decode("latin-1"))[0].strip()
     return f"{name} {text}".strip()

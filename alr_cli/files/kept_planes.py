@@ -1,4 +1,4 @@
-"""Planes of a stack that are restored already, kept beside the output until that is whole."""
+"""Restored planes of a stack, kept beside the output until that is complete."""
 
 import hashlib
 import json
@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from alr_cli.errors import OutputError
 
 _HEAD = 64
-"""Bytes before the first plane: the SHA-256 of all that the planes depend on."""
+"""Bytes before the first plane: the SHA-256 of everything that the planes depend on."""
 
 
 class KeptPlanes:
-    """Float32 planes of one shape, one after the other in a file of the name `.NAME.alr-planes`.
+    """Float32 planes of one shape, stored one after the other in the file `.NAME.alr-planes`.
 
-    They count only for the very same work: `work` says all that they depend on. A plane that was not written
-    whole does not count. Raises OutputError where the file cannot be written.
+    They are valid only for exactly the same work, which `work` describes. A plane that was not written
+    completely is ignored. Raises OutputError if the file cannot be written.
     """
 
     def __init__(self, target: Path, work: dict[str, Any], shape: tuple[int, ...]) -> None:
@@ -45,7 +45,7 @@ class KeptPlanes:
         return np.frombuffer(self._file.read(self._bytes), np.float32).reshape(self._shape).copy()
 
     def add(self, pixels: NDArray[np.float32]) -> None:
-        """Keep the next one."""
+        """Keep the next plane."""
         try:
             self._file.seek(_HEAD + self.count * self._bytes)
             self._file.write(np.ascontiguousarray(pixels, np.float32).tobytes())
@@ -55,7 +55,8 @@ class KeptPlanes:
         self.count += 1
 
     def close(self, *, done: bool) -> None:
-        """done: the output is written and holds them all; a file without any planes is deleted as well."""
+        """Close the file. It is deleted if it has no planes, or if `done` says that the output is
+        complete."""
         self._file.close()
         if done or self.count == 0:
             self.path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""A blur kernel from what a person typed: a spec such as gaussian:7:3, or file:PATH."""
+"""A blur kernel from what was typed: a specification such as gaussian:7:3, or file:PATH."""
 
 from io import BytesIO
 from typing import Any
@@ -11,15 +11,19 @@ from alr_cli.errors import InputError, UsageError
 from alr_cli.files.atomic import read_bytes
 from alr_cli.files.quiet import quiet
 
-MAX_BYTES = 64 * 2**20  # a kernel has 999 x 999 weights at most
+MAX_BYTES = 64 * 2**20  # a kernel has at most 999 x 999 weights
 _NPY = b"\x93NUMPY"
 
 
 def read_kernel(spec: str) -> tuple[Kernel, str | None]:
-    """The kernel (h, w), odd sides, sum 1, and a note when the file's weights had another sum.
+    """The kernel (h, w), with odd sides and sum 1, and a note if the weights of the file had another sum.
 
-    file:PATH is a NumPy file (.npy) of real numbers or a gray picture; everything else is for `parse_kernel`.
-    Raises InputError when the file cannot be read, UsageError when what it holds, or the spec, is no kernel.
+    file:PATH is a NumPy file (.npy) of real numbers, or a gray picture. Everything else is parsed by
+    `parse_kernel`.
+
+    Raises:
+        InputError: The file cannot be read.
+        UsageError: The content of the file, or the text, is not a kernel.
     """
     kind, _, path = spec.partition(":")
     if kind != "file":
@@ -37,8 +41,11 @@ def read_kernel(spec: str) -> tuple[Kernel, str | None]:
 
 
 def encode_kernel(kernel: Kernel, path: str) -> bytes:
-    """A kernel (h, w) as a file that `file:PATH` reads: a NumPy file where the path ends in .npy, else a gray
-    PNG of 16 bits in which the largest weight is white."""
+    """A kernel (h, w) as a file that `file:PATH` can read.
+
+    It is a NumPy file if the path ends in .npy, and otherwise a 16-bit gray PNG in which the largest weight
+    is white.
+    """
     if path.endswith(".npy"):
         stream = BytesIO()
         np.save(stream, kernel)
@@ -54,7 +61,7 @@ def _weights(data: bytes, path: str) -> NDArray[Any]:
         try:
             with quiet():
                 weights: NDArray[Any] = np.load(BytesIO(data), allow_pickle=False)
-        except Exception as error:  # whatever a damaged header makes NumPy raise
+        except Exception as error:  # a damaged header makes NumPy raise almost anything
             raise InputError(
                 f"cannot read the kernel {path}: the NumPy file is damaged or holds objects; "
                 "save a table of numbers with numpy.save"
@@ -62,7 +69,7 @@ def _weights(data: bytes, path: str) -> NDArray[Any]:
         return weights
     from alr_cli.files.pictures import (
         decode,
-    )  # the codecs are slow to import: only when a picture is to be read
+    )  # the codecs are slow to import and needed only for pictures
 
     picture = decode(data, path)
     if picture.alpha is not None or (picture.pixels != picture.pixels[..., :1]).any():

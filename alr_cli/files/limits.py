@@ -1,4 +1,4 @@
-"""Sizes are judged from the header, before anything is allocated."""
+"""Sizes are checked by the header, before memory is allocated."""
 
 from alr_cli.errors import InputError
 
@@ -8,12 +8,18 @@ MAX_PIXELS = 100_000_000
 def check_size(
     width: int, height: int, sample_bytes: int, stored: int, max_pixels: int, *, believed: float = 0.64
 ) -> None:
-    """Refuse empty pictures, pictures over `max_pixels` and files that unpack as only bombs do (InputError).
+    """Refuse empty pictures, pictures over `max_pixels`, and decompression bombs (InputError).
 
-    sample_bytes: bytes of one pixel, all channels; stored: bytes of the file. Deflate, the strongest of the
-    everyday methods, packs at most 1032 to 1, and photographs 2 to 20 to 1; masks and blank pages lie in
-    between, so a high ratio is suspicious only together with a large result: one of more than `believed`
-    bytes per allowed pixel (64 MB for 100 million).
+    Deflate, the strongest of the common methods, compresses at most 1032 to 1, and photographs compress 2 to
+    20 to 1. Masks and blank pages lie in between. A high ratio is therefore suspicious only together with a
+    large result: one of more than `believed` bytes per allowed pixel (64 MB for 100 million).
+
+    Args:
+        width, height: As the header states.
+        sample_bytes: Bytes of one pixel, all channels.
+        stored: Bytes of the file.
+        max_pixels: Limit of the number of pixels.
+        believed: As above.
     """
     if width <= 0 or height <= 0:
         raise InputError(f"its header says {width} x {height} pixels; get an undamaged copy")
@@ -32,13 +38,14 @@ def check_size(
 
 
 def single(page: int | None, holder: str) -> None:
-    """A format with one picture a file: only page 1 may be asked for."""
+    """Refuse a page other than 1 for a format with one picture per file (InputError)."""
     if page not in (None, 1):
-        raise InputError(f"{holder} holds one picture and page {page} was asked for; leave --page out")
+        raise InputError(f"{holder} holds one picture, but page {page} was asked for; leave --page out")
 
 
 def choose_page(page: int | None, count: int, what: str) -> int:
-    """Index of the page to read; more than one and none chosen is refused. Pages count from 1."""
+    """The index of the page to read. Pages count from 1. Several pages without a choice are refused
+    (InputError)."""
     if page is None:
         if count > 1:
             raise InputError(
@@ -46,5 +53,7 @@ def choose_page(page: int | None, count: int, what: str) -> int:
             )
         return 0
     if not 1 <= page <= count:
-        raise InputError(f"page {page} was asked for and it holds {count} {what}{'s' * (count > 1)}, from 1")
+        raise InputError(
+            f"page {page} was asked for, but it holds {count} {what}{'s' * (count > 1)}, counted from 1"
+        )
     return page - 1

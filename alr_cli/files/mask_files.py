@@ -1,7 +1,8 @@
-"""Which pixels a person meant by a mask: white ones, and what programs and brushes make of white.
+"""Which pixels a mask marks: white ones, and what programs and brushes use instead of white.
 
-Taken is what has one sensible reading: labels of 0 and 1, strokes of one colour, strokes on a transparent
-layer, soft edges. All else is refused by the name of its values or colours: wrong pixels filled are no help.
+Masks with one sensible reading are accepted: labels of 0 and 1, strokes of one colour, strokes on a
+transparent layer, soft edges. All others are refused, and the message names their values or colours, because
+filling the wrong pixels would not help.
 """
 
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ Mask = NDArray[np.bool_]
 Plane = NDArray[np.float32]
 
 FAINT = 16 / 255
-"""What compression and scanners add to black."""
+"""The error that compression and scanners add to black."""
 _COLOURFUL = 24 / 255
 _LOSSY = ("jpeg", "webp")
 SAVE = "save it in black and white, white where the picture is to be repaired"
@@ -24,8 +25,13 @@ SAVE = "save it in black and white, white where the picture is to be repaired"
 
 @dataclass(frozen=True)
 class Marked:
-    """repaired: (H, W), True where the picture is to be repaired.  notes: how the mask was understood.
-    soft: whether values between black and white were taken for white."""
+    """The pixels that a mask marks.
+
+    Attributes:
+        repaired: (H, W), True where the picture is to be repaired.
+        notes: How the mask was understood.
+        soft: Whether values between black and white were taken for white.
+    """
 
     repaired: Mask
     notes: tuple[str, ...] = ()
@@ -33,8 +39,9 @@ class Marked:
 
 
 def marked(mask: Picture, *, invert: bool = False) -> Marked:
-    """What the mask marks: every pixel touched by white, or by black with `invert`. Raises UsageError."""
-    mask = replace(mask, pixels=np.clip(np.nan_to_num(mask.pixels), 0, 1))  # a float file may go up to 255
+    """The pixels that are not black, or with `invert` those that are not white. Raises UsageError."""
+    # a float file may contain values up to 255
+    mask = replace(mask, pixels=np.clip(np.nan_to_num(mask.pixels), 0, 1))
     if mask.alpha is not None and bool((mask.alpha < 1).any()):
         return _on_a_layer(mask, mask.alpha, invert)
     if float(np.ptp(mask.pixels, axis=2).max()) > _COLOURFUL:
@@ -46,12 +53,12 @@ def _in_gray(gray: Plane, mask: Picture, invert: bool) -> Marked:
     values = np.unique(gray)
     low, high = float(values[0]), float(values[-1])
     if len(values) == 1 and low not in (0, 1):
-        raise UsageError(f"it has the one value {_named([low], mask)} everywhere: {SAVE}")
+        raise UsageError(f"it has the value {_named([low], mask)} everywhere: {SAVE}")
     if len(values) <= 2:
         if low > 0 and not low < 0.5 <= high:
             raise UsageError(f"it has the values {_named([low, high], mask)} and no black: {SAVE}")
         plain = low in (0, 1) and high in (0, 1)
-        said = f"its values are {_named([low, high], mask)}: the higher one is taken for white"
+        said = f"its values are {_named([low, high], mask)}; the higher one is taken for white"
         return Marked(
             np.asarray(gray == low) if invert and len(values) == 2 else _touched(gray, 0, invert),
             () if plain else (said,),
@@ -74,7 +81,7 @@ def _touched(gray: Plane, black: float, invert: bool) -> Mask:
 
 
 def _black(gray: Plane, mask: Picture, invert: bool) -> float:
-    """Up to where a value counts as untouched: 0, but where compression or a scanner has left its traces."""
+    """The largest value that counts as black: 0, unless compression or a scanner has left traces."""
     strength = 1 - gray if invert else gray
     faint = int(((strength > 0) & (strength <= FAINT)).sum())
     return FAINT if mask.format in _LOSSY or faint > int((strength >= 0.5).sum()) else 0
@@ -114,7 +121,7 @@ def _most_frequent(colours: Plane) -> Plane:
 
 
 def _on_a_layer(mask: Picture, alpha: Plane, invert: bool) -> Marked:
-    """Strokes of one colour, black too, where all around is transparent; or black and white on a layer."""
+    """Strokes of one colour, which may be black, on a transparent layer; or black and white on a layer."""
     seen = alpha > 0
     if not seen.any():
         raise UsageError(f"it is transparent everywhere: {SAVE}")
@@ -136,13 +143,13 @@ def _on_a_layer(mask: Picture, alpha: Plane, invert: bool) -> Marked:
 
 
 def _named(values: list[float], mask: Picture, between: str = " and ") -> str:
-    """Values as the file has them: `0 and 3 of 255`."""
+    """Values in the numbers of the file, such as `0 and 3 of 255`."""
     full = FULL[mask.depth]
     return between.join(f"{value * full:.4g}" for value in values) + (f" of {full:.0f}" if full > 1 else "")
 
 
 def grown(mask: Mask, pixels: int) -> Mask:
-    """All places at most `pixels` away from a marked one."""
+    """All places that are at most `pixels` away from a marked one."""
     if pixels == 0 or not mask.any():
         return mask
     from scipy.ndimage import distance_transform_edt

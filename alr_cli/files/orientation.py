@@ -1,7 +1,8 @@
-"""Pictures as they are seen: cameras store them as the sensor lay and say in the EXIF how to turn them.
+"""The orientation of pictures: cameras store pixels as the sensor was held, and say in the EXIF how to turn
+them.
 
-Whoever gives a kernel, a mask, a reference or a crop speaks of the picture as viewers show it. So pixels are
-turned upright on reading and turned back on writing; in the file they stay as they were stored.
+A kernel, a mask, a reference or a crop refers to the picture as viewers show it. Pixels are therefore turned
+upright on reading and turned back on writing. The file keeps its stored orientation.
 """
 
 from dataclasses import replace
@@ -14,13 +15,13 @@ from alr_cli.files.exif import ORIENTATION, read_block
 from alr_cli.files.picture import Picture
 
 _BACK = {6: 8, 8: 6}
-"""Orientations that do not undo themselves."""
+"""Orientations that are not their own inverse."""
 SIDEWAYS = (5, 6, 7, 8)
 """The orientations that exchange width and height."""
 
 
 def orientation_of(exif: bytes | None) -> int:
-    """1 (upright) to 8, as the EXIF says; 1 where it says nothing that makes sense."""
+    """1 (upright) to 8, as the EXIF says; 1 if it says nothing sensible."""
     known = read_block(exif) if exif else None
     entry = known[1].get(ORIENTATION) if known else None
     numbers = entry.numbers(known[0]) if known and entry else ()
@@ -28,7 +29,7 @@ def orientation_of(exif: bytes | None) -> int:
 
 
 def hint(picture: Picture) -> str:
-    """For a sentence about the size of a picture that is stored turned; empty for others."""
+    """An addition to a sentence about the size of a picture that is stored turned; empty for others."""
     orientation = orientation_of(picture.exif)
     if orientation == 1:
         return ""
@@ -36,12 +37,12 @@ def hint(picture: Picture) -> str:
 
 
 def upright(picture: Picture) -> Picture:
-    """The picture as it is seen, of one as it is stored. Its EXIF goes on saying how it is stored."""
+    """The picture as viewers show it, from the picture as stored. Its EXIF still says how it is stored."""
     return _turned(picture, orientation_of(picture.exif))
 
 
 def as_stored(picture: Picture) -> Picture:
-    """The inverse: as the EXIF of the picture says that it lies in the file."""
+    """The inverse of `upright`: the picture as it is stored in the file."""
     orientation = orientation_of(picture.exif)
     return _turned(picture, _BACK.get(orientation, orientation))
 
@@ -55,7 +56,7 @@ def _turned(picture: Picture, orientation: int) -> Picture:
 
 
 def turned(stored: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """(H, W, ...) as stored -> as seen, (W, H, ...) for the orientations from 5 on."""
+    """(H, W, ...) as stored -> as shown, (W, H, ...) for the orientations from 5 on."""
     if orientation in (5, 7):
         stored = np.swapaxes(stored, 0, 1)
     if orientation in (2, 3, 7):

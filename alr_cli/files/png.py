@@ -1,7 +1,7 @@
-"""PNG: pixels through libpng (8 and 16 bits), every other chunk carried by hand.
+"""PNG: pixels through libpng (8 and 16 bits), all other chunks copied by this module.
 
-libpng is given the pixel chunks alone: it never sees compressed text or profiles, so they cannot be bombs,
-and nothing that it does not know is lost.
+libpng receives only the pixel chunks. It never sees compressed text or profiles, which could be bombs, and
+nothing that it does not support is lost.
 """
 
 import io
@@ -20,7 +20,7 @@ from alr_cli.files.picture import Picture, from_samples
 from alr_cli.files.png_chunks import COLOUR, SIGNATURE, XMP, Chunks, check_pixels, chunk, take_apart
 
 LEVEL = 4
-"""zlib level: 6 takes eight times as long for 3 % less."""
+"""zlib level; 6 takes eight times as long for 3 % less."""
 
 _SRGB = {
     ("gAMA", struct.pack(">I", 45455)),
@@ -30,7 +30,7 @@ _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
 def read(data: bytes, max_pixels: int, page: int | None) -> Picture:
-    """Gray, RGB and palettes, with alpha or without, 1 to 16 bits; frames of 8-bit animations."""
+    """Gray, RGB and palettes, with or without alpha, 1 to 16 bits; frames of 8-bit animations."""
     import imagecodecs
 
     chunks = take_apart(data)
@@ -81,7 +81,7 @@ def _frame(data: bytes, frame: int, mode: str) -> NDArray[Any]:
 
 
 def write(samples: NDArray[Any], picture: Picture) -> bytes:
-    """samples: (H, W, 1..4) uint8 or uint16."""
+    """Encode samples (H, W, 1..4), uint8 or uint16."""
     import imagecodecs
 
     encoded: bytes = bytes(imagecodecs.png_encode(samples, level=LEVEL))
@@ -108,10 +108,10 @@ def _ancillary(picture: Picture) -> Iterator[bytes]:
 
 
 def colour_chunks(picture: Picture) -> tuple[tuple[str, bytes], ...]:
-    """The extras that decide how a PNG's numbers look; all else among them is text."""
+    """The extras that determine the colours of a PNG. All other extras are text."""
     return tuple(extra for extra in picture.extras if extra[0] in COLOUR)
 
 
 def says_more_than_srgb(extra: tuple[str, bytes]) -> bool:
-    """False for a chunk that only states what every reader assumes anyway."""
+    """Whether a chunk says more than what every reader assumes anyway."""
     return extra[0] != "sRGB" and extra not in _SRGB

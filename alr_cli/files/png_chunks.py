@@ -1,4 +1,4 @@
-"""A PNG taken apart into its chunks: pixels for the decoder, everything else kept by name."""
+"""The chunks of a PNG: pixels for the decoder, everything else kept by name."""
 
 import struct
 import zlib
@@ -10,16 +10,16 @@ from alr_cli.files.exif import PREFIX
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 XMP = b"XML:com.adobe.xmp\0\0\0\0\0"
-"""What an uncompressed iTXt chunk with XMP starts with."""
+"""The first bytes of an uncompressed iTXt chunk with XMP."""
 COLOUR = {"cICP", "sRGB", "gAMA", "cHRM", "mDCV", "cLLI"}
-"""Chunks that decide how the numbers look."""
+"""Chunks that determine the colours of the numbers."""
 MAX_PROFILE = 16_000_000
 
 _CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 _PIXEL = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 _FRAMES = {b"acTL", b"fcTL", b"fdAT"}
-_OUTDATED = {b"sBIT", b"hIST", b"tIME"}  # true of the old picture, not of the restored one
+_OUTDATED = {b"sBIT", b"hIST", b"tIME"}  # true for the old picture, but not for the restored one
 _ADAM7 = (
     *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4)),
     *((0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)),
@@ -39,12 +39,12 @@ class Header:
 
     @property
     def channels(self) -> int:
-        """Channels once a palette is expanded."""
+        """Number of channels after expanding a palette."""
         return _CHANNELS[self.kind]
 
     @property
     def filtered_size(self) -> int:
-        """Bytes of all rows with their filter bytes, in one pass or in the seven of Adam7."""
+        """Bytes of all rows with their filter bytes, in one pass or in the seven passes of Adam7."""
         pixel_bits = self.bits * (1 if self.kind == 3 else self.channels)
         total = 0
         for left, top, across, down in _ADAM7 if self.interlaced else ((0, 0, 1, 1),):
@@ -56,7 +56,11 @@ class Header:
 
 @dataclass
 class Chunks:
-    """pixels, frames: whole chunks for a decoder of one picture or of an animation. lost: not kept."""
+    """The chunks of a PNG.
+
+    `pixels` and `frames` are whole chunks for a decoder of a single picture or of an animation. `lost` names
+    chunks that cannot be kept.
+    """
 
     header: Header
     pixels: list[bytes] = field(default_factory=list)
@@ -77,7 +81,10 @@ class Chunks:
 
 
 def take_apart(data: bytes) -> Chunks:
-    """The chunks of a PNG up to IEND (InputError where one that matters is damaged, missing or unknown)."""
+    """The chunks of a PNG up to IEND.
+
+    Raises InputError if a necessary chunk is damaged or missing, or an unknown one is marked as critical.
+    """
     lost: list[str] = []
     walk = _walk(data, lost)
     name, payload, raw = next(walk)
@@ -117,7 +124,7 @@ def _header(payload: memoryview) -> Header:
 
 
 def _walk(data: bytes, lost: list[str]) -> Iterator[tuple[bytes, memoryview, bytes]]:
-    """(name, payload, chunk with length and checksum) of every sound chunk up to IEND."""
+    """(name, payload, chunk with length and checksum) of every undamaged chunk up to IEND."""
     view, offset, name = memoryview(data), len(SIGNATURE), b""
     while name != b"IEND":
         if offset + 12 > len(data):
@@ -138,7 +145,7 @@ def _walk(data: bytes, lost: list[str]) -> Iterator[tuple[bytes, memoryview, byt
 
 
 def _belongs(name: bytes, payload: memoryview, chunks: Chunks) -> bool:
-    """Whether a pixel chunk is one for this colour type; the palette proposed with RGB is not needed."""
+    """Whether a pixel chunk is needed for this colour type. A suggested palette of an RGB picture is not."""
     kind, size = chunks.header.kind, len(payload)
     if name == b"IHDR":
         raise InputError("it has two headers; get an undamaged copy")
@@ -152,7 +159,7 @@ def _belongs(name: bytes, payload: memoryview, chunks: Chunks) -> bool:
             chunks.lost.append("tRNS (damaged)")
             return False
     if name == b"IDAT" and b"acTL" in chunks.names and not {b"IDAT", b"fcTL"} & chunks.names:
-        chunks.frame_count += 1  # a picture for viewers without animation, no frame itself
+        chunks.frame_count += 1  # a picture for viewers without animation, which is not a frame itself
     return True
 
 
@@ -160,13 +167,13 @@ def _keep(name: bytes, payload: bytes, chunks: Chunks) -> None:
     if name == b"iCCP":
         chunks.icc = _profile(payload, chunks.lost)
     elif name == b"eXIf":
-        chunks.exif = payload.removeprefix(PREFIX)  # which some writers put there against the rules
+        chunks.exif = payload.removeprefix(PREFIX)  # some writers add this prefix against the specification
     elif name == b"pHYs" and len(payload) == 9 and payload[8] == 1:
         x, y = struct.unpack_from(">II", payload)
         chunks.dpi = (x * 0.0254, y * 0.0254) if x and y else None
     elif name == b"iTXt" and payload.startswith(XMP):
         chunks.xmp = payload[len(XMP) :]
-    elif name.decode() in COLOUR or name[3] & 32:  # the lower case of the fourth letter means: safe to copy
+    elif name.decode() in COLOUR or name[3] & 32:  # a lower-case fourth letter means: safe to copy
         chunks.extras.append((name.decode(), payload))
     else:
         chunks.lost.append(name.decode())
@@ -190,7 +197,8 @@ def _profile(payload: bytes, lost: list[str]) -> bytes | None:
 
 
 def check_pixels(chunks: Chunks) -> None:
-    """Inflate the pixels once without keeping them: libpng accepts wrong checksums and speaks on stderr."""
+    """Decompress the pixels once without keeping them. libpng accepts wrong checksums and prints on
+    stderr."""
     missing = chunks.header.filtered_size
     unpacker = zlib.decompressobj()
     try:

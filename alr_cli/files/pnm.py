@@ -1,6 +1,6 @@
 """PNM, the plain and binary bitmaps of netpbm (P1 to P6): a header of numbers, then the samples.
 
-Read here in full, since Pillow cuts 16-bit colour down to 8 bits.
+They are decoded here, because Pillow reduces 16-bit colour to 8 bits.
 """
 
 import re
@@ -61,10 +61,10 @@ def read(data: bytes, max_pixels: int, page: int | None) -> Picture:
 def _plain(text: bytes, shape: tuple[int, int, int], bits: bool) -> NDArray[Any]:
     text = re.sub(rb"#[^\r\n]*", b"", text)
     if text.translate(None, _DIGITS):
-        raise InputError("something other than numbers stands among its samples; get an undamaged copy")
+        raise InputError("there is something other than numbers among its samples; get an undamaged copy")
     count = shape[0] * shape[1] * shape[2]
     samples: NDArray[Any]
-    if bits:  # the digits of a plain bitmap need no space between them
+    if bits:  # the digits of a plain bitmap need no spaces between them
         samples = np.frombuffer(text.translate(None, b" \t\r\n\v\f"), np.uint8) - ord("0")
     else:
         samples = (
@@ -91,7 +91,7 @@ def _binary(data: bytes, start: int, shape: tuple[int, int, int], maximum: int, 
 
 
 def write(samples: NDArray[Any], picture: Picture) -> bytes:
-    """samples: (H, W, 1 or 3) uint8 or uint16, as P5 or P6."""
+    """Encode samples (H, W, 1 or 3), uint8 or uint16, as P5 or P6."""
     height, width, channels = samples.shape
     maximum = 255 if samples.itemsize == 1 else 65535
     header = f"P{5 if channels == 1 else 6}\n{width} {height}\n{maximum}\n".encode()

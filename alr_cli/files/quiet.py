@@ -1,4 +1,4 @@
-"""No Python warnings on the terminal while decoders run, also with several threads."""
+"""Suppress Python warnings while decoders run, also in several threads."""
 
 import threading
 import warnings
@@ -12,8 +12,11 @@ _depth = 0
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """`warnings.catch_warnings` swaps a global and so restores it in the wrong order when threads overlap;
-    here the first one in swaps and the last one out restores."""
+    """A context without warnings.
+
+    `warnings.catch_warnings` replaces a global state and restores it in the wrong order if threads overlap.
+    Here the first thread that enters replaces it, and the last one that leaves restores it.
+    """
     global _depth
     with _lock:
         if _depth == 0:

@@ -1,8 +1,8 @@
-"""Sinograms from files: TIFF, PNG and NumPy with a row for each angle, and Data Exchange in HDF5.
+"""Sinograms from files: TIFF, PNG and NumPy with one row for each angle, and Data Exchange in HDF5.
 
-Numbers come as they are stored, not on [0,1]: line integrals or counts have units of their own. A file with
+Numbers are returned as stored and not on [0,1], because line integrals and counts have units. A file with
 several sinograms (pages of a TIFF, the first dimension of an array, the rows of a detector in HDF5) gives all
-of them, or the one that is asked for. Nothing is transposed on a guess.
+of them, or a selected one. Nothing is transposed by guessing.
 """
 
 from __future__ import annotations
@@ -33,10 +33,12 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """What a file holds.
+    """The content of a file.
 
-    sinograms: (slices, angles, detectors), as stored.  angles: in degrees, (angles,), where the file says.
-    flat, dark: (slices, detectors) of what the detectors saw without the object and without rays.
+    Attributes:
+        sinograms: (slices, angles, detectors), as stored.
+        angles: In degrees, (angles,), if the file states them.
+        flat, dark: (slices, detectors), measured without the object and without rays.
     """
 
     sinograms: Floats
@@ -48,8 +50,18 @@ class Scan:
 def read_scan(
     path: str | Path, number: int | None = None, *, max_values: int = MAX_PIXELS, data: bytes | None = None
 ) -> Scan:
-    """number: of the one sinogram to read, counted from 0; None for all.  data: the file's bytes, where they
-    are at hand already. Raises InputError for what cannot be read, UsageError without h5py for HDF5."""
+    """Read the sinograms of a file.
+
+    Args:
+        path: The file, or its name for error messages.
+        number: Which sinogram to read, counted from 0; None for all.
+        max_values: Limit of the number of values.
+        data: The bytes of the file, if they were read already.
+
+    Raises:
+        InputError: The file cannot be read.
+        UsageError: h5py is needed for HDF5 and is not installed.
+    """
     data = read_bytes(path) if data is None else data
     try:
         with quiet():
@@ -60,7 +72,7 @@ def read_scan(
         raise InputError(
             f"cannot read {shown(path)}: it needs more memory than there is; split it first"
         ) from error
-    except Exception as error:  # whatever a damaged file makes a decoder raise
+    except Exception as error:  # a damaged file makes decoders raise almost anything
         detail = " ".join(f"{type(error).__name__}: {error}".split())[:160]
         raise InputError(
             f"cannot read {shown(path)}: it is damaged ({detail}); get an undamaged copy"
@@ -69,18 +81,18 @@ def read_scan(
 
 
 def read_row(path: str | Path, detectors: int, what: str, *, max_values: int = MAX_PIXELS) -> Floats:
-    """A flat or dark field: one row of `detectors` numbers, or several, whose mean is taken. (detectors,)."""
+    """A flat or dark field (detectors,): one row of numbers, or several rows, which are averaged."""
     rows = read_scan(path, max_values=max_values).sinograms
     if rows.shape[-1] != detectors:
         raise InputError(
-            f"{what} {path} has {rows.shape[-1]} columns and the sinogram has {detectors}: give one of "
-            "equal width"
+            f"{what} {path} has {rows.shape[-1]} columns and the sinogram has {detectors}: they must have "
+            "the same width"
         )
     return np.asarray(rows.reshape(-1, detectors).mean(0), np.float32)
 
 
 def read_angles(path: str | Path) -> NDArray[np.float64]:
-    """The numbers of a text file, separated by anything but digits, or a NumPy file. (angles,)."""
+    """The numbers (angles,) in a NumPy file, or in a text file with any separators."""
     data = read_bytes(path)
     values: NDArray[np.float64]
     try:
@@ -92,11 +104,11 @@ def read_angles(path: str | Path) -> NDArray[np.float64]:
             values = np.array([float(word) for word in words], np.float64)
     except Exception as error:
         raise InputError(
-            f"--angles {path} is no list of numbers: write one angle a line, or a NumPy file"
+            f"--angles {path} is not a list of numbers: write one angle per line, or a NumPy file"
         ) from error
     if not len(values) or not np.isfinite(values).all():
         raise InputError(
-            f"--angles {path} holds no angles, or some that are not finite: write one angle a line"
+            f"--angles {path} has no angles, or some that are not finite: write one angle per line"
         )
     return values
 
@@ -134,7 +146,7 @@ def _read_picture(data: bytes, number: int | None, max_values: int) -> Scan:
     for page in range(count) if number is None else [number]:
         try:
             picture = decode(data, page=page + 1, max_pixels=max_values, allow_nan=True)
-        except InputError as error:  # the name of the file comes with what is raised from here
+        except InputError as error:  # the name of the file is added by the caller
             raise InputError(str(error).removeprefix(f"cannot read {shown('-')}: ")) from error
         if picture.channels != 1 or picture.alpha is not None:
             raise InputError("it has colours or transparency; a sinogram is one gray plane")
@@ -155,7 +167,8 @@ def _count_pages(data: bytes) -> int:
 
 
 def _read_hdf5(data: bytes, number: int | None, max_values: int) -> Scan:
-    """/exchange/data (angles, rows, detectors), data_white and data_dark likewise, theta in degrees."""
+    """/exchange/data (angles, rows, detectors), data_white and data_dark in the same form, theta in
+    degrees."""
     try:
         import h5py
     except ImportError as error:
@@ -191,7 +204,7 @@ def _chosen(values: NDArray[Any], number: int | None) -> Floats:
 
 
 def _no_such(number: int, count: int) -> InputError:
-    return InputError(f"--slice {number} was asked for and it holds {count}, counted from 0")
+    return InputError(f"--slice {number} was asked for, but it holds {count}, counted from 0")
 
 
 def _too_large(shape: tuple[int, ...], most: int) -> InputError:

@@ -1,4 +1,4 @@
-"""Reconstructed slices as TIFF of 32-bit floats, a page for each, and what they are in its description."""
+"""Reconstructed slices as a TIFF of 32-bit floats, one page for each, with a description."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from alr_cli.files.quiet import quiet
 
 
 def encode_slices(slices: NDArray[np.floating[Any]], description: str) -> bytes:
-    """slices: (pages, H, W).  description: printable ASCII. The same bytes for the same slices."""
+    """Encode slices (pages, H, W). The description must be printable ASCII. Equal slices give equal bytes."""
     import tifffile
 
     stream = BytesIO()

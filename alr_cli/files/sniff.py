@@ -1,4 +1,4 @@
-"""Which format the bytes are, decided by the bytes; whatever is not supported is refused by its name."""
+"""Determine the format of a file by its bytes. Formats that are not supported are refused by their names."""
 
 from pathlib import PurePath
 from typing import Literal
@@ -23,7 +23,7 @@ EXTENSIONS: dict[str, Format] = {
 }
 FORMATS: tuple[Format, ...] = ("png", "jpeg", "tiff", "webp", "bmp", "pnm")
 HEAD = 4096
-"""Bytes that `sniff` looks at."""
+"""Number of bytes that `sniff` examines."""
 
 _RAW = ("a camera RAW file", "develop it to a 16-bit TIFF first, for example with darktable or RawTherapee")
 _CONVERT = "convert it to PNG or TIFF first"
@@ -80,18 +80,22 @@ _OTHERS: tuple[tuple[bytes, str, str], ...] = (
 
 
 def format_of_name(path: str | PurePath) -> Format | None:
-    """The format an output name asks for by its suffix, or None."""
+    """The format that the suffix of an output name asks for, or None."""
     return EXTENSIONS.get(PurePath(path).suffix.lower())
 
 
 def remedy_of_name(suffix: str) -> str | None:
-    """What to do with pictures of a format that is not supported, by a suffix such as `.cr2`; None for files
-    that are no pictures."""
+    """What to do with pictures of an unsupported format, by a suffix such as `.cr2`.
+
+    None for files that are not pictures.
+    """
     return _PICTURE_SUFFIXES.get(suffix)
 
 
 def sniff(head: bytes) -> Format:
-    """The format of a file from its first bytes (`HEAD` of them suffice); InputError names anything else."""
+    """The format of a file from its first bytes (`HEAD` of them are enough). Raises InputError with the name
+    of
+    any other format."""
     known = _supported(head)
     if known:
         return known
@@ -108,7 +112,8 @@ def _supported(head: bytes) -> Format | None:
         return "tiff"
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "webp"
-    if head[:2] == b"BM" and len(head) >= 18 and head[15:18] == b"\0\0\0":  # a header length under 256
+    # the length of the header is below 256
+    if head[:2] == b"BM" and len(head) >= 18 and head[15:18] == b"\0\0\0":
         return "bmp"
     if head[:1] == b"P" and head[1:2] in b"123456" and head[2:3] in b" \t\r\n\v\f#" and len(head) > 2:
         return "pnm"

@@ -1,4 +1,4 @@
-"""What the first page of a stack says of the whole, kept true where a part or another depth is written."""
+"""Keep what the first page says about the whole stack true if only a part, or another depth, is written."""
 
 import json
 import re
@@ -18,7 +18,10 @@ _OME_TYPES: dict[Depth, str] = {"uint8": "uint8", "uint16": "uint16", "float32":
 def first_block(stack: Stack, head: Picture, depth: Depth) -> bytes | None:
     """The descriptive tags of the first page that is written.
 
-    head: the first plane of the whole stack.  depth: that is written.
+    Args:
+        stack: The stack.
+        head: The first plane of the whole stack.
+        depth: The depth that is written.
     """
     known = read_block(head.exif) if head.exif else None
     if known is None or (stack.whole and depth == head.depth):
@@ -35,7 +38,7 @@ def first_block(stack: Stack, head: Picture, depth: Depth) -> bytes | None:
 
 
 def losses(stack: Stack, head: Picture, depth: Depth, *, strip: bool = False) -> Iterator[str]:
-    """Sentences for the person on what a part, another depth, or --strip cannot carry on."""
+    """Sentences about what is lost by writing a part or another depth, or by --strip."""
     known = read_block(head.exif) if head.exif else None
     tags: Directory = known[1] if known else {}
     if strip and stack.dialect != "plain":
@@ -71,7 +74,7 @@ def _imagej(text: bytes, stack: Stack, rescaled: bool) -> bytes:
         return b"\n".join(lines)
     structure = (b"images=", b"channels=", b"slices=", b"frames=", b"hyperstack=")
     kept = [line for line in lines[1:] if not line.startswith(structure)]
-    axis = _IMAGEJ_AXES.get(stack.axis or "", "slices")  # what ImageJ takes planes for when nobody says
+    axis = _IMAGEJ_AXES.get(stack.axis or "", "slices")  # what ImageJ assumes if nothing is stated
     return b"\n".join([lines[0], b"images=%d" % len(stack), b"%s=%d" % (axis.encode(), len(stack)), *kept])
 
 

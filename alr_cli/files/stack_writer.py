@@ -1,7 +1,7 @@
-"""Stacks to the disk, plane by plane: each is encoded as a page of its own and put in the chain of pages.
+"""Write stacks plane by plane. Each plane is encoded as a page and linked into the chain of pages.
 
-An ImageJ stack is one run of uncompressed pixels behind its first directory, which is all that ImageJ looks
-at; the directories of its other planes follow the run, for everybody else.
+An ImageJ stack is one run of uncompressed pixels behind its first directory, which is all that ImageJ reads.
+The directories of its other planes follow the run, for other programs.
 """
 
 import math
@@ -23,22 +23,28 @@ from alr_cli.files.tiff import write
 from alr_cli.files.tiff_form import STRIPS, Form
 
 _CLASSIC = 2**32 - 2**25
-"""Bytes that a TIFF of 32-bit offsets holds, with room for its directories."""
+"""Bytes that fit into a TIFF with 32-bit offsets, with room for its directories."""
 
 
 def write_stack(
     file: BinaryIO, stack: Stack, planes: Iterable[Picture], depth: Depth, *, strip: bool = False
 ) -> None:
-    """Write restored planes as the stack they came from: its dialect, byte order, tags and compression.
+    """Write restored planes in the form of the stack they came from: dialect, byte order, tags and
+    compression.
 
-    file: empty, open for reading and writing.  planes: of the chosen ones of `stack`, taken one at a time.
-    strip: without descriptions and EXIF.
+    Args:
+        file: Empty, open for reading and writing.
+        stack: The stack.
+        planes: The chosen planes of `stack`, taken one at a time.
+        depth: The depth to write.
+        strip: Leave out descriptions and EXIF.
     """
     head = stack.head()
     block = first_block(stack, head, depth)
     run = stack.virtual or (stack.dialect == "ImageJ" and not stack.compressed)
     large = math.prod(head.shape) * np.dtype(depth).itemsize * len(stack) > _CLASSIC
-    counted = not strip and (stack.dialect == "ImageJ" or stack.whole)  # the description says how many follow
+    # the description says how many planes follow
+    counted = not strip and (stack.dialect == "ImageJ" or stack.whole)
     alone = run and counted and (stack.virtual or large)
     layout = replace(stack.layout, big=stack.layout.big or (large and not alone))
     chain = _Run(file, layout, alone) if run else _Chain(file, layout)
@@ -51,7 +57,7 @@ def write_stack(
 
 
 def _with_tags(plane: Picture, stack: Stack, index: int, block: bytes | None) -> Picture:
-    """The plane with descriptive tags of a `block`, and its own resolution to the bit."""
+    """The plane with the descriptive tags of a `block`, and its own resolution unchanged."""
     tags = stack.resolution(index)
     known = read_block(block) if block else None
     together = (known[1] if known else {}) | tags
@@ -61,11 +67,11 @@ def _with_tags(plane: Picture, stack: Stack, index: int, block: bytes | None) ->
 
 
 class _Chain:
-    """Pages behind each other, each its pixels and then its directory."""
+    """Pages one after the other, each with its pixels and then its directory."""
 
     def __init__(self, file: BinaryIO, layout: Layout) -> None:
         self._file, self._layout = file, layout
-        self._pointer = len(layout.header)  # where the offset of the next directory belongs
+        self._pointer = len(layout.header)  # position of the offset of the next directory
         file.write(layout.header + layout.offset.pack(0))
 
     def add(self, page: bytes) -> None:
@@ -75,10 +81,10 @@ class _Chain:
         self._link(tags | self._strips(places))
 
     def finish(self) -> None:
-        """Write what can be written only when all pages are there."""
+        """Write what can only be written when all pages are there."""
 
     def _append(self, data: bytes) -> int:
-        """Write at the end, at an even offset, which is returned."""
+        """Write at the end, at an even offset, and return the offset."""
         end = self._file.seek(0, 2)
         self._file.write(b"\0" * (end % 2) + data)
         return end + end % 2
@@ -88,7 +94,7 @@ class _Chain:
         return {STRIPS: Entry(kind, np.array(places, self._layout.order + number).tobytes())}
 
     def _link(self, tags: Directory) -> None:
-        """Append a directory and have the one before point to it."""
+        """Append a directory and make the previous one point to it."""
         end = self._file.seek(0, 2)
         place = end + end % 2
         self._append(write_directory(tags, self._layout, place))
@@ -98,7 +104,8 @@ class _Chain:
 
 
 class _Run(_Chain):
-    """Pixels of all pages in one run behind the first directory. alone: it stays the only one."""
+    """The pixels of all pages in one run behind the first directory. With `alone` this is the only
+    directory."""
 
     def __init__(self, file: BinaryIO, layout: Layout, alone: bool) -> None:
         super().__init__(file, layout)
@@ -127,7 +134,7 @@ class _Run(_Chain):
 
 
 def _taken_apart(page: bytes) -> tuple[Directory, list[bytes]]:
-    """The tags and the strips of a TIFF of one page."""
+    """The tags and the strips of a TIFF with one page."""
     layout, first = open_tiff(page)
     tags = read_directory(page, layout, first)
     form = Form(tags, layout)

@@ -1,9 +1,9 @@
-"""TIFF: tags are read and judged here, libtiff decodes the pixels and tifffile encodes them.
+"""TIFF: tags are read and checked here, libtiff decodes the pixels, and tifffile encodes them.
 
-libtiff is given a page reduced to its pixels and the tags that say what they are. So no private tag or vendor
-dialect is ever interpreted, axes follow from the tags and never from a shape, and all descriptive tags travel
-as raw bytes (in `Picture.exif`, which is a TIFF too). tifffile reads as much, but damaged LZW data crash its
-decoder, and the process with it.
+libtiff receives a page that is reduced to its pixels and the tags that describe them. No private tag or
+vendor dialect is ever interpreted, axes follow from the tags and never from a shape, and all descriptive tags
+are copied as raw bytes (in `Picture.exif`, which is a TIFF, too). tifffile can read as much, but damaged LZW
+data crash its decoder together with the process.
 """
 
 import io
@@ -52,7 +52,7 @@ _PIXEL_DETAILS = (
 )
 _JPEG_DETAILS = (347, *range(512, 522), 529, 530, 532)
 _REPLACED = PIXEL_TAGS | {*_PIXEL_DETAILS, *_JPEG_DETAILS, SUB_PAGES, 340, 341, XMP, VOLUME, ICC, LAYERS}
-"""Pixel layout, and what `Picture` holds in fields of its own; every other tag is descriptive and is kept."""
+"""Pixel layout, and what `Picture` has attributes for. Every other tag is descriptive and is kept."""
 _WHOLE_FILE = {
     33628: "MetaMorph's",
     34361: "FluoView's",
@@ -61,7 +61,7 @@ _WHOLE_FILE = {
     43314: "NIH Image's",
     51123: "Micro-Manager's",
 }
-"""Tags of microscopes that say what all planes are and where they lie in the file that was read."""
+"""Tags of microscopes that describe all planes and their positions in the file that was read."""
 _REPLACED |= _WHOLE_FILE.keys()
 _MISSED = {
     SUB_PAGES: "sub-pages",
@@ -72,7 +72,7 @@ _MISSED = {
 
 
 def read(data: bytes, max_pixels: int, page: int | None) -> Picture:
-    """Gray, RGB and palettes, with alpha or without, 1 to 16 bits and floats, in either byte order."""
+    """Gray, RGB and palettes, with or without alpha, 1 to 16 bits and floats, in either byte order."""
     layout, first = open_tiff(data)
     offsets = page_offsets(data, layout, first)
     index, notes = _choose(data, layout, offsets, page)
@@ -87,10 +87,12 @@ def read(data: bytes, max_pixels: int, page: int | None) -> Picture:
 def picture_of(
     data: Data, layout: Layout, tags: Directory, form: Form, damaged: Iterable[int] = ()
 ) -> Picture:
-    """One page by its tags, whose `form` was found good; only its own pixels are read. damaged: tags that are
-    mentioned as lost."""
+    """One page by its tags, whose `form` was checked. Only its own pixels are read.
+
+    `damaged` are numbers of tags that are reported as lost.
+    """
     dpi = resolution(tags, layout)
-    replaced = _REPLACED | RESOLUTION_TAGS if dpi else _REPLACED  # a resolution without a unit is no dpi
+    replaced = _REPLACED | RESOLUTION_TAGS if dpi else _REPLACED  # a resolution without a unit is not in dpi
     described = {code: tag for code, tag in tags.items() if code not in replaced}
     large = [code for code, tag in described.items() if tag.type in BIG_TYPES]
     picture = _to_picture(_pixels(data, layout, tags, form), form, tags, layout)
@@ -120,7 +122,7 @@ def _stated(tags: Directory, layout: Layout) -> tuple[float, float] | None:
 
 
 def _choose(data: bytes, layout: Layout, offsets: list[int], page: int | None) -> tuple[int, tuple[str, ...]]:
-    """Index of the page to read. Reduced copies of the first page are no pages of their own."""
+    """The index of the page to read. Reduced copies of the first page do not count as pages."""
     if page is not None or len(offsets) > 32:
         return choose_page(page, len(offsets), "page"), ()
     kinds = [kind_of_page(read_directory(data, layout, offset), layout) for offset in offsets]
@@ -132,16 +134,17 @@ def _choose(data: bytes, layout: Layout, offsets: list[int], page: int | None) -
 
 
 def kind_of_page(tags: Directory, layout: Layout) -> int:
-    """What a page is for, as bits: 1 is a reduced copy of another page."""
+    """The purpose of a page as bits; 1 is a reduced copy of another page."""
     return (tags[SUBFILE].numbers(layout) or (0,))[0] if SUBFILE in tags else 0
 
 
 def _pixels(data: Data, layout: Layout, tags: Directory, form: Form) -> NDArray[Any]:
-    """(H, W, samples) as stored, from a TIFF of this page's strips or tiles and pixel tags alone."""
+    """(H, W, samples) as stored, from a TIFF that contains only this page's strips or tiles and pixel
+    tags."""
     import imagecodecs
 
     visible = {code: tag for code, tag in tags.items() if code in PIXEL_TAGS}
-    if form.photometric == 3:  # what is wanted are the indices, and palettes of few bits the decoder refuses
+    if form.photometric == 3:  # we want the indices, and the decoder refuses palettes of few bits
         visible[PHOTOMETRIC] = Entry(3, np.array([1], layout.order + "u2").tobytes())
     body, offsets = _segments(data, form, bytes(len(layout.header) + layout.offset.size))
     kind, number = (16, "u8") if layout.big else (4, "u4")
@@ -156,15 +159,15 @@ def _pixels(data: Data, layout: Layout, tags: Directory, form: Form) -> NDArray[
 
 
 def _segments(data: Data, form: Form, header: bytes) -> tuple[bytes, list[int]]:
-    """The strips or tiles of a page behind a header, each once, and the offset of each."""
+    """The strips or tiles of a page behind a header, each stored once, and the offset of each."""
     pieces = [header]
     places: dict[tuple[int, int], int] = {}
     end = len(header)
     for segment in zip(form.offsets, form.lengths, strict=True):
-        if segment in places:  # equal tiles may be stored once
+        if segment in places:  # equal tiles may share their data
             continue
         offset, length = segment
-        if end + length > 2 * len(data):  # overlapping ones: together they may not outgrow the file
+        if end + length > 2 * len(data):  # overlapping ones must not be larger than the file together
             raise InputError("its strips or tiles overlap; get an undamaged copy")
         places[segment] = end
         pieces.append(data[offset : offset + length])
@@ -173,7 +176,7 @@ def _segments(data: Data, form: Form, header: bytes) -> tuple[bytes, list[int]]:
 
 
 def _with_directory(data: bytes, layout: Layout, directory: Directory) -> bytes:
-    """The file with `directory` appended as its only one."""
+    """The file with `directory` appended as its only directory."""
     padded = data + b"\0" * (len(data) % 2)
     header = layout.header + layout.offset.pack(len(padded))
     return header + padded[len(header) :] + write_directory(directory, layout, len(padded))
@@ -207,8 +210,11 @@ def _unmultiplied(picture: Picture) -> Picture:
 
 
 def _expand(indices: NDArray[Any], tags: Directory, layout: Layout, bits: int) -> NDArray[Any]:
-    """Palette colours are 16-bit numbers, mostly 8-bit ones multiplied by 257 or 256. Where none is above
-    255, whoever wrote them forgot to multiply, and libtiff's own tools read them so."""
+    """Colours of a palette, from its indices.
+
+    They are 16-bit numbers, usually 8-bit ones multiplied by 257 or 256. If none is above 255, the writer
+    forgot the multiplication; libtiff's own tools read such palettes in the same way.
+    """
     numbers = tags[COLORMAP].numbers(layout) if COLORMAP in tags else ()
     if len(numbers) != 3 * 2**bits:
         raise InputError("its palette is missing or damaged; get an undamaged copy")
@@ -225,8 +231,14 @@ def _expand(indices: NDArray[Any], tags: Directory, layout: Layout, bits: int) -
 def write(
     samples: NDArray[Any], picture: Picture, layout: Layout | None = None, *, compressed: bool = True
 ) -> bytes:
-    """samples: (H, W, 1..4) uint8, uint16 or float32.  layout: for its byte order, that of the picture's
-    EXIF by default, which has to be the same.  compressed: by Deflate, or one strip as it is."""
+    """Encode samples (H, W, 1..4), uint8, uint16 or float32.
+
+    Args:
+        samples: The numbers to store.
+        picture: Its metadata.
+        layout: Its byte order is used. The default is that of the picture's EXIF, and it must be the same.
+        compressed: Use Deflate; otherwise a single uncompressed strip.
+    """
     from tifffile import imwrite
 
     known = read_block(picture.exif) if picture.exif else None

@@ -1,4 +1,4 @@
-"""What the tags of a TIFF page say about its pixels, judged before any of them is decoded."""
+"""What the tags of a TIFF page say about its pixels, checked before any pixels are decoded."""
 
 import math
 import re
@@ -14,14 +14,14 @@ FILL_ORDER, STRIPS, SAMPLES, ROWS, STRIP_BYTES, PLANAR = 266, 273, 277, 278, 279
 T4, T6, PREDICTOR, TILE_WIDTH, TILE_HEIGHT, TILES, TILE_BYTES = 292, 293, 317, 322, 323, 324, 325
 DESCRIPTION, COLORMAP, EXTRA, KIND, VOLUME, DNG = 270, 320, 338, 339, 32997, 50706
 STACK = 33629
-"""MetaMorph has a number pair for each plane here; all planes lie behind one directory."""
+"""Here MetaMorph has a pair of numbers for each plane. All planes follow a single directory."""
 
 _SHAPE = (WIDTH, HEIGHT, SAMPLES, ROWS, TILE_WIDTH, TILE_HEIGHT)
 _SEGMENTS = (STRIPS, STRIP_BYTES, TILES, TILE_BYTES)
 PIXEL_TAGS = frozenset(
     (*_SHAPE, *_SEGMENTS, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER, PLANAR, T4, T6, PREDICTOR, EXTRA, KIND)
 )
-"""The tags that a decoder of pixels needs."""
+"""The tags that are needed to decode pixels."""
 
 _FAX = (2, 3, 4)
 _COMPRESSIONS = (1, *_FAX, 5, 8, 32773, 32946, 50000)  # none, fax, LZW, Deflate, PackBits, Deflate, Zstandard
@@ -33,10 +33,10 @@ _KINDS = {1: "integer", 2: "signed integer", 3: "float", 5: "complex integer", 6
 
 
 class Form:
-    """Size, sample type and arrangement of one page."""
+    """The size, sample type and arrangement of one page."""
 
     def __init__(self, tags: Directory, layout: Layout, alone: bool = False) -> None:
-        """alone: whether the page is the only one, so that more planes of its description lie behind it."""
+        """`alone` says that the page is the only one, so that further planes in its description follow it."""
 
         def numbers(code: int, *default: int) -> tuple[int, ...]:
             return (tags[code].numbers(layout) if code in tags else ()) or default
@@ -72,7 +72,7 @@ class Form:
 
     @property
     def kind_of_pixels(self) -> tuple[object, ...]:
-        """Equal for pages that can be planes of one stack."""
+        """A value that is equal for pages that can be planes of one stack."""
         alike = (self.height, self.width, self.samples, self.photometric)
         return (*alike, self.all_bits, self.all_kinds, self.extra)
 
@@ -81,11 +81,12 @@ class Form:
         return f"{self.width} x {self.height} {colours} of {self.bits} bits"
 
     def check(self, stored: int, max_pixels: int) -> None:
-        """Refuse by name what is not supported, and what is damaged or a bomb (InputError).
+        """Refuse what is not supported (by name), what is damaged, and bombs (InputError).
 
-        stored: bytes of the file.
+        `stored` is the number of bytes of the file.
         """
-        for reason in chain(self._foreign(), self._odd_samples()):  # lazily: each relies on those before
+        # lazily, because each check relies on the previous ones
+        for reason in chain(self._foreign(), self._odd_samples()):
             raise InputError(reason)
         sample_bytes = self.samples * math.ceil(self.bits / 8)
         check_size(self.width, self.height, sample_bytes, stored, max_pixels)
@@ -93,7 +94,7 @@ class Form:
         if height <= 0 or width <= 0:
             raise InputError("its strips or tiles have no size; get an undamaged copy")
         across, down = math.ceil(self.width / width), math.ceil(self.height / height)
-        if self.tiled:  # the padding of the last tiles is decoded too
+        if self.tiled:  # the padding of the last tiles is decoded as well
             check_size(across * width, down * height, sample_bytes, stored, max_pixels)
         count = across * down * (self.samples if self.planar else 1)
         if len(self.offsets) != count or len(self.lengths) != count:

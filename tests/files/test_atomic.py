@@ -66,7 +66,7 @@ def test_devices_and_pipes_are_written_directly(tmp_path: Path) -> None:
     assert received == [b"x" * 300_000]
     reader = threading.Thread(target=lambda: pipe.open("rb").close())
     reader.start()
-    with pytest.raises(OutputError, match="Broken pipe; its reader has gone"):
+    with pytest.raises(OutputError, match="Broken pipe; its reader is gone"):
         write_atomic(pipe, b"x" * 3_000_000)
     reader.join()
     assert only(tmp_path, "pipe")
@@ -138,7 +138,7 @@ def test_a_file_size_limit_leaves_the_old_file_whole(tmp_path: Path) -> None:
 def test_places_that_cannot_be_written_are_named(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="it is a folder; name a file in it"):
         write_atomic(tmp_path, b"bytes")
-    with pytest.raises(OutputError, match=r"No such file or directory; make its folder first"):
+    with pytest.raises(OutputError, match=r"No such file or directory; create its folder first"):
         write_atomic(tmp_path / "missing" / "a.png", b"bytes")
     with pytest.raises(OutputError, match="Not a directory"):
         (tmp_path / "file").write_bytes(b"")

@@ -116,7 +116,7 @@ def test_what_does_not_move_well_with_the_exif_is_said_for_tiff() -> None:
     tags[271] = "Maker"
     tags.get_ifd(34665)[37500] = b"notes with offsets"
     block = tags.tobytes().removeprefix(PREFIX)
-    notes = ("maker notes in the EXIF move with it to another place and may not be readable there",)
+    notes = ("maker notes in the EXIF move to another place and may not be readable there",)
     assert check_encodable(replace(PLAIN, exif=block), "tiff") == notes
     assert check_encodable(replace(PLAIN, exif=block), "png") == ()
     layout, first = open_tiff(exif())

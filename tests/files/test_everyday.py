@@ -15,7 +15,7 @@ from tests.files.seeds import PREFIX, exif, pil, ramp, save
 def test_formats_of_one_picture_have_no_second_page(format: Format) -> None:
     data = encode(decode(save(pil("RGB"), "PNG")), format)
     assert decode(data, page=1).shape == (24, 37, 3)
-    with pytest.raises(InputError, match="holds one picture and page 2 was asked for"):
+    with pytest.raises(InputError, match="holds one picture, but page 2 was asked for"):
         decode(data, page=2)
 
 

@@ -95,7 +95,7 @@ def test_an_uneven_pixel_aspect_is_named() -> None:
 
 def test_a_fractional_resolution_is_rounded_for_jpeg_and_said() -> None:
     picture = Picture(np.zeros((2, 2, 3), np.float32), "uint8", "png", dpi=(99.6, 99.6))
-    assert check_encodable(picture, "jpeg") == ("JPEG holds whole numbers: 99.60 dpi is rounded",)
+    assert check_encodable(picture, "jpeg") == ("JPEG stores a whole number of dpi: 99.60 dpi is rounded",)
     assert decode(encode(picture, "jpeg")).dpi == (100, 100)
 
 

@@ -92,7 +92,7 @@ def test_every_pixel_that_the_brush_touched_counts(colour: np.ndarray, alpha: bo
 def test_how_it_was_understood_is_said_where_that_is_not_plain() -> None:
     assert marked(READINGS["white on black"]).notes == ()
     assert marked(READINGS["0 and 1"]).notes == (
-        "its values are 0 and 1 of 255: the higher one is taken for white",
+        "its values are 0 and 1 of 255; the higher one is taken for white",
     )
     assert "#ff0000 on black" in marked(READINGS["red on black"]).notes[0]
     assert "#ff0000 on white" in marked(READINGS["red on white"]).notes[0]
@@ -103,7 +103,7 @@ LABELS = (np.indices(SIZE).sum(0) // 20).astype(np.uint8)
 REFUSED = {
     "values from 0 to 4 of 255 and no white": png(LABELS),
     "values 200 and 255 of 255 and no black": png(two([255], [200])),
-    "the one value 7 of 255 everywhere": png(np.full(SIZE, 7, np.uint8)),
+    "the value 7 of 255 everywhere": png(np.full(SIZE, 7, np.uint8)),
     "lie between black and white, as in a photograph": png(pictures.camera()),
     "hardly any black or white": png(pictures.astronaut()[:100, 300:400] // 2 + 60),
     "several colours beside black": png(

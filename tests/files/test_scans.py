@@ -44,7 +44,7 @@ def test_a_stack_is_read_whole_or_by_number(tmp_path: Path, name: str) -> None:
     path = written(tmp_path / name, np.stack([VALUES, 2 * VALUES]))
     assert read_scan(path).sinograms.shape == (2, 3, 4)
     assert np.array_equal(read_scan(path, 1).sinograms, 2 * VALUES[None])
-    with pytest.raises(InputError, match="--slice 2 was asked for and it holds 2"):
+    with pytest.raises(InputError, match="--slice 2 was asked for, but it holds 2"):
         read_scan(path, 2)
 
 

@@ -121,7 +121,7 @@ def test_pages_are_chosen_by_number_from_1() -> None:
         decode(data)
     for page in (1, 2):
         assert np.array_equal(np.rint(decode(data, page=page).pixels[..., 0] * 255), pages[page - 1])
-    with pytest.raises(InputError, match="page 3 was asked for and it holds 2 pages, from 1"):
+    with pytest.raises(InputError, match="page 3 was asked for, but it holds 2 pages, counted from 1"):
         decode(data, page=3)
     assert len(tifffile.TiffFile(io.BytesIO(encode(decode(data, page=2), "tiff"))).pages) == 1
 

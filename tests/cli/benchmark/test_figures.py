@@ -51,7 +51,7 @@ def test_patches_of_all_good_pictures_are_scored(
 ) -> None:
     result = alr("benchmark", name, "--data", folder, "-o", tmp_path, "-w", colour_critic, "--json")
     assert result.code == 7
-    assert "c.png" in result.stderr and "f.png: a picture of 6 x 6 holds no 7 x 7 patch" in result.stderr
+    assert "c.png" in result.stderr and "f.png: a picture of 6 x 6 contains no 7 x 7 patch" in result.stderr
     assert "2 of 6 results are missing" in result.stderr
     (line,) = result.lines()
     assert [row["sigma"] for row in line["numbers"]] == levels

@@ -81,7 +81,7 @@ def test_pages_are_sinograms_and_become_pages(alr: Alr, tmp_path: Path, suffix: 
     )
     assert np.array_equal(tifffile.imread(out), both[1])
     result = alr("reconstruct", stack, "-o", out, *SCAN, "--slice", 2, "--overwrite")
-    assert (result.code, "--slice 2 was asked for and it holds 2" in result.stderr) == (3, True)
+    assert (result.code, "--slice 2 was asked for, but it holds 2" in result.stderr) == (3, True)
 
 
 def test_counts_become_line_integrals(alr: Alr, tmp_path: Path) -> None:

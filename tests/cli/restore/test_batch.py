@@ -188,7 +188,7 @@ REFUSED: list[tuple[list[str], dict[str, Any], type[AlrError], str]] = [
     (["in/b.png", "in/a.jpg"], {"output": "-"}, UsageError, "folder"),
     (["in"], {}, UsageError, "a place"),
     (["in"], {"output": "out"}, UsageError, "slash"),
-    (["-", "in/b.png"], {"output": "out/"}, UsageError, "alone"),
+    (["-", "in/b.png"], {"output": "out/"}, UsageError, "cannot be combined"),
     (["in/b.png"], {"output": "x.jpg", "format": "png"}, UsageError, "contradict"),
     (["in/b.png"], {"output": "x.gif"}, OutputError, "format"),
     (["in/b.png"], {"output": "x"}, OutputError, "format"),

@@ -171,7 +171,7 @@ def test_a_corrupt_file_among_good_ones_is_left_out_and_named(alr: Alr, clean: P
     ("arguments", "code", "said"),
     [
         (["--clean-dir", "{here}/none", "-o", "{here}/m.safetensors"], 3, "is not a folder"),
-        (["--clean-dir", "{here}/empty", "-o", "{here}/m.safetensors"], 3, "holds no usable picture"),
+        (["--clean-dir", "{here}/empty", "-o", "{here}/m.safetensors"], 3, "has no usable picture"),
         (["--clean-dir", "{here}/tiny", "-o", "{here}/m.safetensors"], 3, "smaller than 15 x 15"),
         (
             ["--clean-dir", "{clean}", "--noisy-dir", "{clean}", "-o", "{here}/m.safetensors"],
@@ -191,7 +191,7 @@ def test_a_corrupt_file_among_good_ones_is_left_out_and_named(alr: Alr, clean: P
         (
             ["--clean-dir", "{clean}", "--noisy-dir", "{here}/empty", "-o", "{here}/m.safetensors"],
             3,
-            "holds no usable picture",
+            "has no usable picture",
         ),
         (
             ["--clean-dir", "{clean}", "--noise-model", "from-noisy-dir", "-o", "{here}/m.safetensors"],
