@@ -1,4 +1,7 @@
-"""k of A x = k * x for a benchmark: a spec as for `alr deblur`, or npz:FILE:NAME, one of a file of kernels"""
+"""k in A x = k * x, for a benchmark
+
+A kernel is given by a spec as for `alr deblur`, or by npz:FILE:NAME, which names one of a file of kernels.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,22 @@ GS_PNP_SIGMAS = (
     2.55 / 255,
     7.65 / 255,
     12.75 / 255,
-)  # Hurault, Leclaire and Papadakis (2022), circular blurs
-GS_PNP_KERNELS = ("box:9", "gaussian:25:1.6")  # after the eight motion blurs of Levin et al. (2009)
-LEVIN = "levin"  # how the names of these begin, in any case, in a file of several kinds
+)  # the protocol of Hurault, Leclaire and Papadakis (2022), with circular blurs
+# used in addition to the eight motion blurs of Levin et al. (2009)
+GS_PNP_KERNELS = ("box:9", "gaussian:25:1.6")
+LEVIN = "levin"  # prefix of these blurs' names, in any case, in a file with several kinds of kernels
 
 
 def read_blur(spec: str) -> tuple[Kernel, str | None]:
-    """The kernel (h, w), odd sides, sum 1, and a note if it was normalised. Raises UsageError, InputError."""
+    """The kernel of a spec.
+
+    Returns:
+        The kernel (h, w), with odd sides and sum 1, and a note if it had to be normalised.
+
+    Raises:
+        UsageError: The spec does not describe a kernel.
+        InputError: The file of kernels is missing or unreadable.
+    """
     kind, _, rest = spec.partition(":")
     if kind != "npz":
         return read_kernel(spec)
@@ -37,8 +49,11 @@ def read_blur(spec: str) -> tuple[Kernel, str | None]:
 
 
 def gs_pnp(path: str) -> tuple[str, ...]:
-    """The specs of the ten kernels; the motion blurs are those of the .npz file `path` that are called
-    Levin's, or all of it. Raises InputError."""
+    """The specs of the protocol's ten kernels.
+
+    The motion blurs are the kernels of the .npz file `path` whose names begin with `levin`, or all of its
+    kernels if there are none such. Raises InputError.
+    """
     names = sorted(_contents(path))
     levin = [name for name in names if name.lower().startswith(LEVIN)] or names
     return (*(f"npz:{path}:{name}" for name in levin), *GS_PNP_KERNELS)
@@ -50,7 +65,7 @@ def _contents(path: str) -> dict[str, NDArray[Any]]:
     try:
         with np.load(path, allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
-    except Exception as error:  # whatever a damaged archive makes NumPy raise; a .npy file has no names
+    except Exception as error:  # a damaged archive can raise many errors, and a .npy file has no names
         raise InputError(
             f"--kernels {path} cannot be read: save the kernels by name with numpy.savez"
         ) from error

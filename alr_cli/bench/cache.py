@@ -1,10 +1,12 @@
-"""What was computed once: one small file for each result, so that a stopped benchmark goes on where it was
+"""Stored results, so that an interrupted benchmark continues where it stopped
 
-A key says everything a result depends on: what the method was given (every pixel of it), the truth it is
-measured against, the code of method and metrics, and the weights. So nothing stored is ever out of date.
+Each result is one small file. Its key covers everything the result depends on: every pixel of the method's
+input, the clean picture it is compared with, the code of the method and of the metrics, and the weights. A
+stored result is therefore never out of date.
 
-    python -m alr_cli.bench.cache pack FILE      all scores of the cache folder in one file, a line each
-    python -m alr_cli.bench.cache unpack FILE    and back: what others computed need not be computed again
+    python -m alr_cli.bench.cache pack FILE      write all scores of the cache folder to one file, one per
+    line
+    python -m alr_cli.bench.cache unpack FILE    add the scores of such a file to the cache folder
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ _KEY = re.compile("[0-9a-f]{64}")
 
 
 def default_folder() -> Path:
-    """ALR_CACHE, else alr in the user's cache folder."""
+    """The folder that ALR_CACHE names, else `alr` in the user's cache folder."""
     named = os.environ.get("ALR_CACHE")
     if named:
         return Path(named)
@@ -33,12 +35,16 @@ def default_folder() -> Path:
 
 @dataclass(frozen=True)
 class Cache:
-    """Results by key. folder: None keeps nothing."""
+    """Results by key.
+
+    Attributes:
+        folder: Where they are stored. None stores nothing.
+    """
 
     folder: Path | None
 
     def scores(self, key: str) -> dict[str, Any] | None:
-        """What was stored, or None; a file that cannot be read, or holds something else, counts as none."""
+        """The stored scores, or None if there are none or their file is unreadable or malformed."""
         data = self._read(key, ".json")
         try:
             stored = json.loads(data) if data is not None else None
@@ -47,11 +53,11 @@ class Cache:
         return stored if isinstance(stored, dict) else None
 
     def picture(self, key: str) -> bytes | None:
-        """The stored picture, encoded as it was."""
+        """The stored picture, still encoded as PNG, or None."""
         return self._read(key, ".png")
 
     def keep(self, key: str, scores: dict[str, Any], picture: bytes | None) -> None:
-        """Store a result, and its picture if there is one. Raises OutputError where it cannot be written."""
+        """Store a result, and its picture if there is one. Raises OutputError if it cannot be written."""
         if self.folder is None:
             return
         self._path(key, "").parent.mkdir(parents=True, exist_ok=True)
@@ -60,7 +66,7 @@ class Cache:
         write_atomic(self._path(key, ".json"), json.dumps(scores, allow_nan=False).encode())
 
     def pack(self) -> str:
-        """All scores, a line of JSON each, in the order of their keys."""
+        """All scores as lines of JSON, sorted by key."""
         lines = []
         for path in sorted(self.folder.glob("results/??/*.json")) if self.folder is not None else ():
             key = path.parent.name + path.stem
@@ -70,8 +76,12 @@ class Cache:
         return "".join(lines)
 
     def unpack(self, text: str) -> int:
-        """Store the scores of a packed file that are not there yet; returns how many. Raises InputError for a
-        line that is none, OutputError."""
+        """Store those scores of a packed file that are not stored yet, and return their number.
+
+        Raises:
+            InputError: A line is not a result.
+            OutputError: A result cannot be written.
+        """
         new = 0
         for number, line in enumerate(text.splitlines(), 1):
             try:
@@ -80,7 +90,9 @@ class Cache:
                 if not _KEY.fullmatch(key):
                     raise ValueError(key)
             except (ValueError, KeyError, AttributeError, TypeError) as error:
-                raise InputError(f"line {number} of the packed results is none: pack them anew") from error
+                raise InputError(
+                    f"line {number} of the packed results is not a result: pack them again"
+                ) from error
             if self.scores(key) is None:
                 self.keep(key, scores, None)
                 new += 1
@@ -100,7 +112,7 @@ class Cache:
 
 
 def main(verb: str, name: str) -> None:
-    """Pack the default cache folder into a file, or unpack one."""
+    """Pack the default cache folder into a file, or unpack such a file into it."""
     cache = Cache(default_folder())
     if verb == "pack":
         write_atomic(Path(name), cache.pack().encode())

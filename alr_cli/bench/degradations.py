@@ -1,6 +1,6 @@
-"""y = A x + eps with A and eps decided by (setting, seed, name of the picture)    (eq. 1)
+"""y = A x + eps, with A and eps determined by the setting, its seed and the picture's name    (eq. 1)
 
-Neither the order nor the choice of pictures changes what is observed of one of them.
+The observation of a picture therefore depends neither on the order nor on the choice of the other pictures.
 """
 
 from __future__ import annotations
@@ -24,10 +24,13 @@ Pixels = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Observation:
-    """What a method gets, and beside it the truth for the judge alone.
+    """The input of a method, together with the clean picture that only the evaluation may see.
 
-    pixels: y, (H, W, C) float32, missing pixels 0.  clean: x in the frame of y, (H, W, C).  setting: how y
-    came about.  task: A.
+    Attributes:
+        pixels: y, (H, W, C) float32. Missing pixels are 0.
+        clean: x in the frame of y, (H, W, C).
+        setting: How y was produced.
+        task: A.
     """
 
     pixels: Pixels
@@ -41,20 +44,21 @@ class Observation:
 
 
 def kernel_of(observation: Observation) -> NDArray[np.float64]:
-    """The kernel (h, w) of an observation for a method that undoes blurs."""
+    """The kernel (h, w) of an observation, for deblurring methods."""
     return cast("Deblurring", observation.task).kernel
 
 
 def missing_of(observation: Observation) -> NDArray[np.bool_]:
-    """The mask (H, W) of an observation for a method that fills in, True where nothing was observed."""
+    """The mask (H, W) of an observation, for inpainting methods. True where nothing was observed."""
     return cast("Inpainting", observation.task).missing
 
 
 def observe(clean: Pixels, name: str, setting: Setting) -> Observation:
     """Degrade a clean picture (H, W, C) on [0,1].
 
-    A blur with the boundary "valid" shows only what is fully determined by the picture: y and its truth lose
-    the kernel's radius on each side. Raises UsageError for a picture smaller than the kernel.
+    With the boundary "valid" only those pixels are observed that the picture determines completely, so y and
+    its clean picture are smaller by the kernel's radius on each side. Raises UsageError for a picture smaller
+    than the kernel.
     """
     from alr_cli.core.tasks import in_frame, observed
 
@@ -80,7 +84,7 @@ def _deblurring(clean: Pixels, name: str, setting: Setting) -> Task:
 
 
 def _inpainting(clean: Pixels, name: str, setting: Setting) -> Task:
-    """The mask has a seed of its own: drawn from the numbers of the noise it would hide noise of a kind."""
+    """The mask has a seed of its own. With the noise's seed, mask and noise would be correlated."""
     from alr_cli.bench.text_masks import text_mask
     from alr_cli.core.tasks import Inpainting
 

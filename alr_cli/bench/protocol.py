@@ -1,4 +1,4 @@
-"""y = A x + eps, as a benchmark sets it: which A, how much eps    (eq. 1)"""
+"""y = A x + eps: the degradations of a benchmark, and the methods that are compared    (eq. 1)"""
 
 from __future__ import annotations
 
@@ -18,11 +18,16 @@ DEFAULT_MISSING: Missing = 0.5
 
 @dataclass(frozen=True)
 class Setting:
-    """One degradation, the same for every picture but for its random numbers.
+    """One degradation, applied to every picture with other random numbers.
 
-    sigma: of the noise, on [0,1].  clip: clip the noisy pixels to [0,1], as a camera or an 8-bit file does.
-    seed: with the name of a picture it decides noise and mask.  kernel, boundary: deblur's alone; the kernel
-    as in blurs.py.  missing: the share of pixels that inpaint has to fill, or "text" for lines of writing.
+    Attributes:
+        task: What the methods have to do.
+        sigma: Standard deviation of the noise, on [0,1].
+        clip: Whether noisy pixels are clipped to [0,1], as by a camera or an 8-bit file.
+        seed: Determines noise and mask together with the name of a picture.
+        kernel: The blur, as in blurs.py; for deblur only.
+        boundary: How the blur treats the frame; for deblur only.
+        missing: The share of missing pixels, or "text" for lines of writing; for inpaint only.
     """
 
     task: Task
@@ -41,12 +46,12 @@ class Setting:
 
     @property
     def held(self) -> bool:
-        """Whether what is observed is exact."""
+        """Whether the observed pixels are exact, so that a method keeps them."""
         return self.task == "inpaint" and self.sigma == 0
 
     @property
     def blur(self) -> str | None:
-        """The kernel in short: of `npz:FILE:NAME` the name."""
+        """A short name of the kernel: NAME for npz:FILE:NAME."""
         if self.kernel is not None and self.kernel.startswith("npz:"):
             return self.kernel.rpartition(":")[2]
         return self.kernel
@@ -56,23 +61,29 @@ class Setting:
         return "under text" if self.missing == "text" else f"{100 * (self.missing or 0):g} % missing"
 
     def as_dict(self) -> dict[str, Any]:
-        """Flat, for a line of JSON."""
+        """All fields, for a line of JSON."""
         return asdict(self)
 
     @property
     def slug(self) -> str:
-        """As the name of a folder: `deblur-gaussian-7-3-valid-sigma-0.03-unclipped`."""
+        """The name of a folder: `deblur-gaussian-7-3-valid-sigma-0.03-unclipped`."""
         text = str(self).replace(",", "").replace(" %", "").replace(":", "-").replace("/", "-")
         return "-".join(text.split())
 
 
 @dataclass(frozen=True)
 class Method:
-    """A way to restore.
+    """A restoration method.
 
-    tasks: what it can do.  usual: part of a benchmark that names no methods.  package: what it needs beyond
-    the dependencies, as it is imported; only when it is asked for by name.  code: where it is, below alr_cli;
-    with all that this imports, and `distributions`, packages as they are installed, it makes its version.
+    Attributes:
+        name: Its name in options and tables.
+        tasks: The tasks it can solve.
+        what: One line of description.
+        code: Its modules below alr_cli. Their source code, that of everything they import and the versions of
+            `distributions` together make up the version of the method.
+        distributions: Packages it needs, as they are installed.
+        usual: Whether it is part of a benchmark that names no methods.
+        package: An optional package, as it is imported. Such a method runs only when it is asked for by name.
     """
 
     name: str
@@ -84,7 +95,7 @@ class Method:
     package: str | None = None
 
 
-OBSERVED = "observed"  # beside the methods: the degraded picture itself, missing pixels black
+OBSERVED = "observed"  # not a method but the degraded picture itself, with missing pixels black
 OURS = "ours"
 
 _SKIMAGE = ("scikit-image",)
@@ -106,7 +117,7 @@ METHODS: tuple[Method, ...] = (
     Method(
         "chambolle",
         ("denoise",),
-        "total variation channel by channel, scikit-image's projection",
+        "total variation of each channel, by scikit-image's implementation of Chambolle's projection",
         ("bench.methods.classical",),
         _SKIMAGE,
     ),
@@ -114,7 +125,7 @@ METHODS: tuple[Method, ...] = (
     Method(
         "wavelets",
         ("denoise",),
-        "thresholded wavelets averaged over shifts, scikit-image",
+        "wavelet thresholding averaged over shifts, scikit-image",
         ("bench.methods.classical",),
         (*_SKIMAGE, "PyWavelets"),
         usual=False,
@@ -130,7 +141,7 @@ METHODS: tuple[Method, ...] = (
     Method(
         "bm3d",
         ("denoise",),
-        "BM3D channel by channel",
+        "BM3D, applied to each channel",
         ("bench.methods.block_matching",),
         _BM3D,
         usual=False,

@@ -1,4 +1,4 @@
-"""Every picture x every setting x every method, one after the other; a failure of one stops no other"""
+"""Every picture with every setting and every method. An error in one result does not stop the others."""
 
 from __future__ import annotations
 
@@ -18,7 +18,12 @@ from alr_cli.files.pictures import Picture, decode, encode
 
 @dataclass(frozen=True)
 class Clean:
-    """A picture to be degraded. name: decides its noise.  read: its pixels, (H, W, C) on [0,1]."""
+    """A picture to be degraded.
+
+    Attributes:
+        name: Its name, which determines its noise.
+        read: Returns its pixels, (H, W, C) on [0,1].
+    """
 
     name: str
     read: Callable[[], Pixels]
@@ -26,8 +31,12 @@ class Clean:
 
 @dataclass(frozen=True)
 class Contender:
-    """A method ready to be timed, its weights loaded. restore: None leaves the observation as it is.
-    identity: everything that what it gives depends on but the observation, see versions.py."""
+    """A method ready to be timed, with its weights loaded.
+
+    Attributes:
+        restore: The method. None leaves the observation as it is.
+        identity: Everything the result depends on except the observation, see versions.py.
+    """
 
     restore: Restore | None
     identity: str
@@ -35,8 +44,15 @@ class Contender:
 
 @dataclass(frozen=True)
 class Done:
-    """One restoration and its score. clean: (H, W, C).  estimate: like it, not clamped, in 8 bits where it
-    was kept from before, None where nobody asked for it.  cached: nothing was computed."""
+    """One restoration and its score.
+
+    Attributes:
+        score: Its score.
+        clean: The clean picture, (H, W, C).
+        estimate: The restored picture, (H, W, C), not clamped. It has 8 bits if it comes from the cache, and
+            is None if no pictures are wanted.
+        cached: Whether the result comes from the cache.
+    """
 
     score: Score
     clean: Pixels
@@ -46,7 +62,15 @@ class Done:
 
 @dataclass(frozen=True)
 class Failure:
-    """What could not be done. setting or method None: none of them could be.  results: how many are lost."""
+    """Results that could not be computed.
+
+    Attributes:
+        picture: Name of the picture.
+        setting: The setting, or None if all settings of the picture failed.
+        method: The method, or None if all methods failed.
+        error: What was raised.
+        results: The number of missing results.
+    """
 
     picture: str
     setting: Setting | None
@@ -57,9 +81,16 @@ class Failure:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What to do. methods: names, for each setting.  contender: (name, channels, Setting.held) -> who it is.
-    cache: what was done before.  pictures_wanted: the estimates, not their scores alone.  perceptual: LPIPS,
-    or None."""
+    """Which results to compute.
+
+    Attributes:
+        pictures: The clean pictures.
+        methods: Names of the methods for each setting.
+        contender: (name, channels, Setting.held) -> the method, ready to run.
+        cache: Results of earlier runs.
+        pictures_wanted: Whether restored pictures are needed as well as scores.
+        perceptual: LPIPS, or None.
+    """
 
     pictures: Sequence[Clean]
     methods: dict[Setting, tuple[str, ...]]
@@ -70,7 +101,7 @@ class Benchmark:
 
     @property
     def results(self) -> int:
-        """How many there will be, those of the observations included."""
+        """The number of results, including those of the observations."""
         return len(self.pictures) * sum(1 + len(methods) for methods in self.methods.values())
 
     def run(self) -> Iterator[Done | Failure]:
@@ -95,7 +126,7 @@ class Benchmark:
         for method in (OBSERVED, *methods):
             try:
                 metrics, estimate, cached = self._result(method, observation)
-            except Exception as error:  # noqa: BLE001 - nor does one method stop the others
+            except Exception as error:  # noqa: BLE001 - one method that fails does not stop the others
                 yield Failure(name, setting, method, error, 1)
             else:
                 yield Done(Score(name, setting, method, metrics), observation.clean, estimate, cached)
@@ -118,7 +149,7 @@ class Benchmark:
         return metrics, estimate, False
 
     def _remembered(self, key: str) -> Metrics | None:
-        """What is in the cache, if it is what this version writes."""
+        """The scores in the cache, unless another version with other metrics wrote them."""
         stored = self.cache.scores(key)
         if stored is None or set(stored) != {field.name for field in fields(Metrics)}:
             return None
@@ -126,6 +157,6 @@ class Benchmark:
 
 
 def encoded(pixels: Pixels) -> bytes:
-    """(H, W, C) -> an 8-bit PNG; what is outside [0,1] is clamped."""
+    """(H, W, C) as an 8-bit PNG. Values outside [0,1] are clamped."""
     picture = Picture(np.ascontiguousarray(np.clip(pixels, 0, 1), np.float32), "uint8", "png")
     return encode(picture, "png")

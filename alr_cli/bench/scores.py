@@ -1,4 +1,4 @@
-"""One restoration judged, and the means of many: PSNR, SSIM, LPIPS, seconds of (picture, setting, method)"""
+"""PSNR, SSIM, LPIPS and seconds of a restoration, and their means over pictures"""
 
 from __future__ import annotations
 
@@ -16,8 +16,14 @@ Distance = Callable[[Pixels, Pixels], float | None]
 
 @dataclass(frozen=True)
 class Metrics:
-    """psnr: dB, None if the estimate is the truth.  ssim: None for tiny pictures.  lpips: None for tiny
-    pictures, and where its package is missing.  seconds: None where nothing was computed."""
+    """The measurements of one restoration.
+
+    Attributes:
+        psnr: In dB. None if the estimate equals the clean picture.
+        ssim: None for very small pictures.
+        lpips: None for very small pictures, and without its package.
+        seconds: None if nothing was computed.
+    """
 
     psnr: float | None
     ssim: float | None
@@ -27,7 +33,11 @@ class Metrics:
 
 @dataclass(frozen=True)
 class Score:
-    """What became of one picture. method: the name it goes by in tables."""
+    """The measurements of one picture in one setting by one method.
+
+    Attributes:
+        method: The method's name in tables.
+    """
 
     picture: str
     setting: Setting
@@ -35,14 +45,14 @@ class Score:
     metrics: Metrics
 
     def as_dict(self) -> dict[str, Any]:
-        """Flat, for a line of JSON."""
+        """All fields, for a line of JSON."""
         named = {"picture": self.picture, **self.setting.as_dict(), "method": self.method}
         return named | asdict(self.metrics)
 
 
 @dataclass(frozen=True)
 class Mean:
-    """The means over the pictures that a method restored in a setting."""
+    """The means over all pictures that a method restored in one setting."""
 
     setting: Setting
     method: str
@@ -50,7 +60,7 @@ class Mean:
     pictures: int
 
     def as_dict(self) -> dict[str, Any]:
-        """Flat, for a line of JSON or CSV."""
+        """All fields, for a line of JSON or CSV."""
         named = {**self.setting.as_dict(), "method": self.method}
         return named | asdict(self.metrics) | {"pictures": self.pictures}
 
@@ -60,8 +70,16 @@ def judge(
     restore: Callable[[Observation], Pixels] | None,
     perceptual: Distance | None = None,
 ) -> tuple[Metrics, Pixels]:
-    """Restore, time and measure; returns the estimate, too. restore: None judges the observation itself.
-    perceptual: LPIPS, where there is one."""
+    """Restore and measure an observation.
+
+    Args:
+        observation: What the method gets.
+        restore: The method. None measures the observation itself.
+        perceptual: LPIPS, or None.
+
+    Returns:
+        The measurements, and the estimate (H, W, C).
+    """
     estimate, seconds = observation.pixels, None
     if restore is not None:
         started = time.perf_counter()
@@ -73,7 +91,7 @@ def judge(
 
 
 def means(scores: Iterable[Score]) -> list[Mean]:
-    """One for each setting and method, settings and methods in the order in which they first came."""
+    """One mean for each setting and method, in the order of their first score."""
     groups: dict[Setting, dict[str, list[Metrics]]] = {}
     for score in scores:
         groups.setdefault(score.setting, {}).setdefault(score.method, []).append(score.metrics)
@@ -85,7 +103,7 @@ def means(scores: Iterable[Score]) -> list[Mean]:
 
 
 def mean_of(group: Sequence[Metrics]) -> Metrics:
-    """The mean of each metric, over the scores that have it."""
+    """The mean of each metric over the scores that have it."""
     columns = zip(*((each.psnr, each.ssim, each.lpips, each.seconds) for each in group), strict=True)
     return Metrics(*map(_mean, columns))
 

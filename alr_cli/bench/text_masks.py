@@ -1,4 +1,4 @@
-"""m of A x = m x, for lines of writing over a picture"""
+"""m in A x = m x: a mask of lines of writing over a picture"""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ WORDS = (
     "The quick brown fox jumps over the lazy dog. Pack my box with five dozen liquor jugs. "
     "How vexingly quick daft zebras jump! Sphinx of black quartz, judge my vow. "
 )
-SIZE = 14  # of the letters, pixels; strokes are about two wide
-LEADING = 1.5  # lines, in sizes
+SIZE = 14  # font size in pixels; strokes are about two pixels wide
+LEADING = 1.5  # distance between lines, in font sizes
 
 
 def text_mask(shape: tuple[int, int], seed: int) -> NDArray[np.bool_]:
     """(H, W), True where a letter covers the pixel.
 
-    The seed decides where in the text each line begins, nothing else.
+    The seed determines at which character of the text each line begins, and nothing else.
     """
     from PIL import Image, ImageDraw, ImageFont
 

@@ -1,8 +1,10 @@
-"""y = A x / ||A|| + sigma e: the tomography of Lunz, Oktem and Schoenlieb (2018, sec. 5.3), on slices of
-one's own
-Slices are scaled to [0,1] by their least and largest values and then to 128 x 128 pixels. They are seen by
-parallel rays from 30 angles (3, 9, ..., 177 degrees) with 183 detectors of 0.989 pixels, and sigma is 0.02 or
-0.005. PSNR is pooled, as they print it: of the mean squared error over all slices, clipped to [0,1].
+"""y = A x / ||A|| + sigma e: the tomography of Lunz, Oktem and Schoenlieb (2018, sec. 5.3), on slices of your
+own
+
+Slices are scaled to [0,1] by their minimum and maximum, and resized to 128 x 128 pixels. The geometry is
+parallel-beam with 30 angles (3, 9, ..., 177 degrees) and 183 detectors of 0.989 pixels; sigma is 0.02 or
+0.005. As in their table, PSNR is computed from the mean squared error over all slices, which are clipped to
+[0,1].
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ Floats = NDArray[np.float32]
 SIDE = 128
 GEOMETRY = Geometry((SIDE, SIDE), tuple(math.radians(3 + 6 * k) for k in range(30)), 183, 0.989)
 SIGMAS = 0.02, 0.005
-# Printed in their table 2 for 32 slices of LIDC, which are others: (PSNR, SSIM) at either noise level.
+# (PSNR, SSIM) at both noise levels from their table 2, for 32 slices of LIDC. Your slices differ.
 PUBLISHED: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {
     "filtered backprojection": ((14.9, 0.227), (23.3, 0.604)),
     "total variation": ((27.7, 0.890), (30.0, 0.924)),
@@ -39,8 +41,12 @@ PUBLISHED: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {
 
 @dataclass(frozen=True)
 class SliceScore:
-    """One slice by one method. error: mean squared, clipped to [0,1].  residual: ||A x - y|| over what noise
-    leaves on average."""
+    """One slice by one method.
+
+    Attributes:
+        error: Mean squared error after clipping to [0,1].
+        residual: ||A x - y|| divided by the value that noise alone gives on average.
+    """
 
     picture: str
     sigma: float
@@ -57,7 +63,12 @@ class SliceScore:
 
 @dataclass(frozen=True)
 class Pooled:
-    """A method at one noise level over all slices. psnr: of the pooled error.  mean: of the PSNR."""
+    """A method at one noise level, over all slices.
+
+    Attributes:
+        psnr: PSNR of the mean squared error over all slices.
+        mean: Mean of the slices' PSNRs.
+    """
 
     sigma: float
     method: str
@@ -73,7 +84,7 @@ class Pooled:
 
 
 def small(pixels: NDArray[Any]) -> Floats:
-    """A slice (H, W) on [0,1] by its own range, in 128 x 128 pixels (bilinear, with antialiasing)."""
+    """A slice (H, W), scaled to [0,1] by its own range and resized to 128 x 128 (bilinear, antialiased)."""
     from PIL import Image
 
     values: Floats = np.asarray(pixels, np.float32)
@@ -84,7 +95,7 @@ def small(pixels: NDArray[Any]) -> Floats:
 
 
 def sinogram(clean: Floats, name: str, sigma: float, seed: int = 0) -> tuple[Floats, float]:
-    """Line integrals in pixels with noise, (angles, detectors), and the level of that noise."""
+    """Noisy line integrals in pixels, (angles, detectors), and the standard deviation of their noise."""
     transform = RayTransform(GEOMETRY)
     level = sigma * transform.norm
     noise = np.random.default_rng(seed_for(seed, f"{name} {sigma}")).standard_normal(GEOMETRY.shape)
@@ -99,7 +110,15 @@ def measure(
     clock: Callable[[], float],
     seed: int = 0,
 ) -> Iterator[SliceScore]:
-    """Each slice (name, `small` pixels) by each method at each level. clock: seconds."""
+    """Reconstruct each slice by each method at each noise level.
+
+    Args:
+        slices: Names and pixels as `small` returns them.
+        methods: By name.
+        sigmas: Noise levels, relative to ||A||.
+        clock: Returns seconds.
+        seed: Determines the noise together with a slice's name.
+    """
     for name, clean in slices:
         for sigma in sigmas:
             y, level = sinogram(clean, name, sigma, seed)
@@ -118,7 +137,7 @@ def measure(
 
 
 def pooled(scores: Iterable[SliceScore]) -> list[Pooled]:
-    """The scores of all slices, by level and method in the order of their first appearance."""
+    """The scores of all slices, by noise level and method in the order of their first appearance."""
     groups: dict[tuple[float, str], list[SliceScore]] = {}
     for score in scores:
         groups.setdefault((score.sigma, score.method), []).append(score)

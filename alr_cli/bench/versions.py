@@ -1,6 +1,7 @@
-"""What a result depends on, as one hash: the key under which it is kept
+"""One hash of everything a result depends on: the key under which it is stored
 
-The code of a module counts without its comments and docstrings: explaining it better computes nothing anew.
+The code of a module counts without comments and docstrings, so that a better explanation does not invalidate
+stored results.
 """
 
 from __future__ import annotations
@@ -24,8 +25,13 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 
 def key_of(observation: Observation, identity: str, perceptual: bool = False) -> str:
-    """identity: of who restored it, with everything that it depends on but the observation.  perceptual:
-    whether LPIPS was measured as well."""
+    """The key of a result.
+
+    Args:
+        observation: What was restored.
+        identity: The method, with everything it depends on except the observation.
+        perceptual: Whether LPIPS was measured as well.
+    """
     digest = hashlib.sha256(f"{identity}\n{code_version(METRICS)}\n{perceptual}\n".encode())
     setting = observation.setting
     digest.update(json.dumps([setting.task, setting.sigma, setting.boundary]).encode())
@@ -38,7 +44,12 @@ def key_of(observation: Observation, identity: str, perceptual: bool = False) ->
 
 
 def identity_of(name: str, extra: Any = None) -> str:
-    """The identity of a method of METHODS. extra: JSON-able, what else it depends on (weights, options)."""
+    """The identity of a method of METHODS.
+
+    Args:
+        name: Its name.
+        extra: What else it depends on, such as weights and options; serialisable as JSON.
+    """
     method: Method = BY_NAME[name]
     installed = {each: _version(each) for each in method.distributions}
     return json.dumps([name, code_version(method.code), installed, extra], sort_keys=True)
@@ -46,8 +57,10 @@ def identity_of(name: str, extra: Any = None) -> str:
 
 @cache
 def code_version(modules: tuple[str, ...]) -> str:
-    """The hash of some modules below alr_cli and of all that they import of core and bench, but for what
-    only prepares observations: those are in the key pixel by pixel."""
+    """The hash of some modules below alr_cli and of everything they import from core and bench.
+
+    Modules that only prepare observations are left out, since every pixel of an observation is in the key.
+    """
     digest = hashlib.sha256()
     for module in sorted(reachable(modules)):
         digest.update(f"{module}\n{essence(_source(module))}\n".encode())
@@ -55,7 +68,7 @@ def code_version(modules: tuple[str, ...]) -> str:
 
 
 def reachable(modules: tuple[str, ...]) -> set[str]:
-    """The modules and those they import, directly or not, wherever in them that stands."""
+    """The modules and everything they import, directly or indirectly, anywhere in their code."""
     found: set[str] = set()
     waiting = list(modules)
     while waiting:
@@ -67,7 +80,7 @@ def reachable(modules: tuple[str, ...]) -> set[str]:
 
 
 def essence(source: str) -> str:
-    """Source code as its syntax tree, without docstrings; the same for every version of Python."""
+    """The syntax tree of source code without docstrings, independent of the version of Python."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
@@ -76,7 +89,7 @@ def essence(source: str) -> str:
 
 
 def _shape(node: object) -> Any:
-    """A part of a syntax tree as lists. What is empty is left out: newer Pythons have more fields."""
+    """A part of a syntax tree as lists. Empty fields are left out, since newer Pythons have more of them."""
     if isinstance(node, ast.AST):
         parts = ((name, value) for name, value in ast.iter_fields(node) if value is not None and value != [])
         return [type(node).__name__, *([name, _shape(value)] for name, value in parts)]
@@ -104,7 +117,7 @@ def _imports(source: str) -> set[str]:
 
 
 def _path(module: str) -> Path:
-    """The file of a module, or the `__init__.py` of a package: what it re-exports counts as well."""
+    """The file of a module. For a package it is `__init__.py`, whose re-exports count as well."""
     place = _ROOT.joinpath(*module.split("."))
     return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
 

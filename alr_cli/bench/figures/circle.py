@@ -1,4 +1,4 @@
-"""Fig. 1: r learned in the plane, where it can be seen: the distance to a circle, and its gradient field"""
+"""Fig. 1: r learned in the plane, compared with the true distance to a circle, and its gradient field"""
 
 from __future__ import annotations
 
@@ -14,15 +14,29 @@ from alr_cli.bench.figures.learned_circle import RECIPE, Circle, learn
 from alr_cli.bench.tables.layout import Table
 from alr_cli.core.training.criteria import gradient_length
 
-EDGE, FINE, COARSE, POINTS = 2.0, 121, 15, 150  # of the square, the map, the arrows, the points drawn
+# half the side of the square; points per side of the map and of the arrows; points drawn
+EDGE, FINE, COARSE, POINTS = 2.0, 121, 15, 150
 
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Field:
-    """axis: (n,).  values: (n, n), r less its minimum, rows along y.  grid, arrows: (m, 2), -grad r.
-    clean, noisy: (k, 2).  correlation, slope: of r with the true distance.  length: mean |grad r|."""
+    """The learned function and what is drawn of it.
+
+    Attributes:
+        axis: Coordinates of the map, (n,).
+        values: r minus its minimum, (n, n), with rows along y.
+        grid: Points of the arrows, (m, 2).
+        arrows: -grad r at these points, (m, 2).
+        clean: Clean points, (k, 2).
+        noisy: Noisy points, (k, 2).
+        radii: Distances from the centre.
+        profile: Mean of r at these distances, minus its minimum.
+        correlation: Correlation of r with the true distance to the circle.
+        slope: Slope of r against that distance.
+        length: Mean of |grad r|.
+    """
 
     axis: Floats
     values: Floats
@@ -38,7 +52,7 @@ class Field:
 
 
 def compute(seed: int = 0, iterations: int = RECIPE.iterations) -> Field:
-    """Learn r and look at it, in a few seconds."""
+    """Learn r and evaluate it, in a few seconds."""
     circle = Circle()
     critic = learn(circle, replace(RECIPE, seed=seed, iterations=iterations))
     axis = torch.linspace(-EDGE, EDGE, FINE)
@@ -70,7 +84,7 @@ def compute(seed: int = 0, iterations: int = RECIPE.iterations) -> Field:
 
 
 def table(field: Field) -> Table:
-    """How near r is to the distance, within 1 of the circle."""
+    """How close r is to the distance, evaluated within a distance of 1 from the circle."""
     rows = (
         ("correlation with the distance to the circle", f"{field.correlation:.3f}"),
         ("slope against that distance", f"{field.slope:.3f}"),
@@ -80,7 +94,7 @@ def table(field: Field) -> Table:
 
 
 def draw(field: Field) -> bytes:
-    """A PNG: the map with its arrows, and r along the radius beside the true distance."""
+    """A PNG with the map and its arrows, and with r along the radius beside the true distance."""
     figure = drawing.new(6.4, 3.1)
     left, right = figure.subplots(1, 2, width_ratios=(1.25, 1))
     shades = left.contourf(field.axis, field.axis, field.values, levels=16, cmap=drawing.MAP)

@@ -2,9 +2,9 @@
 
 Fig. 1: "Regularization functional r(z) learned on a synthetic 2d denoising problem with clean data (blue
 dots) on the circle and noisy ones (red crosses). The gradient penalty ensures that the gradient of r is not
-flat close to the data manifold M." The critic here is a small network of points instead of patches; the
-criterion and the algorithm are those of the real one. It is learned up to a constant, which eq. 7 does not
-see.
+flat close to the data manifold M." Here the critic is a small network of points instead of patches. Criterion
+and algorithm are the same as for pictures. r is determined up to a constant, since eq. 7 does not change with
+it.
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ from torch import Tensor, nn
 from alr_cli.core.training.adversarial import Recipe
 from alr_cli.core.training.criteria import wgan_gp
 
-# Eq. 7 is not concave in theta. With the images' step size, or a heavier penalty, r can end up rising on one
-# way through the circle, since turning round would cost gradients of length 0 on the way; these settings
-# found the distance from each of five seeds.
+# Eq. 7 is not concave in theta. With the step size used for pictures, or with a heavier penalty, r can end up
+# increasing across the circle, since reversing its direction would pass through gradients of length 0, which
+# the penalty forbids. These settings found the distance from each of five seeds.
 RECIPE = Recipe(iterations=1000, batch_size=128, lr=1e-2, lr_final=3e-4, mu=3.0)
 
 
 @dataclass(frozen=True)
 class Circle:
-    """Clean points on the unit circle; noisy ones are perturbed by N(0, sigma^2) in each coordinate.
+    """Clean points on the unit circle, and noisy ones perturbed by N(0, sigma^2) in each coordinate.
 
-    The default covers the disc to its centre: without noisy points r is only known along chords.
+    With the default sigma, noisy points cover the disc up to its centre. Where there are none, r is only
+    constrained along chords.
     """
 
     sigma: float = 0.5
@@ -39,11 +40,11 @@ class Circle:
         return torch.stack([angle.cos(), angle.sin()], dim=1)
 
     def noisy(self, count: int, generator: torch.Generator) -> Tensor:
-        """(count, 2), perturbations of other clean points than `clean` gives: unpaired."""
+        """(count, 2). Perturbations of other clean points than `clean` returns, so the data are unpaired."""
         return self.clean(count, generator) + self.sigma * torch.randn(count, 2, generator=generator)
 
     def distance(self, points: Tensor) -> Tensor:
-        """(..., 2) -> (...), the true distance to the circle."""
+        """The true distance to the circle, (..., 2) -> (...)."""
         radius: Tensor = torch.linalg.vector_norm(points, dim=-1)
         return (radius - 1.0).abs()
 
@@ -61,7 +62,7 @@ def point_critic(width: int, generator: torch.Generator) -> nn.Sequential:
 
 
 def learn(circle: Circle, recipe: Recipe = RECIPE, width: int = 128) -> nn.Sequential:
-    """Algorithm 1 in the plane, in a few seconds. Returns r: (B, 2) -> (B, 1), frozen."""
+    """Algorithm 1 in the plane, in a few seconds. Returns r: (B, 2) -> (B, 1), with frozen parameters."""
     generator = torch.Generator().manual_seed(recipe.seed)
     critic = point_critic(width, generator)
     optimiser = torch.optim.Adam(critic.parameters(), betas=(0.9, 0.999))

@@ -1,4 +1,4 @@
-"""sigma_c against brightness, and rho_cc against distance: the noise that was estimated in a picture"""
+"""sigma_c against brightness, and rho_cc against distance: the noise estimated from a picture"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _COLOUR = [(drawing.RED, "red"), (drawing.GREEN, "green"), (drawing.BLUE, "blue"
 
 
 def draw(model: NoiseModel) -> bytes:
-    """A PNG; levels are of 255."""
+    """A PNG. Levels are in units of 1/255."""
     figure = drawing.new(6.4, 2.8)
     levels, correlation = figure.subplots(1, 2)
     for channel, (colour, name) in enumerate(_GRAY if model.channels == 1 else _COLOUR):

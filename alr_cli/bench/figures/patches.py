@@ -1,4 +1,4 @@
-"""Fig. 2 and 3: the scores r of clean patches and of noisy ones"""
+"""Fig. 2 and 3: the scores r of clean and of noisy patches"""
 
 from __future__ import annotations
 
@@ -19,14 +19,19 @@ from alr_cli.core.training.patches import PatchSource
 from alr_cli.errors import InputError, UsageError
 from alr_cli.files.folders import LUMA
 
-SHOWN_SIGMA, SHOWN = 0.1, 8  # fig. 2: noise of the lower row, patches in a row
+SHOWN_SIGMA, SHOWN = 0.1, 8  # fig. 2: noise level of the lower row, and patches per row
 SIGMAS, COUNT = (0.0, 0.05, 0.1, 0.15), 20_000  # fig. 3
 AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
 class Scored:
-    """Patches at one noise level. patches: (n, p, p, C).  scores: (n,), rising."""
+    """Patches at one noise level.
+
+    Attributes:
+        patches: (n, p, p, C).
+        scores: (n,), ascending.
+    """
 
     sigma: float
     patches: NDArray[np.float32]
@@ -34,25 +39,34 @@ class Scored:
 
 
 class Scoring(HasScores, Regularizer, Protocol):
-    """A regularizer that scores patches."""
+    """A regularizer that assigns a score to each patch."""
 
 
 def scoring(restorer: Restorer) -> Scoring:
-    """The regularizer of a restorer in the middle of its noise levels. Raises UsageError where it scores no
-    patches."""
+    """The regularizer of a restorer at the geometric mean of its noise range.
+
+    Raises UsageError if it does not score patches.
+    """
     low, high = restorer.sigma_range
     regularizer = restorer.prior.at((low * high) ** 0.5)
     if not isinstance(regularizer, HasScores):
-        raise UsageError(f"{restorer.weights.name} scores no patches: choose other weights with -w")
+        raise UsageError(
+            f"{restorer.weights.name} assigns no scores to patches: choose other weights with -w"
+        )
     return cast(Scoring, regularizer)
 
 
 def compute(
     regularizer: Scoring, pictures: Sequence[Pixels], sigmas: Sequence[float], count: int, seed: int = 0
 ) -> list[Scored]:
-    """`count` patches from anywhere in the pictures, others for each noise level, and their scores.
+    """Draw `count` random patches for each noise level, and compute their scores.
 
-    pictures: as `fitted` gives them.
+    Args:
+        regularizer: Assigns the scores.
+        pictures: Clean pictures, as `fitted` returns them.
+        sigmas: Noise levels.
+        count: Patches for each level.
+        seed: Seed of patches and noise.
     """
     source, generator = PatchSource(pictures, regularizer.margin + 1), torch.Generator().manual_seed(seed)
     found = []
@@ -67,17 +81,21 @@ def compute(
 
 
 def fitted(picture: Pixels, regularizer: Regularizer) -> Pixels:
-    """(H, W, C) with the regularizer's channels: colour becomes luma for a gray one. Raises InputError for
-    what it cannot see, and for a picture smaller than a patch."""
+    """The picture (H, W, C) with the regularizer's number of channels. Colour becomes luma for a gray one.
+
+    Raises InputError if the channels do not fit, or if the picture is smaller than a patch.
+    """
     patch, channels = regularizer.margin + 1, regularizer.channels
     if min(picture.shape[:2]) < patch:
         size = f"{picture.shape[1]} x {picture.shape[0]}"
-        raise InputError(f"a picture of {size} holds no {patch} x {patch} patch: leave it out")
+        raise InputError(f"a picture of {size} contains no {patch} x {patch} patch: leave it out")
     if picture.shape[2] == channels:
         return picture
     if channels == 1:
         return np.asarray(picture @ LUMA)[..., None]
-    raise InputError("the picture is gray and the critic is for colour: leave it out, or give a gray critic")
+    raise InputError(
+        "the picture is gray and the critic is for colour: leave it out, or choose a gray critic"
+    )
 
 
 def quantiles(scored: Scored, count: int) -> Scored:
@@ -87,13 +105,13 @@ def quantiles(scored: Scored, count: int) -> Scored:
 
 
 def separation(clean: Scored, noisy: Scored) -> float:
-    """The share of pairs in which the noisy patch has the higher score."""
+    """The share of pairs of a clean and a noisy patch in which the noisy one has the higher score."""
     below = np.searchsorted(clean.scores, noisy.scores)
     return float(below.mean() / len(clean.scores))
 
 
 def table(scored: Sequence[Scored], title: str) -> Table:
-    """Mean and spread of the scores at each noise level; above clean: see `separation`."""
+    """Mean and spread of the scores at each noise level. For the last column see `separation`."""
     rows = tuple(
         (
             f"{each.sigma:g}",
@@ -108,7 +126,7 @@ def table(scored: Sequence[Scored], title: str) -> Table:
 
 
 def draw_patches(rows: Sequence[Scored]) -> bytes:
-    """A PNG, fig. 2: a row of patches for each noise level, sorted by their scores."""
+    """A PNG of fig. 2: a row of patches for each noise level, sorted by their scores."""
     count = len(rows[0].scores)
     figure = drawing.new(6.4, 1.05 * len(rows))
     grid = np.atleast_2d(figure.subplots(len(rows), count))
@@ -124,7 +142,7 @@ def draw_patches(rows: Sequence[Scored]) -> bytes:
 
 
 def draw_histograms(scored: Sequence[Scored]) -> bytes:
-    """A PNG, fig. 3: the distribution of r at each noise level, one below the other on one scale."""
+    """A PNG of fig. 3: the histograms of r at each noise level, one below the other with a common axis."""
     figure = drawing.new(6.4, 0.9 * len(scored) + 0.6)
     axes = np.atleast_1d(figure.subplots(len(scored), 1, sharex=True))
     low, high = np.quantile(np.concatenate([each.scores for each in scored]), (0.002, 0.998))

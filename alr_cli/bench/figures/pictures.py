@@ -1,4 +1,4 @@
-"""Fig. 4 and 5: a piece of a picture observed, restored by several methods, and clean, with their PSNR"""
+"""Fig. 4 and 5: details of observed, restored and clean pictures, with their PSNR"""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ from alr_cli.bench.bundled import middle
 from alr_cli.bench.degradations import Pixels
 from alr_cli.bench.runs import Done
 
-SIDE = 160  # of the middle that is shown; PSNR is that of the whole
+SIDE = 160  # pixels of the central detail that is shown; PSNR is that of the whole picture
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One picture of a row. psnr: dB, None for the clean one."""
+    """One picture of a row.
+
+    Attributes:
+        psnr: In dB. None for the clean picture.
+    """
 
     title: str
     pixels: Pixels
@@ -25,7 +29,7 @@ class Panel:
 
 
 def rows_of(results: Sequence[Done]) -> list[list[Panel]]:
-    """A row for each picture and setting: its results in their order, then the clean picture."""
+    """A row for each picture and setting: the results in their order, and then the clean picture."""
     rows: dict[tuple[str, str], list[Panel]] = {}
     clean: dict[tuple[str, str], Pixels] = {}
     for done in results:
@@ -39,7 +43,7 @@ def rows_of(results: Sequence[Done]) -> list[list[Panel]]:
 
 
 def draw(rows: Sequence[Sequence[Panel]]) -> bytes:
-    """A PNG; rows may miss panels where a method failed."""
+    """A PNG. A row has fewer panels if a method failed."""
     columns = max(len(row) for row in rows)
     width = 6.4
     figure = drawing.new(width, len(rows) * (width / columns + 0.35))

@@ -1,7 +1,7 @@
-"""The methods ours is measured against: an observation in, a picture (H, W, C) out, not clamped
+"""The methods ours is compared with. Each takes an observation and returns a picture (H, W, C), not clamped.
 
-Those with a number to choose have it as a function of the noise level, tuned on validation pictures
-(tuned.py), so that none is a straw man.
+A method with a parameter uses a function of the noise level that was tuned on validation pictures (tuned.py),
+so that every method is compared at its best.
 """
 
 from __future__ import annotations

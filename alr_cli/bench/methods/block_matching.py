@@ -1,4 +1,7 @@
-"""BM3D (Dabov et al. 2007) from the package bm3d, which is non-commercial: imported only when asked for"""
+"""BM3D (Dabov et al. 2007) by the package bm3d
+
+Its licence is non-commercial, so it is imported only when it is asked for.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,13 @@ from alr_cli.bench.degradations import Observation, Pixels
 
 
 def bm3d(observation: Observation) -> Pixels:
-    """Channel by channel."""
+    """BM3D of each channel."""
     planes = [_package().bm3d(plane, observation.sigma) for plane in np.moveaxis(observation.pixels, 2, 0)]
     return np.stack(planes, axis=2).astype(np.float32).reshape(observation.pixels.shape)
 
 
 def cbm3d(observation: Observation) -> Pixels:
-    """In a luminance-chrominance space, blocks matched in luminance; of a gray picture, BM3D."""
+    """BM3D in a luminance-chrominance space, with blocks matched in luminance. BM3D for gray pictures."""
     if observation.pixels.shape[2] == 1:
         return bm3d(observation)
     return np.asarray(_package().bm3d_rgb(observation.pixels, observation.sigma), np.float32)

@@ -1,4 +1,7 @@
-"""What scikit-image offers for denoising and inpainting, its numbers tuned, its defaults made to converge"""
+"""scikit-image's methods for denoising and inpainting
+
+Their parameters are tuned, and defaults that stop before convergence are replaced.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,12 @@ from alr_cli.bench.degradations import Observation, Pixels, missing_of
 from alr_cli.bench.methods import tuned
 from alr_cli.bench.methods.colours import plane_by_plane
 
-CHAMBOLLE_STOP, CHAMBOLLE_MAX_ITER = 1e-6, 2000  # its defaults stop early, by luck of the weight
-PATCH, REACH = 5, 10  # of non-local means: patches 5 x 5, sought for in 21 x 21
-SHIFTS = 4  # a side: wavelets are averaged over 4 x 4 shifts of their grid
+# the defaults stop early, at a point that depends on the weight
+CHAMBOLLE_STOP, CHAMBOLLE_MAX_ITER = 1e-6, 2000
+PATCH, REACH = 5, 10  # non-local means compares 5 x 5 patches in a 21 x 21 window
+SHIFTS = 4  # per side: wavelets are averaged over 4 x 4 shifts of their grid
 WAVELET, LEVELS = "sym4", 4
-MARGIN = 32  # pixels of reflection around the picture, so that a small one has levels, too
+MARGIN = 32  # pixels of reflection around the picture, so that small pictures have enough levels
 
 
 def chambolle(observation: Observation) -> Pixels:
@@ -21,7 +25,12 @@ def chambolle(observation: Observation) -> Pixels:
 
 
 def chambolle_with(observation: Observation, weight: float) -> Pixels:
-    """weight: of TV against half the squared error."""
+    """Chambolle's projection with a given parameter.
+
+    Args:
+        observation: What is restored.
+        weight: Weight of the total variation against half the squared error.
+    """
     from skimage.restoration import denoise_tv_chambolle
 
     return denoise_tv_chambolle(  # type: ignore[no-any-return, no-untyped-call]
@@ -30,16 +39,21 @@ def chambolle_with(observation: Observation, weight: float) -> Pixels:
 
 
 def nlm(observation: Observation) -> Pixels:
-    """Non-local means (Buades, Coll and Morel 2005), patches compared in all channels together."""
+    """Non-local means (Buades, Coll and Morel 2005), with patches compared in all channels together."""
     return nlm_with(observation, tuned.value("nlm", observation))
 
 
 def nlm_with(observation: Observation, h: float) -> Pixels:
-    """h: how unlike patches may be, beyond what their noise explains, and still count."""
+    """Non-local means with a given parameter.
+
+    Args:
+        observation: What is restored.
+        h: How much patches may differ, beyond the effect of noise, and still be averaged.
+    """
     from skimage.restoration import denoise_nl_means
 
     y = observation.pixels
-    many = y.shape[2] > 1  # of one channel it takes and gives a plane
+    many = y.shape[2] > 1  # the function takes and returns a plane for one channel
     x = denoise_nl_means(
         y if many else y[..., 0],
         *(PATCH, REACH, h),
@@ -51,13 +65,20 @@ def nlm_with(observation: Observation, h: float) -> Pixels:
 
 
 def wavelets(observation: Observation) -> Pixels:
-    """Soft thresholds after BayesShrink (Chang, Yu and Vetterli 2000), averaged over shifts (Coifman and
-    Donoho 1995), in luminance and differences of colours."""
+    """Soft thresholding by BayesShrink, averaged over shifts, in luminance and colour differences.
+
+    References: Chang, Yu and Vetterli (2000) for the thresholds, Coifman and Donoho (1995) for the shifts.
+    """
     return wavelets_with(observation, tuned.value("wavelets", observation))
 
 
 def wavelets_with(observation: Observation, sigma: float) -> Pixels:
-    """sigma: the noise level that the thresholds are made for."""
+    """Wavelet thresholding with a given parameter.
+
+    Args:
+        observation: What is restored.
+        sigma: The noise level that determines the thresholds.
+    """
     return plane_by_plane(observation.pixels, lambda plane, unit: _shrunk(plane, sigma))
 
 
@@ -65,7 +86,7 @@ def _shrunk(plane: Pixels, sigma: float) -> Pixels:
     import pywt
     from skimage.restoration import denoise_wavelet
 
-    quarter = np.float32(0.25)  # the function clips at -1 and 1: the noise should not get there
+    quarter = np.float32(0.25)  # the function clips to [-1,1], which scaled noise does not reach
     extended = quarter * np.pad(plane, MARGIN, mode="symmetric")
     total = np.zeros_like(plane)
     height, width = plane.shape
@@ -75,7 +96,7 @@ def _shrunk(plane: Pixels, sigma: float) -> Pixels:
             shifted = extended[down:, right:]
             x = denoise_wavelet(
                 *(shifted, 0.25 * sigma, WAVELET),
-                wavelet_levels=levels,  # by itself it takes one or two, which leave most of strong noise
+                wavelet_levels=levels,  # the default of one or two levels leaves most of strong noise
                 method="BayesShrink",
                 rescale_sigma=False,
             )
@@ -85,7 +106,7 @@ def _shrunk(plane: Pixels, sigma: float) -> Pixels:
 
 
 def biharmonic(observation: Observation) -> Pixels:
-    """Biharmonic interpolation (Damelin and Hoang 2018); it takes the observed pixels for exact."""
+    """Biharmonic interpolation (Damelin and Hoang 2018). It treats observed pixels as exact."""
     from skimage.restoration import inpaint_biharmonic
 
     x = inpaint_biharmonic(observation.pixels, missing_of(observation), channel_axis=2)

@@ -1,7 +1,8 @@
-"""z = Q x at each pixel, Q orthonormal: luminance and two differences of colours
+"""z = Q x at each pixel, Q orthonormal: luminance and two colour differences
 
-The channels of a photograph rise and fall together, and these hardly do; as Q is orthonormal, white noise
-stays white and of the same level. Methods for one channel gain a decibel or more from being run on z.
+The channels of a photograph are strongly correlated; the components of z hardly are. As Q is orthonormal,
+white noise stays white and keeps its level. Methods for a single channel gain a decibel or more when they are
+applied to z.
 """
 
 from __future__ import annotations
@@ -21,8 +22,11 @@ UNITS = (math.sqrt(3), 1.0, 1.0)  # luminance is sqrt(3) times the mean of the c
 
 
 def plane_by_plane(pixels: Pixels, restore: Callable[[Pixels, float], Pixels]) -> Pixels:
-    """Q^T restore(Q x) of a picture (H, W, C), one plane (H, W) and its unit at a time; of another than three
-    channels, restore of each."""
+    """Q^T restore(Q x) of a picture (H, W, C).
+
+    `restore` gets one plane (H, W) and its unit at a time. If there are not three channels, each channel is
+    restored as it is.
+    """
     if pixels.shape[2] != 3:
         return np.stack([restore(plane, 1.0) for plane in np.moveaxis(pixels, 2, 0)], axis=2)
     planes = map(restore, np.moveaxis(pixels @ Q.T, 2, 0), UNITS)

@@ -1,8 +1,8 @@
-"""A x = k * x undone by scikit-image: the Wiener-Hunt filter, and Richardson and Lucy's iteration
+"""A x = k * x inverted by scikit-image: the Wiener-Hunt filter and the Richardson-Lucy iteration
 
-The one takes every picture for periodic, the other for black beyond its frame. Where it is not, it is
-continued first, periodically where the blur was, else by an even reflection; what the seams spoil is cut off
-with it.
+The Wiener-Hunt filter assumes periodic pictures, and Richardson-Lucy assumes black outside the frame. Where
+that is not true, the picture is extended first: periodically for a circular blur, else by reflection. The
+extension is cropped afterwards together with the artefacts at its seams.
 """
 
 from __future__ import annotations
@@ -19,7 +19,12 @@ def wiener(observation: Observation) -> Pixels:
 
 
 def wiener_with(observation: Observation, balance: float) -> Pixels:
-    """balance: of the Laplacian prior against the squared error."""
+    """Wiener-Hunt deconvolution with a given parameter.
+
+    Args:
+        observation: What is restored.
+        balance: Weight of the Laplacian prior against the squared error.
+    """
     from skimage.restoration import wiener as filtered
 
     circular = observation.setting.boundary == "circular"
@@ -37,7 +42,14 @@ def richardson_lucy(observation: Observation) -> Pixels:
 
 
 def richardson_lucy_with(observation: Observation, iterations: float) -> Pixels:
-    """iterations: rounded, at least 1. It knows no negative light: y is clipped at 0."""
+    """Richardson-Lucy deconvolution with a given parameter.
+
+    The method assumes non-negative intensities, so y is clipped at 0.
+
+    Args:
+        observation: What is restored.
+        iterations: Number of iterations; rounded, and at least 1.
+    """
     from skimage.restoration import richardson_lucy as iterated
 
     y, margin = _continued(observation)
@@ -50,7 +62,7 @@ def richardson_lucy_with(observation: Observation, iterations: float) -> Pixels:
 
 
 def _continued(observation: Observation) -> tuple[Pixels, int]:
-    """(H + 2 m, W + 2 m, C) and the margin m, at most a side of the picture."""
+    """The extended picture (H + 2 m, W + 2 m, C) and its margin m, which is at most a side of the picture."""
     y = observation.pixels
     margin = min(2 * max(kernel_of(observation).shape), min(y.shape[:2]))
     mode = "wrap" if observation.setting.boundary == "circular" else "symmetric"

@@ -1,13 +1,13 @@
 """x* = arg min 1/(2 sigma^2) ||x - y||^2 - sum_i log p(P_i x)    (EPLL, Zoran and Weiss 2011)
 
-P_i cuts out the i-th 8 x 8 patch and p is a Gaussian mixture (mixture.py). Half-quadratic splitting: for
-beta = 1, 4, 8, 16, 32 times 1 / sigma^2 in turn,
+P_i extracts the i-th 8 x 8 patch, and p is a Gaussian mixture (mixture.py). The solver is half-quadratic
+splitting. For beta = 1, 4, 8, 16, 32 times 1 / sigma^2 in turn,
 
     z_i = the most probable patch given P_i x with noise of variance 1 / beta
     x   = (y / sigma^2 + beta mean_i P_i^T z_i) / (1 / sigma^2 + beta)
 
-where, as in the original, z_i is the Wiener estimate under the most probable component. Each pixel counts
-in 64 patches: beyond the frame the picture is reflected.
+As in the original, z_i is the Wiener estimate under the most probable component. The picture is reflected at
+its frame, so that each pixel is in 64 patches.
 """
 
 from __future__ import annotations
@@ -26,18 +26,23 @@ from alr_cli.bench.methods.mixture import SIDE, Mixture, basis, mixture_path
 
 Floats = NDArray[np.float32]
 
-BETAS = (1.0, 4.0, 8.0, 16.0, 32.0)  # times 1 / sigma^2, as published
-CHOICES = 3  # for the first betas the component of a patch is chosen anew, then kept: half the work, 0.02 dB
-NEGLIGIBLE = 1.0  # for that choice variances below so many of the noise's are taken together: likewise
-PATCHES_AT_ONCE = 256  # so that their projections stay in the processor's cache: half the time
+BETAS = (1.0, 4.0, 8.0, 16.0, 32.0)  # in units of 1 / sigma^2, as published
+# The component of a patch is chosen for the first betas and then kept, which halves the work and costs 0.02
+# dB.
+CHOICES = 3
+# For this choice, variances below this multiple of the noise variance are replaced by their mean, at a
+# similar gain and cost.
+NEGLIGIBLE = 1.0
+PATCHES_AT_ONCE = 256  # keeps the projections in the processor's cache, which halves the time
 
 
 def epll(observation: Observation) -> Pixels:
-    """Colours as luminance and two differences. Raises InputError for a damaged mixture."""
+    """EPLL in luminance and two colour differences. Raises InputError for a damaged mixture."""
     mixture = _loaded(mixture_path())
     sigma = observation.sigma
 
-    def restore(plane: Pixels, unit: float) -> Pixels:  # the mean of the channels is what a gray patch is
+    # the mixture was fitted to gray patches, which correspond to the mean of the channels
+    def restore(plane: Pixels, unit: float) -> Pixels:
         return restore_plane(plane / np.float32(unit), sigma / unit, mixture) * np.float32(unit)
 
     return plane_by_plane(observation.pixels, restore)
@@ -49,7 +54,16 @@ def _loaded(path: Path) -> Mixture:
 
 
 def restore_plane(y: Floats, sigma: float, mixture: Mixture) -> Floats:
-    """y: (H, W), noise of standard deviation sigma > 0 -> x (H, W), not clamped."""
+    """EPLL of one plane.
+
+    Args:
+        y: (H, W).
+        sigma: Standard deviation of its noise, > 0.
+        mixture: The prior.
+
+    Returns:
+        x, (H, W), not clamped.
+    """
     x, chosen = y, np.zeros(0, np.intp)
     for number, beta in enumerate(BETAS):
         components = Components.of(mixture, sigma**2 / beta)
@@ -63,9 +77,12 @@ def restore_plane(y: Floats, sigma: float, mixture: Mixture) -> Floats:
 
 @dataclass(frozen=True)
 class Patches:
-    """All patches of a picture (H, W) reflected at its borders, so that each pixel is in 64 of them.
+    """All patches of a picture (H, W) that is reflected at its borders, so that each pixel is in 64 of them.
 
-    means: (n, 1).  shapes: (n, 63), coefficients in the basis of the mixture.  frame: (H, W).
+    Attributes:
+        means: (n, 1).
+        shapes: (n, 63), coefficients in the basis of the mixture.
+        frame: (H, W).
     """
 
     means: Floats
@@ -73,9 +90,9 @@ class Patches:
     frame: tuple[int, int]
 
     def average(self) -> Floats:
-        """mean_i P_i^T z_i: the picture whose pixels are the means of what the patches say, (H, W)."""
+        """mean_i P_i^T z_i, (H, W): each pixel is the mean of its values in all patches."""
         height, width = self.frame
-        rows, columns = height + SIDE - 1, width + SIDE - 1  # of patches
+        rows, columns = height + SIDE - 1, width + SIDE - 1  # numbers of patches
         pixels = (self.shapes @ basis().T + self.means).reshape(rows, columns, SIDE, SIDE)
         total = np.zeros((rows + SIDE - 1, columns + SIDE - 1), np.float32)
         for down in range(SIDE):
@@ -85,7 +102,7 @@ class Patches:
 
 
 def coefficients(x: Floats) -> Patches:
-    """x: (H, W) -> its patches."""
+    """All patches of a picture x, (H, W)."""
     extended = np.pad(x, SIDE - 1, mode="symmetric")
     windows = np.lib.stride_tricks.sliding_window_view(extended, (SIDE, SIDE)).reshape(-1, SIDE**2)
     means = windows.mean(axis=1, keepdims=True)
@@ -94,13 +111,20 @@ def coefficients(x: Floats) -> Patches:
 
 @dataclass(frozen=True)
 class Components:
-    """A mixture with noise of one variance s: N(0, S_k + s I), by the eigenvectors of the S_k.
+    """A mixture plus noise of one variance s: components N(0, S_k + s I), by the eigenvectors of the S_k.
 
-    variances: (K, 63).  vectors: (K, 63, 63), in columns.  For the choice alone the directions of a component
-    whose variance is below s are taken together, at their mean variance:
-    directions: (63, M), the others of all components side by side, each times the root of
-    1 / (tail + s) - 1 / (variance + s).  firsts: (K,), where each begins.  tails: (K,), those mean variances.
-    offsets: (K,), log w_k - 1/2 log det(S_k + s I).
+    To choose a component quickly, those directions whose variance is below s are replaced by one mean
+    variance.
+
+    Attributes:
+        noise: s.
+        variances: Eigenvalues of the S_k, (K, 63).
+        vectors: Their eigenvectors in columns, (K, 63, 63).
+        directions: The remaining directions of all components side by side, (63, M), each multiplied by the
+            square root of 1 / (tail + s) - 1 / (variance + s).
+        firsts: The first column of each component in `directions`, (K,).
+        tails: The mean variances, (K,).
+        offsets: log w_k - 1/2 log det(S_k + s I), (K,).
     """
 
     noise: float
@@ -134,7 +158,7 @@ class Components:
         )
 
     def choose(self, patches: Floats) -> NDArray[np.intp]:
-        """The most probable component of each patch (n, 63) -> (n,)."""
+        """The most probable component of each patch (n, 63), as (n,)."""
         parts = range(0, len(patches), PATCHES_AT_ONCE)
         return np.concatenate([self._choose(patches[first : first + PATCHES_AT_ONCE]) for first in parts])
 
@@ -146,7 +170,7 @@ class Components:
         return np.asarray(scores.argmax(axis=1))
 
     def estimate(self, patches: Floats, chosen: NDArray[np.intp]) -> Floats:
-        """E[patch | noisy patch, component], (n, 63), chosen (n,) -> (n, 63)."""
+        """E[patch | noisy patch, component], (n, 63), for the components `chosen` (n,)."""
         estimates = np.empty_like(patches)
         for component in np.unique(chosen):
             members = chosen == component

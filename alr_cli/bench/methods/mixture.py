@@ -1,9 +1,10 @@
-"""p(x) = sum_k w_k N(x; 0, S_k), a Gaussian mixture of 8 x 8 patches less their means  (Zoran and Weiss 2011)
+"""p(x) = sum_k w_k N(x; 0, S_k), a Gaussian mixture of 8 x 8 patches minus their means  (Zoran and Weiss
+2011)
 
     python -m alr_cli.bench.methods.mixture FOLDER [ITERATIONS]
 
-fits it to luma patches of the pictures in FOLDER, by scikit-learn, and keeps it in the cache folder, where
-the method `epll` prefers it to the shipped one. Started again it goes on from there.
+fits the mixture to luma patches of the pictures in FOLDER with scikit-learn, and stores it in the cache
+folder. The method `epll` prefers it to the shipped mixture. A second call continues the fit.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ SIDE = 8
 COMPONENTS = 200
 PATCHES = 100_000
 ITERATIONS = 30
-AT_ONCE = 5  # iterations between two savings
+AT_ONCE = 5  # iterations between two saves
 NAME = "epll-mixture.npz"
-FLOOR = 1e-6  # added to every variance, a quarter of a grey level: no component shrinks to a point
+FLOOR = 1e-6  # added to every variance (a quarter of a gray level), so that no component collapses to a point
 
 _SIZE = SIDE**2 - 1
 _LOWER = np.tril_indices(_SIZE)
@@ -37,7 +38,12 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Mixture:
-    """weights: (K,), sum 1.  covariances: (K, 63, 63), of the coefficients that `coefficients` gives."""
+    """A Gaussian mixture with zero means.
+
+    Attributes:
+        weights: (K,), sum 1.
+        covariances: (K, 63, 63), of the coefficients in `basis`.
+    """
 
     weights: Floats
     covariances: Floats
@@ -50,12 +56,12 @@ class Mixture:
 
 
 def fitted_path() -> Path:
-    """Where one's own mixture is kept."""
+    """Where a mixture that the user fitted is stored."""
     return default_folder() / NAME
 
 
 def mixture_path() -> Path:
-    """The mixture that `epll` takes: one's own, else the shipped one."""
+    """The mixture that `epll` uses: the user's own, else the shipped one."""
     from alr_cli.files.weights import shipped_folder
 
     own = fitted_path()
@@ -63,7 +69,7 @@ def mixture_path() -> Path:
 
 
 def basis() -> Floats:
-    """(64, 63), orthonormal columns: the cosine transform of a patch, row by row, without its mean."""
+    """(64, 63), orthonormal columns: the cosine transform of a patch in row-major order, without its mean."""
     from scipy.fft import dct
 
     cosines = dct(np.eye(SIDE), axis=0, norm="ortho")
@@ -71,7 +77,7 @@ def basis() -> Floats:
 
 
 def sample(pictures: list[NDArray[np.floating]], count: int, seed: int = 0) -> Floats:
-    """Coefficients (count, 63) of patches from anywhere in the pictures (H, W), equally many of each."""
+    """Coefficients (count, 63) of random patches, equally many from each picture (H, W)."""
     generator = np.random.default_rng(seed)
     transform, found = basis(), []
     for number, picture in enumerate(pictures):
@@ -85,7 +91,10 @@ def sample(pictures: list[NDArray[np.floating]], count: int, seed: int = 0) -> F
 
 
 def first_guess(patches: Floats, components: int, seed: int = 0) -> Mixture:
-    """Patches grouped by where their energy lies: a component and its mirror image are one (means are 0)."""
+    """Clusters of patches with similar distributions of energy.
+
+    As all means are 0, a patch and its negative belong to the same component.
+    """
     from sklearn.cluster import KMeans
 
     energy = np.sqrt(np.abs(patches))
@@ -96,7 +105,7 @@ def first_guess(patches: Floats, components: int, seed: int = 0) -> Mixture:
     covariances = []
     for index, count in enumerate(counts):
         group = patches[labels == index]
-        share = count / (count + patches.shape[1])  # few patches say little of 63 x 63 numbers
+        share = count / (count + patches.shape[1])  # few patches determine 63 x 63 numbers poorly
         own = group.T @ group / max(count, 1)
         covariances.append(share * own + (1 - share) * 0.1 * everything + floor)
     weights = (counts + 1) / (counts + 1).sum()
@@ -104,10 +113,13 @@ def first_guess(patches: Floats, components: int, seed: int = 0) -> Mixture:
 
 
 def improve(mixture: Mixture, patches: Floats, iterations: int) -> tuple[Mixture, float]:
-    """Steps of expectation and maximisation; returns the mean log-likelihood of the patches, too.
+    """Steps of expectation-maximisation.
 
-    scikit-learn fits means as well; they begin at 0 and stay small, as patches are mirrored at random, and
-    are folded into the covariances, S + m m^T, which is the maximum under means of 0.
+    scikit-learn also fits means. They start at 0 and stay small, since patches are negated at random. They
+    are merged into the covariances as S + m m^T, which is the maximum under means of 0.
+
+    Returns:
+        The mixture, and the mean log-likelihood of the patches.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
@@ -122,7 +134,7 @@ def improve(mixture: Mixture, patches: Floats, iterations: int) -> tuple[Mixture
         precisions_init=_inverse(mixture.covariances),
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # so many steps are wanted, no more
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the number of steps is chosen, not convergence
         model.fit(patches)
     means = model.means_
     covariances = model.covariances_ + means[:, :, None] * means[:, None, :]
@@ -136,8 +148,11 @@ def _inverse(covariances: Floats) -> Floats:
 
 
 def save(mixture: Mixture, path: Path) -> None:
-    """Atomically; the Cholesky factors in half precision (0.8 MB for 200 components), which keeps small
-    variances beside large ones. Raises OutputError."""
+    """Write a mixture atomically.
+
+    The Cholesky factors are stored in half precision (0.8 MB for 200 components), which preserves small
+    variances beside large ones. Raises OutputError.
+    """
     from alr_cli.files.atomic import write_atomic
 
     data = io.BytesIO()
@@ -148,7 +163,7 @@ def save(mixture: Mixture, path: Path) -> None:
 
 
 def load(path: Path) -> Mixture:
-    """Raises InputError where there is none, or the file is damaged."""
+    """The mixture of a file. Raises InputError if the file is missing or damaged."""
     try:
         with np.load(path, allow_pickle=False) as stored:
             weights, packed = stored["weights"], stored["factors"]
@@ -156,7 +171,7 @@ def load(path: Path) -> Mixture:
             raise ValueError(f"factors of shape {packed.shape}")
         factors = np.zeros((len(weights), _SIZE, _SIZE), np.float32)
         factors[:, *_LOWER] = packed
-    except Exception as error:  # whatever a damaged archive makes NumPy raise
+    except Exception as error:  # a damaged archive can raise many errors
         raise InputError(
             f"the mixture of patches {path} cannot be read ({error}): delete it, and "
             "make epll-mixture DATA=FOLDER fits it to a folder of clean pictures"
@@ -165,7 +180,7 @@ def load(path: Path) -> Mixture:
 
 
 def main(folder: str, iterations: int = ITERATIONS) -> None:
-    """Fit, saving now and then, so that a stopped fit can go on."""
+    """Fit a mixture and save it every few iterations, so that an interrupted fit can be continued."""
     from alr_cli.files.folders import load_folder
 
     pictures = load_folder(Path(folder), 1, SIDE).pictures

@@ -1,4 +1,4 @@
-"""x* = arg min mean((A x - y)^2) + lambda(sigma) R(x): the learned regularizer as one method among others"""
+"""x* = arg min mean((A x - y)^2) + lambda(sigma) R(x): the learned regularizer as one of the methods"""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from alr_cli.core.restore import Restorer
 
 
 def restore(restorer: Restorer, observation: Observation) -> Pixels:
-    """(H, W, C), not clamped; the restorer knows A and sigma, as every method does."""
+    """The restored picture (H, W, C), not clamped. Like every method, the restorer knows A and sigma."""
     return restorer.restore(observation.pixels, observation.task, observation.sigma).pixels
 
 
 def dependencies(restorer: Restorer) -> list[Any]:
-    """What the result depends on beside the code: tensors, lambda(sigma), settings, arithmetic. Tiles change
-    nothing but rounding."""
+    """What the result depends on in addition to the code: tensors, lambda(sigma), settings and arithmetic.
+
+    Tiles are left out, since they change only rounding.
+    """
     weights, settings = restorer.weights, asdict(restorer.settings)
     for free in ("tile", "device", "precision"):
         del settings[free]

@@ -1,8 +1,8 @@
-"""x* = arg min mean((A x - y)^2) + lam TV(x), in the same energy and solver as ours
+"""x* = arg min mean((A x - y)^2) + lam TV(x), with the energy and solver of the learned regularizer
 
-What a comparison shows is the regularizer alone: it meets the same operators, extension beyond the frame and
-knowledge of clipping. The energy divides the sum TV by the number of pixels, so that its weight is that of a
-mean.
+Operators, extension beyond the frame and treatment of clipping are the same as for ours, so a comparison
+shows the effect of the regularizer alone. The energy divides the sum TV by the number of pixels, so its
+weight is that of a mean.
 """
 
 from __future__ import annotations
@@ -19,26 +19,29 @@ from alr_cli.core.problems import Problem
 from alr_cli.core.solvers.line_search import Nmapg
 from alr_cli.core.tasks import to_batch
 
-_AMPLITUDE = 0.0622  # the mean one of gaussian:25:1.6
+_AMPLITUDE = 0.0622  # mean amplitude of gaussian:25:1.6
 MAX_ITER = 300
 TOLERANCE = 1e-4
 
 
 def problem_of(observation: Observation) -> Problem:
-    """The observation extended by what TV needs to see beyond the frame."""
+    """The observation as a problem whose picture extends beyond the frame as far as TV needs."""
     margin = TotalVariation.margin
     return observation.task.problem(to_batch(observation.pixels), margin, observation.sigma)
 
 
 def tv(observation: Observation) -> Pixels:
-    """In the same energy and solver as ours (Rudin, Osher and Fatemi 1992), with the tuned weight."""
+    """Total variation (Rudin, Osher and Fatemi 1992) with our energy and solver, and the tuned weight."""
     return restore(observation, _weight(observation))
 
 
 def _weight(observation: Observation) -> float:
-    """The tuned one. Circular blurs are tuned for gaussian:25:1.6; others change the weight by the ratio of
-    their mean amplitudes to the power of 0.7: within 20 % of the best for a box, a Gaussian and four motions,
-    and worth up to 2 dB for motions."""
+    """The tuned weight.
+
+    For circular blurs it was tuned on gaussian:25:1.6. For other kernels it is multiplied by the ratio of the
+    mean amplitudes to the power of 0.7. This is within 20 % of the best weight for a box, a Gaussian and four
+    motions, and gains up to 2 dB for motions.
+    """
     weight = tuned.value("tv", observation)
     if observation.setting.boundary != "circular":
         return weight
@@ -46,10 +49,10 @@ def _weight(observation: Observation) -> float:
 
 
 def restore(observation: Observation, lam: float) -> Pixels:
-    """arg min of mean((A x - y)^2) + lam TV(x) in the frame, (H, W, C), not clamped."""
+    """arg min of mean((A x - y)^2) + lam TV(x), cropped to the frame, (H, W, C), not clamped."""
     problem = problem_of(observation)
     regularizer = TotalVariation(channels=problem.y.shape[1])
-    clipped = observation.sigma > 0 and is_clipped(problem.y)  # as ours knows it, too
+    clipped = observation.sigma > 0 and is_clipped(problem.y)  # ours has the same information
     data = ClippedGaussian(problem.y, observation.sigma) if clipped else SquaredError(problem.y)
     x = problem.crop(descend(problem, data, regularizer, lam, Nmapg(MAX_ITER, TOLERANCE)).x)[0]
     return np.ascontiguousarray(x.numpy().transpose(1, 2, 0))

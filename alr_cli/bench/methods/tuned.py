@@ -1,8 +1,9 @@
-"""arg max_lam PSNR(x*(lam), x) for each baseline at a few noise levels, as tuning.py printed it
+"""arg max_lam PSNR(x*(lam), x) for each baseline at a few noise levels, as printed by studies/tuning.py
 
-Tuned on validation pictures alone (BSDS500 val: the middles, 160 x 160, of four of them), the mean PSNR
-reached stands beside each curve. Between the levels a parameter is interpolated in log-log, and extended so
-beyond them. TV's curves for circular blurs are for gaussian:25:1.6, see total_variation.py.
+The parameters were tuned on validation pictures only: the central 160 x 160 pixels of four pictures of
+BSDS500 val. The comments state the mean PSNR at each point. Between and beyond the levels, parameters are
+interpolated and extrapolated in log-log. TV's curves for circular blurs are for gaussian:25:1.6, see
+total_variation.py.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from alr_cli.bench.degradations import Observation
 from alr_cli.bench.protocol import Setting
 from alr_cli.core.training.calibration import LambdaCurve
 
-LEAST_SIGMA = 0.01  # without noise the weight does not matter: what was observed is kept
+LEAST_SIGMA = 0.01  # without noise the weight does not matter, since observed pixels are kept
 
 CURVES: dict[str, LambdaCurve] = {
     "tv denoise color": LambdaCurve(  # 30.13, 26.50, 23.62, 21.32 dB
@@ -80,12 +81,12 @@ CURVES: dict[str, LambdaCurve] = {
 
 
 def value(method: str, observation: Observation) -> float:
-    """The tuned parameter of a method for an observation of its kind and noise level."""
+    """The tuned parameter of a method for the kind and noise level of an observation."""
     curve = CURVES[kind(method, observation.setting, observation.pixels.shape[2])]
     return curve(max(observation.sigma, LEAST_SIGMA))
 
 
 def kind(method: str, setting: Setting, channels: int) -> str:
-    """The name of a curve: `tv denoise gray`, `wiener deblur circular color`."""
+    """The name of a curve, such as `tv denoise gray` or `wiener deblur circular color`."""
     circular = " circular" if setting.boundary == "circular" else ""
     return f"{method} {setting.task}{circular} {'gray' if channels == 1 else 'color'}"

@@ -1,14 +1,19 @@
-"""How well a blur is found: SSD(x*(k*), x) / SSD(x*(k), x) of free kernels, and the parameters of families
+"""SSD(x*(k*), x) / SSD(x*(k), x): the accuracy of blind kernel estimation
 
     python -m alr_cli.bench.studies.blind_kernels PICTURES KERNELS.npz [free|families|sharp]
 
-free: the middles, 255 x 255 and gray, of four pictures spread over the folder, blurred by each motion of
-Levin et al. (2009) and seen where the blur is determined. The kernel is found with its default size. Both
-kernels go to the same energy; two pictures are compared up to a shift in quarters of a pixel, as a kernel is
-known up to a shift only, and without 15 pixels at each side (their protocol). families: 40 whole pictures in
-colour, 13 Gaussians with sigma from 1 to 3, 13 disks with radii from 2 to 5, 14 motions of 5 to 25 pixels at
-any angle, drawn with seed 0. sharp: the pictures themselves, as they are. Noise 0.01, unclipped, known to the
-estimate.
+All parts use noise of 0.01 that is not clipped and whose level the estimate knows.
+
+free: The central 255 x 255 pixels of four gray pictures spread over the folder, blurred by each motion of
+Levin et al. (2009), and observed where the blur is determined. The kernel is estimated with its default size.
+Restorations with both kernels minimise the same energy. A kernel is determined only up to a shift, so two
+pictures are compared at the best shift in quarters of a pixel, and without 15 pixels on each side (their
+protocol).
+
+families: 40 whole colour pictures, with 13 Gaussians (sigma from 1 to 3), 13 disks (radii from 2 to 5) and 14
+motions (5 to 25 pixels at any angle), drawn with seed 0.
+
+sharp: The pictures as they are.
 """
 
 from __future__ import annotations
@@ -43,7 +48,7 @@ FAMILY_PICTURES = 40
 
 
 def free(folder: Path, kernels: str) -> None:
-    """A line for each picture and kernel, and the summary."""
+    """Print a line for each picture and kernel, and a summary."""
     restorer = Restorer(load_weights("gray-tuned"), Settings())
     ratios, lost = [], []
     pictures = [(name, gray(pixels)) for name, pixels in crops(sorted(folder.glob("*.png")), 4, SIDE)]
@@ -69,7 +74,7 @@ def free(folder: Path, kernels: str) -> None:
 
 
 def families(folder: Path) -> None:
-    """A line for each picture, and how many parameters lie within 15 %."""
+    """Print a line for each picture, and the share of parameters within 15 %."""
     paths = sorted(folder.glob("*.png"))
     rng = np.random.default_rng(0)
     within, named = [], []
@@ -100,7 +105,7 @@ def families(folder: Path) -> None:
 
 
 def sharp(folder: Path) -> None:
-    """What is said of pictures that nobody blurred."""
+    """Print the result for pictures that are not blurred."""
     for path in sorted(folder.glob("*.png")):
         pixels = read_picture(path).pixels
         try:
@@ -112,7 +117,7 @@ def sharp(folder: Path) -> None:
 
 
 def _error(restorer: Restorer, seen: Observation, kernel: Kernel) -> float:
-    """The mean squared error of a restoration, up to a shift."""
+    """The mean squared error of a restoration at the best shift."""
     x = restorer.deblur(seen.pixels, kernel, SIGMA, "valid").pixels[..., 0]
     inside = (slice(BORDER, -BORDER),) * 2
     truth = seen.clean[..., 0][inside]
@@ -125,7 +130,7 @@ def _error(restorer: Restorer, seen: Observation, kernel: Kernel) -> float:
 
 
 def _moved_onto(kernel: Kernel, other: Kernel) -> Kernel:
-    """The kernel, shifted by whole pixels to where it is most like the other."""
+    """The kernel, shifted by whole pixels to maximise its correlation with the other."""
     from scipy.signal import fftconvolve
 
     side = max(*kernel.shape, *other.shape)

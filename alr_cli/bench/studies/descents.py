@@ -1,13 +1,15 @@
-"""PSNR(x_k) against k, the passes of the critic spent so far: which descent is the default, and why
+"""PSNR(x_k) against k, the passes of the critic: a comparison of solvers, from which the default was chosen
 
     python -m alr_cli.bench.studies.descents FOLDER WEIGHTS PICTURE.png
 
-On the middles, 160 x 160, of four pictures spread over the folder, sigma 0.1 unclipped, lambda fitted. A pass
-goes over one grid of patches: fourier and adam take one a step, in turn, and a gradient of all patches costs
-s^2 where the critic's stride is s. Those two, whose step sizes depend on where they are to end, are run anew
-for each k. Beside those of core/solvers: momentum (Polyak's heavy ball), L-BFGS (SciPy's, ten pairs), and
-adam from the solution at half the resolution, where a pass counts a quarter. fourier is for fields of
-experts.
+The pictures are the central 160 x 160 pixels of four pictures spread over the folder, with noise of sigma 0.1
+that is not clipped, and the fitted lambda. One pass evaluates one grid of patches. fourier and adam use one
+pass per step, alternating between grids. A gradient over all patches costs s^2 passes for a critic of stride
+s. The step sizes of fourier and adam depend on the number of steps, so they are run separately for each k.
+
+In addition to the solvers of core/solvers there are momentum (Polyak's heavy ball), L-BFGS (SciPy's, with ten
+pairs), and adam started from the solution at half the resolution, where a pass counts as a quarter. fourier
+exists for fields of experts only.
 """
 
 from __future__ import annotations
@@ -54,7 +56,7 @@ _STYLES = {
 }
 
 Floats = NDArray[np.float64]
-Curve = list[tuple[float, float]]  # passes spent, PSNR in dB
+Curve = list[tuple[float, float]]  # number of passes, PSNR in dB
 
 
 class Counting:
@@ -94,7 +96,7 @@ class Trial:
         )
 
     def fourier(self, budgets: Sequence[int]) -> Curve:
-        """For priors with a preconditioner; no curve for others."""
+        """For priors with a preconditioner. Empty for others."""
         preconditioner = self.local.preconditioner(self.problem, self.weights.lam(SIGMA))
         if preconditioner is None:
             return []
@@ -106,7 +108,7 @@ class Trial:
         return self._adam(budgets, self.problem.start, 0.0)
 
     def adam_from_half(self, budgets: Sequence[int]) -> Curve:
-        """Averages of 2 x 2 pixels have half of the noise; 25 steps there cost six passes here."""
+        """Averages of 2 x 2 pixels have half the noise, and 25 steps on them cost about six passes here."""
         small = torch.nn.functional.avg_pool2d(self.y, 2)
         problem = problems.denoising(small, self.local.margin)
         energy = Energy(
@@ -149,7 +151,7 @@ class Trial:
 
         def value_and_grad(flat: Floats) -> tuple[float, Floats]:
             terms, gradient = energy.value_and_grad(as_picture(flat))
-            unit = energy.natural_step  # in which the Hessian of the data term is 1
+            unit = energy.natural_step  # in this unit the Hessian of the data term is 1
             return float(terms.energy.sum()) * unit, gradient.numpy().ravel().astype(np.float64) * unit
 
         def note(flat: Floats) -> None:
@@ -162,7 +164,7 @@ class Trial:
 
 
 def curves(trial: Trial, budgets: Sequence[int] = BUDGETS) -> dict[str, Curve]:
-    """By the name of a descent."""
+    """The curve of each solver, by name."""
     most = max(budgets)
     descents: dict[str, Callable[[], Curve]] = {
         "fourier": lambda: trial.fourier(budgets),
@@ -179,7 +181,7 @@ def curves(trial: Trial, budgets: Sequence[int] = BUDGETS) -> dict[str, Curve]:
 
 
 def draw(found: dict[str, Curve]) -> bytes:
-    """A PNG."""
+    """A PNG of the curves."""
     figure = drawing.new()
     axes = figure.subplots()
     for name, curve in found.items():
@@ -193,7 +195,7 @@ def draw(found: dict[str, Curve]) -> bytes:
 
 
 def main(folder: str, weights: str, output: str) -> None:
-    """Draw the curves, and print where each is after 25, 50 and 100 passes and at its end."""
+    """Draw the curves, and print PSNR after 25, 50 and 100 passes and at the end."""
     pictures = crops(sorted(Path(folder).glob("*.png")))
     clean = torch.from_numpy(np.stack([pixels.transpose(2, 0, 1) for _, pixels in pictures]))
     precision = devices.choose_precision("auto", devices.choose("cpu"))

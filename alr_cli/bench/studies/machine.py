@@ -1,4 +1,4 @@
-"""What the critic's gradient reaches of what the machine can: floating-point operations a second"""
+"""Floating-point operations per second of the critic's gradient, compared with a matrix product"""
 
 from __future__ import annotations
 
@@ -21,8 +21,15 @@ _REPEATS = 5
 
 @dataclass(frozen=True)
 class Rate:
-    """The speed of one gradient of R on a 512 x 512 picture, and of a product of 4096 x 4096 matrices of the
-    same precision: operations a second."""
+    """The speed of one gradient of R on a 512 x 512 picture, and of a matrix product in the same precision.
+
+    Attributes:
+        precision: Name of the precision.
+        threads: Number of threads.
+        seconds: Time of the gradient.
+        gradient: Operations per second of the gradient.
+        product: Operations per second of a product of 4096 x 4096 matrices.
+    """
 
     precision: str
     threads: int
@@ -39,7 +46,8 @@ class Rate:
 
 
 def rate(restorer: Restorer, side: int = _SIDE, matrix: int = _MATRIX, repeats: int = _REPEATS) -> Rate:
-    """Measure both, one after the other; the best of a few."""
+    """Measure both, one after the other, and keep the best of a few runs. Raises UsageError for other
+    priors."""
     prior, precision, device = restorer.prior, restorer.precision, restorer.device
     if not isinstance(prior, LocalPrior):
         raise UsageError(f"{restorer.weights.name} is no local prior: its operations are not counted")

@@ -1,4 +1,4 @@
-"""How much memory a call adds to the process at its peak"""
+"""The peak memory that a call adds to the process"""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ _PERIOD = 0.005  # seconds
 
 
 class PeakMemory:
-    """A context; afterwards `added` is the most resident memory above that at the start, in bytes, as seen
-    every few milliseconds; None where the system does not tell (only Linux does)."""
+    """A context manager that measures memory.
+
+    Attributes:
+        added: After the context, the highest resident memory minus that at the start, in bytes, sampled every
+            few milliseconds. None except on Linux.
+    """
 
     added: int | None = None
 
@@ -38,7 +42,7 @@ class PeakMemory:
 
 
 def resident() -> int | None:
-    """Bytes of this process that are in memory."""
+    """Resident memory of this process in bytes, or None where it is unknown."""
     try:
         return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError):

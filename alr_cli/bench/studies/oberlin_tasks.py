@@ -1,4 +1,7 @@
-"""y = A x + e: the five tasks of Oberlin and Verm (2021), whose sizes are ours, as theirs are not printed"""
+"""y = A x + e: the five tasks of Oberlin and Verm (2021)
+
+The paper does not state the sizes of its degradations, so these are ours.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +17,22 @@ from alr_cli.core.operators.downsample import box
 from alr_cli.core.operators.linear import Compose, Convolution, Crop, LinearOperator, Mask
 from alr_cli.core.problems import Problem
 
-SIGMA = 0.01  # of the noise, not clipped
-BLUR = 5  # side of the uniform blur in pixels; the picture is reflected beyond its frame
-MISSING = 0.6  # share, drawn once for all pictures
-SQUARE = 10 / 32  # side of the missing square over that of the picture
+SIGMA = 0.01  # standard deviation of the noise, which is not clipped
+BLUR = 5  # side of the uniform blur in pixels; pictures are reflected at their frame
+MISSING = 0.6  # share of missing pixels; one mask for all pictures
+SQUARE = 10 / 32  # side of the missing square divided by that of the picture
 
 
 @dataclass(frozen=True)
 class Degradation:
-    """A task. operator: A.  begin: y (B, C, H', W') -> a first guess (B, C, H, W).  known: (H, W), 0 where a
-    pixel is missing; None where none is."""
+    """A task.
+
+    Attributes:
+        name: Its name in the table.
+        operator: A.
+        begin: y (B, C, H', W') -> an initial guess (B, C, H, W).
+        known: (H, W), 0 where a pixel is missing. None if none is missing.
+    """
 
     name: str
     operator: LinearOperator
@@ -31,13 +40,13 @@ class Degradation:
     known: Tensor | None = None
 
     def observe(self, x: Tensor, seed: int) -> Tensor:
-        """A x + e, seen nowhere that nothing was observed: (B, C, H, W) -> (B, C, H', W')."""
+        """A x + e, set to 0 at missing pixels: (B, C, H, W) -> (B, C, H', W')."""
         y = self.operator.forward(x)
         y = y + SIGMA * torch.randn(y.shape, generator=torch.Generator().manual_seed(seed))
         return y if self.known is None else y * self.known
 
     def problem(self, y: Tensor, margin: int) -> Problem:
-        """For a prior that sees so many pixels beyond the frame."""
+        """The problem for a prior that needs `margin` pixels beyond the frame."""
         height, width = self.operator.input_shape
         crop = Crop((height + 2 * margin, width + 2 * margin), margin)
         return Problem(
@@ -76,5 +85,5 @@ def degradations(size: int, seed: int = 0) -> list[Degradation]:
 
 
 def enlarged(y: Tensor, size: int) -> Tensor:
-    """Bicubic interpolation."""
+    """y enlarged to size x size by bicubic interpolation."""
     return torch.nn.functional.interpolate(y, size=(size, size), mode="bicubic", align_corners=False)

@@ -1,10 +1,10 @@
-"""The weights of `alr benchmark oberlin`: of each method and task the one of the highest PSNR
+"""The weights of `alr benchmark oberlin`: for each method and task the one with the highest PSNR
 
     python -m alr_cli.bench.studies.oberlin_weights FOLDER FLOW [METHOD]
 
-prints `WEIGHTS`. FOLDER holds pictures that the flow was trained on. Three of them, spread over it, are
-taken, so that no method sees a test picture. All methods are treated alike: from one guess for all tasks, by
-factors of 3 and then by their square root.
+prints `WEIGHTS`. FOLDER contains pictures that the flow was trained on; three of them, spread over the
+folder, are used, so that no method sees a test picture. All methods are treated alike: the search starts from
+one guess for all tasks and proceeds by factors of 3, and then of sqrt(3).
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from alr_cli.bench.studies.oberlin_tasks import Degradation, degradations
 from alr_cli.core.training.calibration import maximise_in_log
 
 COUNT = 3  # pictures
-SEED = 1  # of noise and mask: others than those of the benchmark
+SEED = 1  # seed of noise and mask, different from the benchmark's
 GUESS = {"synthesis": 1e-4, "analysis": 1e-4, "total variation": 1e-3, "color-tuned": 3e-5}
 
 
 def best(method: Method, task: Degradation, pictures: Tensor) -> tuple[float, float]:
-    """The weight of the highest mean PSNR that was seen, and that PSNR."""
+    """The weight with the highest mean PSNR among those tried, and that PSNR."""
     y, tried = task.observe(pictures, SEED), dict[float, float]()
 
     def quality(weight: float) -> float:

@@ -1,4 +1,4 @@
-"""Seconds against pixels: one picture, several sizes, every method"""
+"""Seconds against pixels: one picture at several sizes, by every method"""
 
 from __future__ import annotations
 
@@ -17,14 +17,20 @@ from alr_cli.bench.tables.layout import Table
 from alr_cli.core.metrics import psnr
 
 SIDES = (128, 256, 512)  # pixels
-REPEATS = 2  # after one that is not counted: the best of them, other work on the machine only adds
+REPEATS = 2  # after a warm-up; the minimum is kept, since other load on the machine only adds time
 SETTING = Setting("denoise", 0.1)
 
 
 @dataclass(frozen=True)
 class Timing:
-    """seconds: of the fastest run on a picture of side x side pixels.  psnr: of its result.  memory: in
-    bytes, what a run adds to the process at most; None where the system does not tell."""
+    """The speed of a method at one size.
+
+    Attributes:
+        side: The picture has side x side pixels.
+        seconds: Of the fastest run.
+        psnr: Of the result, in dB.
+        memory: Bytes that a run adds to the process at its peak. None where that is unknown.
+    """
 
     method: str
     side: int
@@ -41,7 +47,7 @@ class Timing:
 
 
 def resized(clean: Pixels, side: int) -> Pixels:
-    """The middle side x side pixels; a smaller picture (H, W, C) is continued by reflection."""
+    """The central side x side pixels. A smaller picture (H, W, C) is extended by reflection."""
     lacking = [max(0, side - length) for length in clean.shape[:2]]
     margins = [(each // 2, each - each // 2) for each in lacking]
     wide = np.pad(clean, [*margins, (0, 0)], mode="symmetric")
@@ -57,7 +63,7 @@ def measure(
     repeats: int = REPEATS,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Timing:
-    """Time a method on noise of sigma 0.1."""
+    """Time a method on a picture with noise of sigma 0.1."""
     clean = resized(clean, side)
     observation = observe(clean, "speed", SETTING)
     with PeakMemory() as peak:

@@ -1,12 +1,13 @@
-"""lam(sigma) = arg max_lam PSNR(x*(lam), x) on validation pictures, for the baselines as for the critic
+"""lam(sigma) = arg max_lam PSNR(x*(lam), x) on validation pictures, for baselines as for the critic
 
     python -m alr_cli.bench.studies.tuning FOLDER [METHOD]
 
-prints the curves of tuned.py and the PSNR of each point.
+prints the curves of methods/tuned.py and the PSNR of each point.
 
-The middles, 160 x 160, of four pictures spread over the folder, in colour and as luma; noise unclipped,
-seed 0. Deblurring: gaussian:7:3, and for circular blurs a box, a Gaussian and a motion like those of the
-published protocol, together, on two middles, 96 x 96; inpainting with half of the pixels missing.
+The pictures are the central 160 x 160 pixels of four pictures spread over the folder, in colour and as luma.
+Noise is not clipped and has seed 0. Deblurring is tuned on gaussian:7:3. Circular blurs are tuned on a box, a
+Gaussian and a motion like those of the published protocol, together, on two pictures of 96 x 96 pixels.
+Inpainting is tuned with half of the pixels missing.
 """
 
 from __future__ import annotations
@@ -29,16 +30,24 @@ from alr_cli.core.training.calibration import maximise_in_log
 from alr_cli.files.pictures import read_picture
 
 COUNT, SIDE = 4, 160
-FEW = (2, 96)  # count and side where there are three blurs
+FEW = (2, 96)  # number and side of the crops for the three circular blurs
 
 Restore = Callable[[Observation, float], Pixels]
-Group = tuple[Setting, ...]  # of one noise level, tuned together
+Group = tuple[Setting, ...]  # settings of one noise level, which are tuned together
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """A method with a number to choose. groups: one point of its curve each.  start: a guess at the first.
-    count, side: of the crops."""
+    """A method with a parameter to tune.
+
+    Attributes:
+        method: Its name.
+        restore: (observation, parameter) -> picture.
+        groups: The settings of each point of its curve.
+        start: An initial guess for the first point.
+        count: Number of crops.
+        side: Side of the crops in pixels.
+    """
 
     method: str
     restore: Restore
@@ -75,7 +84,7 @@ TUNED: tuple[Tuned, ...] = (
 
 
 def crops(paths: list[Path], count: int = COUNT, side: int = SIDE) -> list[tuple[str, Pixels]]:
-    """(name, pixels): the middles of `count` of the pictures, evenly spread over the list."""
+    """Names and central pixels of `count` of the pictures, evenly spread over the list."""
     chosen = [paths[index * len(paths) // count] for index in range(count)]
     return [(path.name, middle(read_picture(path).pixels, side)) for path in chosen]
 
@@ -88,7 +97,10 @@ def gray(pixels: Pixels) -> Pixels:
 def tune(
     restore: Restore, settings: Group, pictures: list[tuple[str, Pixels]], start: float
 ) -> tuple[float, float]:
-    """The parameter of the highest mean PSNR over settings and pictures, and that PSNR; start: a guess."""
+    """The parameter with the highest mean PSNR over settings and pictures, and that PSNR.
+
+    `start` is an initial guess.
+    """
     observations = [observe(clean, name, setting) for setting in settings for name, clean in pictures]
 
     tried: dict[float, float] = {}
@@ -99,7 +111,8 @@ def tune(
         return tried[value]
 
     quality(maximise_in_log(quality, start, refinements=2))
-    # A descent that ends early makes the curve rough, and the parabola can miss: take the best that was seen.
+    # Solvers that stop early make the curve rough, so the fitted parabola can miss its maximum. The best
+    # value that was tried is taken.
     best = max(tried, key=lambda value: tried[value])
     return best, tried[best]
 

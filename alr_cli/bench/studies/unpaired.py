@@ -1,7 +1,8 @@
-"""Two folders without pairs, from one of clean pictures: every second one stays clean, the others get noise
+"""Make two unpaired folders from one of clean pictures: every second picture stays clean, the others get
+noise
 
-White Gaussian noise of one level each, log-uniform, drawn from (seed, name) and not clipped. This is what the
-critics that know no pairs are trained on, see their cards.
+The noise is white, Gaussian and not clipped. Its level is constant within a picture and log-uniform over
+pictures, drawn from (seed, name). Critics that are trained without pairs use such folders, see their cards.
 """
 
 from __future__ import annotations
@@ -23,8 +24,12 @@ SIGMAS = 0.04, 0.25
 
 
 def split(clean: Path, output: Path, exclude: tuple[str, ...] = (), seed: int = 0) -> None:
-    """Write output/clean and output/noisy, 32-bit TIFFs. Raises InputError, OutputError (also where output
-    is there)."""
+    """Write output/clean and output/noisy as 32-bit TIFFs.
+
+    Raises:
+        InputError: The folder cannot be read.
+        OutputError: `output` exists, or cannot be written.
+    """
     folder = load_folder(clean, 3, 1, exclude)
     if output.exists():
         raise OutputError(f"{output} exists: name a new folder")
@@ -39,7 +44,7 @@ def split(clean: Path, output: Path, exclude: tuple[str, ...] = (), seed: int = 
 
 
 def noisy(picture: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
-    """picture: (H, W, C) on [0,1]."""
+    """The picture with noise. (H, W, C) on [0,1]."""
     low, high = SIGMAS
     sigma = low * (high / low) ** np.random.default_rng(seed).uniform()
     return add_gaussian_noise(picture, float(sigma), seed + 1)

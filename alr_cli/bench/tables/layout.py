@@ -1,4 +1,4 @@
-"""Means as a table: for a terminal, for a page, for a spreadsheet"""
+"""Tables of means for a terminal, as Markdown and as CSV"""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from alr_cli.bench.scores import Mean, mean_of
 
 @dataclass(frozen=True)
 class Table:
-    """words: how many columns at the left are text; where the first repeats, it stands once when drawn."""
+    """A table of text.
+
+    Attributes:
+        words: How many columns at the left contain words. Repeated entries of the first are drawn once.
+    """
 
     title: str
     headings: tuple[str, ...]
@@ -42,8 +46,10 @@ def by_setting(means: Sequence[Mean], title: str) -> Table:
 
 
 def by_level(means: Sequence[Mean], title: str) -> Table:
-    """A row for each method, a column for each noise level: PSNR / SSIM, averaged over the other settings,
-    such as the kernels of a protocol."""
+    """A row for each method and a column for each noise level, with PSNR / SSIM.
+
+    The numbers are averaged over everything else in the settings, such as the kernels of a protocol.
+    """
     levels = list(dict.fromkeys(mean.setting.sigma for mean in means))
     rows = []
     for method in dict.fromkeys(mean.method for mean in means):
@@ -60,7 +66,7 @@ def by_level(means: Sequence[Mean], title: str) -> Table:
 
 
 def markdown(table: Table) -> str:
-    """A pipe table under its title."""
+    """A Markdown table under its title."""
     numbers = len(table.headings) - table.words
     rules = ["---"] * table.words + ["---:"] * numbers
     lines = [table.title, "", _row(table.headings), _row(rules), *map(_row, table.rows)]
@@ -68,7 +74,7 @@ def markdown(table: Table) -> str:
 
 
 def comma_separated(means: Sequence[Mean]) -> str:
-    """All fields of the settings in columns of their own, numbers in full."""
+    """CSV with a column for each field of the settings, and numbers in full precision."""
     text = io.StringIO()
     if means:
         writer = csv.DictWriter(text, list(means[0].as_dict()), lineterminator="\n")
@@ -78,14 +84,14 @@ def comma_separated(means: Sequence[Mean]) -> str:
 
 
 def cells(table: Table) -> str:
-    """A table as CSV, as it is shown."""
+    """The table as CSV, with its numbers as they are displayed."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([table.headings, *table.rows])
     return text.getvalue()
 
 
 def drawn(table: Table) -> str:
-    """For a terminal, with its escapes, as wide as it is."""
+    """The table for a terminal, with escape sequences, at the terminal's width."""
     from rich.console import Console
     from rich.table import Table as Drawing
     from rich.text import Text
@@ -106,7 +112,7 @@ def drawn(table: Table) -> str:
 
 
 def shown(value: float | None, form: str) -> str:
-    """A number, or - where there is none."""
+    """A formatted number, or - if there is none."""
     return "-" if value is None else format(value, form)
 
 

@@ -1,4 +1,4 @@
-"""Tables 1 and 2 of the paper (Prost, Houdard, Almansa and Papadakis 2021): what they printed beside ours"""
+"""Tables 1 and 2 of the paper (Prost, Houdard, Almansa and Papadakis 2021): published numbers beside ours"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from alr_cli.bench.scores import Mean
 from alr_cli.bench.tables.layout import Table, by_setting, shown
 
 TABLE1_SIGMAS = (0.05, 0.1, 0.2, 0.3, 0.4)
-TABLE1 = {  # PSNR on 11 pictures of theirs, by the noise levels of the training
+TABLE1 = {  # PSNR on their 11 pictures, by the range of noise levels in training
     (0.05, 0.05): (33.24, 28.94, 24.21, 21.25, 18.91),
     (0.1, 0.1): (33.20, 28.82, 24.17, 21.25, 19.13),
     (0.2, 0.2): (32.42, 28.23, 23.80, 21.03, 18.96),
@@ -23,20 +23,20 @@ TABLE2_SIGMAS = (0.1, 0.2, 0.4)
 
 @dataclass(frozen=True)
 class Printed:
-    """PSNR and LPIPS on BSD68 in colour, noise clipped, at TABLE2_SIGMAS."""
+    """PSNR and LPIPS on BSD68 in colour with clipped noise, at TABLE2_SIGMAS."""
 
     psnr: tuple[float, float, float]
     lpips: tuple[float, float, float]
 
 
-TABLE2 = {  # their ALR, EPLL and BM3D, which was channel by channel
+TABLE2 = {  # their ALR, EPLL, and BM3D applied to each channel
     "ours": Printed((28.85, 24.88, 21.58), (0.29, 0.44, 0.57)),
     "epll": Printed((28.77, 24.92, 19.75), (0.28, 0.42, 0.61)),
     "bm3d": Printed((28.26, 24.69, 20.25), (0.30, 0.43, 0.58)),
 }
 
 
-LUNZ1 = {  # PSNR and SSIM that Lunz, Oktem and Schoenlieb (2018) printed for 128 x 128 pixels of BSDS
+LUNZ1 = {  # PSNR and SSIM of Lunz, Oktem and Schoenlieb (2018) for 128 x 128 pixels of BSDS
     "noisy": (20.3, 0.534),
     "total variation": (26.3, 0.836),
     "U-Net": (28.8, 0.908),
@@ -45,7 +45,7 @@ LUNZ1 = {  # PSNR and SSIM that Lunz, Oktem and Schoenlieb (2018) printed for 12
 
 
 def lunz1(means: Sequence[Mean], title: str) -> Table:
-    """A row for each method, and below them what was published for other pictures of BSDS."""
+    """A row for each method, and below them the published results for other pictures of BSDS."""
     table = by_setting(means, f"{title}; the middles, 128 x 128")
     blank = [""] * (len(table.headings) - 4)
     printed = tuple(
@@ -56,9 +56,12 @@ def lunz1(means: Sequence[Mean], title: str) -> Table:
 
 
 def table1(means: Sequence[Mean], title: str, trained: dict[str, tuple[float, float]]) -> Table:
-    """A row for each critic, a column for each noise level of the pictures: PSNR, the paper's in brackets.
+    """A row for each critic and a column for each noise level: PSNR, with the paper's in brackets.
 
-    trained: the lowest and highest noise level that each method of `means` was trained on.
+    Args:
+        means: The results.
+        title: Title of the table.
+        trained: The lowest and highest noise level that each method of `means` was trained on.
     """
     sigmas = list(dict.fromkeys(mean.setting.sigma for mean in means))
     psnr = {(mean.method, mean.setting.sigma): mean.metrics.psnr for mean in means}
@@ -85,7 +88,7 @@ def _levels(levels: tuple[float, float] | None) -> str:
 
 
 def table2(means: Sequence[Mean], title: str) -> Table:
-    """A row for each noise level and method, the paper's numbers at the right where it has them."""
+    """A row for each noise level and method, with the paper's numbers at the right where it has them."""
     plain = by_setting(means, title)
     rows = []
     for mean, row in zip(means, plain.rows, strict=True):
