@@ -87,7 +87,7 @@ def test_a_batch_cannot_be_looked_at(alr: Alr, tmp_path: Path) -> None:
     for name in "ab":
         write_picture(tmp_path / "in" / f"{name}.png", scene())
     result = alr("denoise", tmp_path / "in", "-o", f"{tmp_path}/out/", "--trace", tmp_path / "t.csv")
-    assert result.code == 2 and "shows one picture and there are 2" in result.stderr
+    assert result.code == 2 and "is for one picture and there are 2" in result.stderr
 
 
 @pytest.mark.parametrize("option", ["--plot", "--heatmap"])
