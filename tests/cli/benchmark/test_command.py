@@ -227,7 +227,7 @@ def test_a_critic_that_does_not_fit_is_reported_and_the_baselines_computed(
         (("inpaint", "--missing", "0.5,words"), 2, "--missing words"),
         (("--cache", "a", "--no-cache"), 2, "give one of them"),
         (("-w", "nothing,color-paper"), 5, "no weights 'nothing'"),
-        (("-w", "a/x.safetensors,b/x.safetensors"), 2, "two weights x"),
+        (("-w", "a/x.safetensors,b/x.safetensors"), 2, "two weights called x"),
         (("denoise", "--methods", "wiener"), 2, "wiener cannot denoise, only deblur"),
         (("denoise", "--kernel", "box:3"), 2, "belongs to alr benchmark deblur"),
         (("denoise", "--boundary", "circular"), 2, "belongs to alr benchmark deblur"),

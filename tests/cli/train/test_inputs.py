@@ -167,8 +167,8 @@ def test_pictures_all_of_16_bits_keep_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("clean_count", "noisy_count", "noise", "said"),
     [
-        (1, 3, 0.1, "clean holds only one usable picture"),
-        (3, 1, 0.1, "noisy holds only one usable picture"),
+        (1, 3, 0.1, "clean has only one usable picture"),
+        (3, 1, 0.1, "noisy has only one usable picture"),
         (3, 3, 0.0, "hardly any noise: are the two folders swapped"),
     ],
 )

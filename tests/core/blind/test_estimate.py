@@ -42,7 +42,7 @@ def test_a_sharp_picture_is_called_sharp(family: str) -> None:
     [
         (np.full((100, 100, 1), 0.5), "no edges"),
         (np.random.default_rng(0).normal(0.5, SIGMA, (100, 100, 3)), "no edges"),
-        (data.camera()[:40, :90, None] / 255, "64 a side"),
+        (data.camera()[:40, :90, None] / 255, "64 per side"),
     ],
 )
 def test_nothing_is_found_where_nothing_can_be(pixels: np.ndarray, words: str) -> None:
