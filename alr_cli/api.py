@@ -1,7 +1,7 @@
-"""What a program asks for: the commands as functions of arrays, and the pieces they are made of.
+"""The library: the commands as functions of arrays, and the functions to load priors, kernels and pictures.
 
-Pixels are real numbers on [0,1], a NumPy array (H, W), (H, W, C) or (B, H, W, C), or a torch tensor (H, W),
-(C, H, W) or (B, C, H, W), with one channel or three. What comes back has the kind and shape of what went in.
+Pixels are real numbers on [0,1]. They are a NumPy array (H, W), (H, W, C) or (B, H, W, C), or a torch tensor
+(H, W), (C, H, W) or (B, C, H, W), with one channel or three. Results have the type and shape of the input.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Restored:
-    """A restored picture or batch, and how each picture was reached.
+    """The result of a restoration.
 
-    pixels: like the input, not clamped to [0,1].  details: one for each picture, see
-    `core.restore.Restoration`.
+    Attributes:
+        pixels: The restored picture or batch, of the type and shape of the input. Not clamped to [0,1].
+        details: How each picture was restored; see `core.restore.Restoration`.
     """
 
     pixels: Any
@@ -43,13 +44,21 @@ class Restored:
 
 
 def read(path: str | Path, *, range: tuple[float, float] | None = None) -> Picture:
-    """A picture from a PNG, JPEG, TIFF, WebP, BMP or PNM file: `pixels` is (H, W, C) float32 on [0,1].
-
-    range: the numbers of the file that become 0 and 1; None takes those of its type, or what its tags or
-    numbers tell where they are others, as numbers of 10 bits in 16 or floats up to 4000. `write` goes back.
-    Raises InputError for what cannot be read.
+    """Read a picture from a PNG, JPEG, TIFF, WebP, BMP or PNM file.
 
         y = alr.read("noisy.png")
+
+    Args:
+        path: The file.
+        range: The numbers of the file that become 0 and 1. None uses the range of their type, unless the
+            file's tags or the numbers themselves indicate another one, as for 10 bits in 16 or floats up to
+            4000. `write` converts back.
+
+    Returns:
+        The picture; its `pixels` are (H, W, C) float32 on [0,1].
+
+    Raises:
+        InputError: The file cannot be read.
     """
     from alr_cli.files.pictures import read_picture
 
@@ -57,11 +66,13 @@ def read(path: str | Path, *, range: tuple[float, float] | None = None) -> Pictu
 
 
 def write(path: str | Path, picture: Picture) -> None:
-    """Write a picture in the format that the name says, replacing the file in one step.
-
-    Raises OutputError where the format cannot hold the picture, or the file cannot be written.
+    """Write a picture in the format that the file name implies, replacing the file in one step.
 
         alr.write("clean.png", y.with_pixels(x.pixels))
+
+    Raises:
+        OutputError: The name implies no format, the format cannot hold the picture, or the file cannot be
+            written.
     """
     from alr_cli.errors import OutputError
     from alr_cli.files.atomic import write_atomic
@@ -75,22 +86,31 @@ def write(path: str | Path, picture: Picture) -> None:
 
 
 def load(weights: str) -> StoredPrior:
-    """A prior by its shipped name or the path of its file, see `core.priors.protocol.Prior`.
-
-    Raises WeightsError.
+    """Load a prior, see `core.priors.protocol.Prior`.
 
         prior = alr.load("color-tuned")
         print(prior.sigma_range, prior.lam(0.1))
+
+    Args:
+        weights: The name of shipped weights, or the path of a weights file.
+
+    Raises:
+        WeightsError: The file is missing, damaged or incompatible.
     """
     return load_weights(weights).prior
 
 
 def kernel(spec: str) -> NDArray[np.float64]:
-    """A blur kernel (h, w), its sides odd and its sum 1, from what `alr deblur --kernel` takes.
-
-    Raises UsageError with the grammar, InputError for a file that cannot be read.
+    """Make a blur kernel from the text that `alr deblur --kernel` takes.
 
         k = alr.kernel("gaussian:7:3")
+
+    Returns:
+        The kernel (h, w), with odd sides and the sum 1.
+
+    Raises:
+        UsageError: The text is not a kernel; the message states the grammar.
+        InputError: The text names a file that cannot be read.
     """
     return read_kernel(spec)[0]
 
@@ -104,13 +124,19 @@ def denoise(
 ) -> Restored:
     """Remove noise.
 
-    pixels: see the module.  sigma: standard deviation of white noise on [0,1]; None finds for each picture
-    which noise it has, and whether neighbours share it (see `core.noise.finding`).  weights: as in `load`;
-    None takes the shipped ones that fit.  settings: see `core.restore.Settings`. Raises UsageError for what
-    is no picture or no noise level, and what `core.restore.Restorer` raises.
-
         x = alr.denoise(y.pixels, sigma=0.1)
         print(x.details[0].stop, x.details[0].iterations)
+
+    Args:
+        pixels: A picture or batch, as described at the top of the module.
+        sigma: Standard deviation of white noise, on [0,1]. None measures the noise of each picture, including
+            its correlation between pixels (see `core.noise.finding`).
+        weights: As in `load`. None takes the shipped weights that fit.
+        settings: How the energy is minimised; see `core.restore.Settings`.
+
+    Raises:
+        UsageError: `pixels` is not a picture, or `sigma` is not a noise level.
+        AlrError: Any error of `core.restore.Restorer`.
     """
 
     def task(picture: NDArray[np.float32]) -> Denoising:
@@ -133,12 +159,21 @@ def deblur(
     weights: str | None = None,
     settings: Settings = Settings(),  # noqa: B008 - immutable
 ) -> Restored:
-    """Undo a blur that is known.
-
-    kernel: as in `kernel`, or an array (h, w) with odd sides, which is divided by its sum.  boundary: what
-    lies beyond the frame, see `core.operators.linear.Convolution`.  The others: see `denoise`.
+    """Undo a known blur.
 
         x = alr.deblur(y.pixels, "gaussian:7:3", sigma=0.03)
+
+    Args:
+        pixels: As in `denoise`.
+        kernel: A text as in `kernel`, or an array (h, w) with odd sides, which is divided by its sum.
+        sigma: Standard deviation of the noise on [0,1]. None estimates it, assuming white noise.
+        boundary: What lies beyond the frame; see `core.operators.linear.Convolution`.
+        weights: As in `denoise`.
+        settings: As in `denoise`.
+
+    Raises:
+        UsageError: An argument is not what it should be.
+        AlrError: Any error of `core.restore.Restorer`.
     """
     array = read_kernel(kernel)[0] if isinstance(kernel, str) else normalize_kernel(kernel)
     return _restored(pixels, lambda picture: Deblurring(array, boundary), sigma, weights, settings)
@@ -154,17 +189,27 @@ def inpaint(
 ) -> Restored:
     """Fill in missing pixels.
 
-    mask: (H, W), True (or 1, or 255) where pixels are missing.  sigma: of the noise of the others; with 0
-    they come back exactly.  The others: see `denoise`.
-
         x = alr.inpaint(y.pixels, mask, sigma=0)
+
+    Args:
+        pixels: As in `denoise`.
+        mask: (H, W); True, 1 or 255 where pixels are missing.
+        sigma: Standard deviation of the noise of the known pixels, on [0,1]. With 0 they come back exactly.
+            None estimates it, assuming white noise.
+        weights: As in `denoise`.
+        settings: As in `denoise`.
+
+    Raises:
+        UsageError: An argument is not what it should be.
+        AlrError: Any error of `core.restore.Restorer`.
     """
     missing = _mask(mask)
 
     def task(picture: NDArray[np.float32]) -> Inpainting:
         if missing.shape != picture.shape[:2]:
             raise UsageError(
-                f"the mask is {missing.shape} and the picture {picture.shape[:2]}: give one of its size"
+                f"the mask has the shape {missing.shape} and the picture {picture.shape[:2]}: "
+                "they must be equal"
             )
         return Inpainting(missing)
 
@@ -216,10 +261,12 @@ def _estimated(picture: NDArray[np.float32], task: Task) -> float:
 def _mask(mask: NDArray[Any]) -> NDArray[np.bool_]:
     array = np.asarray(mask)
     if array.ndim != 2:
-        raise UsageError(f"the mask has the shape {array.shape}: give one of (H, W)")
+        raise UsageError(f"the mask has the shape {array.shape}: give a mask of shape (H, W)")
     if array.dtype == bool:
         return array
     values = np.unique(array)
     if not set(values.tolist()) <= {0, 1, 255} or len(values) > 2:
-        raise UsageError("the mask holds more than 0 and 1, or 0 and 255: compare it with a threshold")
+        raise UsageError(
+            "the mask has values other than 0 and 1, or 0 and 255: compare it with a threshold first"
+        )
     return array > 0

@@ -1,6 +1,5 @@
 """Errors that a user can act on. Each has an exit code and one sentence: what is wrong, in which file, what
-to
-do."""
+to do."""
 
 
 class AlrError(Exception):

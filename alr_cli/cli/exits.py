@@ -34,8 +34,7 @@ class Terminated(BaseException):
 
 def explain(error: BaseException) -> tuple[int, str]:
     """The exit code and the sentence for an exception, with its notes. An empty sentence means that nothing
-    is
-    printed."""
+    is printed."""
     code, sentence = _explain(error)
     return code, ": ".join([sentence, *getattr(error, "__notes__", ())])
 

@@ -29,8 +29,7 @@ def processors(root: Path = Path("/")) -> int:
 
 def _quota(root: Path) -> float | None:
     """The number of processors that a control group grants; None for no limit. A container sees its own group
-    at
-    `root`."""
+    at `root`."""
     for files in ([root / _V2], [root / _V1 / "cpu.cfs_quota_us", root / _V1 / "cpu.cfs_period_us"]):
         try:
             quota, period = " ".join(file.read_text() for file in files).split()

@@ -110,8 +110,7 @@ class ColouredGaussian:
 
     def proximal(self, v: Tensor, step: float, tol: float = 1e-5, limit: int = 100) -> Tensor:
         """arg min over z of ||z - v||^2 / 2 + step * (this term without clipping), with the shape of v (B, C,
-        H,
-        W).
+        H, W).
 
         If all deviations are one, it is one division in the cosine transform. Otherwise it is computed by
         conjugate gradients, preconditioned by that division, until the residual has fallen to `tol`.

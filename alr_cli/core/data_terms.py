@@ -1,12 +1,12 @@
-"""-2 sigma^2 log p(y | z): what an observation y says of z = A x, in units of the squared error
+"""-2 sigma^2 log p(y | z): what an observation y says about z = A x, in units of the squared error
 
 SquaredError      ||z - y||^2: Gaussian noise of one level.
 ClippedGaussian   y = clip(z + sigma e, 0, 1), e ~ N(0, 1): the squared error inside, log Phi at the ends.
 RoundedOff        y = z rounded to steps of known width: the squared error, and more of it beyond half a step.
 
-A file holds no values outside [0,1]. A pixel at 1 only says "at least 1", one at 0 "at most 0", and to take
-them at their word pulls highlights and shadows to gray: at sigma 0.4 that alone caps every method at 23.6 dB.
-The likelihood of a clipped Gaussian (Tobin 1958) is log-concave, and smooth in z.
+A file stores no values outside of [0,1]. A pixel at 1 only says "at least 1", and a pixel at 0 "at most 0".
+To take these values literally pulls highlights and shadows towards gray; at sigma 0.4 this alone limits every
+method to 23.6 dB. The likelihood of a clipped Gaussian (Tobin 1958) is log-concave, and smooth in z.
 """
 
 from __future__ import annotations
@@ -21,23 +21,26 @@ from torch import Tensor
 from alr_cli.core.numerics.chunks import WHOLE, Piece, bands
 from alr_cli.core.numerics.reductions import squared_norm, total
 
-_LEAST = 1e-6  # of sigma: with less, u^2 leaves the numbers
+_LEAST = 1e-6  # smallest sigma; with less, u^2 overflows
 _FAR = -10.0
-_AT_ONCE = 500_000  # numbers, of which several intermediate results are alive
+_AT_ONCE = 500_000  # numbers in one chunk; several intermediate results exist at once
 
 
 class DataTerm(Protocol):
-    """A negative log-likelihood, up to scale, of the observation given z = A x."""
+    """A negative log-likelihood of the observation given z = A x, up to scale."""
 
     def value_and_grad(self, z: Tensor, piece: Piece = WHOLE) -> tuple[Tensor, Tensor]:
-        """z: that piece of (B, C, H, W) -> (sum over its pixels and channels, of each picture; gradient like
-        z)."""
+        """The value for each picture, and the gradient.
+
+        z is the given piece of (B, C, H, W). The value is a sum over the pixels and channels of the piece;
+        the gradient has the shape of z.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class SquaredError:
-    """||z - y||^2 summed per picture: Gaussian noise of one known level."""
+    """||z - y||^2 summed for each picture: Gaussian noise of one known level."""
 
     y: Tensor
 
@@ -84,8 +87,7 @@ class ClippedGaussian:
     sigma: float
 
     def value_and_grad(self, z: Tensor, piece: Piece = WHOLE) -> tuple[Tensor, Tensor]:
-        """z: that piece of (B, C, H, W) -> (sum over its pixels and channels, of each picture; gradient like
-        z)."""
+        """As in `DataTerm`."""
         y = self.y[piece]
         value, gradient = z.new_zeros(z.shape[0]), torch.empty_like(z)
         for band in bands(z, _AT_ONCE):
@@ -101,7 +103,7 @@ class ClippedGaussian:
             if not bool(at_end.any()):
                 continue
             sigma = max(self.sigma, _LEAST)
-            u = sign * difference[at_end] / sigma  # how far z lies on the far side of the end
+            u = sign * difference[at_end] / sigma  # how far z lies beyond the end
             log_share = torch.special.log_ndtr(u)
             value[at_end] = -2.0 * sigma**2 * log_share
             gradient[at_end] = -2.0 * sigma * sign * _density_over_share(u, log_share)
@@ -109,8 +111,11 @@ class ClippedGaussian:
 
 
 def _density_over_share(u: Tensor, log_share: Tensor) -> Tensor:
-    """phi(u) / Phi(u), like u. Far below 0, where both vanish and their logarithms are too large for the
-    digits of float32, by its asymptotic series."""
+    """phi(u) / Phi(u), with the shape of u.
+
+    Far below 0 both vanish, and their logarithms are too large for the precision of float32, so an asymptotic
+    series is used.
+    """
     t = -u.clamp_max(_FAR)
     far = t + 1 / t - 2 / t**3 + 10 / t**5
     near = torch.exp(-0.5 * u.square() - log_share) / math.sqrt(2.0 * math.pi)
@@ -118,6 +123,6 @@ def _density_over_share(u: Tensor, log_share: Tensor) -> Tensor:
 
 
 def is_clipped(y: Tensor) -> bool:
-    """Whether an observation looks cut off at 0 and 1: nothing lies beyond them and something at them."""
+    """Whether an observation looks clipped at 0 and 1: no pixels lie beyond, and some lie on them."""
     low, high = float(y.min()), float(y.max())
     return low >= 0.0 and high <= 1.0 and (low == 0.0 or high == 1.0)

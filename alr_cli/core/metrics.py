@@ -28,8 +28,7 @@ def psnr(clean: Pixels, estimate: Pixels) -> float | None:
 
 def ssim(clean: Pixels, estimate: Pixels) -> float | None:
     """The SSIM with the Gaussian window of its paper; None for pictures smaller than the window. Both are (H,
-    W,
-    C)."""
+    W, C)."""
     from skimage.metrics import structural_similarity
 
     if min(clean.shape[:2]) < SSIM_WINDOW:

@@ -148,8 +148,13 @@ def upscaling(y: Tensor, operator: Smaller, margin: int) -> Problem:
 
 
 def partly_seen(y: Tensor, hidden: Tensor, problem: Callable[[Tensor], Problem]) -> Problem:
-    """A problem whose observation is unknown in some pixels. hidden: (H', W') bool.  problem: makes it of an
-    observation y (B, C, H', W') without gaps, from which only the start is taken there."""
+    """A problem with an observation that is unknown in some pixels.
+
+    Args:
+        y: The observation, (B, C, H', W').
+        hidden: (H', W') bool, True where it is unknown.
+        problem: Makes the problem for an observation without gaps. At unknown pixels only its start is used.
+    """
     known = (~hidden).to(y)
     whole = problem(fill(y * known, known))
     mask: LinearOperator = Mask(known)

@@ -75,8 +75,11 @@ class Task(ABC):
         return False
 
     def parts(self, sigma: float, reach: int) -> list[tuple[Window, Task]] | None:
-        """Boxes of the picture and what happened in each, where that is all there is to restore, for a prior
-        to which pixels further away than `reach` do not matter; None where it is the whole picture."""
+        """Boxes outside which nothing has to be restored, and the degradation in each.
+
+        None if the whole picture has to be restored. The prior must not depend on pixels further away than
+        `reach`.
+        """
         return None
 
     def level(self, sigma: float) -> float:
@@ -179,16 +182,18 @@ class Inpainting(Task):
 
 @dataclass(frozen=True)
 class PartlySeen(Task):
-    """What happened to a picture of whose observation a part is unknown, as where it is transparent.
+    """The degradation of a picture whose observation is partly unknown, for example where it is transparent.
 
-    hidden: (H', W'), True where it is. The numbers that stand there come back as they were.
+    Attributes:
+        of: The degradation of the other pixels.
+        hidden: (H', W'), True where the observation is unknown. The numbers there are returned unchanged.
     """
 
     of: Task
     hidden: NDArray[np.bool_]
 
     @property
-    def name(self) -> str:  # type: ignore[override]  # of each task, not of the class
+    def name(self) -> str:  # type: ignore[override]  # differs between tasks
         return self.of.name
 
     def wide(self, sigma: float) -> bool:

@@ -1,8 +1,8 @@
-"""Where a picture has to be looked at for its missing pixels alone: boxes around groups of them
+"""Boxes around groups of missing pixels, which suffice to restore the picture
 
-Where known pixels are held, the energy depends on a missing pixel by the patches that hold it, and pixels
-further away than a patch do not matter. Boxes that reach so far beyond their holes have the same minimiser as
-the whole picture; descents end within a level of 8 bits of each other (docs/performance.md).
+If known pixels are kept exactly, the energy depends on a missing pixel only through the patches that contain
+it, so pixels further away than a patch do not matter. Boxes that extend this far beyond their holes have the
+same minimiser as the whole picture. Solvers agree within one level of 8 bits (docs/performance.md).
 """
 
 from __future__ import annotations
@@ -16,14 +16,19 @@ from scipy import ndimage
 
 Window = tuple[slice, slice]
 
-_CELL = 4  # pixels: what boxes are aligned to, a multiple of the distance between patches
-_MOST = 0.7  # of a picture, above which boxes save nothing
+_CELL = 4  # pixels; boxes are aligned to this multiple of the distance between patches
+_MOST = 0.7  # share of the picture above which boxes save nothing
 
 
 def windows(missing: NDArray[np.bool_], reach: int) -> list[Window] | None:
-    """Boxes that hold all missing pixels of (H, W) and `reach` pixels more on each side, or the border.
+    """Disjoint boxes that contain all missing pixels and `reach` more pixels on each side, up to the frame.
 
-    They do not overlap. None where they would cover most of the picture.
+    Args:
+        missing: (H, W), True where a pixel is missing.
+        reach: Pixels.
+
+    Returns:
+        The boxes, or None if they would cover most of the picture.
     """
     height, width = missing.shape
     shape = math.ceil(height / _CELL), math.ceil(width / _CELL)
@@ -43,7 +48,7 @@ def _pixels(cells: slice, size: int) -> slice:
 
 
 def _apart(boxes: Sequence[Window]) -> list[Window]:
-    """Boxes that overlap become one, until none do."""
+    """Merge overlapping boxes until no two overlap."""
     left, apart = list(boxes), list[Window]()
     while left:
         box = left.pop()

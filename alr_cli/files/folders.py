@@ -1,4 +1,4 @@
-"""Folders of training pictures: decoded once, all with the same channels, described by a digest."""
+"""Folders of training pictures: decoded once, with the same channels, and described by a digest."""
 
 from __future__ import annotations
 
@@ -14,13 +14,19 @@ from alr_cli.files.picture import FULL
 from alr_cli.files.pictures import EXTENSIONS, Picture, read_picture
 from alr_cli.files.ranges import Range, found
 
-LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, what the gray benchmarks use
+LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as used by the gray benchmarks
 
 
 @dataclass(frozen=True)
 class PictureFolder:
-    """pictures: (H, W, C), uint8 on [0,255] where the file was, else float32 on [0,1].  names: of the files.
-    skipped: a sentence for each file left out.  digest: SHA-256 over names and pixels."""
+    """The pictures of a folder.
+
+    Attributes:
+        pictures: (H, W, C), uint8 on [0,255] if the file was, else float32 on [0,1].
+        names: Names of the files.
+        skipped: A sentence for each file that was left out.
+        digest: SHA-256 over names and pixels.
+    """
 
     pictures: list[np.ndarray]
     names: list[str]
@@ -34,11 +40,18 @@ class PictureFolder:
 def load_folder(
     folder: Path, channels: int, least: int, exclude: Sequence[str] = (), range: Range | None = None
 ) -> PictureFolder:
-    """Read every picture in `folder` (not in its subfolders), in the order of the names.
+    """Read every picture in `folder`, but not in its subfolders, in the order of the names.
 
-    channels: 1 turns colour into luma; 3 refuses gray files.  least: smallest usable side in pixels.
-    exclude: file names to leave out.  range: the numbers that become 0 and 1, None for the usual ones.
-    Raises InputError when nothing usable is left, and where the range of all 16-bit pictures is in doubt.
+    Args:
+        folder: The folder.
+        channels: 1 converts colour to luma; 3 refuses gray files.
+        least: Smallest usable side in pixels.
+        exclude: Names of files to skip.
+        range: The numbers that become 0 and 1. None uses the range of the number type.
+
+    Raises:
+        InputError: No usable picture is left, or the range of a float picture or of all 16-bit pictures is in
+            doubt.
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder: give a folder of pictures")
@@ -73,7 +86,7 @@ def load_folder(
         reason = (
             f"the first problem: {skipped[0]}" if skipped else "give a folder with PNG, JPEG or TIFF files"
         )
-        raise InputError(f"{folder} holds no usable picture: {reason}")
+        raise InputError(f"{folder} has no usable picture: {reason}")
     if deep and all(deep):
         raise InputError(
             f"the range of the 16-bit pictures in {folder} is in doubt, of one {deep[0]}: give --range, "
@@ -83,7 +96,7 @@ def load_folder(
 
 
 def _doubt(picture: Picture) -> str | None:
-    """Why its range may be another than that of its type."""
+    """Why the range of a picture may differ from that of its number type, or None."""
     range, why = found(picture)
     return None if range is None else why
 

@@ -97,7 +97,7 @@ class Entry:
         return tuple(np.frombuffer(self.value, layout.order + kind).tolist()) if kind else ()
 
     def reals(self, layout: Layout) -> tuple[float, ...]:
-        """The value as numbers of any kind, or () where it holds none."""
+        """The value as floats, or () if it is not numeric."""
         kind = _NUMBERS.get(self.type)
         return tuple(np.frombuffer(self.value, layout.order + kind).astype(float).tolist()) if kind else ()
 

@@ -1,8 +1,8 @@
-"""Pictures from bytes and to bytes: PNG, JPEG, TIFF, WebP, BMP and PNM.
+"""Decode and encode pictures: PNG, JPEG, TIFF, WebP, BMP and PNM.
 
-`decode` gives a `Picture`, `encode` takes one back; between them only `pixels` changes. What cannot be kept
-is refused, or said in `Picture.notes` (on reading) or by `check_encodable` (on writing). A `Picture` is as it
-is seen, upright; its file stays turned as it was, with the EXIF orientation that says so.
+`decode` returns a `Picture`, and `encode` accepts one; between them only `pixels` changes. What cannot be
+kept is refused, or reported in `Picture.notes` (on reading) or by `check_encodable` (on writing). A `Picture`
+is upright. Its file keeps its stored orientation, with the EXIF tag that says so.
 """
 
 import re
@@ -63,7 +63,7 @@ _STDOUT = "standard output"
 _REFUSAL = re.compile(
     r"unsupported|not supported|not implemented|not configured|cannot handle", re.IGNORECASE
 )
-"""What decoders say of sound files that they do not know."""
+"""What decoders say about undamaged files that they do not support."""
 
 
 def decode(
@@ -75,11 +75,18 @@ def decode(
     allow_nan: bool = False,
     range: Choice = "usual",
 ) -> Picture:
-    """The picture in `data`, whose format its first bytes tell; `name` is for the error sentence alone.
+    """Decode a picture. Its format is determined by its first bytes.
 
-    page: which page or frame of a file with several, counted from 1. allow_nan: leave NaN in the pixels of a
-    float TIFF (for `inpaint`, where they mark what is missing). range: which numbers become 0 and 1, see
-    ranges.py. Whatever a decoder raises becomes InputError.
+    Args:
+        data: The bytes.
+        name: The name for error messages.
+        max_pixels: Limit of the number of pixels.
+        page: Which page or frame of a file with several, counted from 1.
+        allow_nan: Leave NaN in the pixels of a float TIFF (for `inpaint`, where they mark missing pixels).
+        range: Which numbers become 0 and 1, see ranges.py.
+
+    Raises:
+        InputError: Whatever a decoder raises.
     """
     try:
         known = sniff(data)
@@ -102,8 +109,11 @@ def decode(
 
 
 def as_seen(picture: Picture, allow_nan: bool, range: Choice = "usual") -> Picture:
-    """What a decoder gave, upright, judged and in its range. Float files hold anything: NaN and infinity are
-    refused, and values outside [0,1] stay and are said."""
+    """A decoded picture, upright, checked and in its range.
+
+    Float files may contain anything: NaN and infinity are refused, and values outside [0,1] are kept and
+    reported.
+    """
     picture = upright(picture)
     if picture.depth != "float32":
         return in_range(picture, range)
@@ -131,7 +141,7 @@ def read_picture(
     allow_nan: bool = False,
     range: Choice = "usual",
 ) -> Picture:
-    """`decode` of a file; of one that is no picture only the first bytes are read (InputError)."""
+    """Decode a file. Of a file that is not a picture, only the first bytes are read (InputError)."""
     data = read_bytes(path, check=sniff)
     return decode(data, str(path), max_pixels=max_pixels, page=page, allow_nan=allow_nan, range=range)
 
@@ -145,9 +155,9 @@ def check_encodable(
     drop_alpha: bool = False,
     name: str = "-",
 ) -> tuple[str, ...]:
-    """What `encode` would leave out or change, as sentences; what it would refuse is refused (OutputError).
+    """What `encode` would leave out or change, as sentences. Raises OutputError for what it would refuse.
 
-    Depends on nothing that a restoration changes, so that it can be asked before one.
+    The result depends on nothing that a restoration changes, so that it can be computed before.
     """
     wanted = depth or picture.depth
     ready, untrue = fitting(_laid(picture, format, strip), wanted)
@@ -160,7 +170,7 @@ def check_encodable(
 
 
 def _laid(picture: Picture, format: Format, strip: bool) -> Picture:
-    """The picture with what a file of `format` is to carry, turned as its EXIF says if that is carried."""
+    """The picture with the metadata that `format` can store, in stored orientation if the EXIF is stored."""
     ready = encodable.stripped(picture) if strip else picture
     if not encodable.CONTAINERS[format].exif or ready.exif is None:
         return ready
@@ -177,10 +187,19 @@ def encode(
     drop_alpha: bool = False,
     name: str = "-",
 ) -> bytes:
-    """The picture as a file of `format`, the same bytes for the same picture (OutputError if not possible).
+    """Encode a picture. Equal pictures give equal bytes.
 
-    depth: None keeps the picture's own; numbers are rounded to nearest and clamped. strip: without EXIF, XMP
-    and comments, with colour profile and a minimal EXIF for an orientation other than the normal one.
+    Args:
+        picture: The picture.
+        format: The format of the file.
+        depth: The sample type; None keeps that of the picture. Values are rounded to nearest and clamped.
+        strip: Leave out EXIF, XMP and comments, but keep the colour profile and a minimal EXIF for an
+            orientation other than the normal one.
+        drop_alpha: Leave out the alpha channel if the format has none.
+        name: The name for error messages.
+
+    Raises:
+        OutputError: It is not possible.
     """
     check_encodable(picture, format, depth=depth, strip=strip, drop_alpha=drop_alpha, name=name)
     wanted = depth or picture.depth

@@ -94,8 +94,7 @@ def remedy_of_name(suffix: str) -> str | None:
 
 def sniff(head: bytes) -> Format:
     """The format of a file from its first bytes (`HEAD` of them are enough). Raises InputError with the name
-    of
-    any other format."""
+    of any other format."""
     known = _supported(head)
     if known:
         return known

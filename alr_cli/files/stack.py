@@ -1,7 +1,7 @@
-"""Stacks: TIFFs of many planes of one kind, read plane by plane, so that memory is that of one.
+"""Stacks: TIFFs of many planes of the same kind, read plane by plane, so that only one is in memory.
 
-Directories and pixels are judged and read as those of a single page are; what the planes mean (z, time,
-channel) is said by tifffile, which knows the dialects of microscopes.
+Directories and pixels are checked and read like those of a single page. tifffile, which knows the dialects of
+microscopes, says what the planes mean (z, time, channel).
 """
 
 import json
@@ -32,17 +32,17 @@ from alr_cli.files.tiff_form import DESCRIPTION, ROWS, STRIP_BYTES, STRIPS, VOLU
 Dialect = Literal["ImageJ", "OME", "tifffile", "plain"]
 
 IMAGEJ_TAGS = (50838, 50839)
-"""Labels, display ranges, colour tables and overlays of ImageJ, one list for the whole stack."""
+"""Labels, display ranges, colour tables and overlays of ImageJ, in one list for the whole stack."""
 SAMPLED = 5
-"""Planes that are looked at for what all have in common."""
+"""Number of planes from which a common range is found."""
 _OTHER_FILES = re.compile(rb"<UUID[^>]*FileName[^>]*>\s*([^<\s]+)\s*</UUID>")
 
-logging.getLogger("tifffile").addHandler(logging.NullHandler())  # or its complaints would go to stderr
+logging.getLogger("tifffile").addHandler(logging.NullHandler())  # otherwise its messages would go to stderr
 logging.getLogger("tifffile").propagate = False
 
 
 class OnDisk:
-    """The bytes of an open file, read where they are asked for."""
+    """The bytes of an open file, read on demand."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._handle = file.fileno()
@@ -59,11 +59,18 @@ class OnDisk:
 class Stack:
     """A checked stack, open for reading.
 
-    path: for its name alone.  axes: one letter for each of `lengths`, the last one running fastest: T, Z, C,
-    or I where nobody says.
-    chosen: the planes that are read, counted from 0.  virtual: only the first plane has a directory, the
-    others lie behind it.  compressed: whether its pixels are.  numbers: which are 0 and 1 in all planes, see
-    ranges.py.
+    Attributes:
+        path: For its name only.
+        axes: One letter for each of `lengths`, the last one varying fastest: T, Z, C, or I if it is not
+            stated.
+        lengths: Length of each axis.
+        dialect: Which program's conventions the file follows.
+        layout: Byte order and offset width.
+        virtual: Whether only the first plane has a directory and the others follow it.
+        compressed: Whether the pixels are compressed.
+        chosen: The planes that are read, counted from 0.
+        max_pixels: Limit of the number of pixels in a plane.
+        numbers: Which numbers become 0 and 1 in all planes, see ranges.py.
     """
 
     path: Path
@@ -84,7 +91,7 @@ class Stack:
 
     @property
     def planes(self) -> int:
-        """How many the file holds."""
+        """Number of planes in the file."""
         return math.prod(self.lengths)
 
     @property
@@ -94,44 +101,46 @@ class Stack:
 
     @property
     def axis(self) -> str | None:
-        """The one axis along which there are several planes, None where there are several."""
+        """The axis along which there are several planes; None if there are several such axes."""
         long = [axis for axis, length in zip(self.axes, self.lengths, strict=True) if length > 1]
         return long[0] if len(long) == 1 else None
 
     @property
     def described(self) -> str:
-        """`T 3, Z 4, C 2`."""
+        """For example `T 3, Z 4, C 2`."""
         return ", ".join(f"{axis} {length}" for axis, length in zip(self.axes, self.lengths, strict=True))
 
     def only(self, first: int, last: int) -> "Stack":
-        """The stack of the planes `first` to `last`, counted from 1 (InputError where there are none)."""
+        """The stack of the planes `first` to `last`, counted from 1. Raises InputError if they do not exist."""
         if not 1 <= first <= last <= self.planes:
-            raise InputError(f"pages {first} to {last} were asked for and it holds {self.planes}, from 1")
+            raise InputError(
+                f"pages {first} to {last} were asked for, but it holds {self.planes}, counted from 1"
+            )
         return replace(self, chosen=range(first - 1, last))
 
     def in_range(self, choice: Choice) -> "Stack":
-        """The stack with one range for all planes; `found` looks at some of them."""
+        """The stack with one range for all planes. `found` examines some of them."""
         if choice != "found":
             return replace(self, numbers=choice)
         some = self.chosen[:: max(len(self) // SAMPLED, 1)][:SAMPLED]
         return replace(self, numbers=common(self._read(number, allow_nan=True) for number in some))
 
     def channel(self, index: int) -> int:
-        """The place along C of the index-th chosen plane, 0 where there is no such axis."""
+        """The position along C of the index-th chosen plane; 0 without such an axis."""
         places = np.unravel_index(self.chosen[index], self.lengths)
         return int(places[self.axes.index("C")]) if "C" in self.axes else 0
 
     def plane(self, index: int, *, allow_nan: bool = False) -> Picture:
-        """The index-th chosen plane, with the tags of its own page (InputError where it is damaged)."""
+        """The index-th chosen plane, with the tags of its own page. Raises InputError if it is damaged."""
         return self._read(self.chosen[index], allow_nan)
 
     def resolution(self, index: int) -> Directory:
-        """The tags that state the resolution of the index-th chosen plane, as they are."""
+        """The tags that state the resolution of the index-th chosen plane."""
         tags = self._tags(self.chosen[index])
         return {code: tag for code, tag in tags.items() if code in RESOLUTION_TAGS}
 
     def head(self) -> Picture:
-        """The first plane of the file, whose tags describe the whole of it."""
+        """The first plane of the file, whose tags describe the whole stack."""
         return self._read(0, allow_nan=True)
 
     def _read(self, number: int, allow_nan: bool) -> Picture:
@@ -145,7 +154,7 @@ class Stack:
             reason = str(error)
         except MemoryError:
             reason = "it needs more memory than there is; crop it first"
-        except Exception as error:  # noqa: BLE001 - whatever a decoder raises is about the file
+        except Exception as error:  # noqa: BLE001 - decoders raise almost anything for a damaged file
             reason = f"it is damaged ({type(error).__name__}); get an undamaged copy"
         raise InputError(f"cannot read {self.path}, plane {number + 1}: {reason}")
 
@@ -160,15 +169,15 @@ class Stack:
 
 @contextmanager
 def opened_stack(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Stack | None]:
-    """The stack in a TIFF, or None where the file is something else: a single picture, no TIFF, not there.
+    """The stack in a TIFF; None if the file is something else: a single picture, no TIFF, or missing.
 
-    Every directory is read and every plane has to lie inside the file; no pixel is decoded. Raises InputError
-    for a stack that is cut off or whose pages differ.
+    Every directory is read, and every plane must lie inside the file; no pixels are decoded. Raises
+    InputError for a stack that is cut off or whose pages differ.
     """
     try:
         file = path.open("rb") if path.is_file() else None
     except OSError:
-        file = None  # whoever reads it as a single picture says why
+        file = None  # reading it as a single picture will say why
     if file is None:
         yield None
         return
@@ -241,12 +250,12 @@ def _dialect(description: bytes) -> Dialect:
 
 
 def _form(tags: Directory, layout: Layout) -> Form:
-    """The form of one plane, without the description of the file, which says how many planes there are."""
+    """The form of one plane, without the description, which says how many planes there are."""
     return Form({code: tag for code, tag in tags.items() if code != DESCRIPTION}, layout)
 
 
 def _pages(data: Data, layout: Layout, offsets: list[int], form: Form, max_pixels: int) -> list[int]:
-    """Offsets of the pages but for reduced copies. All must be like the first one (InputError)."""
+    """Offsets of the pages without reduced copies. All must be like the first one (InputError)."""
     pages: list[int] = []
     for offset in offsets:
         tags = read_directory(data, layout, offset)
@@ -268,7 +277,7 @@ def _pages(data: Data, layout: Layout, offsets: list[int], form: Form, max_pixel
 
 
 def _promised(description: bytes, dialect: Dialect, form: Form) -> int:
-    """How many planes the description says that there are, 0 where it does not say."""
+    """The number of planes according to the description; 0 if it does not say."""
     if dialect == "ImageJ":
         match = re.search(rb"\nimages=(\d{1,9})", description)
         return int(match[1]) if match else 1
@@ -282,7 +291,7 @@ def _promised(description: bytes, dialect: Dialect, form: Form) -> int:
 
 
 def _check_behind(data: Data, form: Form, tags: Directory, layout: Layout, planes: int) -> None:
-    """Refuse planes behind the first that do not lie there (InputError)."""
+    """Refuse planes that should follow the first one but do not (InputError)."""
     form.check(len(data), MAX_PIXELS)
     if form.compression != 1 or form.tiled or (form.planar and form.samples > 1):
         raise InputError("it says that planes follow the first one, which is compressed; split it first")
@@ -297,7 +306,7 @@ def _plane_bytes(form: Form) -> int:
 
 
 def _place_behind(tags: Directory, layout: Layout, number: int) -> Directory:
-    """The tags that say where the number-th plane behind a single directory lies."""
+    """The tags that locate the number-th plane behind a single directory."""
     form = _form(tags, layout)
     size = _plane_bytes(form)
 
@@ -309,7 +318,7 @@ def _place_behind(tags: Directory, layout: Layout, number: int) -> Directory:
 
 
 def _axes(path: Path, count: int, dialect: Dialect) -> tuple[str, tuple[int, ...]]:
-    """What the planes are, as tifffile has it; I where it does not say or does not account for all."""
+    """The meaning of the planes according to tifffile; I if it does not say or does not account for all."""
     from tifffile import TiffFile
 
     with TiffFile(path) as file:

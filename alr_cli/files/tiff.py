@@ -112,7 +112,7 @@ def picture_of(
 
 
 def _stated(tags: Directory, layout: Layout) -> tuple[float, float] | None:
-    """The least and greatest number of all channels, by the tags that say so."""
+    """The smallest and largest number over all channels, according to the tags."""
     for lows, highs in ((340, 341), (280, 281)):
         low, high = (tags[code].reals(layout) if code in tags else () for code in (lows, highs))
         if high and math.isfinite(max(high)):
@@ -139,8 +139,7 @@ def kind_of_page(tags: Directory, layout: Layout) -> int:
 
 
 def _pixels(data: Data, layout: Layout, tags: Directory, form: Form) -> NDArray[Any]:
-    """(H, W, samples) as stored, from a TIFF that contains only this page's strips or tiles and pixel
-    tags."""
+    """(H, W, samples) as stored, from a TIFF that contains only this page's strips or tiles and pixel tags."""
     import imagecodecs
 
     visible = {code: tag for code, tag in tags.items() if code in PIXEL_TAGS}

@@ -1,5 +1,4 @@
-"""`--html DIR`: a page with the table, and a page for each picture that compares all methods with a
-slider."""
+"""`--html DIR`: a page with the table, and a page for each picture that compares all methods with a slider."""
 
 from __future__ import annotations
 
@@ -19,8 +18,7 @@ INDEX = "index.html"
 
 
 class Album:
-    """Writes each page as soon as its last method is done, so that only one picture's results are in
-    memory."""
+    """Writes each page as soon as its last method is done, so that only one picture's results are in memory."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

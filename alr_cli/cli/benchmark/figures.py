@@ -79,8 +79,7 @@ def side_by_side(
 
 def oberlin(run: Run, protocol: ProtocolOptions, model: ModelOptions, title: str) -> Table:
     """Compare analysis and synthesis by a flow with other methods. Raises UsageError without --data, because
-    a
-    flow is for one kind of pictures."""
+    a flow is for one kind of pictures."""
     from alr_cli.bench.studies import oberlin, oberlin_tasks
 
     if protocol.data is None:

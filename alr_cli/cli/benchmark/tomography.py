@@ -29,8 +29,7 @@ def lunz2(
     seed: int,
 ) -> Table:
     """Measure slices; report a JSON line for each slice, level and method and for each pooled score; return
-    the
-    table."""
+    the table."""
     from alr_cli.bench import tomography
     from alr_cli.bench.tables.layout import Table
 

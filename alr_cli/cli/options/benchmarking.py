@@ -30,8 +30,7 @@ PROTOCOL = "Protocol"
 @dataclass(frozen=True, kw_only=True)
 class ProtocolOptions:
     """Which pictures are used, how they are degraded, and which methods restore them. None means the default
-    of
-    the target."""
+    of the target."""
 
     data: Annotated[
         str | None,

@@ -1,6 +1,5 @@
 """Parsers for the text of options: sigma, tile, device, pages and plain numbers, and their shell completion.
-No
-mathematics."""
+No mathematics."""
 
 import math
 import re
@@ -24,7 +23,7 @@ class Pages:
 
 @dataclass(frozen=True)
 class Range:
-    """The numbers of a file that are black and white."""
+    """The numbers of a file that mean black and white."""
 
     low: float
     high: float
@@ -90,8 +89,7 @@ def parse_format(text: str) -> str:
 
 def parse_tile(text: str) -> int | None:
     """Parse the side of a tile in pixels: a number, `0` for a single tile, or `auto`, which gives None.
-    Raises
-    UsageError."""
+    Raises UsageError."""
     if text == "auto":
         return None
     if not re.fullmatch(r"\d{1,9}", text):
@@ -135,14 +133,14 @@ def parse_crop(text: str) -> Crop:
 
 
 def parse_range(text: str) -> Range:
-    """`0:1023`, or `-1000:3000`."""
+    """Parse `0:1023` or `-1000:3000`. Raises UsageError."""
     low, colon, high = text.partition(":")
     try:
         numbers = _number(low), _number(high)
     except ValueError:
         numbers = 0.0, 0.0
     if not colon or not numbers[0] < numbers[1]:
-        raise UsageError(f"--range {text} is no range: write BLACK:WHITE, such as 0:1023 or -1000:3000")
+        raise UsageError(f"--range {text} is not a range: write BLACK:WHITE, such as 0:1023 or -1000:3000")
     return Range(*numbers)
 
 

@@ -43,8 +43,7 @@ def line_integrals(scan: Scan, options: MeasurementOptions) -> tuple[Floats, lis
 
 def _logarithm(values: Floats, flat: Floats, dark: Floats) -> tuple[Floats, list[str]]:
     """-log((counts - dark) / (flat - dark)). Counts that are not positive are replaced by the smallest
-    positive
-    one."""
+    positive one."""
     full = np.asarray(flat - dark, np.float64)
     if not np.isfinite(full).all() or (full <= 0).any():
         raise InputError(

@@ -50,7 +50,7 @@ class Record:
     tile: int | None = None
     planes: int | None = None  # of a stack; iterations and seconds are sums over its planes
     shape: tuple[int, int, int] | None = None
-    black_and_white: tuple[float, float] | None = None  # numbers of the file; None for the usual ones
+    black_and_white: tuple[float, float] | None = None  # numbers of the file, or None for those of its type
     depth: str | None = None
     psnr: float | None = None
     ssim: float | None = None

@@ -17,8 +17,8 @@ _PAPER, _INK = (255, 255, 255), (30, 30, 30)
 def draw_strips(
     columns: Sequence[str], rows: Sequence[str], crops: "Sequence[Sequence[NDArray[np.float32]]]"
 ) -> bytes:
-    """Draw crops with labels. crops: by row and column, each (H, W, C) on [0,1], all of one size. Returns
-    a PNG."""
+    """Draw crops with labels. crops: by row and column, each (H, W, C) on [0,1], all of one size. Returns a
+    PNG."""
     from PIL import Image, ImageDraw, ImageFont
 
     height, width = (SCALE * length for length in crops[0][0].shape[:2])

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 BESIDE = 32
-"""Pixels from a hole within which others matter to it: more than a patch."""
+"""Distance in pixels within which other pixels affect a hole; more than the size of a patch."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Inpaint:
 
         missing, hidden = prepared.missing, prepared.hidden
         assert missing is not None
-        if hidden is not None:  # what is transparent beside a hole is as unknown as the hole
+        if hidden is not None:  # transparent pixels near a hole are as unknown as the hole
             missing = missing | (hidden & grown(missing, BESIDE))
         return Inpainting(missing)
 
@@ -200,10 +200,9 @@ def inpaint(
 
     Examples:
 
-      alr inpaint scratched.png -o whole.png --mask scratches.png --sigma 0
-      alr inpaint scan.tif -o clean.tif --mask auto --infrared scan-ir.tif
-      alr inpaint logo.png -o filled.png --mask alpha
-      alr inpaint a.png -o test.png --missing 0.5 --reference a.png
+      alr inpaint scratched.png -o whole.png --mask scratches.png --sigma 0 alr inpaint scan.tif -o clean.tif
+      --mask auto --infrared scan-ir.tif alr inpaint logo.png -o filled.png --mask alpha alr inpaint a.png -o
+      test.png --missing 0.5 --reference a.png
 
     Solves, for the observed pixels y, with M x the pixels of x that were observed,
 
@@ -211,8 +210,8 @@ def inpaint(
 
     where R is a learned regularizer, which scores all small patches of x.
     lambda(sigma) was fitted for the weights; --strength multiplies it. With
-    --sigma 0 the observed pixels are kept exactly. With --mask auto they are
-    kept exactly unless --sigma is given.
+    --sigma 0 the observed pixels are kept exactly. With --mask auto they are kept exactly unless --sigma is
+    given.
     """
     if (mask is None) == (missing is None):
         raise UsageError(

@@ -1,4 +1,4 @@
-"""One picture before its restoration: read, checked against task, output and reference, its noise known."""
+"""Load one picture for its restoration: read it, check it, and determine its noise."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +25,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A picture ready to be restored. estimate: its sigma as estimated, None where that is impossible."""
+    """A picture that is ready to be restored.
+
+    Attributes:
+        job: Where it comes from and where it goes.
+        prepared: The picture and what the task found out about it.
+        sigma: The noise level on [0,1].
+        estimate: The estimated noise level, or None if it cannot be estimated.
+        reference: The true picture (H, W, C), or None.
+        notes: What to tell the user.
+        warnings: What to warn the user of.
+    """
 
     job: Job
     prepared: Prepared
@@ -38,7 +48,15 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Loader:
-    """Reads the pictures of a batch. sigma: None estimates it for each.  noise: which kind to expect."""
+    """Reads the pictures of a batch.
+
+    Attributes:
+        task: The command's part.
+        sigma: The noise level on [0,1]; None estimates it for each picture.
+        files: Options for reading and writing.
+        streams: The standard streams.
+        noise: The kind of noise to expect.
+    """
 
     task: Task
     sigma: float | None
@@ -47,9 +65,15 @@ class Loader:
     noise: NoiseChoice
 
     def load(self, job: Job, picture: "Picture | None" = None) -> Loaded:
-        """Everything that can be done and refused without a critic. Raises AlrError, or Skip.
+        """Do everything that can be done, and refuse everything that can be refused, without a prior.
 
-        picture: of the job, where it was read already.
+        Args:
+            job: The job.
+            picture: Its picture, if that was read already.
+
+        Raises:
+            AlrError: The picture cannot be restored.
+            Skip: Its output exists and is to be kept.
         """
         self.check_still_to_do(job)
         if job.problem is not None:
@@ -57,8 +81,6 @@ class Loader:
         from alr_cli.core.gray import without_copies  # imports NumPy, which a missing file does not need
 
         prepared = self.task.prepare(picture or self._read(job.source), job.source)
-        from alr_cli.core.gray import without_copies  # which needs NumPy: not for a file that is not there
-
         losses = destination.check(prepared.result, job, self.files, self.streams)
         reference = self._reference(job.source, prepared.result)
         seen = without_copies(prepared.picture.pixels)
@@ -82,7 +104,7 @@ class Loader:
             prepared = cropped(prepared, crop)
         if prepared.hidden is not None:
             share = f"{prepared.hidden.mean():.1%}".replace("%", " %")
-            notes += (f"{share} of the pixels are transparent: their colours are left as they are",)
+            notes += (f"{share} of the pixels are transparent: their colours stay unchanged",)
         if self.sigma is None and noise.note is not None:
             notes += (noise.note,)
         prepared = replace(prepared, noise=noise.model)
@@ -93,7 +115,7 @@ class Loader:
         )
 
     def check_still_to_do(self, job: Job) -> None:
-        """Raises Skip where the output exists by now and is to be left."""
+        """Raise Skip if the output exists by now and is to be kept."""
         if job.skip:
             raise Skip
         if self.files.skip_existing and job.done:

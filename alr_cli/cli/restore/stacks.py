@@ -1,4 +1,4 @@
-"""A stack on its way through a restoring command: read, restored and written plane by plane."""
+"""Restore a stack: it is read, restored and written plane by plane."""
 
 import shutil
 import tempfile
@@ -30,7 +30,7 @@ Solve = Callable[[Loaded], "tuple[Restorer, Restoration]"]
 
 @dataclass(frozen=True)
 class LoadedStack:
-    """A stack whose pages were found to be good; no pixel was read yet."""
+    """A stack whose pages were checked. No pixels have been read yet."""
 
     job: Job
     path: Path
@@ -39,7 +39,21 @@ class LoadedStack:
 
 @dataclass(frozen=True)
 class RestoredStack:
-    """A stack that was restored and written. last: of its planes.  iterations: of all.  levels: of noise."""
+    """A stack that was restored and written.
+
+    Attributes:
+        job: Where it came from and where it went.
+        planes: Number of planes.
+        shape: Their shape (H, W, C).
+        depth: Depth of the output.
+        last: The restoration of the last plane.
+        weights: Name of the weights.
+        sha256: Their hash.
+        iterations: Sum over all planes.
+        seconds: Time for all planes.
+        levels: Noise levels on [0,1], one for each channel.
+        estimated: Whether the levels were estimated.
+    """
 
     job: Job
     planes: int
@@ -55,31 +69,33 @@ class RestoredStack:
 
 
 def find_stack(job: Job, loader: Loader) -> LoadedStack | None:
-    """The stack that a job is about, or None for a single picture. Raises AlrError, Skip."""
+    """The stack of a job, or None for a single picture. Raises AlrError or Skip."""
     files, path = loader.files, job.source.path
     if path is None or job.problem is not None or files.page is not None or not path.exists():
         return None
     loader.check_still_to_do(job)
-    from alr_cli.files.stack import opened_stack  # which needs NumPy: not for a file that is not there
+    from alr_cli.files.stack import opened_stack  # imports NumPy, which is not needed for a missing file
 
     with opened_stack(path, files.max_pixels) as stack:
         if stack is None and files.pages is not None:
             first, last = files.pages.first, files.pages.last
             raise InputError(
-                f"{path} is no stack, and pages {first} to {last} were asked for: leave --pages out"
+                f"{path} is not a stack, but --pages asks for pages {first} to {last}: leave --pages out"
             )
         if stack is None:
             return None
         part = _part(stack, files.pages)
     if job.format not in (None, "tiff"):
         raise OutputError(
-            f"{job.output} would hold one picture and {path} holds {len(part)}: name a TIFF with -o or "
-            "-f tiff, or choose one with --page"
+            f"{job.output} can hold one picture and {path} has {len(part)}: write a TIFF with -o or "
+            "-f tiff, or select one picture with --page"
         )
     if files.crop is not None:
         raise UsageError(f"--crop is for single pictures and {path} is a stack: choose one with --page")
     if files.reference is not None:
-        raise UsageError(f"--reference is for single pictures and {path} is a stack: choose one with --page")
+        raise UsageError(
+            f"--reference is for single pictures and {path} is a stack: select one picture with --page"
+        )
     return LoadedStack(job, path, len(part))
 
 
@@ -98,9 +114,18 @@ def restore_stack(
     begin_plane: Callable[[str], None],
     work: dict[str, object],
 ) -> RestoredStack:
-    """Restore plane after plane into the output, which appears when it is whole. Raises AlrError.
+    """Restore a stack plane by plane. The output appears when it is complete.
 
-    say: of notes.  begin_plane: is told which.  work: what else the result depends on.
+    Args:
+        found: The stack.
+        loader: Reads and checks planes.
+        solve: Restores one plane.
+        say: Receives notes for the user.
+        begin_plane: Receives the name of each plane that is begun.
+        work: What the result depends on besides the stack, for continuing an interrupted run.
+
+    Raises:
+        AlrError: The stack cannot be restored.
     """
     from alr_cli.files.stack import opened_stack
     from alr_cli.files.stack_tags import losses
@@ -110,7 +135,7 @@ def restore_stack(
     started = time.perf_counter()
     with opened_stack(found.path, files.max_pixels) as whole:
         if whole is None:
-            raise InputError(f"{found.path} was changed while it was read: try again")
+            raise InputError(f"{found.path} changed while it was read: try again")
         stack = _part(whole, files.pages).in_range(files.numbers)
         head = stack.head()
         depth = head.depth if files.depth is None else DEPTHS[files.depth]
@@ -141,8 +166,10 @@ def restore_stack(
 
 
 class _Planes:
-    """The planes of a stack, restored as they are asked for. levels: of the noise, by channel; empty where
-    each plane has its own."""
+    """The planes of a stack, restored one by one on demand.
+
+    `levels` maps channels to noise levels. It is empty if each plane has its own level.
+    """
 
     def __init__(
         self,
@@ -164,17 +191,18 @@ class _Planes:
         return self._done
 
     def notes(self) -> list[str]:
-        """What there is to say of all planes, told by the first one."""
+        """Notes that hold for all planes, from the first one."""
         loaded = self._load(0)[1]
         prepared = loaded.prepared
         if prepared.result.shape != prepared.picture.shape:
             raise UsageError(
-                f"planes of a stack keep their size and {self._job.source} is one: choose one with --page"
+                f"planes of a stack keep their size, and {self._job.source} is a stack: "
+                "select one with --page"
             )
         if prepared.enlarged is not None:
             raise UsageError(
-                f"{self._job.source} holds {len(self._stack)} planes, and a stack keeps its size: "
-                "choose one of them with --page"
+                f"{self._job.source} has {len(self._stack)} planes, and a stack keeps its size: "
+                "select one of them with --page"
             )
         told = [*prepared.picture.notes, *prepared.notes]
         told += [f"warning: {text}" for text in loaded.warnings]
@@ -202,15 +230,16 @@ class _Planes:
             yield plane.with_pixels(pixels)
 
     def _load(self, index: int) -> "tuple[Picture, Loaded]":
-        """The plane as it is and as it is to be restored: its description is not its own."""
+        """The plane as stored, and the plane as it is restored. Descriptions belong to the stack and not to
+        the plane."""
         plane = self._stack.plane(index, allow_nan=self._loader.task.allow_nan)
         level = self._levels.get(self._stack.channel(index), self._loader.sigma)
         return plane, replace(self._loader, sigma=level).load(self._job, replace(plane, exif=None))
 
 
 def _levels(stack: "Stack", job: Job, loader: Loader) -> dict[int, float]:
-    """One noise level for the planes of each channel, the median of some; none where it is given, or each
-    plane is to have its own."""
+    """One noise level for each channel, the median over some of its planes. Empty if the level is given, or
+    if each plane has its own."""
     if loader.sigma is not None or loader.files.per_plane:
         return {}
     from alr_cli.files.stack import SAMPLED
@@ -228,7 +257,7 @@ def _levels(stack: "Stack", job: Job, loader: Loader) -> dict[int, float]:
 
 @contextmanager
 def _output(job: Job, streams: Streams) -> Iterator[BinaryIO]:
-    """A file to fill, which becomes the output of the job when it is whole."""
+    """A file to write into, which becomes the output of the job when it is complete."""
     from alr_cli.files.atomic import atomic_file
 
     if job.target is not None:
@@ -242,7 +271,8 @@ def _output(job: Job, streams: Streams) -> Iterator[BinaryIO]:
     with tempfile.TemporaryFile() as file:
         yield file
         file.seek(0)
-        while piece := file.read(shutil.COPY_BUFSIZE):  # type: ignore[attr-defined]  # not in its stubs
+        # missing in the type stubs
+        while piece := file.read(shutil.COPY_BUFSIZE):  # type: ignore[attr-defined]
             streams.write_stdout(piece)
 
 
@@ -250,7 +280,8 @@ def _output(job: Job, streams: Streams) -> Iterator[BinaryIO]:
 def _kept(
     job: Job, loader: Loader, work: dict[str, object], shape: tuple[int, ...], say: Callable[[str], None]
 ) -> Iterator["KeptPlanes | None"]:
-    """Where planes are kept for a run that goes on, if --skip-existing asks for one that can."""
+    """The planes kept for continuing an interrupted run, if --skip-existing asks for it and it is possible;
+    else None."""
     from alr_cli.files.kept_planes import KeptPlanes
 
     if job.target is None or not loader.files.skip_existing:
@@ -259,12 +290,12 @@ def _kept(
     job.target.parent.mkdir(parents=True, exist_ok=True)
     kept = KeptPlanes(job.target, work, shape)
     if kept.count:
-        say(f"{job.source}: goes on after {kept.count} planes that are kept in {kept.path}")
+        say(f"{job.source}: continues after {kept.count} planes that are kept in {kept.path}")
     try:
         yield kept
     except BaseException:
         kept.close(done=False)
         if kept.count:
             remain = f"{kept.count} planes are kept in {kept.path}"
-            say(f"{job.source}: {remain}; the same command goes on from there")
+            say(f"{job.source}: {remain}; the same command continues from there")
         raise

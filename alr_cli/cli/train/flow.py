@@ -35,8 +35,7 @@ ROWS, COLUMNS, TEMPERATURE = 4, 8, 0.7
 
 class FlowSession(Session):
     """A training session that validates by bits per dimension of held-out pictures, and writes samples to
-    look
-    at."""
+    look at."""
 
     likelihood: LikelihoodTrainer
     unseen: Tensor  # (n, C, size, size) uint8

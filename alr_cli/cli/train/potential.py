@@ -1,4 +1,4 @@
-"""`alr train --recipe potential`: a U-Net's energy, of which one gradient step takes noise out."""
+"""`alr train --recipe potential`: the energy of a U-Net, of which one gradient step denoises."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from alr_cli.errors import UsageError
 from alr_cli.files.folders import load_folder
 
 WIDTH, SIDE, BATCH, ITERATIONS, EMA = 64, 64, 8, 20_000, 0.999
-LEVELS = 1 / 255, 102 / 255  # of noise, by default
-ENDS = 0.05  # the step size of the first and the last layer, in parts of that of the others
-FALL = 0.25  # the share of all steps in which the step size falls
+LEVELS = 1 / 255, 102 / 255  # default range of noise levels
+ENDS = 0.05  # step size of the first and the last layer, relative to that of the others
+FALL = 0.25  # share of the steps in which the step size falls
 
 
 class PotentialSession(Session):
-    """Pixels a second beside steps, and PSNR by what the stage that runs trains."""
+    """A training session that also reports pixels per second, and the PSNR of what the current stage trains."""
 
     potential: TwoStageTrainer
 
@@ -64,9 +64,11 @@ def prepare(
     run: RunOptions,
     report: Report,
 ) -> PotentialSession:
-    """Read the folder, and stand at step 0. Raises UsageError, InputError."""
+    """Read the folder and return a session at step 0. Raises UsageError or InputError."""
     if data.noisy_dir is not None:
-        raise UsageError("--noisy-dir belongs to --recipe adversarial: a potential learns clean pictures")
+        raise UsageError(
+            "--noisy-dir belongs to --recipe adversarial: a potential learns from clean pictures only"
+        )
     if this_rank().size > 1:
         raise UsageError("a potential is trained in one process: start it without torchrun")
     low, high = data.levels if data.sigma is not None else LEVELS
@@ -78,7 +80,7 @@ def prepare(
         raise UsageError(str(error)) from error
     side = kind.size or SIDE
     if side % architecture.stride:
-        raise UsageError(f"--size {side} is no multiple of {architecture.stride}: crops have such a side")
+        raise UsageError(f"--size {side} is not a multiple of {architecture.stride}: choose a size that is")
     range = data.black_and_white
     clean = load_folder(Path(data.clean_dir), channels, side, data.exclude or (), range)
     val = None if data.val_dir is None else load_folder(Path(data.val_dir), channels, side, range=range)

@@ -82,8 +82,7 @@ class Evidence:
 
 def spectrum(plane: NDArray[np.floating], sigma: float) -> Spectrum:
     """The spectrum of a plane (H, W) with white noise of standard deviation sigma. Both sides have at least
-    16
-    pixels."""
+    16 pixels."""
     block = min(BLOCK, *plane.shape)
     window = np.outer(np.hanning(block + 2)[1:-1], np.hanning(block + 2)[1:-1])
     window /= math.sqrt(float((window**2).sum()))

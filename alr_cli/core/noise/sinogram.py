@@ -31,8 +31,7 @@ def estimate_noise(sinogram: NDArray[Any]) -> float:
 
 def estimate_centre(sinogram: NDArray[Any], angles: NDArray[np.float64]) -> tuple[float, float] | None:
     """Where the rotation axis projects onto the detectors of a parallel scan, counted from 0, and its
-    standard
-    deviation.
+    standard deviation.
 
     The centre of mass of the views moves along c + a cos + b sin with the angle (radians). The result is None
     if it cannot be estimated: with fewer than 8 views, or if the object reaches the end of the detectors.

@@ -1,4 +1,4 @@
-"""y = x + eps, eps ~ N(0, sigma^2)  (eq. 1 with A = I): estimating sigma; adding noise and gaps on purpose.
+"""y = x + eps, eps ~ N(0, sigma^2)  (eq. 1 with A = I): estimating sigma, and degrading pictures on purpose.
 
 Pictures are (H, W, C) with values in [0, 1]; sigma is on the same scale.
 """
@@ -13,11 +13,11 @@ from scipy.special import ndtr
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-PATCH_SIDES = (7, 5, 3, 2)  # the largest of which the picture has enough
+PATCH_SIDES = (7, 5, 3, 2)  # the largest is used of which the picture has enough
 ENOUGH_PATCHES = 1000
 FEWEST_PATCHES = 64
 FEWEST_SMOOTH = 200
-MOST_PATCHES = 30_000  # more of them cost time and add nothing
+MOST_PATCHES = 30_000  # more of them cost time and do not improve the estimate
 
 
 def estimate_sigma(
@@ -25,18 +25,24 @@ def estimate_sigma(
 ) -> float:
     """The standard deviation of white Gaussian noise in a picture, from that picture alone.
 
-    pixels: (H, W, C). mask: (H, W), True where a pixel must not be used; NaN and infinite ones never are.
-    most: patches to look at; with a tenth of the usual number texture counts more, in a tenth of the time.
-    Returns sigma >= 0, 0 for a picture without any grain, and NaN when it cannot tell: fewer than 64 patches
-    of 2 x 2 usable pixels.
+    An orthonormal cosine transform of small patches (also over the colours) leaves white noise white and
+    concentrates the picture in its low frequencies. The patches with the least energy in the low frequencies
+    are the smooth ones. The energy of their high frequencies is sigma^2, because for white noise it is
+    independent of that choice (after Ponomarenko et al. 2007; Colom and Buades 2013). Noise that was clipped
+    to [0, 1] has a smaller variance, which is a known function of the local mean (Foi 2009) and is inverted.
 
-    An orthonormal cosine transform of small patches (over the colours as well) leaves white noise white and
-    gathers the picture in its low frequencies. The patches with the least energy in the low frequencies are
-    the smooth ones; the energy of their high frequencies, which white noise makes independent of that choice,
-    is sigma^2 (after Ponomarenko et al. 2007; Colom and Buades 2013). Where noise was clipped to [0, 1] its
-    variance is smaller, by a known function of the local mean (Foi 2009), which is inverted.
-    Errors measured: docs/notebook/noise-estimate.md. Noise that is not white (most camera JPEGs) is
-    underestimated.
+    docs/notebook/noise-estimate.md has the measured errors. Noise that is not white, as in most camera JPEGs,
+    is underestimated.
+
+    Args:
+        pixels: (H, W, C).
+        mask: (H, W), True where a pixel must not be used. NaN and infinite pixels are never used.
+        most: Number of patches to use. A tenth of the usual number takes a tenth of the time, but is affected
+            more by texture.
+
+    Returns:
+        sigma >= 0. It is 0 for a picture without any grain, and NaN if there are fewer than 64 patches of 2 x
+            2 usable pixels.
     """
     usable = np.ones(pixels.shape[:2], bool) if mask is None else ~mask
     for channel in range(pixels.shape[2]):
@@ -54,14 +60,14 @@ def estimate_sigma(
         return 0.0  # a drawing
     energy, fine = _spectrum(patches)
     means = patches.mean(axis=(2, 3))
-    # A bound of the range took part in clipping only if the extreme value lies exactly on it.
+    # A bound of the range was involved in clipping only if the extreme value is exactly on it.
     low = 0.0 if pixels.min(where=usable[..., None], initial=np.inf) == 0 else -np.inf
     high = 1.0 if pixels.max(where=usable[..., None], initial=-np.inf) == 1 else np.inf
     return _sigma_of_smoothest(energy, fine, means, low, high)
 
 
 def _corners(usable: Bools, side: int, most: int) -> NDArray[np.intp]:
-    """Corners (n, 2) of a seeded sample of the side x side patches that hold usable pixels only."""
+    """Corners (n, 2) of a seeded sample of the side x side patches that consist of usable pixels."""
     height, width = usable.shape
     if height < side or width < side:
         return np.empty((0, 2), np.intp)
@@ -76,10 +82,10 @@ def _corners(usable: Bools, side: int, most: int) -> NDArray[np.intp]:
 
 
 def _windows_all(usable: Bools, side: int) -> Bools:
-    """Whether all pixels of each side x side window are usable, by its first pixel."""
+    """Whether all pixels of each side x side window are usable, indexed by its first pixel."""
     count = np.zeros(
         (usable.shape[0] + 1, usable.shape[1] + 1), np.int32
-    )  # of unusable pixels above and left
+    )  # number of unusable pixels above and to the left
     np.cumsum(np.cumsum(~usable, axis=0, dtype=np.int32), axis=1, out=count[1:, 1:])
     unusable = count[side:, side:] - count[:-side, side:] - count[side:, :-side] + count[:-side, :-side]
     result: Bools = unusable == 0
@@ -87,9 +93,10 @@ def _windows_all(usable: Bools, side: int) -> Bools:
 
 
 def _without_grain(patches: Floats) -> Bools:
-    """Patches (n, C, side, side) with mostly equal neighbours: no noise reached them (frames, blown skies).
+    """Which patches (n, C, side, side) have mostly equal neighbours: frames and blown skies, which have no
+    noise.
 
-    In a file of 8 bits, noise of half a level leaves about half of the neighbours equal.
+    In an 8-bit file, noise of half a level leaves about half of the neighbours equal.
     """
     equal = (patches[..., 1:] == patches[..., :-1]).all(axis=1)
     result: Bools = equal.mean(axis=(1, 2)) > 0.75
@@ -97,7 +104,7 @@ def _without_grain(patches: Floats) -> Bools:
 
 
 def _spectrum(patches: Floats) -> tuple[Floats, Floats]:
-    """Energy of the low frequencies (n,) and the coefficients of the highest ones (n, m) of each patch."""
+    """The energy of the low frequencies (n,) and the coefficients of the highest ones (n, m) of each patch."""
     _, channels, side, _ = patches.shape
     cosines = dct(np.eye(side), axis=0, norm="ortho")
     colours = dct(np.eye(channels), axis=0, norm="ortho")
@@ -112,14 +119,14 @@ def _spectrum(patches: Floats) -> tuple[Floats, Floats]:
 
 
 def _sigma_of_smoothest(energy: Floats, fine: Floats, means: Floats, low: float, high: float) -> float:
-    """sigma from the smooth patches among those that clipping left alone, found together by iteration."""
+    """sigma from the smooth patches among those that were hardly clipped, found by iteration."""
     sigma = 0.01
     for _ in range(6):
         before, chosen = sigma, np.arange(len(energy))
         if np.isfinite([low, high]).any():
             kept = _clipped_variance(means, sigma, low, high).mean(axis=1)
             chosen = np.flatnonzero(kept >= min(0.6 * sigma**2, np.quantile(kept, 0.8)))
-        # The more noise, the less texture matters, and the more clipping ties high frequencies to low ones.
+        # With more noise, texture matters less, and clipping couples high frequencies to low ones.
         share = min(0.02 + 15 * sigma**2, 1.0)
         count = min(max(int(share * len(energy)), FEWEST_SMOOTH), len(chosen))
         chosen = chosen[np.argpartition(energy[chosen], count - 1)[:count]]
@@ -131,7 +138,8 @@ def _sigma_of_smoothest(energy: Floats, fine: Floats, means: Floats, low: float,
 
 
 def _unclipped(variance: float, means: Floats, low: float, high: float) -> float:
-    """The sigma whose noise, clipped to [low, high] around pixels of these means, has that variance."""
+    """The sigma whose noise has this variance when it is clipped to [low, high] around pixels with these
+    means."""
     smallest = float(np.sqrt(variance))
     if smallest == 0 or (np.isinf(low) and np.isinf(high)):
         return smallest
@@ -160,13 +168,13 @@ def _clipped_variance(means: Floats, sigma: float, low: float, high: float) -> F
 def add_gaussian_noise(
     pixels: NDArray[np.floating], sigma: float, seed: int, clip: bool = False
 ) -> NDArray[np.float32]:
-    """pixels + sigma z, z ~ N(0, 1) from `seed` alone, float32; with `clip`, cut to [0, 1] as in a file."""
+    """pixels + sigma z, float32, with z ~ N(0, 1) determined by `seed`; with `clip`, clipped to [0, 1]."""
     noisy = pixels + np.float32(sigma) * _generator(seed).standard_normal(pixels.shape, np.float32)
     return (noisy.clip(0, 1) if clip else noisy).astype(np.float32)
 
 
 def random_mask(shape: tuple[int, int], missing: float, seed: int) -> Bools:
-    """(H, W), True at round(missing H W) pixels drawn from `seed` alone: those to call missing."""
+    """(H, W), True at round(missing H W) pixels, which are determined by `seed`."""
     pixels = shape[0] * shape[1]
     order = _generator(seed).permutation(pixels)
     result: Bools = (order < round(missing * pixels)).reshape(shape)
@@ -174,7 +182,7 @@ def random_mask(shape: tuple[int, int], missing: float, seed: int) -> Bools:
 
 
 def seed_for(seed: int, name: str) -> int:
-    """A seed from (seed, name) alone, so that a picture is degraded alike in any batch and order."""
+    """A seed from (seed, name) alone, so that a picture is degraded in the same way in any batch and order."""
     return int.from_bytes(hashlib.sha256(f"{seed} {name}".encode()).digest()[:8])
 
 

@@ -147,8 +147,7 @@ def check_memory(geometry: Geometry) -> None:
 
 @lru_cache(maxsize=2)
 def matrix_of(geometry: Geometry, dtype: str) -> sparse.csr_array:
-    """The lengths l_ij, (angles * detectors, H * W). Rays are counted angle by angle and pixels row by
-    row."""
+    """The lengths l_ij, (angles * detectors, H * W). Rays are counted angle by angle and pixels row by row."""
     views = [_view(geometry, angle, dtype) for angle in geometry.angles]
     counts, pixels, lengths = (np.concatenate(part) for part in zip(*views, strict=True))
     starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
@@ -179,8 +178,7 @@ def _norm(geometry: Geometry) -> float:
 
 def _view(geometry: Geometry, angle: float, dtype: str) -> tuple[Counts, Pixels, Lengths]:
     """The rays of one angle: the number of pixels that each meets, (detectors,), and the numbers and lengths
-    of
-    all."""
+    of all."""
     height, width = geometry.size
     points, directions = geometry.rays(angle)
     # From here on coordinates are columns and rows, and grid lines are whole numbers.

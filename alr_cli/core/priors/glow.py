@@ -167,8 +167,7 @@ class Step(nn.Module):
 
 class Split(nn.Module):
     """z = (b - mean(a)) exp(-s(a)): the half of the channels that is output, normalised by what the other
-    half
-    predicts."""
+    half predicts."""
 
     def __init__(self, channels: int, width: int, size: int, generator: torch.Generator | None) -> None:
         super().__init__()
@@ -264,14 +263,12 @@ class Glow(nn.Module):
 
     def bits_per_dimension(self, x: Tensor) -> Tensor:
         """The bits that a lossless code based on this density would need for one eight-bit value of a
-        picture,
-        (B,)."""
+        picture, (B,)."""
         nats = self.log_likelihood(x) / self.architecture.dimensions
         return math.log2(LEVELS) - nats / math.log(2)
 
     def run_shifts_in_bfloat16(self, on: bool) -> None:
-        """Choose whether the networks g run in bfloat16. Everything else keeps the precision of the
-        weights."""
+        """Choose whether the networks g run in bfloat16. Everything else keeps the precision of the weights."""
         for module in self.modules():
             if isinstance(module, Shift):
                 module.low = on

@@ -80,8 +80,7 @@ class Prior(Protocol):
 
     def gain(self, problem: Problem) -> float:
         """The factor by which lambda(sigma) changes for the operator of a problem; 1 for denoising and
-        missing
-        pixels."""
+        missing pixels."""
         ...
 
 

@@ -205,8 +205,7 @@ class Trainer:
 
     def trained(self) -> CriticPrior:
         """A copy of the prior as it would be shipped now, without lambda. It is the moving average if there
-        is
-        one."""
+        is one."""
         critic = Critic(self.critic.architecture)
         critic.load_state_dict(self.average or self.critic.state_dict())
         levels = (self.recipe.sigma_low, self.recipe.sigma_high)
