@@ -48,7 +48,8 @@ def fitting(picture: Picture, depth: Depth) -> tuple[Picture, str | None]:
 
 
 def misfit(description: bytes, picture: Picture, depth: Depth) -> str | None:
-    """What a description is about that does not match the picture, written with `depth`. None if it matches."""
+    """What a description is about that does not match the picture, written with `depth`. None if it
+    matches."""
     if description.startswith(b"ImageJ="):
         planes = _number(rb"\nimages=(\d{1,9})", description)
         # the display range is in numbers of the old type

@@ -55,7 +55,8 @@ class KeptPlanes:
         self.count += 1
 
     def close(self, *, done: bool) -> None:
-        """Close the file. It is deleted if it has no planes, or if `done` says that the output is complete."""
+        """Close the file. It is deleted if it has no planes, or if `done` says that the output is
+        complete."""
         self._file.close()
         if done or self.count == 0:
             self.path.unlink(missing_ok=True)

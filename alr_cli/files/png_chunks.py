@@ -197,7 +197,8 @@ def _profile(payload: bytes, lost: list[str]) -> bytes | None:
 
 
 def check_pixels(chunks: Chunks) -> None:
-    """Decompress the pixels once without keeping them. libpng accepts wrong checksums and prints on stderr."""
+    """Decompress the pixels once without keeping them. libpng accepts wrong checksums and prints on
+    stderr."""
     missing = chunks.header.filtered_size
     unpacker = zlib.decompressobj()
     try:

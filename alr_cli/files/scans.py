@@ -167,7 +167,8 @@ def _count_pages(data: bytes) -> int:
 
 
 def _read_hdf5(data: bytes, number: int | None, max_values: int) -> Scan:
-    """/exchange/data (angles, rows, detectors), data_white and data_dark in the same form, theta in degrees."""
+    """/exchange/data (angles, rows, detectors), data_white and data_dark in the same form, theta in
+    degrees."""
     try:
         import h5py
     except ImportError as error:

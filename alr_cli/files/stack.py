@@ -111,7 +111,8 @@ class Stack:
         return ", ".join(f"{axis} {length}" for axis, length in zip(self.axes, self.lengths, strict=True))
 
     def only(self, first: int, last: int) -> "Stack":
-        """The stack of the planes `first` to `last`, counted from 1. Raises InputError if they do not exist."""
+        """The stack of the planes `first` to `last`, counted from 1. Raises InputError if they do
+        not exist."""
         if not 1 <= first <= last <= self.planes:
             raise InputError(
                 f"pages {first} to {last} were asked for, but it holds {self.planes}, counted from 1"

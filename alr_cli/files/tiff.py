@@ -139,7 +139,8 @@ def kind_of_page(tags: Directory, layout: Layout) -> int:
 
 
 def _pixels(data: Data, layout: Layout, tags: Directory, form: Form) -> NDArray[Any]:
-    """(H, W, samples) as stored, from a TIFF that contains only this page's strips or tiles and pixel tags."""
+    """(H, W, samples) as stored, from a TIFF that contains only this page's strips or tiles and
+    pixel tags."""
     import imagecodecs
 
     visible = {code: tag for code, tag in tags.items() if code in PIXEL_TAGS}

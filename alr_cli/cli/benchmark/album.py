@@ -1,4 +1,5 @@
-"""`--html DIR`: a page with the table, and a page for each picture that compares all methods with a slider."""
+"""`--html DIR`: a page with the table, and a page for each picture that compares all methods with a
+slider."""
 
 from __future__ import annotations
 

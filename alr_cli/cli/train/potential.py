@@ -33,7 +33,8 @@ FALL = 0.25  # share of the steps in which the step size falls
 
 
 class PotentialSession(Session):
-    """A training session that also reports pixels per second, and the PSNR of what the current stage trains."""
+    """A training session that also reports pixels per second, and the PSNR of what the current
+    stage trains."""
 
     potential: TwoStageTrainer
 

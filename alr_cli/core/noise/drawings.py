@@ -16,7 +16,8 @@ _MOST_PIXELS = 1_000_000
 
 
 def is_drawing(pixels: NDArray[np.floating], mask: NDArray[np.bool_] | None = None) -> bool:
-    """Whether a picture (H, W, C) on [0,1] is not a photograph. mask: (H, W), True where a pixel is unknown."""
+    """Whether a picture (H, W, C) on [0,1] is not a photograph. mask: (H, W), True where a pixel is
+    unknown."""
     step = max(1, pixels.shape[0] * pixels.shape[1] // _MOST_PIXELS)
     rows = pixels[::step]  # whole rows, so that neighbours stay together
     known = np.isfinite(rows).all(axis=2)

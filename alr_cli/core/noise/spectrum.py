@@ -28,7 +28,8 @@ def on_cosines(model: NoiseModel, shape: tuple[int, int]) -> Tensor:
 
 
 def on_torus(model: NoiseModel, shape: tuple[int, int]) -> Tensor:
-    """S at the frequencies of the real Fourier transform on a torus of `shape`: (C, H, W // 2 + 1) float32."""
+    """S at the frequencies of the real Fourier transform on a torus of `shape`: (C, H, W // 2 + 1)
+    float32."""
     return _spectrum(model, np.fft.fftfreq(shape[0]), np.fft.rfftfreq(shape[1]))
 
 

@@ -104,7 +104,8 @@ def _without_grain(patches: Floats) -> Bools:
 
 
 def _spectrum(patches: Floats) -> tuple[Floats, Floats]:
-    """The energy of the low frequencies (n,) and the coefficients of the highest ones (n, m) of each patch."""
+    """The energy of the low frequencies (n,) and the coefficients of the highest ones (n, m) of
+    each patch."""
     _, channels, side, _ = patches.shape
     cosines = dct(np.eye(side), axis=0, norm="ortho")
     colours = dct(np.eye(channels), axis=0, norm="ortho")

@@ -147,7 +147,8 @@ def check_memory(geometry: Geometry) -> None:
 
 @lru_cache(maxsize=2)
 def matrix_of(geometry: Geometry, dtype: str) -> sparse.csr_array:
-    """The lengths l_ij, (angles * detectors, H * W). Rays are counted angle by angle and pixels row by row."""
+    """The lengths l_ij, (angles * detectors, H * W). Rays are counted angle by angle and pixels row
+    by row."""
     views = [_view(geometry, angle, dtype) for angle in geometry.angles]
     counts, pixels, lengths = (np.concatenate(part) for part in zip(*views, strict=True))
     starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])

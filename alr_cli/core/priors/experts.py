@@ -247,7 +247,8 @@ class ExpertsPrior(LocalPrior):
 
 
 def with_coarser(critic: Experts, count: int) -> Experts:
-    """Experts of two scales, extended by `count` filters at a third scale whose weights are small at first."""
+    """Experts of two scales, extended by `count` filters at a third scale whose weights are small
+    at first."""
     wide = Experts(replace(critic.architecture, coarser=count))
     with torch.no_grad():
         for name, value in critic.state_dict().items():

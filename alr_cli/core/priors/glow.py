@@ -268,7 +268,8 @@ class Glow(nn.Module):
         return math.log2(LEVELS) - nats / math.log(2)
 
     def run_shifts_in_bfloat16(self, on: bool) -> None:
-        """Choose whether the networks g run in bfloat16. Everything else keeps the precision of the weights."""
+        """Choose whether the networks g run in bfloat16. Everything else keeps the precision of the
+        weights."""
         for module in self.modules():
             if isinstance(module, Shift):
                 module.low = on

@@ -95,7 +95,8 @@ class Validation:
         return self._psnr(self.restore(prior, sigma, lam))
 
     def filled(self, prior: Prior, share: float) -> float:
-        """As `quality`, for crops with this share of missing pixels and no noise. The other pixels are held."""
+        """As `quality`, for crops with this share of missing pixels and no noise. The other pixels
+        are held."""
         generator = torch.Generator().manual_seed(0)
         missing = torch.rand(self.clean.shape[-2:], generator=generator) < share
         problem = problems.inpainting(self.clean, missing.to(self.clean.device), prior.margin, exact=True)

@@ -30,7 +30,8 @@ class Workers:
         """Replace the gradient of every parameter by its mean over the workers. Raises DeviceError."""
 
     def any(self, flag: bool) -> bool:
-        """Whether the flag is true for any worker, for decisions that all take together. Raises DeviceError."""
+        """Whether the flag is true for any worker, for decisions that all take together. Raises
+        DeviceError."""
         return flag
 
     def gather(self, tensor: Tensor) -> list[Tensor]:

@@ -30,7 +30,7 @@ def test_leaving_sigma_out_is_advised_only_where_it_changes_something(name: str,
         noise = noise_of(choice, sigma, picture, None)
         assert noise.sigma == sigma
         assert noise.model is None
-        if noise.doubt is not None and "leave --sigma out" in noise.doubt:
+        if noise.doubt is not None and "omit --sigma" in noise.doubt:
             assert without.sigma is not None
             assert without.sigma > NOISE_FLOOR
             other = without.model is not None
@@ -40,7 +40,7 @@ def test_leaving_sigma_out_is_advised_only_where_it_changes_something(name: str,
 def test_noise_that_neighbours_share_is_told_to_who_gives_its_level() -> None:
     picture, (_, level, _) = PICTURES["correlated"]
     doubt = noise_of(AUTO, level, picture, None).doubt or ""
-    assert "alike between neighbours: leave --sigma out" in doubt
+    assert "correlated between neighbours: omit --sigma" in doubt
 
 
 @pytest.mark.parametrize(("sigma", "looks"), [(0.0, []), (0.1, [QUICK]), (0.01, [QUICK, white.MOST_PATCHES])])
