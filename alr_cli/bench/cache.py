@@ -5,7 +5,8 @@ input, the clean picture it is compared with, the code of the method and of the 
 stored result is therefore never out of date.
 
     python -m alr_cli.bench.cache pack FILE      write all scores of the cache folder to one file, one per
-    line python -m alr_cli.bench.cache unpack FILE    add the scores of such a file to the cache folder
+    line
+    python -m alr_cli.bench.cache unpack FILE    add the scores of such a file to the cache folder
 """
 
 from __future__ import annotations

@@ -65,8 +65,10 @@ def alr(
 
     Examples:
 
-      alr denoise noisy.png -o clean.png alr deblur blurred.png -o sharp.png --kernel gaussian:7:3 alr inpaint
-      scratched.png -o whole.png --mask scratches.png alr upscale small.png -o large.png --scale 2
+      alr denoise noisy.png -o clean.png
+      alr deblur blurred.png -o sharp.png --kernel gaussian:7:3
+      alr inpaint scratched.png -o whole.png --mask scratches.png
+      alr upscale small.png -o large.png --scale 2
 
     Each of these commands minimises an explicit energy for the observed picture y and the operator A of the
     command:

@@ -61,11 +61,13 @@ def info(
 
     Examples:
 
-      alr info photo.jpg --plot noise.png alr info color-paper alr info frames/*.png --json | jq
-      .sigma_estimated alr info
+      alr info photo.jpg --plot noise.png
+      alr info color-paper
+      alr info frames/*.png --json | jq .sigma_estimated
+      alr info
 
-    The last one lists versions, device, processor, folders and weights. Please include its output in a bug
-    report.
+    The last one lists versions, device, processor, folders and weights. Please
+    include its output in a bug report.
     """
     streams: Streams = ctx.obj
     if not names:

@@ -19,7 +19,8 @@ INDEX = "index.html"
 
 
 class Album:
-    """Writes each page as soon as its last method is done, so that only one picture's results are in memory."""
+    """Writes each page as soon as its last method is done, so that only one picture's results are in
+    memory."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

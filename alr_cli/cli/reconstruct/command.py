@@ -41,17 +41,18 @@ def reconstruct(
 
     Examples:
 
-      alr reconstruct sinogram.tif -o slice.tif --angles 0:180:30 alr reconstruct counts.h5 -o slices/
-      --counts --center auto --slice 120 alr reconstruct fan.npy -o slice.tif --angles 0:360:180 --geometry
-      fan:500:300 --pitch 0.8 alr reconstruct scans/ -o slices/ --angles angles.txt --unit rad --method tv
-      --skip-existing
+      alr reconstruct sinogram.tif -o slice.tif --angles 0:180:30
+      alr reconstruct counts.h5 -o slices/ --counts --center auto --slice 120
+      alr reconstruct fan.npy -o slice.tif --angles 0:360:180 --geometry fan:500:300 --pitch 0.8
+      alr reconstruct scans/ -o slices/ --angles angles.txt --unit rad --method tv --skip-existing
 
     Solves, for the sinogram y and the lengths A of the rays in the pixels,
 
       x = argmin over x >= 0 of  mean((A x - y)^2) + lambda(sigma) R(x)
 
-    where R is a learned prior for CT slices. The slice is in units of the sinogram per --pitch. With the
-    wrong sense of rotation (--clockwise) it is mirrored.
+    where R is a learned prior for CT slices. The slice is in units of the
+    sinogram per --pitch. With the wrong sense of rotation (--clockwise) it is
+    mirrored.
     """
     from alr_cli.cli.reconstruct.run import reconstruct_all
 

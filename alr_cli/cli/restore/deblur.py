@@ -211,16 +211,18 @@ def deblur(
 
     Examples:
 
-      alr deblur blurred.png -o sharp.png --kernel gaussian:7:3 alr deblur shaken.jpg -o sharp.png --kernel
-      file:trace.png --sigma 5/255 alr deblur shaken.jpg -o sharp.png --kernel auto --save-kernel trace.png
+      alr deblur blurred.png -o sharp.png --kernel gaussian:7:3
+      alr deblur shaken.jpg -o sharp.png --kernel file:trace.png --sigma 5/255
+      alr deblur shaken.jpg -o sharp.png --kernel auto --save-kernel trace.png
       alr denoise in.png | alr deblur - --kernel disk:2.5 -o out.tif
 
     Solves, for the observed picture y and the kernel k,
 
       x = argmin  mean((k * x - y)^2) + lambda(sigma) R(x)
 
-    where * is the convolution (with the kernel flipped) and R is a learned regularizer, which scores all
-    small patches of x. lambda(sigma) was fitted for the weights; --strength multiplies it.
+    where * is the convolution (with the kernel flipped) and R is a learned
+    regularizer, which scores all small patches of x. lambda(sigma) was fitted
+    for the weights; --strength multiplies it.
     """
     from alr_cli.cli.restore.run import restore_all
 

@@ -200,9 +200,10 @@ def inpaint(
 
     Examples:
 
-      alr inpaint scratched.png -o whole.png --mask scratches.png --sigma 0 alr inpaint scan.tif -o clean.tif
-      --mask auto --infrared scan-ir.tif alr inpaint logo.png -o filled.png --mask alpha alr inpaint a.png -o
-      test.png --missing 0.5 --reference a.png
+      alr inpaint scratched.png -o whole.png --mask scratches.png --sigma 0
+      alr inpaint scan.tif -o clean.tif --mask auto --infrared scan-ir.tif
+      alr inpaint logo.png -o filled.png --mask alpha
+      alr inpaint a.png -o test.png --missing 0.5 --reference a.png
 
     Solves, for the observed pixels y, with M x the pixels of x that were observed,
 
@@ -210,8 +211,8 @@ def inpaint(
 
     where R is a learned regularizer, which scores all small patches of x.
     lambda(sigma) was fitted for the weights; --strength multiplies it. With
-    --sigma 0 the observed pixels are kept exactly. With --mask auto they are kept exactly unless --sigma is
-    given.
+    --sigma 0 the observed pixels are kept exactly. With --mask auto they are
+    kept exactly unless --sigma is given.
     """
     if (mask is None) == (missing is None):
         raise UsageError(

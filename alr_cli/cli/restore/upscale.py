@@ -145,18 +145,21 @@ def upscale(
 
     Examples:
 
-      alr upscale small.png -o large.png --scale 2 alr upscale small.jpg -o large.png --scale 3 --sigma 3/255
+      alr upscale small.png -o large.png --scale 2
+      alr upscale small.jpg -o large.png --scale 3 --sigma 3/255
       alr upscale frames/ -o large/ --scale 2 --kernel gaussian:7:1.6
 
-    Solves, for the observed picture y and the operator A that makes pictures smaller,
+    Solves, for the observed picture y and the operator A that makes pictures
+    smaller,
 
       x = argmin  mean((A x - y)^2) + lambda(sigma) R(x)
 
     where R is a learned regularizer, which scores all small patches of x.
 
-    Photographs from the internet were often compressed after they were made smaller. Compression is noise,
-    too. The default, --sigma auto, sees some of it. If blocks and ringing are enlarged with the picture, a
-    larger sigma, such as 3/255 to 8/255, removes them.
+    Photographs from the internet were often compressed after they were made
+    smaller. Compression is noise, too. The default, --sigma auto, sees some of
+    it. If blocks and ringing are enlarged with the picture, a larger sigma,
+    such as 3/255 to 8/255, removes them.
     """
     from alr_cli.cli.restore.run import restore_all
     from alr_cli.files.kernel_files import read_kernel

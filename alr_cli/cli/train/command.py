@@ -35,10 +35,11 @@ def train(
 
     Examples:
 
-      alr train --clean-dir clean/ --noisy-dir noisy/ -o mine.safetensors alr train --clean-dir clean/ --sigma
-      0.05:0.3 -o mine.safetensors alr train --clean-dir clean/ -o mine.safetensors --resume alr train
-      --recipe flow --size 32 --clean-dir aligned/ -o mine.safetensors alr train --recipe potential
-      --clean-dir clean/ -o mine.safetensors
+      alr train --clean-dir clean/ --noisy-dir noisy/ -o mine.safetensors
+      alr train --clean-dir clean/ --sigma 0.05:0.3 -o mine.safetensors
+      alr train --clean-dir clean/ -o mine.safetensors --resume
+      alr train --recipe flow --size 32 --clean-dir aligned/ -o mine.safetensors
+      alr train --recipe potential --clean-dir clean/ -o mine.safetensors
 
     Maximises, over patches z of 15 x 15 pixels,
 
@@ -46,11 +47,12 @@ def train(
 
     then fits lambda(sigma) on the validation pictures and writes both.
 
-    A flow instead maximises the likelihood of whole pictures of one kind, such as aligned faces
-    (docs/guides/flows.md). A potential learns to denoise in one step (docs/notebook/wide.md).
+    A flow instead maximises the likelihood of whole pictures of one kind, such
+    as aligned faces (docs/guides/flows.md). A potential learns to denoise in
+    one step (docs/notebook/wide.md).
 
-    Ctrl-C leaves a checkpoint, and --resume continues from it exactly. Use the result with -w
-    mine.safetensors.
+    Ctrl-C leaves a checkpoint, and --resume continues from it exactly. Use the
+    result with -w mine.safetensors.
 
     Several processes, each with its own minibatches (docs/performance.md):
 

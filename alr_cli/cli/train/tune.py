@@ -54,20 +54,23 @@ def tune(
 ) -> None:
     """Tune fields of experts until the minimiser of their energy is the best picture.
 
-    This needs clean pictures, and noise of a known kind: white Gaussian noise, or, with --noisy-dir, noise as
-    estimated in a folder of noisy pictures. The noisy pictures may show anything.
+    This needs clean pictures, and noise of a known kind: white Gaussian noise,
+    or, with --noisy-dir, noise as estimated in a folder of noisy pictures. The
+    noisy pictures may show anything.
 
     Examples:
 
-      alr tune --clean-dir clean/ -o tuned.safetensors alr tune --clean-dir clean/ --noisy-dir noisy/ -o
-      mine.safetensors alr tune --clean-dir clean/ --gray --sigma 0.02:0.2 -o tuned.safetensors --resume alr
-      tune --clean-dir clean/ -w color-tuned --holes 1 --coarser 72 -o holes.safetensors
+      alr tune --clean-dir clean/ -o tuned.safetensors
+      alr tune --clean-dir clean/ --noisy-dir noisy/ -o mine.safetensors
+      alr tune --clean-dir clean/ --gray --sigma 0.02:0.2 -o tuned.safetensors --resume
+      alr tune --clean-dir clean/ -w color-tuned --holes 1 --coarser 72 -o holes.safetensors
 
-    Minimises the logarithm of the mean squared error of x* = arg min E over the filters, their weights and
-    lambda(sigma). With --holes 1 the crops have missing pixels instead of noise. The validation pictures
-    measure the quality. Tuning takes twenty minutes on one core for gray pictures and an hour for colour
-    pictures, or two minutes on a large GPU. Ctrl-C leaves a checkpoint, and --resume continues from it
-    exactly.
+    Minimises the logarithm of the mean squared error of x* = arg min E over
+    the filters, their weights and lambda(sigma). With --holes 1 the crops have
+    missing pixels instead of noise. The validation pictures measure the
+    quality. Tuning takes twenty minutes on one core for gray pictures and an
+    hour for colour pictures, or two minutes on a large GPU. Ctrl-C leaves a
+    checkpoint, and --resume continues from it exactly.
     """
     output = Path(run.output)
     check_outputs(output, run)

@@ -183,7 +183,7 @@ def random_mask(shape: tuple[int, int], missing: float, seed: int) -> Bools:
 
 
 def seed_for(seed: int, name: str) -> int:
-    """A seed from (seed, name) alone, so that a picture is degraded in the same way in any batch and order."""
+    """A seed that depends on (seed, name) only, so that a picture is degraded equally in any batch."""
     return int.from_bytes(hashlib.sha256(f"{seed} {name}".encode()).digest()[:8])
 
 
