@@ -209,7 +209,7 @@ def inpaint(
         if missing.shape != picture.shape[:2]:
             raise UsageError(
                 f"the mask has the shape {missing.shape} and the picture {picture.shape[:2]}: "
-                "they must be equal"
+                "give a mask of equal size"
             )
         return Inpainting(missing)
 
