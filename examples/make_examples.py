@@ -1,8 +1,9 @@
-"""Make the example pictures from scikit-image's: python examples/make_examples.py
+"""Make the example pictures from those of scikit-image: python examples/make_examples.py
 
-chelsea.png (CC0, Stefan van der Walt), coffee.png (CC0, Rachel Michetti) and astronaut.png (public domain,
-NASA), cropped; then a noisy, a blurred and a scratched version of each with its reference beside it.
-And a noisy sinogram of the head phantom of Shepp and Logan (1974), with the true slice.
+The pictures are crops of chelsea.png (CC0, Stefan van der Walt), coffee.png (CC0, Rachel Michetti) and
+astronaut.png (public domain, NASA). One is made noisy, one is blurred and one is scratched, and each has its
+reference beside it. There is also a noisy sinogram of the head phantom of Shepp and Logan (1974), with the
+true slice.
 """
 
 import math
@@ -24,7 +25,7 @@ HERE = Path(__file__).resolve().parent
 
 
 def save(name: str, pixels: np.ndarray) -> None:
-    """pixels: (H, W, C) on [0,1] -> an 8-bit PNG beside this script."""
+    """Write pixels (H, W, C) on [0,1] as an 8-bit PNG beside this script."""
     picture = Picture(np.clip(pixels, 0, 1).astype(np.float32), "uint8", "png")
     (HERE / name).write_bytes(encode(picture, "png"))
 
@@ -34,13 +35,13 @@ def as_float(picture: np.ndarray) -> np.ndarray:
 
 
 def blurred(pixels: np.ndarray, spec: str) -> np.ndarray:
-    """The part of k * x that the frame determines: a true camera blur, with no assumption at the border."""
+    """The part of k * x that the frame determines, as for a camera, without assumptions at the border."""
     x = torch.from_numpy(pixels.transpose(2, 0, 1).copy())[None]
     return Convolution(parse_kernel(spec), pixels.shape[:2], "valid").forward(x)[0].numpy().transpose(1, 2, 0)
 
 
 def scratches(shape: tuple[int, int], count: int = 28, seed: int = 3) -> np.ndarray:
-    """(H, W) bool, True on random strokes of two to four pixels."""
+    """(H, W) bool, True on random strokes with a width of two to four pixels."""
     rng = np.random.default_rng(seed)
     rows, columns = np.indices(shape)
     mask = np.zeros(shape, dtype=bool)
@@ -54,7 +55,8 @@ def scratches(shape: tuple[int, int], count: int = 28, seed: int = 3) -> np.ndar
 
 
 def scanned(name: str, side: int = 160, views: int = 60, density: float = 0.02, noise: float = 0.02) -> None:
-    """Line integrals of a phantom whose bone has this density, from so many angles over 180 degrees."""
+    """Line integrals of a phantom whose bone has this density, from equally spaced angles over 180
+    degrees."""
     phantom = skimage.transform.resize(skimage.data.shepp_logan_phantom(), (side, side), anti_aliasing=True)
     truth = (density * phantom).astype(np.float32)
     angles = tuple(math.pi * k / views for k in range(views))

@@ -1,6 +1,6 @@
-"""Damaged sinogram files and odd options through `alr reconstruct`: python scripts/fuzz_sinograms.py [COUNT]
+"""Damaged sinogram files and unusual options for `alr reconstruct`: python scripts/fuzz_sinograms.py [COUNT]
 
-Every run ends with a finite slice or with one sentence and its exit code; what does not is printed.
+Every run must end with a finite slice, or with one sentence and its exit code. Other outcomes are printed.
 """
 
 import io
@@ -69,7 +69,7 @@ def seeds(rng: np.random.Generator) -> list[bytes]:
 
 
 def damaged(data: bytes, chance: random.Random) -> bytes:
-    """The same bytes with a few changed, cut off, or neither."""
+    """The bytes with a few of them changed, truncated, or unchanged."""
     changed = bytearray(data)
     for _ in range(chance.choice([0, 0, 1, 3, 10])):
         changed[chance.randrange(min(len(changed), chance.choice([200, len(changed)])))] = chance.randrange(
@@ -79,7 +79,7 @@ def damaged(data: bytes, chance: random.Random) -> bytes:
 
 
 def arguments(chance: random.Random) -> list[str]:
-    """Mostly sensible options, some of them not."""
+    """Options, most of them sensible."""
     chosen = ["--angles", "0:180:12"] if chance.random() < 0.7 else []
     for option in chance.sample(sorted(OPTIONS), chance.choice([0, 1, 2, 4])):
         if option not in chosen:

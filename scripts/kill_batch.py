@@ -2,8 +2,8 @@
 
     python scripts/kill_batch.py --times 200
 
-Each run is a fork of a process that has done the batch before, so that no moment is lost to imports.
-Prints how many outputs were old and new, and fails at the first that is neither.
+Each run is a fork of a process that has completed the batch once, so that no time is spent on imports. Prints
+the numbers of old and new outputs, and fails at the first output that is neither.
 """
 
 import argparse
@@ -53,7 +53,7 @@ def main() -> int:
                 sys.stdout.write(f"run {time_number}: broken {broken}, unknown {unknown}, inputs {touched}\n")
                 return 1
     sys.stdout.write(f"{arguments.times} runs killed: {dict(seen)}\n")
-    return 0 if seen["old"] and seen["new"] else 1  # otherwise the moments missed the batch
+    return 0 if seen["old"] and seen["new"] else 1  # otherwise no kill happened during the batch
 
 
 def _arguments() -> argparse.Namespace:
@@ -88,7 +88,7 @@ def _command(out: Path, weights: str) -> list[str]:
 
 
 def _killed(command: list[str], after: float | None) -> float:
-    """Run `command` in a fork and kill it `after` so many seconds; returns the seconds it lived."""
+    """Run `command` in a fork, kill it after `after` seconds, and return how many seconds it ran."""
     started = time.perf_counter()
     child = os.fork()
     if child == 0:

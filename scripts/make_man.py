@@ -1,6 +1,6 @@
-"""Man pages from the help: `make man` writes one for alr and one for each command into build/man.
+"""Man pages from the help: `make man` writes one for alr and one for each command to build/man.
 
-Everything in them is taken from the signatures and docstrings that `--help` shows, so that the two agree.
+All of their text is taken from the signatures and docstrings that `--help` shows, so that both agree.
 """
 
 import inspect
@@ -23,7 +23,7 @@ CODES[INTERRUPTED] = "Ctrl-C; SIGTERM gives 143."
 
 
 def escaped(text: str) -> str:
-    """Text that roff prints as it is."""
+    """Text escaped for roff."""
     lines = text.replace("\\", "\\e").replace("-", "\\-").split("\n")
     return "\n".join(f"\\&{line}" if line[:1] in ("'", ".") else line for line in lines)
 
@@ -53,7 +53,7 @@ def synopsis(command: Callable[..., None], name: str) -> str:
 
 
 def paragraph(text: str) -> str:
-    """Flowing text as it is; indented text, examples and equations, line by line."""
+    """Prose as it is; indented text, such as examples and equations, line by line."""
     if text.startswith("  "):
         return f".PP\n.nf\n.RS\n{escaped(textwrap.dedent(text))}\n.RE\n.fi"
     if text.endswith(":"):
@@ -62,7 +62,7 @@ def paragraph(text: str) -> str:
 
 
 def options(command: Callable[..., None]) -> Iterator[str]:
-    """The arguments, and the options by the panels of the help."""
+    """The arguments, and the options in the panels of the help."""
     for _, argument in described(command):
         if not isinstance(argument, OptionInfo):
             yield f".TP\n.I {escaped(argument.metavar or '')}\n{escaped(argument.help or '')}"
@@ -73,7 +73,8 @@ def options(command: Callable[..., None]) -> Iterator[str]:
         if (option.rich_help_panel or "Options") != panel:
             panel = option.rich_help_panel or "Options"
             yield f".SH {panel.upper()}"
-        first = [option.default] if isinstance(option.default, str) else []  # Typer puts the first flag there
+        # Typer stores the first flag there
+        first = [option.default] if isinstance(option.default, str) else []
         flags = ", ".join([*first, *(option.param_decls or ())])
         value = option.metavar or values(parameter.annotation)
         said = option.help or ""
@@ -89,7 +90,7 @@ def options(command: Callable[..., None]) -> Iterator[str]:
 
 
 def values(annotation: Any) -> str:
-    """What goes behind an option without a metavar: its choices, nothing behind a flag."""
+    """The placeholder of an option without a metavar: its choices, or nothing for a flag."""
     kind = annotation.__origin__
     choices = [each for part in getattr(kind, "__args__", ()) for each in getattr(part, "__args__", (part,))]
     named = [each for each in choices if isinstance(each, str)]
@@ -103,13 +104,13 @@ def described(command: Callable[..., None]) -> Iterator[tuple[inspect.Parameter,
 
 
 def codes() -> dict[int, str]:
-    """Exit codes with the first sentence of what each is about."""
+    """The exit codes with the first sentence of their errors."""
     kinds = [kind for kind in AlrError.__subclasses__() if "exit_code" in vars(kind)]
     return CODES | {kind.exit_code: (inspect.getdoc(kind) or "").split("\n")[0] for kind in kinds}
 
 
 def pages() -> list[tuple[str, Callable[..., None]]]:
-    """What there is a page for."""
+    """The pages: alr and its commands."""
     return [("alr", alr), *((f"alr {name}", function_of(name)) for name in COMMANDS)]
 
 

@@ -46,7 +46,7 @@ def degraded(clean: Pixels, sigma: float, seed: int, protocol: str) -> Pixels:
 
 
 def row(pictures: dict[str, Pixels], estimator: Estimator, protocol: str) -> tuple[list[str], float]:
-    """One cell for each sigma, and the seconds that one estimate takes."""
+    """One cell for each sigma, and the seconds for one estimate."""
     cells, seconds = [], 0.0
     for sigma in SIGMAS:
         estimates = []

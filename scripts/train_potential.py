@@ -1,19 +1,18 @@
-"""Ten minutes of a large GPU for the potential: pack the pictures, train for so many seconds, unpack the
-weights.
+"""Train the potential in ten minutes on a large GPU: pack the pictures, then train for a number of seconds.
 
-    python scripts/train_potential.py pack pictures.tar bsds400 photos --exclude 12003.jpg --exclude
-    302003.jpg python scripts/train_potential.py run pictures.tar -o $OUT --seconds 540 --widths
-    32,64,128,256 python scripts/train_potential.py run pictures.tar -o $OUT --seconds 540 --resume
-    before/state.pt
+    python scripts/train_potential.py pack pictures.tar bsds400 photos --exclude 12003.jpg \\
+      --exclude 302003.jpg
+    python scripts/train_potential.py run pictures.tar -o $OUT --seconds 540 --widths 32,64,128,256
+    python scripts/train_potential.py run pictures.tar -o $OUT --seconds 540 --resume before/state.pt
 
-`run` measures for a twentieth of the time how many crops a second it trains, and chooses the number of
-steps that fits what is left, half of the time on the plain denoiser and half on the gradient-step loss,
-whose step size then falls to zero. All pixels lie on the device. Out come weights.pt (the moving average,
-half precision), state.pt (everything, from before the fall, to go on from) and log.jsonl with PSNR on crops
-of the pictures of `--val`. Try it without a GPU:
+`run` first measures the number of crops per second during a twentieth of the time. It then chooses the number
+of steps that fit into the rest: half of the time for the plain denoiser, and half for the gradient-step loss,
+whose step size decays to zero at the end. All pictures are kept on the device. The outputs are weights.pt
+(the moving average in half precision), state.pt (the state before the decay, from which training can
+continue) and log.jsonl with the PSNR on crops of the pictures of `--val`. To try it without a GPU:
 
-    python scripts/train_potential.py run pictures.tar -o out --seconds 60 --device cpu --widths 16,24
-    --batch-size 4 --patch 48
+    python scripts/train_potential.py run pictures.tar -o out --seconds 60 --device cpu --widths 16,24 \\
+      --batch-size 4 --patch 48
 """
 
 import argparse
@@ -39,7 +38,7 @@ CROP = 160  # side of the validation crops
 
 
 def pack(options: argparse.Namespace) -> None:
-    """The files of the folders as they are, and those of --val, in one archive."""
+    """Write the files of the folders, and those of --val, to one archive."""
     with tarfile.open(options.archive, "w") as archive:
         for part, folders in (("train", options.folders), ("val", options.val)):
             for number, folder in enumerate(folders):
@@ -63,7 +62,7 @@ def unpacked(archive: str) -> dict[str, list[list[np.ndarray]]]:
 
 
 def centres(pictures: list[np.ndarray]) -> torch.Tensor:
-    """The middles of eight pictures, (8, 3, CROP, CROP) on [0,1]."""
+    """The centres of eight pictures, (8, 3, CROP, CROP) on [0,1]."""
     crops = []
     for picture in pictures[:: max(1, len(pictures) // 8)][:8]:
         top, left = ((side - CROP) // 2 for side in picture.shape[:2])
@@ -72,7 +71,7 @@ def centres(pictures: list[np.ndarray]) -> torch.Tensor:
 
 
 def quality(unet: UNet, clean: torch.Tensor, gradient: bool) -> list[float]:
-    """Mean PSNR at LEVELS of one step of the gradient, or of the plain denoiser."""
+    """Mean PSNR at LEVELS after one gradient step, or of the plain denoiser."""
     values = []
     for level in LEVELS:
         noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(1)).to(clean)
@@ -86,7 +85,7 @@ def quality(unet: UNet, clean: torch.Tensor, gradient: bool) -> list[float]:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Measure, train both stages, save."""
+    """Measure the speed, train both stages, and save."""
     began = time.monotonic()
     out = Path(options.output)
     out.mkdir(parents=True, exist_ok=True)
@@ -151,7 +150,8 @@ def run(options: argparse.Namespace) -> None:
 
 
 def timed(trainer: DenoisingTrainer, seconds: float) -> int:
-    """How many steps fit into nineteen times as long. The first is left out: it may compile."""
+    """How many steps fit into nineteen times the measured time. The first step is left out, since it may
+    compile."""
     trainer.step()
     started = time.monotonic()
     while time.monotonic() - started < seconds:

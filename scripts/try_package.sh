@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# try_package.sh FILE [PYTHON]: install a wheel or an sdist in a clean environment and restore an example with it, from a
-# folder that has nothing of this checkout. CONSTRAINTS: options for pip, such as "-c constraints.txt".
+# try_package.sh FILE [PYTHON]: install a wheel or an sdist in a clean environment, and restore an example with it in a
+# folder outside of this checkout. CONSTRAINTS: options for pip, such as "-c constraints.txt".
 set -euo pipefail
 file=$(realpath "$1")
 python=$(command -v "${2:-python3}")
@@ -19,4 +19,4 @@ import json, sys
 facts = json.load(sys.stdin)
 sys.exit("; ".join(facts["problems"]) or facts["weights_folder"].startswith(sys.argv[1]) or None)' "$root"
 test -s clean.png
-echo "$(basename "$file"): installed and tried"
+echo "$(basename "$file"): installed and tested"
