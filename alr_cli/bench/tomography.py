@@ -128,11 +128,14 @@ def measure(
                 seconds = clock() - begin
                 pixels = found.pixels.clip(0, 1)
                 yield SliceScore(
-                    *(name, sigma, label),
-                    *(psnr(clean[..., None], pixels[..., None]), ssim(clean[..., None], pixels[..., None])),
-                    float(np.mean((pixels.astype(np.float64) - clean) ** 2)),
-                    found.residual / level,
-                    seconds,
+                    picture=name,
+                    sigma=sigma,
+                    method=label,
+                    psnr=psnr(clean[..., None], pixels[..., None]),
+                    ssim=ssim(clean[..., None], pixels[..., None]),
+                    error=float(np.mean((pixels.astype(np.float64) - clean) ** 2)),
+                    residual=found.residual / level,
+                    seconds=seconds,
                 )
 
 
@@ -143,10 +146,14 @@ def pooled(scores: Iterable[SliceScore]) -> list[Pooled]:
         groups.setdefault((score.sigma, score.method), []).append(score)
     return [
         Pooled(
-            *(sigma, method, len(group)),
-            -10 * math.log10(max(_mean(s.error for s in group), 1e-12)),
-            *(_mean(s.psnr or 0.0 for s in group), _mean(s.ssim or 0.0 for s in group)),
-            *(_mean(s.residual for s in group), _mean(s.seconds for s in group)),
+            sigma=sigma,
+            method=method,
+            slices=len(group),
+            psnr=-10 * math.log10(max(_mean(s.error for s in group), 1e-12)),
+            mean=_mean(s.psnr or 0.0 for s in group),
+            ssim=_mean(s.ssim or 0.0 for s in group),
+            residual=_mean(s.residual for s in group),
+            seconds=_mean(s.seconds for s in group),
         )
         for (sigma, method), group in groups.items()
     ]

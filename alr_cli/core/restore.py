@@ -269,8 +269,17 @@ class Restorer:
     def _unchanged(self, pixels: np.ndarray) -> Restoration:
         return Restoration(
             pixels.astype(np.float32, copy=True),
-            *("converged", 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
-            *(str(self.device), devices.precision_name(self.precision), 0),
+            stop="converged",
+            iterations=0,
+            energy=0.0,
+            data_term=0.0,
+            regularizer=0.0,
+            lam=0.0,
+            strength=0.0,
+            sigma=0.0,
+            device=str(self.device),
+            precision=devices.precision_name(self.precision),
+            tile=0,
         )
 
     def _minimise(

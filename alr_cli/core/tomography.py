@@ -162,15 +162,23 @@ class Reconstructor:
 
     def _by_fbp(self, sinogram: Floats, geometry: Geometry) -> Slice:
         pixels = fbp(torch.from_numpy(sinogram), geometry, self.window).numpy()
-        return Slice(pixels, 0.0, 0.0, 1.0, 0, "direct")
+        return Slice(pixels, sigma=0.0, residual=0.0, range=1.0, iterations=0, stop="direct")
 
     def _by_prior(self, y: Floats, task: Scanning, level: float, callback: Callback | None) -> Slice:
         if self.restorer is None:
             raise ValueError("ours needs a restorer")
         found = self.restorer.restore(y[..., None], task, level, callback)
         return Slice(
-            *(found.pixels[..., 0], 0.0, 0.0, 1.0, found.iterations, found.stop, found.lam),
-            *(found.energy, found.data_term, found.regularizer),
+            found.pixels[..., 0],
+            sigma=0.0,
+            residual=0.0,
+            range=1.0,
+            iterations=found.iterations,
+            stop=found.stop,
+            lam=found.lam,
+            energy=found.energy,
+            data_term=found.data_term,
+            regularizer=found.regularizer,
         )
 
     def _by_tv(self, y: Floats, task: Scanning, level: float, callback: Callback | None) -> Slice:
@@ -189,7 +197,16 @@ class Reconstructor:
             if callback is not None:
                 callback(Step(number, limit, energy, data, variation, partial(_picture, step.x)))
         return Slice(
-            *(_picture(step.x)[..., 0], 0.0, 0.0, 1.0, limit, "max_iter", lam, energy, data, variation)
+            _picture(step.x)[..., 0],
+            sigma=0.0,
+            residual=0.0,
+            range=1.0,
+            iterations=limit,
+            stop="max_iter",
+            lam=lam,
+            energy=energy,
+            data_term=data,
+            regularizer=variation,
         )
 
     def _finished(

@@ -56,7 +56,9 @@ def nlm_with(observation: Observation, h: float) -> Pixels:
     many = y.shape[2] > 1  # the function takes and returns a plane for one channel
     x = denoise_nl_means(
         y if many else y[..., 0],
-        *(PATCH, REACH, h),
+        patch_size=PATCH,
+        patch_distance=REACH,
+        h=h,
         sigma=observation.sigma,
         preserve_range=True,
         channel_axis=2 if many else None,
@@ -95,7 +97,9 @@ def _shrunk(plane: Pixels, sigma: float) -> Pixels:
         for right in range(SHIFTS):
             shifted = extended[down:, right:]
             x = denoise_wavelet(
-                *(shifted, 0.25 * sigma, WAVELET),
+                shifted,
+                sigma=0.25 * sigma,
+                wavelet=WAVELET,
                 wavelet_levels=levels,  # the default of one or two levels leaves most of strong noise
                 method="BayesShrink",
                 rescale_sigma=False,

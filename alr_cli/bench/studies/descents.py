@@ -112,8 +112,11 @@ class Trial:
         small = torch.nn.functional.avg_pool2d(self.y, 2)
         problem = problems.denoising(small, self.local.margin)
         energy = Energy(
-            *(problem.operator, SquaredError(small), Turning(self.local)),
-            *(self.weights.lam(SIGMA / 2), problem.pixels),
+            problem.operator,
+            SquaredError(small),
+            Turning(self.local),
+            self.weights.lam(SIGMA / 2),
+            problem.pixels,
         )
         coarse = problem.crop(solve(energy, problem.start, Adam(25)).x)
         start = torch.nn.functional.interpolate(coarse, size=self.y.shape[-2:], mode="bicubic")

@@ -56,4 +56,14 @@ def reconstruct(
     """
     from alr_cli.cli.reconstruct.run import reconstruct_all
 
-    reconstruct_all(*(sinograms, ctx.obj, scan, measurement, method, files, compute, reports, Viewer(viewer)))
+    reconstruct_all(
+        sinograms,
+        streams=ctx.obj,
+        scan=scan,
+        measurement=measurement,
+        method=method,
+        files=files,
+        compute=compute,
+        reports=reports,
+        viewer=Viewer(viewer),
+    )

@@ -231,7 +231,13 @@ def inpaint(
             )
         _inpaint_dust(
             InpaintDust(infrared, save_mask, grow, files.max_pixels),
-            *(inputs, sigma, ctx, files, model, compute, reports),
+            inputs,
+            sigma,
+            ctx,
+            files=files,
+            model=model,
+            compute=compute,
+            reports=reports,
         )
         return
     if infrared is not None or save_mask is not None:
@@ -270,4 +276,4 @@ def _inpaint_dust(
 
     viewer = Viewer(ViewerOptions(), {} if task.save is None else {"--save-mask": task.save})
     kept = 0.0 if sigma is None else sigma
-    restore_all(*(task, inputs, kept, ctx.obj, files, model, compute, reports), reads=(file,), viewer=viewer)
+    restore_all(task, inputs, kept, ctx.obj, files, model, compute, reports, reads=(file,), viewer=viewer)

@@ -110,8 +110,13 @@ class Loader:
         prepared = replace(prepared, noise=noise.model)
         doubts = () if noise.doubt is None else (noise.doubt,)
         return Loaded(
-            *(job, prepared, noise.sigma, noise.estimate, reference),
-            *(notes, (*prepared.warnings, *doubts)),
+            job=job,
+            prepared=prepared,
+            sigma=noise.sigma,
+            estimate=noise.estimate,
+            reference=reference,
+            notes=notes,
+            warnings=(*prepared.warnings, *doubts),
         )
 
     def check_still_to_do(self, job: Job) -> None:

@@ -157,11 +157,17 @@ def restore_stack(
                 kept.close(done=True)
     restorer, last = planes.last
     return RestoredStack(
-        *(job, len(stack), head.shape, depth, last, restorer.weights.name, restorer.weights.sha256),
-        planes.iterations,
-        time.perf_counter() - started,
-        tuple(levels.values()) or (last.sigma,),
-        loader.sigma is None,
+        job=job,
+        planes=len(stack),
+        shape=head.shape,
+        depth=depth,
+        last=last,
+        weights=restorer.weights.name,
+        sha256=restorer.weights.sha256,
+        iterations=planes.iterations,
+        seconds=time.perf_counter() - started,
+        levels=tuple(levels.values()) or (last.sigma,),
+        estimated=loader.sigma is None,
     )
 
 

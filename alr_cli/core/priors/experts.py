@@ -193,10 +193,13 @@ class Experts(LocalNetwork):
         kernels = kernels.permute(0, 3, 1, 2).reshape(len(kernels), -1, side, 1)
         slopes = kernels * (2 * weights).reshape(-1, 1, 1, 1)
         return Bank(
-            kernels.to(dtype).contiguous(memory_format=torch.channels_last),
-            slopes.to(dtype).contiguous(memory_format=torch.channels_last),
-            weights,
-            *(scale, dilation, spare // 2, spare - spare // 2),
+            kernels=kernels.to(dtype).contiguous(memory_format=torch.channels_last),
+            slopes=slopes.to(dtype).contiguous(memory_format=torch.channels_last),
+            weights=weights,
+            scale=scale,
+            dilation=dilation,
+            before=spare // 2,
+            after=spare - spare // 2,
         )
 
     def forward(self, x: Tensor) -> Tensor:

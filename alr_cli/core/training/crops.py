@@ -107,7 +107,12 @@ class CaseSource:
         clean, y, sigma = (part.to(device) for part in (clean, y, sigma))
         x = _problem(y, missing, margin).start
         return Case(
-            *(clean, y, sigma, missing, x, torch.zeros_like(x)),
+            clean=clean,
+            y=y,
+            sigma=sigma,
+            missing=missing,
+            x=x,
+            adjoint=torch.zeros_like(x),
             first=torch.tensor(round(least * (most / least) ** path)),
             old=torch.tensor(0),
             visits=torch.tensor(1 + int(life * visits)),
