@@ -159,9 +159,9 @@ def _facts(name: str, streams: Streams, page: int | None, drawing: _Drawing) -> 
 
 def _noise(picture: "Picture") -> "NoiseModel | None":
     from alr_cli.cli.restore.masks import from_nan
-    from alr_cli.core.noise.finding import Kind, forced
+    from alr_cli.core.noise.finding import Kind, noise_of_kind
 
-    found = forced(Kind.CORRELATED, picture.pixels, from_nan(picture))
+    found = noise_of_kind(Kind.CORRELATED, picture.pixels, from_nan(picture))
     return found.model if found.kind is Kind.CORRELATED else None
 
 

@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from alr_cli.core.noise.model import NoiseModel
-from alr_cli.core.noise.opponents import opponents
+from alr_cli.core.noise.opponent_colours import opponent_matrix
 from alr_cli.core.noise.spectrum import on_cosines
 from alr_cli.core.numerics.chunks import WHOLE, Piece
 from alr_cli.core.numerics.cosines import cosine_transform, inverse_cosine_transform
@@ -137,7 +137,7 @@ class ColouredGaussian:
 def _filtered(x: Tensor, weights: Tensor) -> Tensor:
     """x (B, C, H, W), with the cosine transforms of its opponent colours multiplied by weights (C, H, W)."""
     result = torch.zeros_like(x)
-    mixing = torch.from_numpy(opponents(x.shape[1])).to(x)
+    mixing = torch.from_numpy(opponent_matrix(x.shape[1])).to(x)
     for opponent, weight in zip(mixing, weights, strict=True):  # one by one, to save memory
         seen = cosine_transform(torch.einsum("c,bchw->bhw", opponent, x)) * weight
         result += opponent[:, None, None] * inverse_cosine_transform(seen)[:, None]

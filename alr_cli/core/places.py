@@ -31,7 +31,7 @@ class Place:
         return pixels[self.top : self.top + self.side, self.left : self.left + self.side]
 
 
-def telling_places(
+def informative_places(
     before: NDArray[np.float32], after: NDArray[np.float32], side: int = 112
 ) -> tuple[Place, ...]:
     """One to four squares that do not overlap, of pictures (H, W, C) on [0,1]."""

@@ -30,7 +30,7 @@ _PARTS = re.compile(
 )
 
 
-def fitting(picture: Picture, depth: Depth) -> tuple[Picture, str | None]:
+def checked_descriptions(picture: Picture, depth: Depth) -> tuple[Picture, str | None]:
     """The picture as it may be written with `depth`, and what was left out, in words, or None.
 
     A description of other planes, or of another size or type, is left out.

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alr_cli.errors import InputError, OutputError
-from alr_cli.files import encodable, everyday, jpeg, png, pnm, tiff
+from alr_cli.files import encodable, jpeg, png, pnm, tiff, webp_bmp
 from alr_cli.files.atomic import read_bytes, shown, write_atomic
-from alr_cli.files.descriptions import fitting
+from alr_cli.files.descriptions import checked_descriptions
 from alr_cli.files.exif import with_size
 from alr_cli.files.limits import MAX_PIXELS
 from alr_cli.files.orientation import as_stored, upright
@@ -46,16 +46,16 @@ _READERS: dict[Format, Callable[[bytes, int, int | None], Picture]] = {
     "png": png.read,
     "jpeg": jpeg.read,
     "tiff": tiff.read,
-    "webp": everyday.read_webp,
-    "bmp": everyday.read_bmp,
+    "webp": webp_bmp.read_webp,
+    "bmp": webp_bmp.read_bmp,
     "pnm": pnm.read,
 }
 _WRITERS: dict[Format, Callable[[NDArray[Any], Picture], bytes]] = {
     "png": png.write,
     "jpeg": jpeg.write,
     "tiff": tiff.write,
-    "webp": everyday.write_webp,
-    "bmp": everyday.write_bmp,
+    "webp": webp_bmp.write_webp,
+    "bmp": webp_bmp.write_bmp,
     "pnm": pnm.write,
 }
 
@@ -160,7 +160,7 @@ def check_encodable(
     The result depends on nothing that a restoration changes, so that it can be computed before.
     """
     wanted = depth or picture.depth
-    ready, untrue = fitting(_laid(picture, format, strip), wanted)
+    ready, untrue = checked_descriptions(_laid(picture, format, strip), wanted)
     try:
         encodable.refuse(ready, format, wanted, drop_alpha)
     except OutputError as error:
@@ -207,7 +207,7 @@ def encode(
         raise OutputError(
             f"cannot write {shown(name, _STDOUT)}: some pixels are not finite; only a float TIFF holds them"
         )
-    ready, _ = fitting(_laid(picture, format, strip), wanted)
+    ready, _ = checked_descriptions(_laid(picture, format, strip), wanted)
     if not encodable.CONTAINERS[format].alpha:
         ready = replace(ready, alpha=None)
     if format != picture.format:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from alr_cli.core import problems
-from alr_cli.core.defaults import SOLVERS, Asked, choose
+from alr_cli.core.defaults import SOLVERS, SolverOptions, choose
 from alr_cli.core.priors.local import LocalRegularizer
 from alr_cli.core.problems import Problem
 from alr_cli.errors import UsageError
@@ -29,11 +29,11 @@ def test_steps_grow_with_the_noise_and_blurs_take_more() -> None:
 @pytest.mark.parametrize("name", sorted(set(SOLVERS) - {"direct", "splitting"}))  # not for experts
 def test_what_is_asked_of_a_solver_is_what_it_does(name: str) -> None:
     solver = choose(
-        LocalRegularizer(some_experts()), problems.denoising(Y, 13), 0.1, 0.1, Asked(name, 7, 0.25)
+        LocalRegularizer(some_experts()), problems.denoising(Y, 13), 0.1, 0.1, SolverOptions(name, 7, 0.25)
     )
     assert (solver.name, solver.iterations, solver.tol) == (name, 7, 0.25)
 
 
 def test_an_unknown_solver_is_refused_with_those_that_are_known() -> None:
     with pytest.raises(UsageError, match="fourier, adam, gd, nmapg"):
-        choose(LocalRegularizer(a_critic()), problems.denoising(Y, 14), 0.1, 0.1, Asked("newton"))
+        choose(LocalRegularizer(a_critic()), problems.denoising(Y, 14), 0.1, 0.1, SolverOptions("newton"))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from alr_cli.core.places import telling_places
+from alr_cli.core.places import informative_places
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def scene() -> np.ndarray:
 def test_each_kind_of_place_is_found_where_it_is(scene: np.ndarray) -> None:
     before = scene.copy()
     before[10:30, 30:50] = 1  # what is changed most
-    places = {place.kind: place for place in telling_places(before, scene, side=64)}
+    places = {place.kind: place for place in informative_places(before, scene, side=64)}
     assert set(places) == {"change", "texture", "edge", "even"}
     assert places["change"].top <= 10 and places["change"].left <= 30 < places["change"].left + 64
     assert places["texture"].left > 270
@@ -32,7 +32,7 @@ def test_each_kind_of_place_is_found_where_it_is(scene: np.ndarray) -> None:
 def test_places_lie_inside_and_apart_whatever_the_size(shape: tuple[int, int, int]) -> None:
     random = np.random.default_rng(0)
     before, after = (random.random(shape).astype(np.float32) for _ in range(2))
-    places = telling_places(before, after)
+    places = informative_places(before, after)
     assert 1 <= len(places) <= 4
     seen = np.zeros(shape[:2], int)
     for place in places:

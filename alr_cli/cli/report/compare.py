@@ -110,10 +110,10 @@ class Comparison:
 
 def _sheet(prepared: Prepared, restored: Pixels, strength: float, again: Again) -> bytes:
     from alr_cli.cli.report.strips import draw_strips
-    from alr_cli.core.places import telling_places
+    from alr_cli.core.places import informative_places
 
     before = prepared.picture.pixels
-    places = telling_places(before, restored)
+    places = informative_places(before, restored)
     crops = []
     for place in places:
         after = [

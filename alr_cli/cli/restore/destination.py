@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 DEPTHS: dict[str, "Depth"] = {"8": "uint8", "16": "uint16", "float": "float32"}
 
 
-def form(picture: "Picture", job: Job, options: FileOptions, streams: Streams) -> tuple["Format", "Depth"]:
+def output_form(
+    picture: "Picture", job: Job, options: FileOptions, streams: Streams
+) -> tuple["Format", "Depth"]:
     """The format and depth to write.
 
     They are those that were asked for, or else those of the input. The default into a pipe, where another
@@ -33,7 +35,7 @@ def check(picture: "Picture", job: Job, options: FileOptions, streams: Streams) 
     """Sentences on what `write` will leave out. Raises OutputError for what it would refuse."""
     from alr_cli.files.pictures import check_encodable
 
-    format, depth = form(picture, job, options, streams)
+    format, depth = output_form(picture, job, options, streams)
     return check_encodable(
         picture, format, depth=depth, strip=options.strip, drop_alpha=options.drop_alpha, name=_name(job)
     )
@@ -49,7 +51,7 @@ def write(picture: "Picture", job: Job, options: FileOptions, streams: Streams) 
     from alr_cli.files.atomic import OutputExists
     from alr_cli.files.pictures import encode, write_atomic
 
-    format, depth = form(picture, job, options, streams)
+    format, depth = output_form(picture, job, options, streams)
     data = encode(
         picture, format, depth=depth, strip=options.strip, drop_alpha=options.drop_alpha, name=_name(job)
     )

@@ -1,6 +1,6 @@
 """S_o(f) = sum_d w(d) rho_o(d) cos(2 pi f d): correlated noise by frequency and opponent colour
 
-rho_o = M rho M^T at opponent colour o, with M of opponents.py. Correlation between opponent colours is
+rho_o = M rho M^T at opponent colour o, with M of opponent_colours.py. Correlation between opponent colours is
 neglected. The parabola w prevents oscillations of S around zero, because rho is cut off at the longest lag.
 """
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from alr_cli.core.noise.model import NoiseModel
-from alr_cli.core.noise.opponents import opponents
+from alr_cli.core.noise.opponent_colours import opponent_matrix
 
 # relative to the mean; no frequency is assumed to be free of noise, because estimates are not that certain
 LEAST = 0.05
@@ -38,12 +38,12 @@ def luma_share(model: NoiseModel) -> float:
 
     It is 1 if the channels are independent, and C if they are equal.
     """
-    gray = opponents(model.channels)[0]
+    gray = opponent_matrix(model.channels)[0]
     return float(gray @ model.correlation[..., 0, 0] @ gray)
 
 
 def _spectrum(model: NoiseModel, rows: NDArray[np.floating], columns: NDArray[np.floating]) -> Tensor:
-    mixing = opponents(model.channels)
+    mixing = opponent_matrix(model.channels)
     opponent = np.einsum("oa,abyx,ob->oyx", mixing, model.correlation, mixing)
     lags = np.arange(opponent.shape[-1])
     weight = np.where(lags == 0, 1.0, 2.0) * (1 - (lags / len(lags)) ** 2)

@@ -40,7 +40,7 @@ def colours(channels: int) -> Tensor:
     return rows / rows.square().sum(1, keepdim=True).sqrt()
 
 
-def beginning(channels: int, count: int) -> Tensor:
+def initial_filters(channels: int, count: int) -> Tensor:
     """Coefficients of initial filters, (count, n).
 
     First comes the whole gray basis, then the basis of the other colours in the order of frequency. Beyond

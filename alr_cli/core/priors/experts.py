@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from alr_cli.core.operators.kernels import mean_amplitude
-from alr_cli.core.priors.cosines import SIDE, basis, beginning
+from alr_cli.core.priors.cosines import SIDE, basis, initial_filters
 from alr_cli.core.priors.filter_bank import (
     Bank,
     at_first_pixel,
@@ -120,7 +120,7 @@ class Experts(LocalNetwork):
         weight = math.log(4 * _CURVATURE * knee**2 / (2 * SIDE**2))
         for name in self._names():
             count, less = getattr(architecture, name), 0.0 if name == "fine" else _FEWER
-            filters = beginning(architecture.channels, count) / knee
+            filters = initial_filters(architecture.channels, count) / knee
             self.register_parameter(name, nn.Parameter(filters))
             self.register_parameter(f"log_{name}", nn.Parameter(torch.full((count,), weight + less)))
         self.log_contrast = nn.Parameter(torch.zeros(len(KNOTS)))

@@ -9,7 +9,7 @@ from PIL import Image
 
 from alr_cli.cli.report.compare import Comparison
 from alr_cli.cli.restore.task import Prepared
-from alr_cli.core.places import telling_places
+from alr_cli.core.places import informative_places
 from alr_cli.files.pictures import Picture
 from tests.conftest import FAST, Alr, scene, write_picture
 
@@ -62,7 +62,7 @@ def test_crops_are_the_same_place_at_each_strength(tmp_path: Path) -> None:
     comparison = Comparison(str(tmp_path / "sheet.png"))
     comparison.look("title", prepared, restored, 2.0, again, None)
     assert comparison.write() == [tmp_path / "sheet.png"]
-    places = telling_places(before, restored)
+    places = informative_places(before, restored)
     assert asked == pytest.approx([1.0, 1.4, 2.8] * len(places))
     with Image.open(tmp_path / "sheet.png") as image:
         sheet = np.asarray(image).astype(int)

@@ -5,9 +5,9 @@ import pytest
 from skimage import data
 from skimage.transform import downscale_local_mean
 
-from alr_cli.core.noise.finding import Found, Kind, find_noise, forced
+from alr_cli.core.noise.finding import Found, Kind, find_noise, noise_of_kind
 from alr_cli.core.noise.model import NoiseModel
-from alr_cli.core.noise.opponents import opponents
+from alr_cli.core.noise.opponent_colours import opponent_matrix
 from alr_cli.core.noise.white import add_gaussian_noise, estimate_sigma
 from alr_cli.core.priors.cosines import colours
 from tests.core.noise.test_drawings import DRAWINGS
@@ -83,7 +83,7 @@ def test_noise_that_is_alike_in_all_channels_is_found_in_gray(tint: tuple[float,
     assert found.kind is Kind.CORRELATED
     assert found.model is not None
     assert found.sigma == pytest.approx(0.1 * np.sqrt(np.mean(np.square(tint))), rel=0.25)
-    gray_share = opponents(3)[0] @ found.model.correlation[..., 0, 0] @ opponents(3)[0]
+    gray_share = opponent_matrix(3)[0] @ found.model.correlation[..., 0, 0] @ opponent_matrix(3)[0]
     assert gray_share > 2.5
 
 
@@ -94,14 +94,14 @@ def test_too_small_a_picture_does_not_tell() -> None:
 def test_what_is_known_to_be_noise_is_not_doubted() -> None:
     grain = NoiseModel(np.full((3, 17), 0.03), np.ones((3, 3, 1, 1)) * a_model().correlation[:1, :1])
     noisy = as_file(with_noise(ramp(), grain))
-    found = forced(Kind.CORRELATED, noisy)
+    found = noise_of_kind(Kind.CORRELATED, noisy)
     assert found.kind is Kind.CORRELATED
     assert found.sigma == pytest.approx(0.03, rel=0.2)
 
 
 def test_white_noise_of_gray_pictures_is_measured_at_each_brightness_where_it_is_asked_for() -> None:
     scene, model = clean("camera"), NoiseModel.poisson(0.02, 0.01, 0.0, 1)
-    found = forced(Kind.UNEVEN, as_file(with_noise(scene, model)))
+    found = noise_of_kind(Kind.UNEVEN, as_file(with_noise(scene, model)))
     assert found.kind is Kind.UNEVEN and found.model is not None
     assert found.sigma == pytest.approx(model.level(scene), rel=0.2)
     assert found.model.sigma[0, 12] > 1.5 * found.model.sigma[0, 1]
@@ -109,4 +109,4 @@ def test_white_noise_of_gray_pictures_is_measured_at_each_brightness_where_it_is
 
 def test_opponent_colours_are_those_of_the_priors() -> None:
     for channels in (1, 3):
-        np.testing.assert_allclose(opponents(channels), colours(channels).numpy(), atol=1e-6)
+        np.testing.assert_allclose(opponent_matrix(channels), colours(channels).numpy(), atol=1e-6)

@@ -6,7 +6,7 @@ import torch
 
 from alr_cli.core.noise.field import NoiseField
 from alr_cli.core.noise.model import NoiseModel
-from alr_cli.core.noise.opponents import opponents
+from alr_cli.core.noise.opponent_colours import opponent_matrix
 from alr_cli.core.noise.spectrum import LEAST, luma_share, on_cosines, on_torus
 from alr_cli.core.numerics.cosines import cosine_transform
 from tests.core.noise.test_model import a_model
@@ -24,7 +24,7 @@ def test_it_is_the_mean_power_of_drawn_noise() -> None:
     model, size = a_model(), 32
     noise = NoiseField([model]).unit((400, 3, size, size), seeded())
     seen = (
-        cosine_transform(torch.einsum("oc,bchw->bohw", torch.from_numpy(opponents(3)).float(), noise))
+        cosine_transform(torch.einsum("oc,bchw->bohw", torch.from_numpy(opponent_matrix(3)).float(), noise))
         .square()
         .mean(0)
     )

@@ -103,7 +103,7 @@ def test_the_basis_is_orthonormal(channels: int) -> None:
 
 @pytest.mark.parametrize(("channels", "count"), [(1, 48), (1, 96), (3, 48), (3, 72), (3, 144), (3, 288)])
 def test_the_filters_to_begin_with_are_all_different_and_gray_comes_first(channels: int, count: int) -> None:
-    filters = cosines.beginning(channels, count)
+    filters = cosines.initial_filters(channels, count)
     assert filters.shape == (count, channels * 48)
     assert len({tuple(row) for row in filters.tolist()}) == count
     assert torch.equal(filters[:48, :48], torch.eye(48))

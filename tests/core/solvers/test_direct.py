@@ -6,7 +6,7 @@ import torch
 
 from alr_cli.core import problems
 from alr_cli.core.data_terms import ClippedGaussian, SquaredError
-from alr_cli.core.defaults import Asked, minimise
+from alr_cli.core.defaults import SolverOptions, minimise
 from alr_cli.core.priors.potential import PotentialPrior
 from alr_cli.core.priors.protocol import Arithmetic
 from alr_cli.core.priors.total_variation import TotalVariation
@@ -72,4 +72,6 @@ def test_a_potential_takes_it_by_default() -> None:
 def test_a_regularizer_that_does_not_denoise_is_refused() -> None:
     y = noisy()
     with pytest.raises(UsageError, match="denoises in one step"):
-        minimise(problems.denoising(y, 1), SquaredError(y), TotalVariation(1), 1.0, SIGMA, Asked("direct"))
+        minimise(
+            problems.denoising(y, 1), SquaredError(y), TotalVariation(1), 1.0, SIGMA, SolverOptions("direct")
+        )

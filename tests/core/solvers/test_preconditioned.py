@@ -9,7 +9,7 @@ from torch import Tensor
 
 from alr_cli.core import defaults, problems
 from alr_cli.core.data_terms import SquaredError
-from alr_cli.core.defaults import Asked
+from alr_cli.core.defaults import SolverOptions
 from alr_cli.core.energy import Energy
 from alr_cli.core.noise.white import random_mask
 from alr_cli.core.operators.linear import Boundary
@@ -54,7 +54,7 @@ def a_problem(
 
 def solution(problem: Problem, limit: int, lam: float = 0.25, coarser: int = 0) -> Solution:
     regularizer = LocalRegularizer(critic(problem.y.shape[1], coarser))
-    asked = Asked("fourier", limit)
+    asked = SolverOptions("fourier", limit)
     return defaults.minimise(problem, SquaredError(problem.y), regularizer, lam, SIGMA, asked)
 
 
@@ -91,7 +91,7 @@ def whole_energy(problem: Problem, x: Tensor, lam: float = 0.25, coarser: int = 
 def test_it_ends_where_line_searches_do(name: str, coarser: int) -> None:
     """In energy; the minimisers of a hard regularizer of few filters are many."""
     problem = a_problem(name, margin=27 if coarser else 13, shape=(20, 24))
-    regularizer, asked = LocalRegularizer(critic(1, coarser)), Asked("nmapg", 80, 1e-6)
+    regularizer, asked = LocalRegularizer(critic(1, coarser)), SolverOptions("nmapg", 80, 1e-6)
     slow = defaults.minimise(problem, SquaredError(problem.y), regularizer, 0.25, SIGMA, asked)
     fast = solution(problem, 80, coarser=coarser)
     expected = whole_energy(problem, slow.x, coarser=coarser)
@@ -124,7 +124,7 @@ def test_a_batch_gives_what_each_picture_gives_alone() -> None:
 
 def test_small_updates_are_convergence() -> None:
     problem = a_problem()
-    regularizer, asked = LocalRegularizer(critic()), Asked("fourier", 40, 0.01)
+    regularizer, asked = LocalRegularizer(critic()), SolverOptions("fourier", 40, 0.01)
     found = defaults.minimise(problem, SquaredError(problem.y), regularizer, 0.25, SIGMA, asked)
     assert found.stop == "converged" and 3 < len(found.history) < 41
     assert float(found.history[-1].change) <= 0.01 < float(found.history[-2].change)
@@ -240,7 +240,7 @@ def test_holes_are_filled_as_well_as_by_line_searches(exact: bool) -> None:
     assert chosen(critic(), problem) == "fourier"
     data, regularizer = SquaredError(problem.y), LocalRegularizer(critic())
     slow, fast = (
-        defaults.minimise(problem, data, regularizer, 0.02, SIGMA, Asked(name))
+        defaults.minimise(problem, data, regularizer, 0.02, SIGMA, SolverOptions(name))
         for name in ("nmapg", "fourier")
     )
     expected = whole_energy(problem, slow.x, 0.02)

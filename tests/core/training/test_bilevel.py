@@ -13,7 +13,7 @@ from torch import Tensor
 
 from alr_cli.core import defaults, problems
 from alr_cli.core.data_terms import SquaredError
-from alr_cli.core.defaults import Asked
+from alr_cli.core.defaults import SolverOptions
 from alr_cli.core.energy import Energy
 from alr_cli.core.priors.experts import Experts, ExpertsArchitecture, ExpertsPrior
 from alr_cli.core.priors.local import LocalRegularizer
@@ -99,7 +99,7 @@ def error_of_filling(prior: ExpertsPrior) -> float:
     problem = problems.inpainting(clean, missing, prior.margin, exact=True)
     regularizer = LocalRegularizer(prior.network)
     solution = defaults.minimise(
-        problem, SquaredError(problem.y), regularizer, 1.0, 0.0, Asked("fourier", 100)
+        problem, SquaredError(problem.y), regularizer, 1.0, 0.0, SolverOptions("fourier", 100)
     )
     return float((problem.crop(solution.x) - clean).square().mean())
 

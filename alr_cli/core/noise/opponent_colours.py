@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def opponents(channels: int) -> NDArray[np.float64]:
+def opponent_matrix(channels: int) -> NDArray[np.float64]:
     """The colours as the rows of an orthonormal matrix (C, C), for one channel or three."""
     rows = np.ones((1, 1)) if channels == 1 else np.array([[1.0, 1, 1], [1, 0, -1], [1, -2, 1]])
     result: NDArray[np.float64] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
