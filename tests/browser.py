@@ -44,7 +44,7 @@ class Browser:
         self._send("/url", {"url": address})
 
     def ask(self, script: str) -> Any:
-        """What `return ...` gives in the page."""
+        """The value of `return ...` in the page."""
         return self._send("/execute/sync", {"script": script, "args": []})
 
     def press(self, *keys: str) -> None:
@@ -54,7 +54,7 @@ class Browser:
         self._send("/actions", {"actions": [{"type": "key", "id": "keys", "actions": actions}]})
 
     def drag(self, start: tuple[int, int], end: tuple[int, int]) -> None:
-        """With the mouse, from one place of the window to another."""
+        """Drag the mouse from one position in the window to another."""
         moves = [{"type": "pointerMove", "duration": 50, "x": x, "y": y} for x, y in (start, end)]
         actions = [
             moves[0],
@@ -69,7 +69,7 @@ class Browser:
         return base64.b64decode(self._send("/screenshot"))
 
     def requests(self) -> list[str]:
-        """Addresses that pages have asked for since the last question."""
+        """Addresses that pages have requested since the last call."""
         entries = self._send("/se/log", {"type": "performance"})
         messages = [json.loads(entry["message"])["message"] for entry in entries]
         return [

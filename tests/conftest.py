@@ -1,4 +1,4 @@
-"""What tests share: tiny critics, small pictures, and `alr` in this process or in its own."""
+"""Fixtures of all tests: tiny critics, small pictures, and `alr` in this process or in its own."""
 
 import io
 import os
@@ -28,7 +28,7 @@ class Result:
     stderr: str
 
     def lines(self) -> list[dict[str, Any]]:
-        """stdout as JSON lines; anything else fails."""
+        """stdout as lines of JSON. Anything else fails."""
         import json
 
         def refuse(text: str) -> None:
@@ -103,7 +103,7 @@ def shell(gray_critic: Path, program: Path) -> Shell:
 
 
 def environment(weights: Path) -> dict[str, str]:
-    """For processes: one thread each, tiny weights, the package of this checkout."""
+    """The environment of processes: one thread, tiny weights, the package of this checkout."""
     root = str(Path(__file__).parent.parent)
     return os.environ | {
         "ALR_WEIGHTS": str(weights),
@@ -140,7 +140,7 @@ def colour_critic(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def tiny_weights(gray_critic: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Commands run without -w take the tiny critic."""
+    """Commands without -w use the tiny critic."""
     monkeypatch.setenv("ALR_WEIGHTS", str(gray_critic))
     return gray_critic
 
@@ -160,7 +160,7 @@ def picture(tmp_path: Path) -> Path:
 
 
 def write_picture(path: Path, pixels: np.ndarray, depth: str = "uint8", **carried: Any) -> Path:
-    """A picture file by the name of its suffix. carried: alpha, icc, exif, dpi."""
+    """Write a picture file in the format of its suffix. `carried` may be alpha, icc, exif and dpi."""
     from alr_cli.files.pictures import Picture, encode, format_of_name
 
     kind = format_of_name(path)
@@ -172,7 +172,7 @@ def write_picture(path: Path, pixels: np.ndarray, depth: str = "uint8", **carrie
 
 @pytest.fixture
 def benchmark_alone(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache folder of the test's own, and no LPIPS, whatever is installed."""
+    """A cache folder for the test, and no LPIPS, even if it is installed."""
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("ALR_CACHE", str(folder))
     monkeypatch.setattr("alr_cli.bench.lpips.available", lambda: False)

@@ -12,14 +12,14 @@ REPOSITORY = Path(__file__).parent.parent
 
 
 def torchrun(processes: int, *arguments: str) -> list[str]:
-    """A command line that starts so many processes on this machine."""
+    """A command line that starts this many processes on this machine."""
     here = ["--standalone", "--nproc-per-node", str(processes)]
     return [sys.executable, "-m", "torch.distributed.run", *here, *arguments]
 
 
 @contextmanager
 def started(command: list[str], cwd: Path | None = None) -> Iterator["subprocess.Popen[bytes]"]:
-    """The running command; whatever is left of it at the end is killed."""
+    """The running command. What remains of it at the end is killed."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
     process = subprocess.Popen(
         command,

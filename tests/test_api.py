@@ -1,4 +1,4 @@
-"""The library: arrays in, arrays of the same kind and shape out, and priors and operators of one's own."""
+"""The library: arrays in, arrays of the same kind and shape out, and user-defined priors and operators."""
 
 import subprocess
 import sys
@@ -39,7 +39,7 @@ class Flat:
 
 
 class Gradient:
-    """The same, of which only the gradient is known."""
+    """The same regularizer, of which only the gradient is known."""
 
     channels, margin = 3, 0
 
@@ -48,7 +48,7 @@ class Gradient:
 
 
 class SumOfRows:
-    """A x = the sums over the rows of each plane: (H, W) -> (W,). An operator of a stranger."""
+    """A x = the sums over the rows of each plane, (H, W) -> (W,): a user-defined operator."""
 
     def __init__(self, height: int, width: int) -> None:
         self.input_shape, self.output_shape, self.norm = (height, width), (width,), height**0.5
@@ -64,7 +64,7 @@ class SumOfRows:
 
 
 def y_and_solution(lam: float) -> tuple[Tensor, Tensor]:
-    """min ||x - y||^2 / 3 + lam R(x): what differs from the mean shrinks by 1 / (1 + 1.5 lam)."""
+    """min ||x - y||^2 / 3 + lam R(x): differences from the mean shrink by 1 / (1 + 1.5 lam)."""
     y = torch.rand(1, 3, 12, 10, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     mean = y.mean((2, 3), keepdim=True)
     return y, mean + (y - mean) / (1 + 1.5 * lam)
@@ -94,7 +94,8 @@ def test_a_solver_that_compares_energies_needs_one() -> None:
 
 
 def test_an_operator_with_another_output_shape_is_inverted_as_far_as_the_prior_goes() -> None:
-    """Sums are given; of all pictures with these sums the flattest has equal pixels in each column."""
+    """The sums are given. Among all pictures with these sums, the flattest has equal pixels in each
+    column."""
     y = torch.tensor([[[6.0, 12.0]]], dtype=torch.float64).expand(1, 3, 2)
     problem = Problem(SumOfRows(6, 2), y, lambda: torch.zeros(1, 3, 6, 2, dtype=torch.float64), (6, 2))
     energy = alr.Energy.of(problem, Flat(), 1e-6)
@@ -118,7 +119,7 @@ LAYOUTS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
-def test_what_comes_back_is_like_what_went_in(name: str) -> None:
+def test_the_result_has_the_kind_and_shape_of_the_input(name: str) -> None:
     pixels = LAYOUTS[name]
     restored = alr.denoise(pixels, 0.1, settings=FEW)
     assert type(restored.pixels) is type(pixels)
@@ -126,7 +127,7 @@ def test_what_comes_back_is_like_what_went_in(name: str) -> None:
     assert len(restored.details) == (pixels.shape[0] if pixels.ndim == 4 else 1)
 
 
-def test_noise_that_neighbours_share_is_found_and_removed() -> None:
+def test_correlated_noise_is_found_and_removed() -> None:
     clean = photograph()[:128, :160]
     noisy = with_noise(clean, a_model()).clip(0, 1)
     [details] = alr.denoise(noisy).details
@@ -194,7 +195,7 @@ def test_a_batch_gives_what_each_picture_gives() -> None:
         (lambda: alr.deblur(NOISY, np.zeros((3, 3)), 0.1), "kernel"),
     ],
 )
-def test_what_makes_no_sense_is_refused_in_a_sentence(call: Any, sentence: str) -> None:
+def test_invalid_arguments_are_refused_in_a_sentence(call: Any, sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence):
         call()
 
@@ -212,7 +213,7 @@ def test_a_kernel_is_divided_by_its_sum_and_a_mask_may_be_of_255() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in dir(alr) if not name.startswith("__")])
-def test_every_public_name_is_there_and_says_what_it_is(name: str) -> None:
+def test_every_public_name_exists_and_is_documented(name: str) -> None:
     assert getattr(alr, name).__doc__
 
 
@@ -231,7 +232,7 @@ def test_the_readmes_snippet_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("sigma", [1e-30, 1e-12, 1e-6, 1e-4])
-def test_hardly_any_noise_is_no_trouble(sigma: float) -> None:
+def test_very_little_noise_is_handled(sigma: float) -> None:
     clipped = (1.5 * SHARP[:24, :24]).clip(0, 1)
     mask = np.zeros((24, 24), bool)
     mask[4:9, 4:9] = True

@@ -1,4 +1,4 @@
-"""A huge array block by block: lazily, with one noise level, and nearly as the whole."""
+"""A huge array block by block: lazy, with one noise level, and nearly equal to the whole."""
 
 from pathlib import Path
 
@@ -16,9 +16,7 @@ QUICK = Settings(max_iter=2, precision="float32")
 
 
 @pytest.mark.parametrize("channels", [None, 1, 3])
-def test_blocks_give_what_the_whole_gives_but_for_their_borders(
-    channels: int | None, gray_critic: Path
-) -> None:
+def test_blocks_give_the_same_result_except_at_their_borders(channels: int | None, gray_critic: Path) -> None:
     pixels = scene(96, 128, channels=channels or 1)
     pixels = pixels[..., 0] if channels is None else pixels
     whole = alr.denoise(pixels, 0.1, weights=str(gray_critic), settings=QUICK).pixels
@@ -35,7 +33,7 @@ def test_blocks_give_what_the_whole_gives_but_for_their_borders(
     assert np.abs(without - whole).mean() > np.abs(blocks - whole).mean()
 
 
-def test_nothing_is_computed_before_it_is_asked_for(gray_critic: Path) -> None:
+def test_nothing_is_computed_before_it_is_needed(gray_critic: Path) -> None:
     def fail(block: np.ndarray) -> np.ndarray:
         raise AssertionError("computed")
 

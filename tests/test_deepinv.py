@@ -1,6 +1,8 @@
-"""Our priors in deepinv's optimisers, and its operators in ours. deepinv needs torchvision, which does not
-load beside the torch of constraints.txt, so that these tests run only where a torchvision of the same version
-as torch is there."""
+"""Our priors in deepinv's optimisers, and its operators in ours.
+
+deepinv needs torchvision, which does not load with the torch of constraints.txt. These tests therefore run
+only if a matching torchvision is installed.
+"""
 
 import pytest
 import torch

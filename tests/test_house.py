@@ -1,4 +1,4 @@
-"""The house rules that a machine can check: who may import whom, and what is never written."""
+"""Rules that a machine can check: which modules may import which, and forbidden code."""
 
 import ast
 from pathlib import Path
@@ -10,7 +10,7 @@ MODULES = sorted(ROOT.rglob("*.py"))
 
 
 def imported(path: Path) -> set[str]:
-    """All modules that a file imports, wherever in it that stands, types included."""
+    """All modules that a file imports, anywhere in its code, including imports for types."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -33,7 +33,7 @@ def below(name: str) -> list[Path]:
         ("cli/report", ("bench",)),
     ],
 )
-def test_a_folder_imports_nothing_that_stands_above_it(folder: str, others: tuple[str, ...]) -> None:
+def test_a_folder_imports_nothing_from_higher_layers(folder: str, others: tuple[str, ...]) -> None:
     assert below(folder)
     above = tuple(f"alr_cli.{other}" for other in others)
     wrong = {
@@ -45,7 +45,7 @@ def test_a_folder_imports_nothing_that_stands_above_it(folder: str, others: tupl
     assert not wrong
 
 
-def test_the_core_neither_prints_nor_asks_for_a_terminal() -> None:
+def test_the_core_neither_prints_nor_uses_a_terminal() -> None:
     wrong = [
         str(path.relative_to(ROOT))
         for path in below("core")
@@ -54,8 +54,8 @@ def test_the_core_neither_prints_nor_asks_for_a_terminal() -> None:
     assert not wrong
 
 
-def test_nobody_asks_for_a_class_of_prior() -> None:
-    """What a prior can do is asked for as a capability, so that a new kind needs no change elsewhere."""
+def test_no_code_checks_the_class_of_a_prior() -> None:
+    """Code asks for the capabilities of a prior, so that a new kind needs no change elsewhere."""
     classes = {"Experts", "Critic", "ExpertsPrior", "CriticPrior"}
     wrong = []
     for path in MODULES:

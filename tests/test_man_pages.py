@@ -1,4 +1,4 @@
-"""Man pages say what `--help` says."""
+"""Man pages have the same content as `--help`."""
 
 import inspect
 

@@ -1,4 +1,4 @@
-"""What `make demo` prints is what the README says it prints, on processors with and without bfloat16."""
+"""The output of `make demo` agrees with the README, on processors with and without bfloat16."""
 
 import re
 import shlex
@@ -17,7 +17,7 @@ BOTH_KINDS = 0.03  # dB, and a tenth of it of SSIM: bfloat16 and float32 differ 
 
 
 def commands() -> dict[str, list[str]]:
-    """Input -> the words of its command in the Makefile, without alr and without where it writes."""
+    """Input -> the words of its command in the Makefile, without alr and without its output."""
     lines = [line.strip() for line in (ROOT / "Makefile").read_text().splitlines() if "/alr " in line]
     demo = [shlex.split(line.partition(" -o ")[0])[1:] for line in lines if "examples/" in line]
     return {words[1]: words for words in demo}
@@ -27,7 +27,7 @@ def promises() -> list[dict[str, str]]:
     return [found.groupdict() for found in SAID.finditer((ROOT / "README.md").read_text())]
 
 
-def test_the_readme_promises_something_of_every_picture_of_the_demo() -> None:
+def test_the_readme_has_numbers_for_every_picture_of_the_demo() -> None:
     pictures = {name for name in commands() if name.endswith(".png")}
     assert {said["input"] for said in promises()} == pictures
     assert len(pictures) >= 3

@@ -1,4 +1,4 @@
-"""Pictures made in code, and settings, for the tests of benchmarks."""
+"""Synthetic pictures and settings for the tests of benchmarks."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Kernels for benchmarks, and the masks of writing."""
+"""Kernels for benchmarks, and masks of text."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def test_the_protocol_takes_levins_blurs_in_their_order_then_box_and_gaussian(ke
     assert [read_blur(spec)[0].shape for spec in specs] == [(3, 3), (5, 5), (9, 9), (25, 25)]
 
 
-def test_a_kernel_of_a_file_is_normalised_and_that_is_said(kernels: Path) -> None:
+def test_a_kernel_from_a_file_is_normalised_with_a_note(kernels: Path) -> None:
     kernel, note = read_blur(f"npz:{kernels}:Levin09_01")
     assert kernel == pytest.approx(np.eye(3) / 3)
     assert note is not None and "its sum was 3" in note
@@ -45,7 +45,7 @@ def test_a_file_without_levins_names_is_taken_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no archive", b"\x93NUMPY"])
-def test_what_is_no_file_of_kernels_is_one_sentence(tmp_path: Path, content: bytes | None) -> None:
+def test_an_unreadable_file_of_kernels_is_one_sentence(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "k.npz"
     if content is not None:
         path.write_bytes(content)
@@ -53,7 +53,7 @@ def test_what_is_no_file_of_kernels_is_one_sentence(tmp_path: Path, content: byt
         gs_pnp(str(path))
 
 
-def test_what_is_no_kernel_in_a_file_is_refused_by_name(tmp_path: Path) -> None:
+def test_an_invalid_kernel_in_a_file_is_refused_by_name(tmp_path: Path) -> None:
     np.savez(tmp_path / "k.npz", flat=np.ones(3))
     with pytest.raises(UsageError, match="kernel flat of"):
         read_blur(f"npz:{tmp_path / 'k.npz'}:flat")
@@ -66,7 +66,7 @@ def test_a_setting_shows_the_name_of_its_kernel_alone(kernels: Path) -> None:
 
 
 @pytest.mark.parametrize("shape", [(60, 90), (200, 150), (3, 2)])
-def test_writing_covers_a_part_of_any_picture_and_follows_its_seed(shape: tuple[int, int]) -> None:
+def test_text_covers_a_part_of_any_picture_and_follows_its_seed(shape: tuple[int, int]) -> None:
     mask = text_mask(shape, 1)
     assert mask.shape == shape and mask.dtype == bool
     assert np.array_equal(mask, text_mask(shape, 1))
@@ -76,7 +76,7 @@ def test_writing_covers_a_part_of_any_picture_and_follows_its_seed(shape: tuple[
         assert mask[: shape[0] // 3].any() and mask[-shape[0] // 3 :].any() and mask[:, -20:].any()
 
 
-def test_a_picture_under_writing_is_black_there() -> None:
+def test_pixels_under_text_are_black() -> None:
     setting = Setting("inpaint", 0.0, missing="text")
     observation = observe(cartoon(), "a", setting)
     missing = missing_of(observation)

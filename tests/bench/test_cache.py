@@ -1,4 +1,4 @@
-"""Nothing is computed twice, nothing that is out of date is believed."""
+"""Nothing is computed twice, and no outdated result is used."""
 
 import hashlib
 from collections.abc import Callable
@@ -80,7 +80,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_what_changes_a_result_computes_it_anew(cache: Cache, change: str) -> None:
+def test_everything_that_changes_a_result_changes_its_key(cache: Cache, change: str) -> None:
     method = Counted()
     run(cache, method)
     run(cache, method, **CHANGES[change])  # type: ignore[arg-type]
@@ -104,7 +104,7 @@ def test_other_operators_have_other_keys(one: object, other: object) -> None:
     assert keys[0] == keys[2] != keys[1]
 
 
-def test_pictures_that_are_wanted_are_kept_and_others_are_not(cache: Cache) -> None:
+def test_pictures_are_stored_only_if_they_are_wanted(cache: Cache) -> None:
     method = Counted()
     run(cache, method)
     assert cache.folder is not None and not list(cache.folder.rglob("*.png"))
@@ -115,7 +115,7 @@ def test_pictures_that_are_wanted_are_kept_and_others_are_not(cache: Cache) -> N
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"psnr": 3}', b"\xff\xfe"])
-def test_a_damaged_entry_is_computed_anew(cache: Cache, damage: bytes) -> None:
+def test_a_damaged_entry_is_computed_again(cache: Cache, damage: bytes) -> None:
     method = Counted()
     expected = run(cache, method)
     assert cache.folder is not None
@@ -135,7 +135,7 @@ def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch
     assert default_folder() == Path("/elsewhere")
 
 
-def test_comments_and_docstrings_are_no_code() -> None:
+def test_comments_and_docstrings_do_not_count_as_code() -> None:
     plain = "def f(x):\n    return x + 1\n"
     explained = '"""Module."""\n\ndef f(x):\n    """Adds."""\n    # one\n    return x + 1\n'
     assert versions.essence(plain) == versions.essence(explained)
@@ -184,7 +184,7 @@ def test_every_method_has_a_version_of_its_own(name: str) -> None:
     )
 
 
-def test_results_travel_in_one_file(cache: Cache, tmp_path: Path) -> None:
+def test_results_can_be_packed_and_unpacked(cache: Cache, tmp_path: Path) -> None:
     method, other = Counted(), Cache(tmp_path / "other")
     first = run(cache, method)
     packed = cache.pack()

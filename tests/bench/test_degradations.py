@@ -14,7 +14,7 @@ SETTINGS = [DENOISE, DEBLUR, replace(INPAINT, sigma=0.05)]
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=str)
-def test_seed_and_name_alone_decide_what_is_observed(setting: Setting) -> None:
+def test_an_observation_depends_only_on_seed_and_name(setting: Setting) -> None:
     clean = cartoon()
     first = observe(clean, "a.png", setting)
     observe(clean, "b.png", setting)
@@ -55,7 +55,7 @@ def test_other_blurs_keep_the_frame(boundary: str) -> None:
     assert np.array_equal(observation.clean, clean)
 
 
-def test_missing_pixels_are_black_and_as_many_as_asked() -> None:
+def test_missing_pixels_are_black_and_have_the_given_share() -> None:
     observation = observe(cartoon(), "a", INPAINT)
     missing = missing_of(observation)
     assert missing.mean() == pytest.approx(0.5, abs=0.05)
@@ -63,7 +63,7 @@ def test_missing_pixels_are_black_and_as_many_as_asked() -> None:
     assert np.array_equal(observation.pixels[~missing], observation.clean[~missing])
 
 
-def test_what_is_missing_does_not_depend_on_the_noise() -> None:
+def test_the_mask_does_not_depend_on_the_noise() -> None:
     clean = np.full((200, 200, 1), 0.5, np.float32)
     observation = observe(clean, "a", replace(INPAINT, sigma=0.1))
     noise = observe(clean, "a", DENOISE).pixels - clean

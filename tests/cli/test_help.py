@@ -1,4 +1,4 @@
-"""Help, version and usage errors: complete, quick, and without heavy imports."""
+"""Help, version and usage errors are complete and fast, without heavy imports."""
 
 import inspect
 import re
@@ -124,7 +124,7 @@ def test_nothing_is_cut_off_in_80_columns(
 
 
 def examples() -> list[list[str]]:
-    """The commands on pictures that help and README show, as words."""
+    """The commands on pictures in the help and the README, as words."""
     readme = (Path(__file__).parent.parent.parent / "README.md").read_text()
     texts = [readme, *(inspect.getdoc(function_of(command)) or "" for command in COMMANDS)]
     lines = [line for text in texts for line in text.splitlines()]
@@ -138,7 +138,7 @@ def examples() -> list[list[str]]:
 
 
 def test_every_example_is_understood(alr: Alr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In an empty folder: what is said to be wrong is the file that is missing, not the command."""
+    """In an empty folder the error is about the missing file, not about the command."""
     monkeypatch.chdir(tmp_path)
     found = examples()
     assert len(found) > 15
@@ -155,7 +155,7 @@ def test_environment_variables_are_named_in_the_help(help_of) -> None:  # type: 
         assert variable in text
 
 
-def test_the_version_is_said(alr: Alr, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_version_is_printed(alr: Alr, capsys: pytest.CaptureFixture[str]) -> None:
     assert alr("--version").code == 0
     assert capsys.readouterr().out == f"alr {__version__}\n"
 

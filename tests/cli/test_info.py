@@ -1,4 +1,4 @@
-"""`alr info` and `alr weights`: the answer is the output."""
+"""`alr info` and `alr weights`."""
 
 import sys
 from pathlib import Path
@@ -45,7 +45,7 @@ def test_the_facts_of_weights(alr: Alr, gray_critic: Path) -> None:
 
 
 @pytest.mark.parametrize("name", weights_files.shipped_names())
-def test_a_person_is_told_what_weights_are_for_in_a_few_lines(alr: Alr, name: str) -> None:
+def test_a_summary_says_what_weights_are_for(alr: Alr, name: str) -> None:
     lines = alr("info", name).stdout.decode().splitlines()
     assert len(lines) < 20
     assert max(map(len, lines)) < 300
@@ -58,7 +58,7 @@ def test_a_person_is_told_what_weights_are_for_in_a_few_lines(alr: Alr, name: st
     assert facts["lam"] == weights_files.read_metadata(name)["lam"]  # nothing is left out there
 
 
-def test_the_noise_of_a_picture_is_told_without_a_table_of_numbers(alr: Alr, tmp_path: Path) -> None:
+def test_the_noise_of_a_picture_is_described_in_words(alr: Alr, tmp_path: Path) -> None:
     path = write_picture(tmp_path / "a.png", scene(96, 96))
     told = alr("info", path).stdout.decode()
     assert "by brightness and channel; neighbours correlate by" in told
@@ -69,7 +69,7 @@ def test_the_noise_of_a_picture_is_told_without_a_table_of_numbers(alr: Alr, tmp
 @pytest.mark.parametrize(
     ("typed", "meant"), [("camra", "camera"), ("Color-Tuned", "color-tuned"), ("grey-holes", "gray-holes")]
 )
-def test_a_name_with_a_slip_is_suggested(alr: Alr, picture: Path, typed: str, meant: str) -> None:
+def test_similar_names_are_suggested(alr: Alr, picture: Path, typed: str, meant: str) -> None:
     for arguments in (("denoise", picture, "-w", typed), ("info", typed)):
         result = alr(*arguments)
         assert result.code == 5
@@ -92,7 +92,7 @@ def test_a_picture_that_is_all_nan_still_has_facts(alr: Alr, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("names", "code"), [(["gone.png"], 3), (["bad.safetensors"], 5), (["a.png", "gone.png"], 7)]
 )
-def test_what_cannot_be_told_has_the_usual_exit_codes(
+def test_failures_have_the_usual_exit_codes(
     alr: Alr, picture: Path, names: list[str], code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(picture.parent)
@@ -102,7 +102,7 @@ def test_what_cannot_be_told_has_the_usual_exit_codes(
     assert b"error" not in result.stdout
 
 
-def test_without_a_file_the_installation_answers_for_the_report_of_a_fault(
+def test_without_a_file_the_installation_is_described(
     alr: Alr, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("ALR_CACHE", str(tmp_path))
@@ -117,7 +117,7 @@ def test_without_a_file_the_installation_answers_for_the_report_of_a_fault(
     assert alr("info", "--plot", "x.png").code == 2
 
 
-def test_a_damaged_installation_says_what_is_damaged(
+def test_a_damaged_installation_is_reported(
     alr: Alr, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(weights_files, "shipped_folder", lambda: tmp_path)
@@ -157,13 +157,15 @@ def test_the_shipped_weights_are_listed(alr: Alr, gray_critic: Path, monkeypatch
     assert alr("info", "no-such-name").code == 3
 
 
-def test_nothing_shipped_is_an_empty_list(alr: Alr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_shipped_weights_the_list_is_empty(
+    alr: Alr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(weights_files, "shipped_folder", lambda: tmp_path)
     assert alr("weights", "--json").stdout == b""
     assert alr("weights").code == 0
 
 
-def test_the_noise_of_a_picture_is_told_and_drawn(alr: Alr, tmp_path: Path) -> None:
+def test_the_noise_of_a_picture_is_described_and_drawn(alr: Alr, tmp_path: Path) -> None:
     path = write_picture(tmp_path / "a.png", scene(128, 160, sigma=0.05), "uint16")
     plot = tmp_path / "noise.png"
     result = alr("info", path, "--plot", plot, "--json")

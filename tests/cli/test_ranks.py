@@ -1,4 +1,4 @@
-"""Sharing work between processes: those that torchrun starts, and those that --shard tells apart."""
+"""Sharing work between processes: those that torchrun starts, and those of --shard."""
 
 import os
 import signal
@@ -46,8 +46,8 @@ def test_each_name_belongs_to_one_shard_and_shards_are_about_equal(count: int) -
     assert max(shares) < 1000 / count + 5 * (1000 / count) ** 0.5
 
 
-def test_a_shard_keeps_its_pictures_when_others_come() -> None:
-    """The numbers are what every later version must give, too: a batch may be resumed with it."""
+def test_a_shard_keeps_its_pictures_when_others_are_added() -> None:
+    """Every later version must give the same numbers, since a batch may be resumed with it."""
     names = [PurePath(name) for name in ("a.png", "b.png", "sub/a.png", "\udcff.png")]
     parts = [next(number for number in (1, 2, 3) if Shard(number, 3).has(name)) for name in names]
     assert parts == [3, 1, 2, 2]
@@ -81,7 +81,7 @@ def test_ranks_restore_each_picture_of_a_folder_once(
 
 
 @pytest.mark.usefixtures("tiny_weights")
-def test_skip_existing_finishes_what_a_lost_rank_left(
+def test_skip_existing_completes_the_work_of_a_lost_rank(
     alr: Alr, folder: Path, tmp_path: Path, gray_critic: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = ("denoise", folder, "-o", f"{tmp_path}/out/", "-w", gray_critic, "--sigma", "0.1", "--json")
@@ -134,7 +134,7 @@ def test_a_shard_resumes_its_own_part_only(alr: Alr, folder: Path, tmp_path: Pat
     assert sorted(outputs) == sorted((tmp_path / "out").iterdir())
 
 
-def test_a_shard_that_is_none_is_refused_before_any_work(alr: Alr, folder: Path, tmp_path: Path) -> None:
+def test_an_impossible_shard_is_refused_before_any_work(alr: Alr, folder: Path, tmp_path: Path) -> None:
     result = alr("denoise", folder, "-o", f"{tmp_path}/out/", "--shard", "3/2")
     assert result.code == 2
     assert result.stderr.count("\n") == 1

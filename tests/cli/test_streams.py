@@ -1,4 +1,4 @@
-"""Whatever stands behind the three streams: stdout is empty, a picture or JSON, the exit code right."""
+"""All kinds of standard streams: stdout is empty, a picture or JSON, and the exit code is right."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Threads: as many as there are processors for us, and asleep while they wait."""
+"""There are as many threads as available processors, and waiting threads sleep."""
 
 import os
 from pathlib import Path
@@ -46,13 +46,13 @@ def test_processors_are_those_of_the_affinity(monkeypatch: pytest.MonkeyPatch, t
     assert processors(tmp_path) == 1
 
 
-def test_threads_that_wait_sleep() -> None:
+def test_waiting_threads_sleep() -> None:
     environment: dict[str, str] = {}
     prepare_threads(environment)
     assert environment == {"OMP_NUM_THREADS": str(processors()), "OMP_WAIT_POLICY": "passive"}
 
 
-def test_what_the_environment_says_stays() -> None:
+def test_settings_of_the_environment_are_kept() -> None:
     said = {"OMP_NUM_THREADS": "7", "OMP_WAIT_POLICY": "active"}
     environment = dict(said)
     prepare_threads(environment)

@@ -1,4 +1,4 @@
-"""Energies for the tests of the descents: quadratics with a known minimiser, and random critics."""
+"""Energies for the tests of the solvers: quadratics with known minimisers, and random critics."""
 
 from dataclasses import replace
 from typing import Literal
@@ -57,7 +57,7 @@ OPERATORS: dict[str, LinearOperator] = {
 def solver(
     method: Method, iterations: int | None = None, tol: float | None = None
 ) -> Adam | GradientDescent | Nmapg:
-    """By its name, with its own number of steps and tolerance where none is given."""
+    """A solver by name, by default with its own number of steps and tolerance."""
     plain = SOLVERS[method]()
     return replace(
         plain,
@@ -72,7 +72,7 @@ def quadratic(operator: LinearOperator, y: Tensor, lam: float | Tensor = 0.2, **
 
 
 def critic_energy(batch: int, activation: str = "relu", lam: float = 0.05) -> tuple[Energy, Tensor]:
-    """Denoising with a random critic: nonconvex, with kinks for "relu"."""
+    """Denoising with a random critic: nonconvex, and with kinks for "relu"."""
     critic = a_critic(width=8, depth=3, activation=activation, dtype=torch.float64)  # type: ignore[arg-type]
     problem = problems.denoising(noise(batch, 1, 14, 15), critic.patch - 1)
     regularizer = LocalRegularizer(critic)
@@ -80,7 +80,7 @@ def critic_energy(batch: int, activation: str = "relu", lam: float = 0.05) -> tu
 
 
 def staircase(batch: int) -> tuple[Energy, Tensor]:
-    """Total variation of noise: its kinks make the extrapolation overshoot."""
+    """Total variation of noise, whose kinks make the extrapolation overshoot."""
     problem = problems.denoising(noise(batch, 1, 14, 15), 14)
     regularizer = LocalRegularizer(smoothness_critic().double())
     return Energy(problem.operator, SquaredError(problem.y), regularizer, 0.3, problem.pixels), problem.start

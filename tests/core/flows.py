@@ -1,4 +1,4 @@
-"""Small flows for tests: with no zeros left in them, and the pictures they know."""
+"""Small flows for tests, without zero parameters, and the pictures they were initialised on."""
 
 import torch
 from torch import Tensor
@@ -9,7 +9,7 @@ TINY = GlowArchitecture(channels=1, size=8, levels=2, steps=2, width=4)
 
 
 def a_flow(architecture: GlowArchitecture = TINY, seed: int = 0, shake: float = 0.05) -> Glow:
-    """A flow that was initialised on `waves` and then shaken."""
+    """A flow that was initialised on `waves` and then perturbed."""
     random = torch.Generator().manual_seed(seed)
     flow = Glow(architecture, random)
     flow.initialise(waves(256, architecture, random))

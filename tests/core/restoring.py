@@ -1,4 +1,4 @@
-"""A critic by hand, a scene that suits it, and every way to restore it."""
+"""A hand-made critic, a scene that suits it, and all ways to restore it."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,7 +20,7 @@ KERNEL = parse_kernel("gaussian:7:2")
 
 
 def weights(critic: Critic) -> Weights:
-    """With a lambda that suits the hand-made total variation, which adds up the channels."""
+    """Weights with a lambda for the hand-made total variation, which is a sum over the channels."""
     channels = critic.architecture.channels
     prior = CriticPrior(critic, (0.05, 0.3), LambdaCurve(((0.1, LAM / channels),)))
     return Weights(prior, {}, "", "toy")

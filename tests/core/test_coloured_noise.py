@@ -1,4 +1,4 @@
-"""The data term of noise that depends on brightness and is alike between neighbours and channels."""
+"""The data term of noise that depends on brightness and is correlated between neighbours and channels."""
 
 import numpy as np
 import pytest
@@ -52,7 +52,7 @@ def test_a_piece_of_a_batch_is_that_piece() -> None:
 
 
 def test_noise_of_its_own_kind_has_the_expected_size() -> None:
-    """(z - y)^T S^-1 (z - y) is one for each number, whatever the colours and frequencies of the noise."""
+    """(z - y)^T S^-1 (z - y) is one per number, for any colours and frequencies of the noise."""
     model = a_model()
     clean = torch.full((4, 3, 96, 96), 0.4)
     sigma = float(level_of(clean[0].numpy().transpose(1, 2, 0), model))
@@ -65,7 +65,7 @@ def test_noise_of_its_own_kind_has_the_expected_size() -> None:
     assert float(white.mean()) / (usual * clean[0].numel()) == pytest.approx(1, abs=0.1)
 
 
-def test_pixels_that_were_cut_off_do_not_pull_back() -> None:
+def test_clipped_pixels_have_no_gradient_towards_the_bound() -> None:
     y = torch.ones(1, 1, 8, 8)
     y[..., :4] = 0.0
     z = torch.where(y == 1, 1.3, -0.2)
@@ -84,12 +84,12 @@ def test_the_proximal_map_is_a_minimum(model: NoiseModel, step: float) -> None:
     assert float(slope.abs().max()) < 1e-6 * float((v - y).abs().max())
 
 
-def test_much_noise_in_few_frequencies_asks_for_less_regularizer() -> None:
+def test_concentrated_noise_needs_less_regularization() -> None:
     assert gain(NoiseModel.white(0.1, 3)) == pytest.approx(1, abs=1e-6)
     assert gain(a_model()) < 0.9
 
 
-def test_a_model_of_other_channels_is_made_to_fit() -> None:
+def test_a_model_is_converted_to_the_number_of_channels() -> None:
     gray = coloured_noise(picture(1), a_model()).model
     assert gray.channels == 1 and gray.neighbours == pytest.approx(a_model().neighbours)
     colour = coloured_noise(picture(3), a_model(1)).model

@@ -58,7 +58,7 @@ def test_far_away_it_stays_finite(z: float) -> None:
 
 @pytest.mark.parametrize("sigma", [1e-30, 1e-12, 1e-6, 1e-4, 1e-3])
 @pytest.mark.parametrize("z", [-3.0, -0.3, 0.4, 0.999, 1.3, 3.0])
-def test_without_noise_it_is_the_squared_error_on_this_side_of_an_end(sigma: float, z: float) -> None:
+def test_without_noise_it_is_the_squared_error_inside(sigma: float, z: float) -> None:
     pixel = torch.full((1, 1, 1, 1), z)
     for y, beyond in ((1.0, z > 1), (0.0, z < 0)):
         value, gradient = ClippedGaussian(torch.full((1, 1, 1, 1), y), sigma).value_and_grad(pixel)
@@ -72,5 +72,5 @@ def test_without_noise_it_is_the_squared_error_on_this_side_of_an_end(sigma: flo
     ("values", "clipped"),
     [([0.0, 0.5], True), ([0.2, 1.0], True), ([0.2, 0.9], False), ([-0.1, 1.0], False), ([0.0, 1.2], False)],
 )
-def test_clipping_is_seen_in_the_values(values: list[float], clipped: bool) -> None:
+def test_clipping_is_detected_from_the_values(values: list[float], clipped: bool) -> None:
     assert is_clipped(torch.tensor(values)) == clipped

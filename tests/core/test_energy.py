@@ -1,4 +1,4 @@
-"""E(x), eq. 2 and 4: its gradient, its scale, and what it holds fixed."""
+"""E(x), eq. 2 and 4: its gradient, its scale, and fixed pixels."""
 
 from collections.abc import Callable
 
@@ -44,7 +44,7 @@ def energy_of(problem: Problem, regularizer: LocalRegularizer, lam: float | Tens
 
 
 class OfEachPicture(torch.autograd.Function):
-    """E with the gradient that Energy claims, for gradcheck."""
+    """E with the gradient of Energy, for gradcheck."""
 
     @staticmethod
     def forward(ctx: object, x: Tensor, energy: Energy) -> Tensor:
@@ -90,7 +90,7 @@ def test_the_terms_are_a_mean_square_and_a_mean_score(channels: int) -> None:
 
 @pytest.mark.parametrize("name", ["denoising", "inpainting", "deblurring, valid"])
 def test_lambda_does_not_depend_on_the_size_of_the_picture(name: str) -> None:
-    """N dE at the middle is the same for a small and a large piece of one periodic picture."""
+    """N dE in the centre is the same for a small and a large piece of one periodic picture."""
     critic = a_critic(dtype=torch.float64)
     tile, period = noise(1, 1, 12, 12), 12
     middles = []

@@ -1,4 +1,4 @@
-"""How much memory a large picture takes: in a process of its own, whose peak the system knows."""
+"""The memory for a large picture, measured as the peak of a process of its own."""
 
 import subprocess
 import sys
@@ -29,7 +29,7 @@ def peak(height: int, width: int) -> int:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems count in other units")
 def test_a_large_picture_costs_less_than_nine_copies_of_itself() -> None:
-    """x, y, the gradient, two moments, now and then a plane, and what the allocator keeps; with new tensors
-    in every step it would be fifteen."""
+    """The memory holds x, y, the gradient, two moments, sometimes a plane, and what the allocator keeps. With
+    new tensors in every step it would be fifteen copies."""
     side = 3000
     assert peak(side, side) - peak(64, 64) < 9 * 12 * side**2 + 50_000_000

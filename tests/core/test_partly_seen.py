@@ -1,4 +1,4 @@
-"""Where a picture is transparent nobody knows what it shows: its hidden colours change nothing."""
+"""The content of transparent pixels is unknown, and their hidden colours have no effect."""
 
 from collections.abc import Callable
 
@@ -24,7 +24,7 @@ TASKS: dict[str, tuple[Callable[[], Task], float]] = {
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_what_is_hidden_changes_nothing_and_comes_back(name: str) -> None:
+def test_hidden_pixels_have_no_effect_and_are_returned(name: str) -> None:
     make, sigma = TASKS[name]
     y = noisy(scene(24, 30), 0.1)
     hidden = (y, 0 * y, np.random.default_rng(0).random(y.shape).astype(np.float32))

@@ -1,4 +1,4 @@
-"""Where a restoration shows what it does."""
+"""Choosing places that show the effect of a restoration."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from alr_cli.core.places import informative_places
 
 @pytest.fixture(scope="module")
 def scene() -> np.ndarray:
-    """(300, 400, 1): even at the left, a straight edge in the middle, stripes at the right."""
+    """(300, 400, 1): flat at the left, a straight edge in the middle, stripes at the right."""
     x = np.full((300, 400, 1), 0.7, np.float32)
     x[:, 200:] = 0.3
     x[:, 290:] += 0.1 * np.sign(np.sin(np.arange(110) * 1.6)).astype(np.float32)[None, :, None]

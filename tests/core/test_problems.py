@@ -1,4 +1,4 @@
-"""Each command's observation: its operator, frame and first guess."""
+"""The problem of each task: its operator, frame and start."""
 
 import numpy as np
 import pytest
@@ -52,7 +52,7 @@ def test_deblurring_observes_the_blurred_frame(height: int, width: int, boundary
 
 
 @pytest.mark.parametrize(("height", "width"), [(5, 5), (14, 15), (31, 20)])
-def test_a_picture_that_goes_on_at_its_opposite_side_has_nothing_beyond(height: int, width: int) -> None:
+def test_a_periodic_picture_has_nothing_beyond_its_frame(height: int, width: int) -> None:
     y = noise(1, 3, height, width)
     problem = problems.deblurring(y, KERNEL, 14, "circular")
     assert torch.equal(problem.start, y)
@@ -118,7 +118,7 @@ def test_missing_pixels_take_the_mean_of_their_neighbourhood_not_its_extremes() 
 
 @pytest.mark.parametrize("factor", [1, 2, 3])
 @pytest.mark.parametrize(("height", "width"), [(7, 9), (31, 20)])
-def test_downsampling_asks_for_the_fine_picture(height: int, width: int, factor: int) -> None:
+def test_downsampling_solves_for_the_fine_picture(height: int, width: int, factor: int) -> None:
     coarse = noise(1, 3, -(-height // factor), -(-width // factor))
     problem = problems.downsampling(coarse, factor, KERNEL, (height, width), 14)
     assert_consistent(problem, height, width)

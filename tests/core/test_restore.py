@@ -1,4 +1,4 @@
-"""The one path that every command shares: pixels in, pixels out."""
+"""The restorer that all commands share."""
 
 from dataclasses import replace
 from typing import get_args
@@ -55,7 +55,7 @@ def test_inpainting_fills_the_holes(sigma: float) -> None:
     assert psnr(restoration.pixels[missing], clean[missing]) > 25
 
 
-def test_what_is_under_the_mask_does_not_matter() -> None:
+def test_masked_values_have_no_effect() -> None:
     clean, missing = scene(20, 24), random_mask((20, 24), 0.3, 1)
     results = [
         restorer(settings=FEW).inpaint(np.where(missing[..., None], np.float32(value), clean), missing, 0.1)
@@ -65,7 +65,7 @@ def test_what_is_under_the_mask_does_not_matter() -> None:
     assert np.array_equal(results[0].pixels, results[2].pixels)
 
 
-def test_it_tells_how_the_result_was_reached() -> None:
+def test_the_result_describes_its_computation() -> None:
     y = noisy(scene(20, 30), 0.1)
     settings = replace(SETTINGS, solver="gd", max_iter=4, tol=0.0, strength=0.5)
     steps: list[Step] = []
@@ -202,7 +202,7 @@ def test_the_same_restoration_twice_gives_the_same_bits() -> None:
     assert np.array_equal(one.denoise(y, 0.1).pixels, first)
 
 
-def test_the_input_is_left_alone() -> None:
+def test_the_input_stays_unchanged() -> None:
     y, missing = noisy(scene(16, 17), 0.1), random_mask((16, 17), 0.5, 1)
     before = y.copy()
     for task in TASKS.values():
@@ -234,7 +234,7 @@ def test_two_restorers_share_weights_without_disturbing_each_other() -> None:
 
 
 @pytest.mark.parametrize("max_iter", [0, 1])
-def test_few_iterations_are_obeyed(max_iter: int) -> None:
+def test_few_iterations_are_accepted(max_iter: int) -> None:
     y = noisy(scene(16, 16), 0.1)
     restoration = restorer(settings=replace(SETTINGS, max_iter=max_iter)).denoise(y, 0.1)
     assert restoration.iterations == max_iter

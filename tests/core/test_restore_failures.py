@@ -1,4 +1,4 @@
-"""What can go wrong on the way of a picture: devices, numbers, memory."""
+"""Failures of a restoration: devices, non-finite numbers and memory."""
 
 from dataclasses import replace
 
@@ -35,7 +35,7 @@ METHODS: list[Method] = ["adam", "gd", "nmapg"]  # fourier has a file of its own
 
 @pytest.mark.parametrize("solver", METHODS)
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_numbers_that_go_wrong_are_an_error(value: float, solver: Method) -> None:
+def test_non_finite_numbers_are_an_error(value: float, solver: Method) -> None:
     broken = smoothness_critic()
     broken.layers[0].weight.data.fill_(value)
     with pytest.raises(NonFiniteError, match="non-finite"):
@@ -50,7 +50,7 @@ ERRORS: list[Exception] = [
 
 
 def with_memory_for(pixels: int, error: Exception, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Blocks of more pixels raise `error`; returns the list of tiles that are tried."""
+    """Larger blocks raise `error`. Returns the list of tiles that are tried."""
     tried: list[int] = []
     sum_and_grad = LocalRegularizer._sum_and_grad
 

@@ -1,4 +1,4 @@
-"""The error to expect, from the noisy picture alone, against the true one."""
+"""The expected error, estimated from the noisy picture alone, compared with the true error."""
 
 import numpy as np
 import pytest

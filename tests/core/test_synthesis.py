@@ -61,7 +61,7 @@ def test_its_energy_at_a_latent_is_the_analysis_energy_at_its_picture() -> None:
     torch.testing.assert_close(terms.regularizer, z.square().sum(dim=1) / 64)
 
 
-def test_a_flow_is_known_by_what_it_can_do() -> None:
+def test_a_flow_is_recognised_by_its_methods() -> None:
     assert isinstance(FlowRegularizer(a_flow()), HasLatents)
 
 

@@ -1,4 +1,4 @@
-"""Missing pixels in boxes: the same picture from less of it."""
+"""Missing pixels in boxes: the same picture with less work."""
 
 from dataclasses import replace
 
@@ -34,7 +34,7 @@ MASKS = {
 
 @pytest.mark.parametrize("reach", [1, 13, 27])
 @pytest.mark.parametrize("name", MASKS)
-def test_boxes_hold_what_is_missing_with_enough_around_and_do_not_overlap(name: str, reach: int) -> None:
+def test_boxes_contain_missing_pixels_with_margins_and_are_disjoint(name: str, reach: int) -> None:
     missing = MASKS[name]
     boxes = windows(missing, reach)
     if boxes is None:
@@ -54,7 +54,7 @@ def test_boxes_hold_what_is_missing_with_enough_around_and_do_not_overlap(name: 
 
 
 @pytest.mark.parametrize(("name", "channels"), [("far apart", 1), ("at the corners", 3)])
-def test_parts_give_the_picture_that_the_whole_gives(
+def test_parts_give_the_same_picture_as_the_whole(
     name: str, channels: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     missing = MASKS[name]

@@ -1,4 +1,4 @@
-"""Small critics and regularizers whose energies are known, shared by the tests of the core."""
+"""Small critics and regularizers with known energies, shared by the tests of the core."""
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ def a_critic(
     seed: int = 0,
     stride: int = 1,
 ) -> Critic:
-    """A random critic, frozen, with biases that matter."""
+    """A random critic with frozen parameters, whose biases are not negligible."""
     critic = Critic(Architecture(channels, width, depth, activation, stride), seeded(seed))
     generator = seeded(seed + 1)
     for name, value in critic.named_parameters():
@@ -32,7 +32,7 @@ def a_critic(
 
 
 def some_experts(channels: int = 1, coarser: int = 0, dtype: torch.dtype = torch.float64) -> Experts:
-    """Random ones, frozen, not what they begin with."""
+    """Random fields of experts with frozen parameters, different from their initialisation."""
     critic = Experts(ExpertsArchitecture(channels, fine=5, coarse=3, coarser=coarser))
     generator = seeded(1)
     for parameter in critic.parameters():
@@ -42,12 +42,12 @@ def some_experts(channels: int = 1, coarser: int = 0, dtype: torch.dtype = torch
 
 
 def deep(critic: Critic) -> CriticPrior:
-    """A prior of it, its lambda not fitted."""
+    """A prior of a deep critic without a fitted lambda."""
     return CriticPrior(critic, (0.05, 0.3), unfitted)
 
 
 def fields(experts: Experts) -> ExpertsPrior:
-    """A prior of them, their lambda as before any tuning."""
+    """A prior of fields of experts with its initial lambda."""
     return ExpertsPrior(experts, (0.01, 0.3), experts.usual_lam)
 
 
@@ -56,7 +56,7 @@ def two_pictures(channels: int, height: int, width: int, dtype: torch.dtype = to
 
 
 def mean_critic(channels: int = 1, depth: int = 7) -> Critic:
-    """r(z) = a weighted mean of z, wherever z is positive: linear, with weights that add up to one."""
+    """r(z) = a weighted mean of z if z is positive: linear, with weights that sum to one."""
     critic = Critic(Architecture(channels, width=1, depth=depth, activation="relu")).double()
     for name, value in critic.named_parameters():
         value.data.fill_(0.0 if name.endswith("bias") else 1.0 / value[0].numel())
@@ -64,9 +64,10 @@ def mean_critic(channels: int = 1, depth: int = 7) -> Critic:
 
 
 def smoothness_critic(channels: int = 1) -> Critic:
-    """r(z) = |right neighbour - middle| + |lower neighbour - middle|, so R is a total variation, by hand.
+    """r(z) = |right neighbour - centre| + |lower neighbour - centre|, so that R is a total variation.
 
-    The first layer takes the four signed differences, ReLU their positive parts; the last adds them up.
+    The first layer takes the four signed differences, and ReLU their positive parts. The last layer adds
+    them.
     """
     critic = Critic(Architecture(channels, width=4 * channels, depth=7, activation="relu"))
     for value in critic.parameters():
@@ -99,7 +100,7 @@ class Quadratic:
         return value, gradient
 
     def hessian(self, height: int, width: int) -> np.ndarray:
-        """That of R for one channel, (H W, H W), from the definition."""
+        """The Hessian of R for one channel, (H W, H W), from the definition."""
         size = height * width
         matrix = self.weight * np.eye(size)
         number = np.arange(size).reshape(height, width)

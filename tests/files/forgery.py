@@ -1,4 +1,4 @@
-"""Good weights files, and files by someone who computes every hash right."""
+"""Valid weights files, and forged ones with correct hashes."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ METADATA: dict[str, Any] = {
 
 
 def refusal(path: Path) -> str:
-    """The one sentence with which a file is refused. Its header may still be in order."""
+    """The sentence with which a file is refused. Its header may still be valid."""
     with pytest.raises(WeightsError) as caught:
         load_weights(str(path))
     sentence = str(caught.value)
@@ -31,7 +31,7 @@ def refusal(path: Path) -> str:
 
 
 def forged(path: Path, tensors: dict[str, Tensor], metadata: object, **fields: str) -> Path:
-    """A file by someone who computes every hash right."""
+    """A forged file with correct hashes."""
     text = metadata if isinstance(metadata, str) else json.dumps(metadata)
     hashed = hashlib.sha256(text.encode()).hexdigest()
     path.write_bytes(save(tensors, {"format": FORMAT, "alr": text, "alr_sha256": hashed} | fields))
@@ -39,7 +39,7 @@ def forged(path: Path, tensors: dict[str, Tensor], metadata: object, **fields: s
 
 
 def parts() -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors and the description of a good file, to be changed before they are written."""
+    """The tensors and the description of a valid file, to be changed before they are written."""
     tensors = {name: value.detach().clone() for name, value in Critic(ARCHITECTURE).state_dict().items()}
     return tensors, {**METADATA, "architecture": ARCHITECTURE.as_dict(), "sha256": tensor_hash(tensors)}
 

@@ -22,7 +22,7 @@ SIZE = (24, 37)
 
 
 def ramp(channels: int, dtype: str = "uint8") -> NDArray[Any]:
-    """A smooth test picture (H, W, channels): each channel its own gradient, every value range used."""
+    """A smooth test picture (H, W, channels) with a different gradient in each channel, using every value."""
     y, x = np.mgrid[: SIZE[0], : SIZE[1]]
     y, x = y / (SIZE[0] - 1), x / (SIZE[1] - 1)
     planes = np.stack([x, y, (x + y) / 2, 1 - x * y], axis=-1)[..., :channels]
@@ -31,7 +31,7 @@ def ramp(channels: int, dtype: str = "uint8") -> NDArray[Any]:
 
 
 def icc() -> bytes:
-    """A real colour profile, with its creation date set so that it is always the same."""
+    """A real colour profile with a fixed creation date, so that it is always the same."""
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     profile[24:36] = struct.pack(">6H", 2020, 1, 1, 0, 0, 0)
     return bytes(profile)
@@ -61,7 +61,7 @@ def tiff(samples: NDArray[Any], **options: Any) -> bytes:
 
 
 def with_chunks(png: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
-    """The PNG with further chunks behind its header."""
+    """The PNG with further chunks after its header."""
     return png[:33] + b"".join(chunk(*each) for each in chunks) + png[33:]
 
 
@@ -71,7 +71,7 @@ def chunk(name: bytes, payload: bytes) -> bytes:
 
 
 def plain_png(data: bytes) -> NDArray[Any]:
-    """(H, W, channels) of a 16-bit PNG by the letter of its specification: no decoder but zlib."""
+    """(H, W, channels) of a 16-bit PNG, decoded by the specification with zlib only."""
     width, height, bits, kind = struct.unpack_from(">IIBB", data, 16)
     assert bits == 16
     step = 2 * {0: 1, 2: 3, 4: 2, 6: 4}[kind]
@@ -95,7 +95,7 @@ def plain_png(data: bytes) -> NDArray[Any]:
 def palette_tiff(
     indices: NDArray[np.uint8], colours: NDArray[Any], bits: int, compression: str | None = None
 ) -> bytes:
-    """A palette TIFF of 1 to 8 bits: rows of packed indices, and the tags that say so."""
+    """A palette TIFF of 1 to 8 bits: rows of packed indices, and the tags that describe them."""
     height, width = indices.shape
     digits = indices[..., None] >> np.arange(bits - 1, -1, -1) & 1
     packed = np.packbits(digits.astype(np.uint8).reshape(height, -1), axis=1)
@@ -111,7 +111,7 @@ def palette_tiff(
 
 
 def with_segments(jpeg: bytes) -> bytes:
-    """The JPEG with segments of a thermal camera, of a gain map and of XMP that speaks of a film."""
+    """The JPEG with segments of a thermal camera, of a gain map, and of XMP that mentions a video."""
     xmp = b'http://ns.adobe.com/xap/1.0/\0<x:d GCamera:MotionPhoto="1" hdrgm:Version="1.0"/>'
     segments = ((0xE1, b"FLIR\0\1\0\1data"), (0xE2, b"urn:iso:std:iso:ts:21496:-1\0\0\0\0\0"), (0xE1, xmp))
     packed = (struct.pack(">BBH", 0xFF, mark, len(load) + 2) + load for mark, load in segments)

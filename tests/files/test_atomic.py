@@ -1,4 +1,4 @@
-"""Reading and writing files: whatever happens, a file is the old one or the new one."""
+"""Reading and writing files: in any case a file is the old one or the new one."""
 
 import errno
 import os
@@ -148,7 +148,7 @@ def test_places_that_cannot_be_written_are_named(tmp_path: Path) -> None:
 
 
 def test_a_protected_file_or_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The superuser may write anywhere, so that the answers of the system are given here."""
+    """The superuser may write anywhere, so the answers of the system are simulated."""
     path = tmp_path / "old.png"
     path.write_bytes(b"old")
     with monkeypatch.context() as patch:
@@ -222,12 +222,12 @@ def test_a_file_without_permission_is_named(tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("name", ["https://example.org/a.png", "file:///etc/passwd", "<screen>", "<video0>"])
-def test_nothing_but_files_is_opened(name: str) -> None:
+def test_only_regular_files_are_opened(name: str) -> None:
     with pytest.raises(InputError, match="there is no such file"):
         read_picture(name)
 
 
-def test_of_what_is_no_picture_only_the_beginning_is_read() -> None:
+def test_of_other_files_only_the_beginning_is_read() -> None:
     with pytest.raises(InputError, match="cannot read /dev/zero: it is filled with zeros"):
         read_picture("/dev/zero")
     with pytest.raises(InputError, match="it is larger than"):

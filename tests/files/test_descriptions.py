@@ -1,4 +1,4 @@
-"""Descriptions of structure: kept where they are true of the picture, left out with a sentence where not."""
+"""Descriptions of structure are kept if they are true of the picture, and otherwise left out with a note."""
 
 import io
 from dataclasses import replace
@@ -44,9 +44,7 @@ def test_a_page_of_a_stack_is_written_as_one_picture(dialect: str, page: int) ->
 @pytest.mark.parametrize("target", ["png", "tiff"])
 @pytest.mark.parametrize("depth", ["uint8", "uint16", "float32"])
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_of_a_single_picture_it_is_kept_as_long_as_it_is_true(
-    dialect: str, depth: Depth, target: str
-) -> None:
+def test_a_description_of_one_picture_is_kept_if_it_is_true(dialect: str, depth: Depth, target: str) -> None:
     if (target, depth) == ("png", "float32"):
         return
     picture = decode(described(GRAY, dialect))
@@ -61,7 +59,7 @@ def test_of_a_single_picture_it_is_kept_as_long_as_it_is_true(
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_it_is_left_out_of_a_picture_of_another_size_or_with_other_channels(dialect: str) -> None:
+def test_a_description_of_another_size_or_other_channels_is_left_out(dialect: str) -> None:
     picture = decode(described(GRAY, dialect))
     colour = np.repeat(picture.pixels, 3, axis=2)
     for pixels in (picture.pixels[4:20, 3:30], colour) if dialect != "ImageJ" else ():
@@ -113,7 +111,7 @@ EXTENDED = b'<rdf:Description xmpNote:HasExtendedXMP="ABC" dc:title="t"/>'
 @pytest.mark.parametrize(
     ("xmp", "what"), [(MOTION, "a film"), (GAIN, "a film and a gain map"), (EXTENDED, "extended XMP")]
 )
-def test_xmp_does_not_go_on_about_parts_that_are_gone(xmp: bytes, what: str) -> None:
+def test_xmp_about_removed_parts_is_left_out(xmp: bytes, what: str) -> None:
     kept, notes = without_parts(xmp)
     assert kept is not None
     assert b'dc:title="t"' in kept

@@ -1,4 +1,4 @@
-"""What an output cannot hold: refused before the work, or said."""
+"""What an output format cannot store is refused before the work, or reported."""
 
 from dataclasses import replace
 
@@ -66,7 +66,7 @@ def test_a_picture_too_long_for_its_format_is_refused(format: Format, side: int)
     assert decode(encode(longest, format), max_pixels=10**9).width == side - 1
 
 
-def test_what_the_remedies_promise_works() -> None:
+def test_the_suggested_remedies_work() -> None:
     rich = replace(
         PLAIN, depth="uint16", alpha=PIXELS[..., 0], exif=b"II*\0" + bytes(70000), xmp=bytes(70000)
     )
@@ -85,20 +85,20 @@ def test_what_the_remedies_promise_works() -> None:
         ("pnm", ("PNM leaves out the colour profile, EXIF, XMP, the resolution",)),
     ],
 )
-def test_what_is_left_out_is_said(format: Format, notes: tuple[str, ...]) -> None:
+def test_losses_are_reported(format: Format, notes: tuple[str, ...]) -> None:
     picture = replace(PLAIN, icc=icc(), exif=exif(), xmp=b"<x/>", dpi=(300.0, 300.0))
     assert check_encodable(picture, format) == notes
     assert decode(encode(picture, format)).notes == ()
 
 
-def test_dropped_alpha_is_said() -> None:
+def test_dropped_alpha_is_reported() -> None:
     picture = replace(PLAIN, alpha=PIXELS[..., 0])
     assert check_encodable(picture, "jpeg", drop_alpha=True) == ("JPEG leaves out transparency",)
     assert check_encodable(picture, "png", drop_alpha=True) == ()
     assert decode(encode(picture, "png", drop_alpha=True)).alpha is not None
 
 
-def test_clamping_of_a_float_picture_is_said() -> None:
+def test_clamping_of_a_float_picture_is_reported() -> None:
     picture = replace(PLAIN, pixels=PIXELS * 9, depth="float32")
     assert check_encodable(picture, "png", depth="uint16") == ("values outside [0,1] are clamped",)
     assert check_encodable(picture, "tiff") == ()
@@ -111,7 +111,7 @@ def test_a_damaged_exif_is_named_where_it_would_have_to_be_understood() -> None:
     assert decode(encode(picture, "png")).exif == b"not a TIFF"
 
 
-def test_what_does_not_move_well_with_the_exif_is_said_for_tiff() -> None:
+def test_exif_that_cannot_move_to_tiff_is_reported() -> None:
     tags = Image.Exif()
     tags[271] = "Maker"
     tags.get_ifd(34665)[37500] = b"notes with offsets"

@@ -1,4 +1,4 @@
-"""WebP and BMP: what they carry beside the pixels, and what is refused."""
+"""WebP and BMP: metadata, and what is refused."""
 
 import struct
 
@@ -12,7 +12,7 @@ from tests.files.seeds import PREFIX, exif, pil, ramp, save
 
 
 @pytest.mark.parametrize("format", ["jpeg", "bmp"])
-def test_formats_of_one_picture_have_no_second_page(format: Format) -> None:
+def test_formats_for_one_picture_have_no_second_page(format: Format) -> None:
     data = encode(decode(save(pil("RGB"), "PNG")), format)
     assert decode(data, page=1).shape == (24, 37, 3)
     with pytest.raises(InputError, match="holds one picture, but page 2 was asked for"):
@@ -44,7 +44,7 @@ def test_webp_keeps_the_colours_under_transparent_pixels() -> None:
     assert np.array_equal(back.pixels, picture.pixels)
 
 
-def test_webp_says_what_it_holds_differently() -> None:
+def test_differences_of_webp_are_reported() -> None:
     gray = Picture(np.zeros((2, 2, 1), np.float32), "uint8", "png", dpi=(300, 300))
     assert check_encodable(gray, "webp") == (
         "WebP leaves out the resolution",
@@ -112,7 +112,7 @@ def test_a_bmp_with_alpha_keeps_it_for_png_and_is_refused_as_bmp() -> None:
     assert decode(encode(picture, "png")).alpha == picture.alpha
 
 
-def test_what_goes_with_a_webp_or_bmp_is_noted() -> None:
+def test_metadata_of_webp_and_bmp_are_noted() -> None:
     webp, bitmap = save(pil("RGB"), "WEBP", lossless=True), save(pil("RGB"), "BMP")
     more = webp[:4] + struct.pack("<I", len(webp)) + webp[8:] + b"junk" + struct.pack("<I", 0)
     assert decode(more).notes == ("WebP chunks that cannot be kept: junk",)

@@ -1,4 +1,5 @@
-"""Weights files of flows: what is saved comes back, in half precision, and what lies is refused quickly."""
+"""Weights files of flows: what is saved is loaded again in half precision, and false descriptions are refused
+quickly."""
 
 import time
 from pathlib import Path
@@ -49,7 +50,7 @@ LIES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", LIES)
-def test_a_flow_that_lies_is_refused(name: str, tmp_path: Path) -> None:
+def test_a_flow_with_a_false_description_is_refused(name: str, tmp_path: Path) -> None:
     prior = FlowPrior(a_flow(), (0.01, 0.2), CURVE)
     tensors = prior.network.state_dict()
     lie = METADATA | {"architecture": prior.description | LIES[name], "sha256": tensor_hash(tensors)}
@@ -58,7 +59,7 @@ def test_a_flow_that_lies_is_refused(name: str, tmp_path: Path) -> None:
     assert time.process_time() - started < 5
 
 
-def test_numbers_that_are_none_are_refused(tmp_path: Path) -> None:
+def test_non_finite_numbers_are_refused(tmp_path: Path) -> None:
     flow = a_flow()
     with torch.no_grad():
         flow.mean[0, 0, 0] = torch.nan

@@ -1,4 +1,4 @@
-"""A slice of scripts/fuzz_pictures.py, and every failure it has found so far."""
+"""A part of scripts/fuzz_pictures.py, and every failure it has found so far."""
 
 import base64
 import subprocess
@@ -43,14 +43,14 @@ def test_damaged_files_end_the_command_with_0_or_3() -> None:
     assert report.outcomes["decoded"] + report.outcomes["InputError"] == 60
 
 
-def test_a_mutant_is_known_by_its_seed_and_number() -> None:
+def test_a_mutant_depends_only_on_seed_and_number() -> None:
     files = seed_files()
     assert mutant(0, 7, files) == mutant(0, 7, files)
     assert len({mutant(0, number, files)[1] for number in range(300)}) > 250
 
 
-def test_the_fuzzer_reports_a_crash_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker that dies of a signal costs the mutant it was at."""
+def test_the_fuzzer_reports_a_crash_and_continues(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that dies of a signal loses only its current mutant."""
     real, started = subprocess.run, []
 
     def dying(command: list[str], **options: Any) -> "subprocess.CompletedProcess[str]":

@@ -1,4 +1,4 @@
-"""TIFF directories: read leniently, written exactly, never followed in circles."""
+"""TIFF directories: read leniently, written exactly, and never followed in circles."""
 
 import struct
 
@@ -39,7 +39,7 @@ def test_a_damaged_exif_directory_costs_the_exif_only() -> None:
 
 
 def test_directories_that_point_at_themselves_end() -> None:
-    """4096 pointers to the directory that they stand in: followed blindly, billions of entries."""
+    """There are 4096 pointers to their own directory. Followed blindly, they are billions of entries."""
     table = b"".join(struct.pack("<HHII", 34665, 4, 1, 8) for _ in range(4096))
     lost: list[int] = []
     found = read_directory(b"II*\0\x08\0\0\0" + struct.pack("<H", 4096) + table, Layout("<"), 8, lost)

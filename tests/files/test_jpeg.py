@@ -1,4 +1,4 @@
-"""JPEG: what it carries beside the pixels, what goes with it, and the flavours that are refused by name."""
+"""JPEG: metadata, and the variants that are refused by name."""
 
 import io
 import struct
@@ -57,7 +57,7 @@ def test_ordinary_segments_make_no_notes() -> None:
     assert decode(encode(picture, "jpeg")).icc == picture.icc
 
 
-def test_of_a_multi_picture_jpeg_the_main_one_is_read() -> None:
+def test_the_main_picture_of_a_multi_picture_jpeg_is_read() -> None:
     first, second = (Image.fromarray(np.roll(ramp(3), shift, axis=0)) for shift in (0, 3))
     data = save(first, "MPO", save_all=True, append_images=[second])
     picture = decode(data)
@@ -125,7 +125,7 @@ GAIN_MAP = b"urn:iso:std:iso:ts:21496:-1\0\0\0\0\0"
         ([], bytes(64), []),
     ],
 )
-def test_what_stands_beside_a_picture_with_exif_is_noted_by_its_segment_once(
+def test_other_segments_are_noted_once(
     segments: list[tuple[int, bytes]], tail: bytes, notes: list[str]
 ) -> None:
     data = save(pil("RGB"), "JPEG", exif=PREFIX + exif(), xmp=b"<x/>", comment=b"a comment", dpi=(72, 72))

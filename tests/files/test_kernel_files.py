@@ -1,4 +1,4 @@
-"""Kernels from specs and from files: what is read, what is said, what is refused."""
+"""Kernels from specs and from files: what is read, noted and refused."""
 
 import io
 import pickle
@@ -33,7 +33,7 @@ def test_a_spec_is_parsed_without_a_note() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "uint8", "int64", ">f8"])
-def test_an_array_of_any_real_type_is_normalised_and_that_is_said(tmp_path: Path, dtype: str) -> None:
+def test_an_array_of_any_real_type_is_normalised_with_a_note(tmp_path: Path, dtype: str) -> None:
     kernel, note = read_kernel(saved(tmp_path / "k.npy", WEIGHTS.astype(dtype)))
     np.testing.assert_allclose(kernel, WEIGHTS / 12, rtol=1e-12)
     assert note == "kernel normalised: its sum was 12"
@@ -75,9 +75,7 @@ def test_a_16_bit_picture_keeps_its_precision(tmp_path: Path) -> None:
         (np.full((3, 3), "a"), "real numbers"),
     ],
 )
-def test_an_array_that_is_no_kernel_is_refused_by_name(
-    tmp_path: Path, array: NDArray[Any], sentence: str
-) -> None:
+def test_an_invalid_array_is_refused_by_name(tmp_path: Path, array: NDArray[Any], sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence) as caught:
         read_kernel(saved(tmp_path / "k.npy", array))
     assert str(caught.value).startswith(f"kernel file {tmp_path / 'k.npy'}: ")

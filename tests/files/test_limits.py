@@ -1,4 +1,4 @@
-"""Bombs are refused from the header: in under a second and 300 MB."""
+"""Decompression bombs are refused from the header, in under a second and 300 MB."""
 
 import struct
 import subprocess

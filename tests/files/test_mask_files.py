@@ -1,4 +1,5 @@
-"""What a mask means: one sensible reading is taken, all else refused by the name of what it holds."""
+"""The meaning of mask files: an unambiguous interpretation is used, and everything else is refused by
+name."""
 
 import io
 from typing import Any
@@ -30,7 +31,7 @@ def png(samples: np.ndarray, **options: Any) -> Picture:
 
 
 def soft_strokes() -> np.ndarray:
-    """An anti-aliased brush: drawn four times as large."""
+    """An anti-aliased brush, drawn at four times the size."""
     image = Image.new("L", (SIZE[1] * 4, SIZE[0] * 4))
     ImageDraw.Draw(image).line([(20, 30), (210, 120), (60, 150)], fill=255, width=11)
     return np.asarray(image.resize(SIZE[::-1], Image.Resampling.BOX))
@@ -65,7 +66,7 @@ READINGS = {
 
 
 @pytest.mark.parametrize("name", READINGS)
-def test_what_has_one_sensible_reading_is_taken(name: str) -> None:
+def test_unambiguous_masks_are_accepted(name: str) -> None:
     mask = READINGS[name]
     lossy = "JPEG" in name
     found = marked(mask).repaired
@@ -89,7 +90,7 @@ def test_every_pixel_that_the_brush_touched_counts(colour: np.ndarray, alpha: bo
     assert np.array_equal(found.repaired, coverage > 0)
 
 
-def test_how_it_was_understood_is_said_where_that_is_not_plain() -> None:
+def test_the_interpretation_of_a_mask_is_reported_if_it_is_not_obvious() -> None:
     assert marked(READINGS["white on black"]).notes == ()
     assert marked(READINGS["0 and 1"]).notes == (
         "its values are 0 and 1 of 255; the higher one is taken for white",
@@ -118,7 +119,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("reason", REFUSED)
-def test_all_else_is_refused_by_its_name(reason: str) -> None:
+def test_other_masks_are_refused_by_name(reason: str) -> None:
     with pytest.raises(UsageError) as caught:
         marked(REFUSED[reason])
     assert reason in str(caught.value)

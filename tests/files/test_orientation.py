@@ -1,4 +1,4 @@
-"""Pictures are worked on as they are seen, and stay in their files as they were stored."""
+"""Pictures are processed as they are displayed, and stay in their files as they were stored."""
 
 import io
 from dataclasses import replace
@@ -35,7 +35,7 @@ def test_pixels_are_as_viewers_show_them(format: Format, orientation: int) -> No
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("format", TAGGED)
-def test_in_the_file_nothing_moves(format: Format, orientation: int) -> None:
+def test_stored_pixels_keep_their_order(format: Format, orientation: int) -> None:
     data = stored(format, orientation)
     picture = decode(data)
     for strip in (False, True):
@@ -49,7 +49,7 @@ def test_in_the_file_nothing_moves(format: Format, orientation: int) -> None:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("target", FORMATS)
-def test_it_looks_the_same_in_every_format(target: Format, orientation: int) -> None:
+def test_the_displayed_picture_is_the_same_in_every_format(target: Format, orientation: int) -> None:
     data = stored("png", orientation)
     distance = np.abs(seen(encode(decode(data), target)).astype(int) - seen(data)).max()
     assert distance <= (16 if target == "jpeg" else 0)

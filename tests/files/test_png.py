@@ -1,4 +1,4 @@
-"""PNG: chunks kept, pixels judged before libpng sees them, animations, damage."""
+"""PNG: preserved chunks, checks before libpng reads the pixels, animations, damage."""
 
 import io
 import struct
@@ -17,7 +17,7 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def png(kind: int, bits: int, rows: list[bytes], *more: tuple[bytes, bytes], width: int = 4) -> bytes:
-    """A PNG by hand; `more` are chunks between header and pixels."""
+    """A PNG made by hand. `more` are chunks between header and pixels."""
     header = struct.pack(">IIBBBBB", width, len(rows), bits, kind, 0, 0, 0)
     pixels = zlib.compress(b"".join(b"\0" + row for row in rows))
     parts = [(b"IHDR", header), *more, (b"IDAT", pixels), (b"IEND", b"")]
@@ -89,7 +89,7 @@ def test_palettes_and_transparent_colours_keep_their_transparency(
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "I;16"])
 @pytest.mark.parametrize("size", [(1, 1), (3, 2), (5, 9), (24, 37)])
 def test_interlaced_pictures_are_read(mode: str, size: tuple[int, int]) -> None:
-    """Pillow cannot write Adam7, so the passes are laid out here."""
+    """Pillow cannot write Adam7, so the passes are made here."""
     image = pil(mode).crop((0, 0, size[1], size[0]))
     samples = np.asarray(image)
     samples = samples.reshape(*samples.shape[:2], -1)

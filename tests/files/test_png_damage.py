@@ -1,4 +1,4 @@
-"""Damaged PNGs: refused where the pixels suffer, named where something else does; libpng stays silent."""
+"""Damaged PNGs: refused if the pixels are affected, otherwise noted. libpng stays silent."""
 
 import struct
 import zlib
@@ -85,7 +85,7 @@ def test_a_profile_that_unpacks_without_end_is_refused() -> None:
         decode(with_chunks(save(pil("RGB"), "PNG"), (b"iCCP", b"name\0\0" + packed)))
 
 
-def test_a_palette_in_a_gray_picture_is_ignored_in_silence(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_palette_in_a_gray_picture_is_ignored_silently(capfd: pytest.CaptureFixture[str]) -> None:
     picture = decode(png(0, 8, [b"\0\1\2\3"], (b"PLTE", PALETTE)))
     assert np.rint(picture.pixels.ravel() * 255).tolist() == [0, 1, 2, 3]
     assert capfd.readouterr() == ("", "")

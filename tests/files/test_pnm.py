@@ -1,4 +1,4 @@
-"""PNM: every kind by its specification."""
+"""PNM: every kind in the specification."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Decoders may warn as they like: nobody sees it, and nobody else's warnings are lost for good."""
+"""Warnings of decoders are suppressed, and those of others are not."""
 
 import threading
 import warnings

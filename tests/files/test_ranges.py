@@ -1,4 +1,4 @@
-"""Which numbers of a file are black and white: asked for, stated by tags, or told by the numbers."""
+"""Which numbers of a file mean black and white: given, stated by tags, or found from the numbers."""
 
 import io
 from pathlib import Path
@@ -25,7 +25,7 @@ def tiff(numbers: np.ndarray, **more: Any) -> bytes:
 
 
 def stated(kind: int, low: float, high: float) -> list[tuple[int, int, int, float, bool]]:
-    """TIFF tags that state the least and the greatest number."""
+    """TIFF tags that state the smallest and largest number."""
     return [(340, kind, 1, low, True), (341, kind, 1, high, True)]
 
 
@@ -51,7 +51,7 @@ CASES: dict[str, tuple[np.ndarray, list[Any], tuple[float, float] | None]] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_range_is_found_said_and_kept(name: str) -> None:
+def test_a_range_is_found_reported_and_kept(name: str) -> None:
     numbers, tags, expected = CASES[name]
     picture = decode(tiff(numbers, extratags=tags), range="found")
     assert (picture.range is None) == (expected is None)
@@ -73,7 +73,7 @@ def test_a_range_of_noisy_floats_is_not_that_of_their_farthest_numbers() -> None
 
 
 @pytest.mark.parametrize("numbers", [CASES["10 bits in 16"][0], CASES["float to 255"][0]])
-def test_a_range_that_is_asked_for_is_taken_without_a_note(numbers: np.ndarray) -> None:
+def test_a_given_range_is_used_without_a_note(numbers: np.ndarray) -> None:
     picture = decode(tiff(numbers), range=(100.0, 300.0))
     assert np.allclose(picture.pixels[..., 0], (numbers - 100.0) / 200, atol=1e-5)
     assert picture.notes == ()
@@ -106,9 +106,7 @@ def test_the_planes_of_a_stack_have_one_range(tmp_path: Path, top: int, choice: 
         ((SHADES * 1023).astype(np.uint16), "taken for 10 bits in 16: give --range"),
     ],
 )
-def test_no_training_takes_numbers_of_an_unknown_range(
-    tmp_path: Path, numbers: np.ndarray, said: str
-) -> None:
+def test_training_refuses_pictures_of_unknown_range(tmp_path: Path, numbers: np.ndarray, said: str) -> None:
     (tmp_path / "a.tif").write_bytes(tiff(numbers))
     with pytest.raises(InputError, match=said):
         load_folder(tmp_path, 1, 8)
@@ -117,7 +115,7 @@ def test_no_training_takes_numbers_of_an_unknown_range(
     assert folder.pictures[0].max() == pytest.approx(1.0)
 
 
-def test_dark_pictures_beside_bright_ones_are_no_doubt(tmp_path: Path) -> None:
+def test_dark_pictures_among_bright_ones_are_accepted(tmp_path: Path) -> None:
     for name, top in (("dark", 1000), ("bright", 60000)):
         (tmp_path / f"{name}.tif").write_bytes(tiff((SHADES * top).astype(np.uint16)))
     assert len(load_folder(tmp_path, 1, 8)) == 2

@@ -1,4 +1,4 @@
-"""What goes in comes out: every mode of every format, checked by decoders that are not ours."""
+"""Reading and writing every mode of every format, checked by other decoders."""
 
 import io
 from dataclasses import replace
@@ -36,7 +36,7 @@ FLOAT = {"gray float": 1, "RGB float": 3}
 
 
 def source(format: Format, mode: str, metadata: bool = False) -> bytes | None:
-    """A file that another encoder wrote, or None where the format has no such mode."""
+    """A file written by another encoder, or None if the format does not have this mode."""
     tags: dict[str, Any] = {"icc_profile": ICC, "exif": PREFIX + EXIF, "dpi": (300, 150)} if metadata else {}
     channels = DEEP.get(mode) or FLOAT.get(mode)
     if channels:
@@ -83,7 +83,7 @@ def _tiff(samples: NDArray[Any], metadata: bool) -> bytes:
 
 
 def independent(data: bytes, format: Format) -> NDArray[Any]:
-    """(H, W, channels) as another decoder sees the file, palettes expanded, in the file's own numbers."""
+    """(H, W, channels) as another decoder reads the file, with palettes expanded, in the file's numbers."""
     if format == "tiff":
         with tifffile.TiffFile(io.BytesIO(data)) as file:
             page = file.pages[0]
@@ -294,7 +294,7 @@ def test_a_picture_between_formats_keeps_profile_exif_and_resolution() -> None:
 
 
 def test_chunks_can_be_added_to_a_test_file() -> None:
-    """Guards the helper on which other tests stand."""
+    """Checks the helper that other tests use."""
     data = with_chunks(save(pil("L"), "PNG"), (b"tEXt", b"Comment\0hello"))
     with Image.open(io.BytesIO(data)) as image:
         image.load()

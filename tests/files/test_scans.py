@@ -33,7 +33,7 @@ def written(path: Path, values: np.ndarray) -> Path:
         ("y.png", np.uint16),
     ],
 )
-def test_numbers_come_as_they_are_stored(tmp_path: Path, name: str, kind: type) -> None:
+def test_numbers_are_returned_as_stored(tmp_path: Path, name: str, kind: type) -> None:
     scan = read_scan(written(tmp_path / name, VALUES.astype(kind)))
     assert scan.sinograms.dtype == np.float32 and np.allclose(scan.sinograms, VALUES[None], atol=1e-3)
     assert scan.angles is None and scan.flat is None
@@ -68,12 +68,12 @@ def test_data_exchange_brings_its_angles_and_fields(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["y.npy", "y.tif", "y.png"])
-def test_too_large_is_judged_by_the_header(tmp_path: Path, name: str) -> None:
+def test_a_file_that_is_too_large_is_refused_by_its_header(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match=f"cannot read {tmp_path / name}: .*limit"):
         read_scan(written(tmp_path / name, VALUES), max_values=11)
 
 
-def test_colour_is_no_sinogram(tmp_path: Path) -> None:
+def test_colour_is_refused_as_a_sinogram(tmp_path: Path) -> None:
     Image.new("RGB", (4, 3)).save(tmp_path / "y.png")
     with pytest.raises(InputError, match="one gray plane"):
         read_scan(tmp_path / "y.png")
@@ -104,7 +104,7 @@ def test_angles_are_separated_by_anything(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"a b", b"nan 1", b"\x93NUMPY", b"\xff\xfe"])
-def test_what_is_no_list_of_angles_is_refused(tmp_path: Path, data: bytes) -> None:
+def test_invalid_lists_of_angles_are_refused(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "a.txt").write_bytes(data)
     with pytest.raises(InputError):
         read_angles(tmp_path / "a.txt")

@@ -1,4 +1,4 @@
-"""Formats are told by their first bytes; whatever is not supported is named."""
+"""Formats are recognised by their first bytes, and unsupported formats are named."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Stacks: read and written plane by plane, with what their dialect says of them."""
+"""Stacks: read and written plane by plane, with the metadata of their dialect."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,7 +36,7 @@ def numbers(shape: tuple[int, ...], dtype: str) -> np.ndarray:
 
 
 def stack_file(folder: Path, kind: str) -> Path:
-    """A stack by the name of its kind."""
+    """A stack of the named kind."""
     path = folder / ("stack.ome.tif" if kind.startswith("ome") else "stack.tif")
     resolution: dict[str, Any] = {"resolution": (5.0, 5.0), "resolutionunit": 1}
     match kind.split():
@@ -78,7 +78,7 @@ def stack_file(folder: Path, kind: str) -> Path:
 
 
 def write_as_imagej(path: Path, data: np.ndarray, order: str) -> None:
-    """As ImageJ itself does: one directory, the pixels of all planes in one run behind it."""
+    """Write like ImageJ: one directory, followed by the pixels of all planes."""
     tifffile.imwrite(path, data[0, 0, 0], imagej=True, byteorder=order)
     blob = path.read_bytes()
     text = b"ImageJ=1.53\nimages=24\nchannels=2\nslices=4\nframes=3\nhyperstack=true\n"
@@ -129,7 +129,7 @@ def written(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_stack_comes_back_with_pixels_axes_and_tags(kind: str, tmp_path: Path) -> None:
+def test_a_stack_keeps_pixels_axes_and_tags(kind: str, tmp_path: Path) -> None:
     path = stack_file(tmp_path, kind)
     with tifffile.TiffFile(path) as before, tifffile.TiffFile(written(path)) as after:
         assert np.array_equal(before.asarray(), after.asarray())
@@ -153,7 +153,7 @@ def plain(metadata: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def told(page: Any) -> dict[int, Any]:
-    """The tags of a page that say something of its picture."""
+    """The tags of a page that describe its picture."""
     codes = (270, 282, 283, 296, 65000)
     return (
         {code: page.tags[code].value for code in codes if code in page.tags} if hasattr(page, "tags") else {}
@@ -187,7 +187,7 @@ def test_the_axes_are_those_of_the_description(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_part_of_a_stack_says_of_itself_only_what_is_true(kind: str, tmp_path: Path) -> None:
+def test_a_part_of_a_stack_has_only_true_metadata(kind: str, tmp_path: Path) -> None:
     path = stack_file(tmp_path, kind)
     with tifffile.TiffFile(path) as before, tifffile.TiffFile(written(path, pages=(2, 3))) as after:
         whole, part = before.asarray(), after.asarray()
@@ -206,7 +206,7 @@ def test_a_part_of_a_stack_says_of_itself_only_what_is_true(kind: str, tmp_path:
     "kind", ["imagej uint16 >", "imagej-alone <", "ome uint16", "tifffile", "pages lzw <"]
 )
 @pytest.mark.parametrize("depth", ["uint8", "float32"])
-def test_another_depth_is_said_in_the_description_too(kind: str, depth: Depth, tmp_path: Path) -> None:
+def test_another_depth_changes_the_description(kind: str, depth: Depth, tmp_path: Path) -> None:
     path = stack_file(tmp_path, kind)
     with tifffile.TiffFile(path) as before, tifffile.TiffFile(written(path, depth=depth)) as after:
         assert after.series[0].dtype == np.dtype(depth)
@@ -269,7 +269,7 @@ def test_planes_in_other_files_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["single.tif", "reduced.tif", "picture.png", "gone.tif", "folder.tif", "volume.tif"]
 )
-def test_whatever_is_no_stack_is_left_to_the_reader_of_pictures(name: str, tmp_path: Path) -> None:
+def test_other_files_are_left_to_the_reader_of_pictures(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     if name == "single.tif":
         tifffile.imwrite(path, numbers((10, 14), "uint8"))
@@ -311,7 +311,7 @@ def test_planes_are_seen_upright_and_stored_as_they_were(compression: str | None
         assert np.array_equal(after.asarray(), data) and after.pages[4].aspage().tags[274].value == 6
 
 
-def test_planes_of_floats_are_judged_as_pictures_are(tmp_path: Path) -> None:
+def test_planes_of_floats_are_checked_like_pictures(tmp_path: Path) -> None:
     data = numbers(SERIES, "float32")
     data[3, 2, 1] = np.nan
     tifffile.imwrite(tmp_path / "stack.tif", data, photometric="minisblack")

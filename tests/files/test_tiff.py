@@ -1,4 +1,4 @@
-"""TIFF: every arrangement of samples against tifffile, pages, descriptive tags, refusals by name."""
+"""TIFF: every arrangement of samples compared with tifffile, pages, descriptive tags, refusals by name."""
 
 import io
 from typing import Any
@@ -81,7 +81,7 @@ def test_min_is_white_is_inverted(dtype: str) -> None:
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])
 @pytest.mark.parametrize("factor", [257, 256, 251, 1])
 def test_palettes_are_expanded(factor: int, bits: int, compression: str | None) -> None:
-    """Of 16-bit colours, and of 8-bit ones that were multiplied by 257, by 256 or not at all."""
+    """16-bit palettes, and 8-bit palettes that were multiplied by 257, by 256 or not at all."""
     rng = np.random.default_rng(bits)
     colours = rng.integers(0, 256, (3, 2**bits))
     colours[:, -1] = 255
@@ -137,7 +137,7 @@ def test_a_reduced_copy_behind_the_page_is_no_page_of_its_own() -> None:
     assert decode(file.getvalue(), page=2).shape == (6, 10, 3)
 
 
-def test_floats_stay_as_they_are_and_leaving_zero_to_one_is_said() -> None:
+def test_floats_stay_unchanged_with_a_note_on_their_range() -> None:
     samples = ramp(3, "float32") * 1.5 - 0.25
     picture = decode(tiff(samples, photometric="rgb"))
     assert np.array_equal(picture.pixels, samples)

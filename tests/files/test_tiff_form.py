@@ -1,4 +1,4 @@
-"""TIFFs that are not supported or damaged: each is refused by its name."""
+"""TIFFs that are not supported or damaged are refused by name."""
 
 import struct
 
@@ -13,7 +13,7 @@ from tests.files.seeds import ramp, seed_files, tiff
 
 
 def entries(**changes: int) -> dict[int, Entry]:
-    """Tags by number, like t259=7, as SHORT or LONG."""
+    """Tags by number, such as t259=7, as SHORT or LONG."""
     return {int(name[1:]): Entry(4, struct.pack("<I", value)) for name, value in changes.items()}
 
 

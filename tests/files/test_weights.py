@@ -1,4 +1,4 @@
-"""Weights files: what is written comes back, and what cannot be read is one sentence."""
+"""Weights files: what is written is read again, and errors are one sentence."""
 
 import os
 import subprocess
@@ -31,7 +31,7 @@ from tests.files.forgery import ARCHITECTURE, METADATA, parts, refusal
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A good file."""
+    """A valid file."""
     save_weights(tmp_path / "good.safetensors", deep(Critic(ARCHITECTURE)), METADATA)
     return tmp_path / "good.safetensors"
 
@@ -103,7 +103,7 @@ def test_the_description_is_read_without_torch(path: Path) -> None:
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
 
-def test_loaded_weights_do_not_hang_on_the_file(path: Path) -> None:
+def test_loaded_weights_do_not_depend_on_the_file(path: Path) -> None:
     loaded = load_weights(str(path))
     before = tensor_hash(loaded.prior.network.state_dict())
     path.write_bytes(b"")
@@ -126,7 +126,7 @@ def test_a_name_without_a_slash_may_be_shipped_or_a_file_here(
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_numbers_that_json_cannot_hold_are_not_written(bad: float, tmp_path: Path) -> None:
+def test_numbers_that_json_cannot_store_are_not_written(bad: float, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
         save_weights(tmp_path / "bad", deep(Critic(ARCHITECTURE)), METADATA | {"psnr": bad})
     assert not (tmp_path / "bad").exists()
@@ -150,7 +150,7 @@ def test_a_checkpoint_is_not_a_critic_and_a_critic_no_checkpoint(path: Path) -> 
 @pytest.mark.parametrize(
     "name", ["missing.safetensors", "no/such/folder.safetensors", "", "x" * 5000, "a\0b"]
 )
-def test_a_missing_file_is_refused_with_the_names_there_are(name: str, tmp_path: Path) -> None:
+def test_a_missing_file_is_refused_with_the_existing_names(name: str, tmp_path: Path) -> None:
     for read in (load_weights, read_metadata):
         with pytest.raises(WeightsError, match=r"safetensors|cannot be read"):
             read(str(tmp_path / name) if name else "")
@@ -162,7 +162,7 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
 
 @contextmanager
 def without_rights(path: Path) -> Iterator[None]:
-    """Nobody may read the file; the superuser, who may anyhow, becomes someone else."""
+    """Make the file unreadable. The superuser, who can read it anyway, becomes another user."""
     path.chmod(0)
     superuser = os.geteuid() == 0
     if superuser:

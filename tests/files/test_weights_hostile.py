@@ -1,4 +1,4 @@
-"""Weights files that are damaged or lie: each is refused with one sentence, and nothing in it is executed."""
+"""Damaged or false weights files are refused with one sentence, and nothing in them is executed."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ from tests.files.forgery import ARCHITECTURE, METADATA, forged, parts, raw, refu
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A good file."""
+    """A valid file."""
     save_weights(tmp_path / "good.safetensors", deep(Critic(ARCHITECTURE)), METADATA)
     return tmp_path / "good.safetensors"
 
@@ -180,13 +180,13 @@ LIES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", LIES)
-def test_a_description_that_lies_is_refused(name: str, tmp_path: Path) -> None:
+def test_a_false_description_is_refused(name: str, tmp_path: Path) -> None:
     tensors, metadata = parts()
     refusal(forged(tmp_path / "lie.safetensors", tensors, metadata | LIES[name]))
 
 
 @pytest.mark.parametrize("missing", ["architecture", "sigma_range", "lam", "sha256"])
-def test_a_description_that_lacks_something_is_refused(missing: str, tmp_path: Path) -> None:
+def test_an_incomplete_description_is_refused(missing: str, tmp_path: Path) -> None:
     tensors, metadata = parts()
     del metadata[missing]
     refusal(forged(tmp_path / "lie.safetensors", tensors, metadata))
@@ -216,7 +216,7 @@ CHANGES: dict[str, Change] = {
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_tensors_that_do_not_make_a_critic_are_refused(name: str, tmp_path: Path) -> None:
+def test_tensors_of_no_known_critic_are_refused(name: str, tmp_path: Path) -> None:
     tensors, metadata = parts()
     changed = CHANGES[name](tensors)
     hostile = forged(tmp_path / "lie.safetensors", changed, metadata | {"sha256": tensor_hash(changed)})

@@ -1,4 +1,4 @@
-"""The figures' numbers, and that they can be drawn."""
+"""The numbers of the figures, and that the figures can be drawn."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""The toy of fig. 1: what eq. 7 teaches a critic of points."""
+"""Fig. 1: what eq. 7 teaches a critic of points in the plane."""
 
 from collections.abc import Iterator
 

@@ -37,9 +37,7 @@ def test_every_baseline_improves_what_was_observed(method: str, setting: Setting
 @pytest.mark.parametrize(
     ("boundary", "balance", "gain"), [("valid", 1e-2, 1.5), ("reflect", 1e-2, 1.5), ("circular", 1e-4, 5.0)]
 )
-def test_wiener_sharpens_most_where_the_blur_is_periodic_as_it_believes(
-    boundary: str, balance: float, gain: float
-) -> None:
+def test_wiener_works_best_for_circular_blurs(boundary: str, balance: float, gain: float) -> None:
     observation = observe(cartoon(), "a", replace(DEBLUR, boundary=boundary, sigma=1e-3))
     before = psnr(observation.clean, observation.pixels)
     after = psnr(observation.clean, wiener_with(observation, balance))
@@ -91,7 +89,7 @@ def test_bm3d_goes_channel_by_channel(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _fake_bm3d(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float]]:
-    """A package bm3d whose functions return their input and note their call."""
+    """A package bm3d whose functions return their input and record their calls."""
     seen: list[tuple[str, float]] = []
 
     def plane(z: np.ndarray, sigma: float) -> np.ndarray:

@@ -61,7 +61,7 @@ def test_the_most_probable_component_is_that_of_the_densities(noise: float) -> N
 
 
 @pytest.mark.parametrize("noise", [1e-4, 1e-2])
-def test_the_estimate_is_wieners(noise: float) -> None:
+def test_the_estimate_is_a_wiener_filter(noise: float) -> None:
     patches = draw(MIXTURE, 50, noise**0.5)
     chosen = np.arange(50) % 2
     expected = np.empty_like(patches)
@@ -103,7 +103,7 @@ def test_samples_come_from_all_pictures_and_follow_the_seed() -> None:
 
 @pytest.fixture
 def fitted(benchmark_alone: Path) -> Mixture:
-    """A small mixture of patches of the cartoon, where the method looks for it."""
+    """A small mixture of patches of the cartoon, stored where the method looks for it."""
     patches = sample([cartoon(96, 96, 1)[..., 0], cartoon(60, 80, 1)[..., 0]], 3000)
     mixture, _ = improve(first_guess(patches, 6), patches, 5)
     save(mixture, fitted_path())
@@ -132,7 +132,7 @@ def test_a_mixture_is_stored_and_read_back(fitted: Mixture) -> None:
         assert kept == pytest.approx(variances, rel=0.02, abs=1e-6)
 
 
-def test_the_shipped_mixture_serves_where_none_was_fitted(benchmark_alone: Path) -> None:
+def test_the_shipped_mixture_is_the_default(benchmark_alone: Path) -> None:
     assert not fitted_path().exists()
     mixture = load(mixture_path())
     assert mixture_path().stat().st_size < 1e6 and len(mixture.weights) == mixtures.COMPONENTS
@@ -149,13 +149,13 @@ def test_a_missing_or_damaged_mixture_is_one_sentence(tmp_path: Path, content: b
         load(path)
 
 
-def test_a_foreign_archive_is_no_mixture(tmp_path: Path) -> None:
+def test_an_archive_of_something_else_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "m.npz", weights=np.ones(2), factors=np.ones((2, 5)))
     with pytest.raises(InputError, match="shape"):
         load(tmp_path / "m.npz")
 
 
-def test_fitting_goes_on_from_what_was_fitted(
+def test_fitting_continues_from_an_earlier_fit(
     benchmark_alone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from tests.conftest import write_picture

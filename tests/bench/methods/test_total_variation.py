@@ -45,7 +45,7 @@ def test_cartoons_gain_many_decibels(setting: Setting, lam: float, gain: float, 
 
 
 @pytest.mark.parametrize("shift", [(0, 1), (20, 31)])
-def test_a_picture_that_goes_round_has_no_first_pixel(shift: tuple[int, int]) -> None:
+def test_the_result_for_a_periodic_picture_shifts_with_it(shift: tuple[int, int]) -> None:
     observation = observe(cartoon(channels=1), "a", replace(DEBLUR, boundary="circular"))
     moved = replace(observation, pixels=np.roll(observation.pixels, shift, (0, 1)))
     here, there = (total_variation.restore(each, 0.001) for each in (observation, moved))
@@ -60,8 +60,8 @@ def test_observed_pixels_without_noise_are_kept() -> None:
     assert np.array_equal(restored[known], observation.pixels[known])
 
 
-def test_it_knows_that_clipped_pixels_were_cut_off_as_ours_does() -> None:
-    """White and black keep their contrast, which the squared error would pull to gray."""
+def test_clipped_pixels_keep_their_contrast() -> None:
+    """White and black keep their contrast. The squared error would pull them towards gray."""
     clean = np.where(cartoon(channels=1) > 0.3, np.float32(1), np.float32(0))
     observation = observe(clean, "a", replace(DENOISE, sigma=0.3, clip=True))
     restored = total_variation.tv(observation)

@@ -1,4 +1,4 @@
-"""The comparison of descents, on one tiny picture."""
+"""The comparison of solvers, on one tiny picture."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def trial() -> descents.Trial:
 
 
 @pytest.mark.parametrize("name", ["color-paper", "color-tuned"])
-def test_every_descent_gains_and_spends_no_more_than_its_budget(name: str) -> None:
+def test_every_solver_gains_and_stays_within_its_budget(name: str) -> None:
     trial = a_trial(name)
     before = trial.psnr(trial.problem.start)
     found = descents.curves(trial, (8, 16))
@@ -34,7 +34,7 @@ def test_every_descent_gains_and_spends_no_more_than_its_budget(name: str) -> No
     assert descents.draw(found).startswith(b"\x89PNG")
 
 
-def test_the_energy_that_all_descend_is_that_of_denoise(trial: descents.Trial) -> None:
+def test_the_energy_is_that_of_denoise(trial: descents.Trial) -> None:
     from alr_cli.core.restore import Restorer, Settings
 
     y = trial.y[0].numpy().transpose(1, 2, 0)

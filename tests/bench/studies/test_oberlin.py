@@ -1,4 +1,4 @@
-"""Analysis against synthesis: the tasks are what they say, every method runs, and the table counts right."""
+"""Analysis and synthesis: the tasks are as stated, every method runs, and the table is correct."""
 
 import pytest
 import torch
@@ -23,7 +23,7 @@ def pictures(count: int = 2) -> torch.Tensor:
     return waves(count, GlowArchitecture(3, SIZE, 2, 2, 4), torch.Generator().manual_seed(8))
 
 
-def test_the_tasks_hide_what_they_say() -> None:
+def test_the_tasks_hide_the_stated_pixels() -> None:
     blur, twice, four_times, random, square = degradations(SIZE)
     flat = torch.full((1, 3, SIZE, SIZE), 0.5)
     for task in (blur, twice, four_times):
@@ -39,9 +39,7 @@ def test_the_tasks_hide_what_they_say() -> None:
     assert float(random.observe(x, 0)[0, :, random.known == 0].abs().max()) == 0
 
 
-def test_every_method_does_every_task_it_is_for(
-    flow: FlowRegularizer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_method_solves_its_tasks(flow: FlowRegularizer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(oberlin, "ITERATIONS", 3)
     monkeypatch.setattr(oberlin, "STARTS", 1)
     local, told = load_weights("color-tuned").prior, list[str]()

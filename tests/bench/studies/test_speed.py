@@ -1,4 +1,4 @@
-"""Seconds, memory and the share of the machine: the measuring itself, on work whose cost is known."""
+"""Measuring time, memory and the share of the machine's speed, for work of known cost."""
 
 import time
 
@@ -15,7 +15,7 @@ from tests.core.toys import a_critic
 
 
 @pytest.mark.parametrize("shape", [(40, 30, 3), (10, 60, 1), (16, 16, 3), (5, 7, 1)])
-def test_a_picture_of_any_size_is_cut_or_continued(shape: tuple[int, int, int]) -> None:
+def test_pictures_of_any_size_are_cropped_or_extended(shape: tuple[int, int, int]) -> None:
     assert speed.resized(cartoon(*shape), 16).shape == (16, 16, shape[2])
 
 
@@ -36,7 +36,7 @@ def test_timing_takes_the_fastest_run_and_leaves_out_the_first() -> None:
 
 
 @pytest.mark.skipif(resident() is None, reason="this system does not tell")
-def test_the_memory_of_a_call_is_what_it_adds_at_most() -> None:
+def test_the_memory_of_a_call_is_its_peak() -> None:
     with PeakMemory() as peak:
         held = np.ones(60_000_000, np.uint8)
         time.sleep(0.05)

@@ -33,7 +33,7 @@ def test_tuning_never_ends_below_the_best_it_has_seen() -> None:
 
 
 @pytest.mark.parametrize("shape", [(9, 9, 3), (20, 7, 1), (5, 30, 3)])
-def test_the_middle_is_cut_to_size_and_small_pictures_stay(shape: tuple[int, int, int]) -> None:
+def test_the_centre_is_cropped_and_small_pictures_stay(shape: tuple[int, int, int]) -> None:
     pixels = np.arange(np.prod(shape)).reshape(shape)
     cut = bundled.middle(pixels, 9)
     assert cut.shape == (min(9, shape[0]), min(9, shape[1]), shape[2])

@@ -1,4 +1,4 @@
-"""One folder of clean pictures becomes two that share no picture."""
+"""A folder of clean pictures is split into two that share no picture."""
 
 from pathlib import Path
 

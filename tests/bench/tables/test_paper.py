@@ -1,4 +1,4 @@
-"""Tables 1 and 2 beside what the paper printed."""
+"""Tables 1 and 2 beside the published numbers."""
 
 from dataclasses import replace
 
@@ -27,12 +27,12 @@ def test_table_1_has_a_row_for_each_critic_and_the_papers_numbers_in_brackets() 
     assert "clipped" in table.title and "brackets" in table.title
 
 
-def test_a_critic_that_the_paper_does_not_have_stands_alone() -> None:
+def test_a_critic_that_the_paper_lacks_has_no_brackets() -> None:
     table = table1([mean("ours", 0.1, 28.0)], "", {"ours": (0.02, 0.5)})
     assert table.rows == (("ours", "0.02 to 0.5", "28.00"),)
 
 
-def test_table_2_sets_the_papers_numbers_beside_its_own_protocol_only() -> None:
+def test_table_2_has_the_papers_numbers_for_its_protocol_only() -> None:
     means = [
         mean("observed", 0.1, 20.0),
         mean("ours color-paper", 0.1, 28.0),

@@ -1,4 +1,4 @@
-"""`alr benchmark` on tiny pictures made in code, with a tiny random critic."""
+"""`alr benchmark` on tiny synthetic pictures, with a tiny random critic."""
 
 import csv
 import io
@@ -150,7 +150,7 @@ def test_pictures_are_saved_below_the_folder(alr: Alr, folder: Path, tmp_path: P
     assert alr(*options, "--sigma", 0.1, "--overwrite").code == 0
 
 
-def test_a_kernel_file_is_normalised_and_that_is_said(alr: Alr, folder: Path, tmp_path: Path) -> None:
+def test_a_kernel_file_is_normalised_with_a_note(alr: Alr, folder: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "blur.npy", np.ones((3, 3)))
     options = ("benchmark", "deblur", "--data", folder, "--limit", 1, "--methods", "wiener", "--json")
     result = alr(*options, "--kernel", f"file:{tmp_path}/blur.npy")
@@ -242,7 +242,7 @@ def test_a_critic_that_does_not_fit_is_reported_and_the_baselines_computed(
         (("-w", "nothing"), 5, "no weights 'nothing'"),
     ],
 )
-def test_what_cannot_be_meant_is_one_sentence(
+def test_contradictory_options_are_one_sentence(
     alr: Alr, arguments: tuple[str, ...], code: int, words: str
 ) -> None:
     result = alr("benchmark", *arguments)

@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Less of everything."""
+    """Reduce all sizes, so that the tests are fast."""
     monkeypatch.setattr(patches, "COUNT", 200)
     monkeypatch.setattr(speed, "SIDES", (16, 24))
     monkeypatch.setattr(speed, "REPEATS", 1)
@@ -35,7 +35,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "rate", lambda restorer: share(restorer, side=32, matrix=64, repeats=1))
 
 
-def test_fig_1_is_drawn_from_nothing(alr: Alr, tmp_path: Path) -> None:
+def test_fig_1_needs_no_data(alr: Alr, tmp_path: Path) -> None:
     result = alr("benchmark", "fig1", "-o", tmp_path / "out")
     assert result.code == 0, result.stderr
     assert (tmp_path / "out" / "fig1.png").read_bytes().startswith(b"\x89PNG")

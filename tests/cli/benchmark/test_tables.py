@@ -1,4 +1,4 @@
-"""`alr benchmark table1`, `table2`, the published deblurring protocol, several weights, and what is kept."""
+"""`alr benchmark table1`, `table2`, the published deblurring protocol, several weights, and the cache."""
 
 import csv
 import io
@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def critics(tmp_path: Path, colour_critic: Path) -> Path:
-    """A folder of two."""
+    """A folder with two critics."""
     (tmp_path / "critics").mkdir()
     for name in ("one", "two"):
         shutil.copy(colour_critic, tmp_path / "critics" / f"{name}.safetensors")
@@ -88,7 +88,7 @@ def test_lpips_is_measured_where_its_package_is_installed(
     assert {row["lpips"] for row in rows} == {"0.25"}
 
 
-def test_a_stopped_benchmark_goes_on_where_it_was(alr: Alr, folder: Path, colour_critic: Path) -> None:
+def test_a_stopped_benchmark_continues(alr: Alr, folder: Path, colour_critic: Path) -> None:
     (folder / "c.png").unlink()
     options = ("benchmark", "denoise", "--data", folder, "--json", "-w", colour_critic, *FAST)
     options = (*options, "--methods", "ours,nlm", "--sigma", 0.1)
@@ -100,7 +100,7 @@ def test_a_stopped_benchmark_goes_on_where_it_was(alr: Alr, folder: Path, colour
     assert not any(line.get("cached") for line in alr(*options, "--no-cache").lines())
 
 
-def test_other_weights_or_options_compute_anew(alr: Alr, folder: Path, colour_critic: Path) -> None:
+def test_other_weights_or_options_are_computed_again(alr: Alr, folder: Path, colour_critic: Path) -> None:
     options = (
         "benchmark",
         "denoise",
@@ -122,7 +122,7 @@ def test_other_weights_or_options_compute_anew(alr: Alr, folder: Path, colour_cr
     assert not cached("--max-iter", 3) and not cached("--max-iter", 2, "--strength", 2)
 
 
-def test_the_cache_is_where_it_was_told_to_be(
+def test_the_cache_folder_can_be_chosen(
     alr: Alr, folder: Path, tmp_path: Path, benchmark_alone: Path
 ) -> None:
     options = ("benchmark", "denoise", "--data", folder / "a.png", "--methods", "nlm")
@@ -167,7 +167,7 @@ def test_the_published_blurs_are_averaged_over(alr: Alr, folder: Path, tmp_path:
     assert f"{np.mean([mean['psnr'] for mean in means[::3]]):.2f} / " in table[5].split(" | ")[1]
 
 
-def test_several_shares_and_writing_are_inpainted(alr: Alr, folder: Path) -> None:
+def test_several_shares_and_text_are_inpainted(alr: Alr, folder: Path) -> None:
     result = alr(
         *("benchmark", "inpaint", "--data", folder / "a.png", "--missing", "0.5,0.9,text"),
         *("--methods", "biharmonic", "--csv"),

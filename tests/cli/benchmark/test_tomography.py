@@ -34,7 +34,7 @@ def test_lunz2_refuses_what_it_cannot_do(
     assert (result.code, sentence in result.stderr) == (2, True)
 
 
-def test_colours_are_no_slices(alr: Alr, tmp_path: Path) -> None:
+def test_colour_pictures_are_refused_as_slices(alr: Alr, tmp_path: Path) -> None:
     write_picture(tmp_path / "a.png", cartoon(16, 16, 3))
     result = alr("benchmark", "lunz2", "--data", tmp_path)
     assert (result.code, "give gray slices" in result.stderr) == (3, True)

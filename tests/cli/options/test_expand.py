@@ -1,4 +1,4 @@
-"""Option groups become one flat signature, and come back as groups."""
+"""Option groups become one flat signature, and arrive as groups."""
 
 import inspect
 from dataclasses import dataclass, fields
@@ -55,7 +55,7 @@ def test_options_that_contradict_each_other_are_refused(group: type, given: dict
         group(**given)
 
 
-def test_help_texts_hold_no_markup_that_rich_would_eat() -> None:
+def test_help_texts_contain_no_markup_that_rich_would_remove() -> None:
     from alr_cli.cli.commands import COMMANDS, function_of
 
     for command in map(function_of, COMMANDS):

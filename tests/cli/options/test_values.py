@@ -1,4 +1,4 @@
-"""What the text of an option means."""
+"""Parsing the text of options."""
 
 import math
 
@@ -46,7 +46,7 @@ def test_any_other_tile_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["auto", "cpu", "cuda", "cuda:1", "mps"])
-def test_devices_go_through_as_they_are(text: str) -> None:
+def test_devices_are_passed_on_unchanged(text: str) -> None:
     assert values.parse_device(text) == text
 
 

@@ -1,4 +1,4 @@
-"""`alr reconstruct` as people use it: what comes out, what is refused, what is warned of."""
+"""`alr reconstruct` from the command line: results, refusals and warnings."""
 
 import json
 import math
@@ -46,7 +46,7 @@ def truth() -> np.ndarray:
 
 
 def error(path: Path, expected: np.ndarray) -> float:
-    """Root mean square, relative to the density."""
+    """Root mean square error, relative to the density."""
     return float(np.sqrt(np.mean((tifffile.imread(path) - expected) ** 2)) / DENSITY)
 
 
@@ -145,7 +145,7 @@ def test_stdin_to_stdout(alr: Alr, tmp_path: Path) -> None:
     assert result.code == 0 and result.stdout.startswith(b"II*\0")
 
 
-def test_a_folder_goes_on_after_a_bad_file_and_can_be_resumed(alr: Alr, tmp_path: Path) -> None:
+def test_a_folder_continues_after_a_bad_file_and_can_be_resumed(alr: Alr, tmp_path: Path) -> None:
     for name in ("a.npy", "c.tif"):
         save(tmp_path / "in" / name, views())
     (tmp_path / "in" / "b.npy").write_bytes(b"\x93NUMPY rubbish")
@@ -196,7 +196,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("options", "values", "code", "sentence"), REFUSED.values(), ids=REFUSED.keys())
-def test_what_cannot_be_is_refused_in_one_sentence(
+def test_impossible_options_are_refused_in_one_sentence(
     alr: Alr, tmp_path: Path, options: tuple[str, ...], values: np.ndarray, code: int, sentence: str
 ) -> None:
     y = save(tmp_path / "y.npy", values)
@@ -245,7 +245,7 @@ WARNED = {
 
 
 @pytest.mark.parametrize(("options", "values", "sentence"), WARNED.values(), ids=WARNED.keys())
-def test_what_looks_wrong_is_said_with_its_likely_cause(
+def test_suspicious_scans_are_reported_with_a_likely_cause(
     alr: Alr, tmp_path: Path, options: tuple[str, ...], values: np.ndarray, sentence: str
 ) -> None:
     y = save(tmp_path / "y.npy", values)
@@ -254,7 +254,7 @@ def test_what_looks_wrong_is_said_with_its_likely_cause(
     assert sentence in result.stderr and result.stderr.count("warning") == 1
 
 
-def test_a_good_scan_gets_no_warning(alr: Alr, tmp_path: Path) -> None:
+def test_a_good_scan_has_no_warning(alr: Alr, tmp_path: Path) -> None:
     y = save(tmp_path / "y.npy", views())
     assert "warning" not in alr("reconstruct", y, "-o", tmp_path / "x.tif", *SCAN, "--method", "fbp").stderr
 

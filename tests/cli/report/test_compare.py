@@ -1,4 +1,4 @@
-"""`--compare`: what it draws, and what it refuses before any work."""
+"""`--compare`: what it draws, and what is refused before any work."""
 
 import io
 from pathlib import Path
@@ -44,7 +44,7 @@ def test_a_sheet_has_a_column_for_each_strength_and_a_row_for_each_place(
 
 
 def test_crops_are_the_same_place_at_each_strength(tmp_path: Path) -> None:
-    """What `again` gives tells the strength in red, and in green and blue where the crop was taken."""
+    """The result of `again` encodes the strength in red, and the position of the crop in green and blue."""
     height, width = 150, 260
     y, x = np.mgrid[:height, :width] / 300
     before = np.stack([np.zeros_like(x), y, x], axis=-1).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The page with pictures under a slider: what it holds, and how it behaves in a browser."""
+"""The page with pictures under a slider: its contents, and its behaviour in a browser."""
 
 import io
 import re
@@ -20,7 +20,7 @@ SHOWN = [
 ]
 
 
-def test_a_page_names_nothing_outside_of_itself() -> None:
+def test_a_page_refers_to_nothing_outside_of_itself() -> None:
     text = page("x", SHOWN).decode()
     assert not re.search(
         r"https?:|//|url\(|@import|<link(?! rel=\"icon\" href=\"data:,\")", text.split("base64,")[0]
@@ -90,6 +90,6 @@ def test_the_slider_moves_by_mouse_and_by_keys_and_nothing_is_asked_of_a_network
 
 
 def white_share(screenshot: bytes, left: int, top: int) -> float:
-    """Of the first picture in a screenshot."""
+    """The share of white pixels of the first picture in a screenshot."""
     pixels = np.asarray(Image.open(io.BytesIO(screenshot)).convert("L"))
     return float((pixels[top + 5 : top + 55, left : left + 200] > 250).mean())

@@ -1,4 +1,4 @@
-"""What a person or a program reads."""
+"""Output for people and for programs."""
 
 import io
 import json
@@ -48,7 +48,7 @@ def test_control_characters_are_written_out(text: str, shown: str) -> None:
     assert printable(text) == shown
 
 
-def test_a_stderr_that_has_gone_does_not_stop_the_work() -> None:
+def test_a_closed_stderr_does_not_stop_the_work() -> None:
     class Gone(io.StringIO):
         def write(self, text: str) -> int:
             raise BrokenPipeError

@@ -1,4 +1,4 @@
-"""`alr denoise --trace --plot --heatmap`: what happened, to be looked at."""
+"""`alr denoise --trace --plot --heatmap`."""
 
 import csv
 from pathlib import Path
@@ -54,7 +54,7 @@ def test_plot_and_heatmap_are_pictures(alr: Alr, picture: Path, tmp_path: Path, 
     assert len(rows(tmp_path / "t.csv")) == (0 if sigma == 0 else 3)
 
 
-def test_looking_changes_nothing(alr: Alr, picture: Path, tmp_path: Path) -> None:
+def test_viewing_does_not_change_the_result(alr: Alr, picture: Path, tmp_path: Path) -> None:
     plain = ("denoise", picture, "--sigma", 0.1, *FAST, "-o")
     alr(*plain, tmp_path / "1.png")
     alr(*plain, tmp_path / "2.png", "--trace", tmp_path / "t.csv", "--heatmap", tmp_path / "h.png")
@@ -83,7 +83,7 @@ def test_what_cannot_be_written_is_refused_before_any_work(
     assert not (tmp_path / "o.png").exists() and (tmp_path / "old.csv").read_text() == "kept"
 
 
-def test_a_batch_cannot_be_looked_at(alr: Alr, tmp_path: Path) -> None:
+def test_a_batch_cannot_be_traced(alr: Alr, tmp_path: Path) -> None:
     for name in "ab":
         write_picture(tmp_path / "in" / f"{name}.png", scene())
     result = alr("denoise", tmp_path / "in", "-o", f"{tmp_path}/out/", "--trace", tmp_path / "t.csv")

@@ -1,4 +1,4 @@
-"""Inputs and outputs: names, folders, collisions, what exists - all before any work."""
+"""Inputs and outputs: names, folders, collisions and existing files, all checked before any work."""
 
 import io
 import os
@@ -32,7 +32,7 @@ def planned(*inputs: object, kind: StdoutKind = "pipe", json: bool = False, **op
 
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """in/{b.png, a.jpg, sub/c.tif, sub/deep/d.png}, a hidden one, a text and a folder of outputs."""
+    """in/{b.png, a.jpg, sub/c.tif, sub/deep/d.png}, a hidden file, a text file and a folder of outputs."""
     monkeypatch.chdir(tmp_path)
     for name in (
         "in/b.png",
@@ -62,7 +62,7 @@ def test_one_input_without_output_at_a_terminal_is_written_beside_itself(tree: P
     assert outputs(planned("in/b.png", kind="terminal", format="jpeg")) == ["in/b.denoise.jpg"]
 
 
-def test_json_on_stdout_sends_the_picture_beside_its_input(tree: Path) -> None:
+def test_with_json_on_stdout_the_picture_is_written_beside_its_input(tree: Path) -> None:
     assert outputs(planned("in/b.png", json=True)) == ["in/b.denoise.png"]
 
 
@@ -70,7 +70,7 @@ def test_several_inputs_without_output_are_written_beside_themselves(tree: Path)
     assert outputs(planned("in/b.png", "in/a.jpg")) == ["in/b.denoise.png", "in/a.denoise.jpg"]
 
 
-def test_a_folder_is_sorted_and_not_entered_further(tree: Path) -> None:
+def test_a_folder_is_sorted_and_its_subfolders_are_ignored(tree: Path) -> None:
     assert outputs(planned("in", output="out/")) == ["out/a.jpg", "out/b.png"]
 
 
@@ -110,7 +110,7 @@ def test_earlier_outputs_with_the_same_suffix_are_not_inputs(tree: Path) -> None
         (("a/c.arw",), {"recursive": True}, ["1 file .arw (develop"]),
     ],
 )
-def test_a_folder_without_pictures_is_an_error_that_says_what_is_in_it(
+def test_a_folder_without_pictures_is_an_error_that_lists_its_contents(
     tree: Path, files: tuple[str, ...], options: dict[str, Any], words: list[str]
 ) -> None:
     (tree / "x").mkdir()
@@ -178,7 +178,7 @@ def test_the_name_of_an_output(tree: Path, given: dict[str, Any], output: str | 
         assert outputs(planned("in/b.png", **given)) == [output]
 
 
-def test_a_name_without_a_known_suffix_is_completed_by_what_the_file_is(tree: Path) -> None:
+def test_a_name_without_a_known_suffix_gets_that_of_the_format(tree: Path) -> None:
     (tree / "scan.v2").write_bytes(PNG)
     assert outputs(planned("scan.v2", output="out/")) == ["out/scan.v2.png"]
 
@@ -205,7 +205,7 @@ REFUSED: list[tuple[list[str], dict[str, Any], type[AlrError], str]] = [
 
 
 @pytest.mark.parametrize(("inputs", "options", "error", "words"), REFUSED)
-def test_outputs_that_cannot_be_are_refused_before_any_work(
+def test_impossible_outputs_are_refused_before_any_work(
     tree: Path, inputs: list[str], options: dict[str, Any], error: type[AlrError], words: str
 ) -> None:
     (tree / "copy").mkdir()
@@ -236,7 +236,7 @@ def test_a_folder_without_permission_is_refused_before_any_work(
         "a.zip/a.png",
     ],
 )
-def test_what_imageio_would_open_is_only_the_name_of_a_file(tree: Path, name: str) -> None:
+def test_addresses_that_imageio_would_open_are_names_of_files(tree: Path, name: str) -> None:
     [job] = planned(name, output="x.png")
     assert isinstance(job.problem, InputError)
     assert "does not exist" in str(job.problem) or "cannot be opened" in str(job.problem)
@@ -314,7 +314,7 @@ def test_pipes_and_devices_are_not_existing_files(tree: Path) -> None:
         assert (job.output, job.format, job.skip) == (name, None, False)
 
 
-def test_a_missing_file_is_its_own_problem_not_that_of_the_batch(tree: Path) -> None:
+def test_a_missing_file_does_not_stop_the_batch(tree: Path) -> None:
     jobs = planned("in/b.png", "in/gone.png", "in/" + "x" * 300 + ".png", output="out/")
     assert [job.problem is None for job in jobs] == [True, False, False]
     assert isinstance(jobs[1].problem, InputError)
@@ -330,7 +330,7 @@ def test_partners_are_found_by_equal_names_in_a_folder(tree: Path) -> None:
         partner(Path("clean"), by_name["b.png"], "--reference")
 
 
-def test_jobs_are_taken_in_order_until_another_process_is_found_at_them(tree: Path) -> None:
+def test_jobs_are_taken_in_order_until_another_process_works_on_them(tree: Path) -> None:
     jobs = planned(*(f"in/{number}.png" for number in range(40)), output="out/")
     left = Remaining(jobs)
     taken = []

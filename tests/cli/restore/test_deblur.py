@@ -1,4 +1,4 @@
-"""`alr deblur`: kernels, their errors, and that it undoes a blur."""
+"""`alr deblur`: kernels, their errors, and that it sharpens."""
 
 from pathlib import Path
 
@@ -54,7 +54,7 @@ def test_kernels_and_boundaries_of_every_kind_restore_a_picture_of_the_same_size
     assert result.lines()[0]["shape"] == [24, 32, 3]
 
 
-def test_a_kernel_of_ones_own_is_normalised_and_that_is_said(alr: Alr, picture: Path) -> None:
+def test_a_kernel_file_is_normalised_with_a_note(alr: Alr, picture: Path) -> None:
     path = picture.with_name("k.npy")
     np.save(path, np.ones((3, 3)))
     result = alr("deblur", picture, "--kernel", f"file:{path}", *FAST)
@@ -113,7 +113,7 @@ def shaken(folder: Path, spec: str = "disk:2.6") -> Path:
     return write_picture(folder / "shaken.png", noisy[..., None])
 
 
-def test_a_kernel_that_is_found_is_named_saved_and_can_be_given_back(alr: Alr, tmp_path: Path) -> None:
+def test_an_estimated_kernel_is_described_saved_and_accepted(alr: Alr, tmp_path: Path) -> None:
     picture, kernel = shaken(tmp_path), tmp_path / "k.png"
     auto = ("deblur", picture, "--kernel", "auto:disk", "--save-kernel", kernel)
     result = alr(*auto, "-o", tmp_path / "a.png", *FAST)
@@ -128,7 +128,7 @@ def test_a_kernel_that_is_found_is_named_saved_and_can_be_given_back(alr: Alr, t
     assert not (tmp_path / "c.png").exists()
 
 
-def test_a_sharp_picture_is_called_sharp_and_stays_as_it_is(alr: Alr, tmp_path: Path) -> None:
+def test_a_sharp_picture_is_recognised_and_stays_unchanged(alr: Alr, tmp_path: Path) -> None:
     picture, out = shaken(tmp_path, "box:1"), tmp_path / "out.png"
     result = alr("deblur", picture, "--kernel", "auto:gaussian", "-o", out, *FAST)
     assert result.code == 0
@@ -146,7 +146,7 @@ def test_a_sharp_picture_is_called_sharp_and_stays_as_it_is(alr: Alr, tmp_path: 
         (("--kernel", "disk:2", "--save-kernel", "k.png"), "belong to --kernel auto"),
     ],
 )
-def test_what_cannot_be_looked_for_is_a_usage_error(
+def test_impossible_kernel_estimates_are_usage_errors(
     alr: Alr, tmp_path: Path, options: tuple[str, ...], words: str
 ) -> None:
     result = alr("deblur", shaken(tmp_path), *options, "-o", tmp_path / "out.png")

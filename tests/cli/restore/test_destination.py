@@ -1,4 +1,4 @@
-"""The format and depth of what is written, and what travels with the pixels untouched."""
+"""Format and depth of the output, and the metadata that are copied."""
 
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("tiny_weights")
         ("a.tif", "float32", "pipe", ["--depth", "16"], ("png", "uint16")),
     ],
 )
-def test_what_goes_to_stdout(
+def test_the_format_on_stdout(
     alr: Alr,
     tmp_path: Path,
     name: str,
@@ -74,7 +74,7 @@ CARRIED: list[tuple[str, str, int, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("name", "depth", "channels", "carried"), CARRIED)
-def test_depth_alpha_profile_and_resolution_come_back_as_they_were(
+def test_depth_alpha_profile_and_resolution_are_preserved(
     alr: Alr, tmp_path: Path, name: str, depth: str, channels: int, carried: dict[str, Any]
 ) -> None:
     given = dict(carried)
@@ -98,7 +98,7 @@ def test_depth_alpha_profile_and_resolution_come_back_as_they_were(
     assert not np.array_equal(before.pixels, after.pixels)
 
 
-def test_what_a_format_cannot_hold_is_refused_before_the_restoration(
+def test_what_a_format_cannot_store_is_refused_before_the_restoration(
     alr: Alr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from alr_cli.cli.restore import models
@@ -128,7 +128,7 @@ def test_dropping_alpha_and_stripping_are_done_when_asked_for(alr: Alr, tmp_path
     assert (stripped.exif, stripped.icc) == (None, icc)
 
 
-def test_floats_outside_0_1_are_kept_and_said_and_nan_is_refused(alr: Alr, tmp_path: Path) -> None:
+def test_floats_outside_0_1_are_kept_with_a_note_and_nan_is_refused(alr: Alr, tmp_path: Path) -> None:
     pixels = scene(16, 16)
     pixels[3, 4], pixels[5, 6] = -0.25, 1.5
     path = write_picture(tmp_path / "a.tif", pixels, "float32")

@@ -1,4 +1,4 @@
-"""A warning where the result does not explain the picture: a wrong kernel, or too small a sigma."""
+"""A warning if the result does not explain the picture, because of a wrong kernel or too small a sigma."""
 
 from types import SimpleNamespace
 from typing import Any, cast
@@ -22,7 +22,7 @@ from alr_cli.core.restore import Restoration, Settings
         (1.5, 0.02, Settings(strength=2.0), False),
     ],
 )
-def test_only_an_unexplained_remainder_of_the_usual_descent_is_warned_of(
+def test_an_unexplained_residual_of_the_default_solver_is_reported(
     excess: float, sigma: float, settings: Settings, warned: bool
 ) -> None:
     told = misfit(

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("tiny_weights")
 
 
 def scan(folder: Path) -> tuple[Path, np.ndarray]:
-    """A photograph of 120 x 120 pixels with opaque dust, and where that lies."""
+    """A photograph of 120 x 120 pixels with opaque dust, and the mask of the dust."""
     pixels = data.astronaut()[60:180, 160:280] / 255
     dust = np.zeros((120, 120), bool)
     for row, column in np.random.default_rng(0).integers(3, 115, (20, 2)):
@@ -48,7 +48,7 @@ def test_infrared_marks_dust_and_the_rest_stays(alr: Alr, tmp_path: Path) -> Non
         (("--mask", "nan", "--save-mask", "m.png"), 2, "belong to --mask auto"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(
+def test_contradictory_options_are_refused(
     alr: Alr,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -1,4 +1,4 @@
-"""What `alr denoise` imports: a compiler that nothing uses, or another command, costs each picture time."""
+"""`alr denoise` imports neither a compiler nor other commands, which would take time for every picture."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""`alr inpaint`: where the mask comes from, and what is left alone."""
+"""`alr inpaint`: sources of the mask, and pixels that stay unchanged."""
 
 from pathlib import Path
 
@@ -23,9 +23,7 @@ def changed(before: Path, after: Path) -> np.ndarray:
     return (read_picture(before).pixels != read_picture(after).pixels).any(axis=2)
 
 
-def test_white_is_repaired_and_with_sigma_0_the_rest_is_kept_exactly(
-    alr: Alr, picture: Path, mask: Path
-) -> None:
+def test_white_pixels_are_repaired_and_sigma_0_keeps_the_others(alr: Alr, picture: Path, mask: Path) -> None:
     output = picture.with_name("x.png")
     result = alr("inpaint", picture, "--mask", mask, "--sigma", "0", "-o", output, *FAST)
     assert result.code == 0
@@ -54,7 +52,7 @@ def test_every_pixel_that_a_soft_mask_touches_is_repaired_with_a_warning(
     assert changed(picture, output)[3, 5:17].any()
 
 
-def test_a_mask_grows_where_that_is_asked_for(alr: Alr, picture: Path, mask: Path) -> None:
+def test_a_mask_can_be_grown(alr: Alr, picture: Path, mask: Path) -> None:
     result = alr("inpaint", picture, "--mask", mask, "--grow", "1", *FAST)
     assert "10.4 % of pixels to fill" in result.stderr  # 12 x 4 and a row or column on each side
 
@@ -68,7 +66,7 @@ def test_a_mask_grows_where_that_is_asked_for(alr: Alr, picture: Path, mask: Pat
         (["--mask", "nan"], "no pixels of {picture} are to be filled: NaN means repair"),
     ],
 )
-def test_nothing_to_fill_is_as_wrong_as_everything(
+def test_an_empty_and_a_full_mask_are_refused(
     alr: Alr, picture: Path, tmp_path: Path, given: list[str], reason: str
 ) -> None:
     paths = {

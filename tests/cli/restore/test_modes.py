@@ -1,4 +1,4 @@
-"""Every kind of picture through `denoise` into every format: nothing is lost without a word."""
+"""Every kind of picture through `denoise` into every format: nothing is lost without a note."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ NEAR_ZERO = ("--sigma", "1e-5", "--lam", "1e-9")  # less than a level of 16 bits
 
 
 def make(path: Path, mode: str) -> Path:
-    """A picture of that mode with a profile, a rotation and an artist in its EXIF, and a resolution."""
+    """A picture of the mode with a profile, a rotation and an artist in its EXIF, and a resolution."""
     gray = mode[0] in "1LIF"
     icc = None if gray else ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     if mode.endswith((";16", "F")):
@@ -49,16 +49,14 @@ def make(path: Path, mode: str) -> Path:
 
 
 def described(picture: Picture) -> dict[int, bytes]:
-    """The tags of the EXIF, those left out that say how a TIFF stores its pixels."""
+    """The tags of the EXIF without those that describe how a TIFF stores its pixels."""
     layout, tags = read_block(picture.exif or b"") or (None, {})
     return {code: tags[code].value for code in (ORIENTATION, ARTIST) if layout and code in tags}
 
 
 @pytest.mark.parametrize(("suffix", "mode"), SOURCES, ids=lambda value: value)
 @pytest.mark.usefixtures("tiny_weights")
-def test_what_travels_with_the_pixels_arrives_or_is_named(
-    alr: Alr, tmp_path: Path, suffix: str, mode: str
-) -> None:
+def test_metadata_are_kept_or_named(alr: Alr, tmp_path: Path, suffix: str, mode: str) -> None:
     source = make(tmp_path / f"a.{suffix}", mode)
     before = read_picture(source)
     assert (before.icc is None) == (mode[0] in "1LIF")

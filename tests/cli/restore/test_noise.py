@@ -1,4 +1,4 @@
-"""A sigma that was given is doubted only with reason, and nothing is advised that does not help."""
+"""A given sigma is doubted only for a reason, and the advice helps."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ PICTURES = {
 
 @pytest.mark.parametrize("choice", [AUTO, WHITE], ids=["auto", "white"])
 @pytest.mark.parametrize("name", PICTURES)
-def test_leaving_sigma_out_is_advised_only_where_it_changes_something(name: str, choice: Any) -> None:
+def test_omitting_sigma_is_advised_only_if_it_helps(name: str, choice: Any) -> None:
     picture, sigmas = PICTURES[name]
     without = noise_of(choice, None, picture, None)
     for sigma in sigmas:
@@ -37,14 +37,14 @@ def test_leaving_sigma_out_is_advised_only_where_it_changes_something(name: str,
             assert other or not 0.5 < sigma / without.sigma < 2
 
 
-def test_noise_that_neighbours_share_is_told_to_who_gives_its_level() -> None:
+def test_correlated_noise_is_reported_if_its_level_is_given() -> None:
     picture, (_, level, _) = PICTURES["correlated"]
     doubt = noise_of(AUTO, level, picture, None).doubt or ""
     assert "correlated between neighbours: omit --sigma" in doubt
 
 
 @pytest.mark.parametrize(("sigma", "looks"), [(0.0, []), (0.1, [QUICK]), (0.01, [QUICK, white.MOST_PATCHES])])
-def test_no_more_is_estimated_than_the_doubt_needs(
+def test_a_quick_estimate_suffices_without_doubt(
     sigma: float, looks: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []

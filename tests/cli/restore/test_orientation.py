@@ -1,4 +1,4 @@
-"""What a person says of a picture is about the picture as it is seen, however its file has it."""
+"""Options refer to the picture as it is displayed, however the file stores it."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ HOLE[2:6, 3:20] = 1
 
 @pytest.fixture(params=[2, 3, 6, 7, 8])
 def pair(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Path]:
-    """The same picture to the eye: upright in its file, and turned with the orientation that says so."""
+    """The same displayed picture: stored upright, and stored rotated with the corresponding orientation."""
     pixels = scene()
     write_picture(tmp_path / "turned.png", pixels, exif=exif(request.param))
     return write_picture(tmp_path / "upright.png", pixels), tmp_path / "turned.png"

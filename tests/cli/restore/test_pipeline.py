@@ -32,7 +32,7 @@ def test_results_come_in_the_order_of_the_jobs() -> None:
     assert results(5, slow_when_early, lambda job: job + 10, slow_when_early) == [10, 11, 12, 13, 14]
 
 
-def test_a_result_is_told_while_the_next_picture_is_still_restored() -> None:
+def test_results_are_reported_while_the_next_picture_is_restored() -> None:
     told = threading.Event()
 
     def restore(job: int) -> int:
@@ -58,7 +58,7 @@ def test_a_failure_of_any_stage_is_the_result_of_its_job_alone(stage: int, count
     assert str(found[-1]) == f"stage {stage}"
 
 
-def test_pictures_are_worked_on_at_once_and_few_are_held() -> None:
+def test_pictures_are_processed_in_parallel_and_few_are_in_memory() -> None:
     held, most, lock = 0, 0, threading.Lock()
 
     def take(job: int) -> int:
@@ -80,7 +80,7 @@ def test_pictures_are_worked_on_at_once_and_few_are_held() -> None:
     assert 2 <= most <= 4
 
 
-def test_only_restoring_is_done_by_the_caller_whom_signals_reach() -> None:
+def test_restoring_runs_in_the_thread_that_receives_signals() -> None:
     def here(seen: Any) -> list[str]:
         return [*(seen or []), threading.current_thread().name]
 
@@ -104,7 +104,7 @@ def test_an_interruption_does_not_wait_for_a_reader_that_hangs(count: int) -> No
     hanging.set()
 
 
-def test_a_job_is_asked_for_when_its_turn_to_be_read_has_come() -> None:
+def test_jobs_are_requested_when_they_are_read() -> None:
     asked: list[int] = []
     ahead: list[int] = []
 

@@ -1,4 +1,4 @@
-"""Pictures whose numbers are not those of their type: noise is found and removed in units of their range."""
+"""Pictures whose range is not that of their type: sigma is in units of their range."""
 
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def test_noise_is_removed_in_units_of_the_range(
     assert error < 0.05
 
 
-def test_a_dark_frame_tells_its_noise_in_the_range_of_the_picture(alr: Alr, tmp_path: Path) -> None:
+def test_a_dark_frame_is_read_in_the_range_of_the_picture(alr: Alr, tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     dark = save(tmp_path / "dark.tif", np.abs(rng.normal(100, 20, (96, 96))), np.uint16)
     picture = save(tmp_path / "a.tif", 1023 * NOISY.clip(0, 1), np.uint16)
@@ -56,7 +56,7 @@ def test_a_dark_frame_tells_its_noise_in_the_range_of_the_picture(alr: Alr, tmp_
 
 
 @pytest.mark.parametrize("text", ["1", "5:1", "0:nan", "a:b", "1:1"])
-def test_what_is_no_range_is_refused(alr: Alr, picture: Path, text: str) -> None:
+def test_invalid_ranges_are_refused(alr: Alr, picture: Path, text: str) -> None:
     result = alr("denoise", picture, "--range", text)
     assert result.code == 2
     assert "write BLACK:WHITE" in result.stderr

@@ -35,7 +35,7 @@ def threads() -> Iterator[None]:
 def test_threads_repetition_and_company_do_not_change_the_bytes(
     alr: Alr, tmp_path: Path, tiny_weights: Path, command: str, solver: str, precision: str
 ) -> None:
-    """Float TIFF, so that no rounding hides a difference."""
+    """The output is a float TIFF, so that rounding hides no difference."""
     first, second = (
         write_picture(tmp_path / f"in/{name}.tif", scene(72, 80, 1), "float32") for name in ("a", "b")
     )

@@ -1,4 +1,4 @@
-"""A batch on its way: what comes out, what is said, what happens to the others when one fails."""
+"""A batch: results, messages, and what happens if one picture fails."""
 
 import json
 from pathlib import Path
@@ -99,16 +99,14 @@ def test_a_batch_can_be_resumed(alr: Alr, folder: Path) -> None:
     assert all(path.stat().st_mtime_ns == before[path] for path in kept)
 
 
-def test_nothing_to_do_is_success_without_a_model(
-    alr: Alr, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_work_no_model_is_loaded(alr: Alr, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command = ("denoise", folder / "in", "-o", f"{folder}/out/", "--skip-existing", *FAST)
     assert alr(*command).code == 0
     monkeypatch.setattr(models, "build_restorer", None)
     assert alr(*command).code == 0
 
 
-def test_a_folder_without_pictures_is_an_error_alone_and_a_note_beside_others(alr: Alr, folder: Path) -> None:
+def test_a_folder_without_pictures_is_an_error_only_if_it_is_the_only_input(alr: Alr, folder: Path) -> None:
     (folder / "raw").mkdir()
     (folder / "raw/a.cr2").write_bytes(b"II*\0\x10\0\0\0CR")
     alone = alr("denoise", folder / "raw", "-o", f"{folder}/out/")
@@ -120,10 +118,10 @@ def test_a_folder_without_pictures_is_an_error_alone_and_a_note_beside_others(al
     assert (folder / "out/a.png").exists()
 
 
-def test_outputs_that_appear_meanwhile_are_neither_made_again_nor_replaced(
+def test_outputs_of_other_processes_are_neither_repeated_nor_replaced(
     alr: Alr, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another process does the same folder: each picture that it is first with is left to it."""
+    """Another process restores the same folder. Each picture that it begins first is left to it."""
     seen: list[str] = []
     restore = Denoise.prepare
 
@@ -192,7 +190,7 @@ def test_gray_pictures_take_gray_weights_and_colour_pictures_colour_weights(
     assert loads == ["gray-tuned", "color-tuned"]
 
 
-def test_colour_weights_take_a_gray_picture_for_three_equal_channels(
+def test_colour_weights_restore_gray_pictures_as_three_equal_channels(
     alr: Alr, tmp_path: Path, colour_critic: Path
 ) -> None:
     gray = scene(16, 16, 1)
@@ -204,7 +202,7 @@ def test_colour_weights_take_a_gray_picture_for_three_equal_channels(
 
 
 @pytest.mark.parametrize(("sigma", "said"), [("0.01", "less than"), ("0.1", ""), ("0.9", "more than")])
-def test_a_level_that_the_weights_were_not_made_for_is_said(
+def test_a_level_outside_the_range_of_the_weights_is_reported(
     alr: Alr, picture: Path, colour_critic: Path, sigma: str, said: str
 ) -> None:
     stderr = alr("denoise", picture, "--sigma", sigma, "-w", colour_critic, *FAST, stdout_kind="file").stderr
@@ -222,7 +220,7 @@ def test_weights_that_cannot_be_used_end_a_batch_at_once(alr: Alr, folder: Path)
 @pytest.mark.parametrize(
     ("error", "code"), [(DeviceError, 6), (NonFiniteError, 8), (MemoryError, 6), (KeyError, 1)]
 )
-def test_a_failure_of_the_numbers_writes_nothing(
+def test_non_finite_results_are_not_written(
     alr: Alr,
     picture: Path,
     tiny_weights: Path,
@@ -303,7 +301,7 @@ def test_threads_come_from_the_flag_or_the_environment(
     assert alr("denoise", picture).code == 2
 
 
-def test_sigma_is_estimated_unless_given_and_that_is_said(
+def test_sigma_is_estimated_with_a_note_unless_it_is_given(
     alr: Alr, picture: Path, tiny_weights: Path
 ) -> None:
     for asked in ((), ("--sigma", "auto")):
@@ -314,7 +312,7 @@ def test_sigma_is_estimated_unless_given_and_that_is_said(
     assert "(estimated)" not in result.stderr
 
 
-def test_a_sigma_far_off_the_estimate_is_warned_of(alr: Alr, tmp_path: Path, tiny_weights: Path) -> None:
+def test_a_sigma_far_from_the_estimate_gives_a_warning(alr: Alr, tmp_path: Path, tiny_weights: Path) -> None:
     path = write_picture(tmp_path / "a.png", scene(96, 96, sigma=0.1))
     assert "warning" not in alr("denoise", path, "--sigma", "0.1", *FAST).stderr
     for sigma in ("0.01", "0.5"):
@@ -323,7 +321,7 @@ def test_a_sigma_far_off_the_estimate_is_warned_of(alr: Alr, tmp_path: Path, tin
         assert result.code == 0
 
 
-def test_the_noise_of_a_camera_is_found_told_and_removed(alr: Alr, tmp_path: Path) -> None:
+def test_the_noise_of_a_camera_is_estimated_reported_and_removed(alr: Alr, tmp_path: Path) -> None:
     clean = photograph()
     path = write_picture(tmp_path / "a.png", with_noise(clean, a_model()).clip(0, 1))
     result = alr("denoise", path, "-o", tmp_path / "b.png", "--json")
@@ -355,7 +353,7 @@ def test_the_kind_of_noise_can_be_given(
         assert record["sigma"] == sigma
 
 
-def test_a_model_that_info_wrote_can_be_given(alr: Alr, tmp_path: Path, tiny_weights: Path) -> None:
+def test_a_noise_model_written_by_info_can_be_used(alr: Alr, tmp_path: Path, tiny_weights: Path) -> None:
     path = write_picture(tmp_path / "a.png", with_noise(photograph(), a_model()).clip(0, 1))
     (tmp_path / "noise.json").write_text(alr("info", path, "--json").stdout.decode())
     [record] = alr(
@@ -373,7 +371,7 @@ def test_a_model_that_info_wrote_can_be_given(alr: Alr, tmp_path: Path, tiny_wei
         ("missing.json", "cannot read --noise missing.json"),
     ],
 )
-def test_noise_that_cannot_be_had_is_refused(alr: Alr, picture: Path, asked: str, said: str) -> None:
+def test_impossible_kinds_of_noise_are_refused(alr: Alr, picture: Path, asked: str, said: str) -> None:
     result = alr("denoise", picture, "--noise", asked, *FAST)
     assert result.code in (2, 3)
     assert said in result.stderr
@@ -389,12 +387,12 @@ def test_three_equal_channels_are_restored_as_gray(alr: Alr, tmp_path: Path) -> 
     assert np.array_equal(np.repeat(outputs[0], 3, axis=2), outputs[1])
 
 
-def test_little_noise_is_said(alr: Alr, tmp_path: Path, tiny_weights: Path) -> None:
+def test_little_noise_is_reported(alr: Alr, tmp_path: Path, tiny_weights: Path) -> None:
     path = write_picture(tmp_path / "a.png", scene(96, 96, sigma=0.001), "uint16")
     assert "(estimated): there is little noise" in alr("denoise", path, *FAST).stderr
 
 
-def test_sigma_0_gives_the_input_back(alr: Alr, picture: Path, tiny_weights: Path) -> None:
+def test_sigma_0_returns_the_input(alr: Alr, picture: Path, tiny_weights: Path) -> None:
     result = alr("denoise", picture, "--sigma", "0", stdout_kind="file")
     assert np.array_equal(decode(result.stdout).pixels, read_picture(picture).pixels)
 
@@ -441,7 +439,7 @@ def test_a_reference_of_another_size_or_missing_is_refused(
     assert alr("denoise", picture, "--reference", "gone.png", *FAST).code == 3
 
 
-def test_a_report_is_appended_to_and_holds_what_json_prints(alr: Alr, folder: Path) -> None:
+def test_a_report_is_appended_and_contains_the_lines_of_json(alr: Alr, folder: Path) -> None:
     report = folder / "log.jsonl"
     for name in "ab":
         alr("denoise", folder / f"in/{name}.png", "-o", folder / f"{name}.png", "--report", report, *FAST)
@@ -458,7 +456,7 @@ def test_a_failure_is_in_the_report_too(alr: Alr, folder: Path) -> None:
     assert line["reason"] in result.stderr
 
 
-def test_quiet_says_nothing_but_errors_and_verbose_says_more(
+def test_quiet_prints_only_errors_and_verbose_prints_more(
     alr: Alr, picture: Path, tiny_weights: Path
 ) -> None:
     usual = alr("denoise", picture, *FAST)
@@ -469,9 +467,7 @@ def test_quiet_says_nothing_but_errors_and_verbose_says_more(
     assert len(verbose.stderr) > len(usual.stderr)
 
 
-def test_names_that_would_write_to_the_terminal_are_shown_harmlessly(
-    alr: Alr, tmp_path: Path, tiny_weights: Path
-) -> None:
+def test_control_characters_in_names_are_escaped(alr: Alr, tmp_path: Path, tiny_weights: Path) -> None:
     path = write_picture(tmp_path / "a\x1b[31m\nred [bold].png", scene(16, 16))
     result = alr("denoise", path, "-o", f"{tmp_path}/out/", *FAST)
     assert result.code == 0

@@ -1,4 +1,4 @@
-"""The ways `alr` is put together with other tools in a shell; the commands are those of the README."""
+"""`alr` combined with other tools in a shell. The commands are those of the README."""
 
 import json
 import sys
@@ -15,7 +15,7 @@ AWKWARD = ("a b", "c'd", "e\nf")
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """in.png, and frames/ with names that trouble shells."""
+    """in.png, and frames/ with names that are difficult for shells."""
     write_picture(tmp_path / "in.png", scene(12, 16))
     for name in AWKWARD:
         write_picture(tmp_path / f"frames/{name}.png", scene(12, 16))

@@ -1,4 +1,4 @@
-"""Stacks on the command line: restored plane by plane, written as they came, and gone on with."""
+"""Stacks on the command line: restored plane by plane, written like their input, and continued."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -84,7 +84,7 @@ def test_a_stack_goes_through_stdout_and_every_command(alr: Alr, stack: Path, tm
         (("-o", "out.tif", "--trace", "trace.csv"), 2, "is a stack"),
     ],
 )
-def test_what_a_stack_cannot_be_is_refused(
+def test_impossible_options_for_stacks_are_refused(
     alr: Alr, stack: Path, options: tuple[str, ...], code: int, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(stack.parent)
@@ -134,7 +134,7 @@ def test_a_plane_that_is_damaged_leaves_nothing_behind(alr: Alr, tmp_path: Path)
 
 @pytest.fixture
 def stopping(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """[n]: the restoration after the n-th is stopped as Ctrl-C does; [-1]: none."""
+    """[n]: the restoration after the n-th is interrupted as by Ctrl-C; [-1]: none."""
     left = [-1]
     solve = run_module._Batch._solve
 
@@ -148,7 +148,7 @@ def stopping(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return left
 
 
-def test_a_stopped_stack_goes_on_where_it_was_and_ends_the_same(
+def test_a_stopped_stack_continues_to_the_same_result(
     alr: Alr, stack: Path, tmp_path: Path, stopping: list[int]
 ) -> None:
     command = ("denoise", stack, "-o", tmp_path / "out.tif", "--sigma", 0.1, "--skip-existing")
@@ -170,7 +170,7 @@ def test_a_stopped_stack_goes_on_where_it_was_and_ends_the_same(
 
 
 @pytest.mark.parametrize("change", [("--strength", "2"), ("--sigma", "0.2"), ("--pages", "1-3")])
-def test_planes_of_other_work_are_not_gone_on_with(
+def test_planes_of_other_options_are_not_reused(
     alr: Alr, stack: Path, tmp_path: Path, stopping: list[int], change: tuple[str, str]
 ) -> None:
     command = ["denoise", stack, "-o", tmp_path / "out.tif", "--sigma", "0.1", "--skip-existing", *FAST]
@@ -181,7 +181,7 @@ def test_planes_of_other_work_are_not_gone_on_with(
     assert result.code == 0 and "continues" not in result.stderr
 
 
-def test_without_skip_existing_a_stopped_stack_leaves_nothing(
+def test_without_skip_existing_a_stopped_stack_leaves_no_files(
     alr: Alr, stack: Path, tmp_path: Path, stopping: list[int]
 ) -> None:
     stopping[0] = 2

@@ -1,4 +1,4 @@
-"""Pictures with transparency: what is hidden is left as it is, and changes nothing that is seen."""
+"""Transparent pixels stay unchanged and do not affect visible ones."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ COMMANDS = {
 
 @pytest.mark.parametrize("edge", ALPHA)
 @pytest.mark.parametrize("command", COMMANDS)
-def test_hidden_colours_change_nothing_that_is_seen(
+def test_hidden_colours_do_not_affect_visible_pixels(
     alr: Alr, tmp_path: Path, command: str, edge: str
 ) -> None:
     alpha = ALPHA[edge].astype(np.uint8)
@@ -43,7 +43,7 @@ def test_hidden_colours_change_nothing_that_is_seen(
 
 
 @pytest.mark.parametrize("opacity", [0, 255])
-def test_a_picture_that_is_all_or_nowhere_transparent_is_restored_as_any_other(
+def test_fully_transparent_and_opaque_pictures_are_restored_as_usual(
     alr: Alr, tmp_path: Path, opacity: int
 ) -> None:
     pixels = np.rint(255 * scene(20, 24, 3).clip(0, 1)).astype(np.uint8)

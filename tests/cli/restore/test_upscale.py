@@ -1,4 +1,4 @@
-"""`alr upscale`: sizes, kernels, their errors, opacity, and that it undoes what made a picture smaller."""
+"""`alr upscale`: sizes, kernels, errors, opacity, and that it inverts the reduction."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("tiny_weights")
 
 @pytest.mark.parametrize("kernel", ["bicubic", "box", "gaussian:5:1"])
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_a_picture_becomes_so_many_times_larger(alr: Alr, picture: Path, scale: int, kernel: str) -> None:
+def test_a_picture_is_enlarged_by_its_scale(alr: Alr, picture: Path, scale: int, kernel: str) -> None:
     output = picture.with_name("large.png")
     result = alr(*("upscale", picture, "--scale", scale, "--kernel", kernel, "--json", "-o", output, *FAST))
     assert result.lines()[0]["shape"] == [scale * 24, scale * 32, 3]
@@ -38,7 +38,7 @@ def test_another_scale_is_a_usage_error_and_nothing_is_written(alr: Alr, picture
         (("--scale", 4, "--max-pixels", "5000"), "more than the limit"),
     ],
 )
-def test_what_cannot_be_is_one_sentence(
+def test_impossible_options_are_one_sentence(
     alr: Alr, picture: Path, options: tuple[object, ...], said: str
 ) -> None:
     output = picture.with_name("large.png")
@@ -69,7 +69,7 @@ def test_the_reference_is_as_large_as_the_result(alr: Alr, picture: Path) -> Non
     assert wrong.code == 2
 
 
-def test_without_regularization_the_smaller_picture_is_explained(alr: Alr, tmp_path: Path) -> None:
+def test_without_regularization_the_result_reproduces_the_input(alr: Alr, tmp_path: Path) -> None:
     from alr_cli.core.tasks import Upscaling, observed
 
     small = np.clip(observed(Upscaling(2), scene(48, 64, sigma=0)), 0, 1)

@@ -1,4 +1,4 @@
-"""`alr train`: from two folders to weights; stopped, resumed, and with the wrong input."""
+"""`alr train`: from two folders to weights; stopped, resumed, and with wrong input."""
 
 import os
 import signal
@@ -44,7 +44,7 @@ def clean(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def noisy(tmp_path: Path) -> Path:
-    """noisy/{0..2}.png, other shapes than the clean ones."""
+    """noisy/{0..2}.png, with other sizes than the clean ones."""
     for index in range(3):
         write_picture(tmp_path / "noisy" / f"{index}.png", scene(44, 33 + index, sigma=0.1))
     return tmp_path / "noisy"
@@ -100,7 +100,7 @@ def test_without_a_noisy_folder_noise_is_added_and_the_weights_describe_themselv
 
 
 @pytest.mark.slow
-def test_a_run_stopped_by_ctrl_c_and_resumed_equals_one_that_was_not(clean: Path, tmp_path: Path) -> None:
+def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(clean: Path, tmp_path: Path) -> None:
     options = [
         "--clean-dir",
         str(clean),
@@ -234,7 +234,7 @@ def test_gray_pictures_do_not_train_a_colour_critic(alr: Alr, tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_validation_pictures_are_restored_now_and_then(
+def test_validation_pictures_are_restored_regularly(
     alr: Alr, clean: Path, noisy: Path, tmp_path: Path
 ) -> None:
     result = alr(

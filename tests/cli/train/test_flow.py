@@ -1,4 +1,4 @@
-"""`alr train --recipe flow`: from a folder to weights that restore pictures of their size, and no others."""
+"""`alr train --recipe flow`: from a folder to weights that restore pictures of their size only."""
 
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def test_a_folder_gives_weights_and_samples(alr: Alr, edges: Path, tmp_path: Pat
     assert "8 x 8 pixels and this one has 16 x 16" in result.stderr
 
 
-def test_a_stopped_training_goes_on_to_the_same_weights(
+def test_a_stopped_training_continues_to_the_same_weights(
     alr: Alr, edges: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Validation, "fit", lambda *_: LambdaCurve(((0.1, 0.01),)))
@@ -92,7 +92,7 @@ def test_a_stopped_training_goes_on_to_the_same_weights(
         (("--size", "32"), 3, "smaller than 32 x 32"),
     ],
 )
-def test_what_cannot_be_trained_is_one_sentence(
+def test_impossible_trainings_are_one_sentence(
     alr: Alr, edges: Path, tmp_path: Path, options: tuple[str, ...], code: int, sentence: str
 ) -> None:
     result = alr("train", "--clean-dir", edges, "-o", tmp_path / "x.safetensors", *QUICK, *options)
@@ -101,7 +101,7 @@ def test_what_cannot_be_trained_is_one_sentence(
     assert not list(tmp_path.iterdir())
 
 
-def test_numbers_that_are_none_stop_a_training_and_leave_the_last_checkpoint(
+def test_non_finite_numbers_stop_training_and_leave_the_last_checkpoint(
     alr: Alr, edges: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "diverged.safetensors"

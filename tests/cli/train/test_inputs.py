@@ -1,4 +1,4 @@
-"""What is known, said and refused of two folders before a training begins."""
+"""The checks and messages about two folders before a training."""
 
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from tests.core.toys import seeded
 
 
 class Heard:
-    """A report that remembers."""
+    """A report that stores its messages."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
@@ -74,9 +74,7 @@ def test_three_noisy_pictures_are_enough(clean: Path, noisy: Path, tmp_path: Pat
     assert not report.warned
 
 
-def test_noise_as_it_is_estimated_is_added_to_clean_pictures(
-    clean: Path, noisy: Path, tmp_path: Path
-) -> None:
+def test_estimated_noise_is_added_to_clean_pictures(clean: Path, noisy: Path, tmp_path: Path) -> None:
     trainer, described, _ = prepared(clean, noisy, tmp_path, noise_model="from-noisy-dir")
     assert isinstance(trainer.source, SyntheticNoise) and trainer.source.field is not None
     assert described["data"]["noise_model"] == "from-noisy-dir"
@@ -86,7 +84,7 @@ def test_noise_as_it_is_estimated_is_added_to_clean_pictures(
 
 
 @pytest.mark.parametrize(("sigma", "levels", "alike"), [(0.02, (0.01, 0.3), True), (0.1, (0.1, 0.1), False)])
-def test_by_default_white_noise_stands_in_for_that_of_the_folder(
+def test_by_default_white_noise_replaces_that_of_the_folder(
     clean: Path, tmp_path: Path, sigma: float, levels: tuple[float, float], alike: bool
 ) -> None:
     noisy = pictures_in(tmp_path / "noisy", sigma=sigma)
@@ -107,7 +105,7 @@ def test_texture_does_not_make_white_noise_seem_stronger(clean: Path, tmp_path: 
     assert [model.nominal for model in found.noise] == pytest.approx([0.1] * 3, rel=0.05)
 
 
-def test_noise_that_depends_on_brightness_keeps_doing_so(clean: Path, tmp_path: Path) -> None:
+def test_noise_keeps_its_dependence_on_brightness(clean: Path, tmp_path: Path) -> None:
     truth = data.chelsea()[:200, 100:300] / 255
     for seed in range(3):
         noise = np.random.default_rng(seed).normal(scale=0.15 * np.sqrt(truth))
@@ -116,7 +114,7 @@ def test_noise_that_depends_on_brightness_keeps_doing_so(clean: Path, tmp_path: 
     assert all(model.spread > 1.5 for model in found.noise)
 
 
-def test_levels_can_be_given_for_noise_that_is_made_only(clean: Path, noisy: Path) -> None:
+def test_levels_can_be_given_only_for_synthetic_noise(clean: Path, noisy: Path) -> None:
     found, _ = loaded(clean, noisy, noise_model="from-noisy-dir", sigma="0.02:0.2")
     assert found.levels == (0.02, 0.2)
     with pytest.raises(UsageError, match="give one of them"):
@@ -181,7 +179,7 @@ def test_folders_that_cannot_train_are_refused(
         loaded(clean, noisy)
 
 
-def test_a_clean_folder_that_is_noisier_is_doubted(tmp_path: Path) -> None:
+def test_a_noisier_clean_folder_gives_a_warning(tmp_path: Path) -> None:
     clean = pictures_in(tmp_path / "clean", sigma=0.15)
     noisy = pictures_in(tmp_path / "noisy", sigma=0.05)
     assert any("are the two folders swapped" in sentence for sentence in loaded(clean, noisy)[1].warned)

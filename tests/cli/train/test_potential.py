@@ -1,4 +1,4 @@
-"""`alr train --recipe potential`: from a folder to weights that take noise out in one step."""
+"""`alr train --recipe potential`: from a folder to weights that denoise in one step."""
 
 import json
 from pathlib import Path
@@ -32,9 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_folder_gives_weights_that_take_noise_out_in_one_step(
-    alr: Alr, folder: Path, tmp_path: Path
-) -> None:
+def test_a_folder_gives_weights_that_denoise_in_one_step(alr: Alr, folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "waves.safetensors"
     result = alr("train", "--clean-dir", folder, "-o", out, *QUICK, "--json")
     assert result.code == 0, result.stderr
@@ -59,7 +57,7 @@ def test_a_folder_gives_weights_that_take_noise_out_in_one_step(
 
 
 @pytest.mark.parametrize("step", [10, 30])
-def test_a_training_stopped_in_either_stage_goes_on_to_the_same_weights(
+def test_a_training_stopped_in_either_stage_continues_to_the_same_weights(
     alr: Alr, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
     straight, stopped = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
@@ -95,7 +93,7 @@ def test_a_training_stopped_in_either_stage_goes_on_to_the_same_weights(
         (("--width", "4000"), "unusable U-Net"),
     ],
 )
-def test_what_cannot_be_trained_is_one_sentence(
+def test_impossible_trainings_are_one_sentence(
     alr: Alr, folder: Path, tmp_path: Path, change: tuple[str, ...], sentence: str
 ) -> None:
     result = alr("train", "--clean-dir", folder, "-o", tmp_path / "x.safetensors", *QUICK, *change)

@@ -1,4 +1,4 @@
-"""Signals during a training: held back between steps, obeyed at once where nothing changes, and explained."""
+"""Signals in training: deferred during a step, immediate otherwise, and explained."""
 
 import signal
 from pathlib import Path
@@ -13,7 +13,7 @@ from alr_cli.errors import UsageError
 from alr_cli.files.weights import CHECKPOINT, write_tensors
 
 
-def test_a_signal_waits_until_it_is_asked_for_and_a_second_one_does_not() -> None:
+def test_a_signal_is_deferred_and_a_second_one_is_not() -> None:
     before = signal.getsignal(signal.SIGINT)
     with _HeldSignals() as signals:
         assert signals.asked() is None
@@ -24,7 +24,7 @@ def test_a_signal_waits_until_it_is_asked_for_and_a_second_one_does_not() -> Non
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_where_nothing_changes_a_signal_is_obeyed_at_once() -> None:
+def test_outside_of_steps_a_signal_acts_at_once() -> None:
     before = signal.getsignal(signal.SIGINT)
     with _HeldSignals() as signals:
         with pytest.raises(KeyboardInterrupt), signals.at_once():
@@ -47,7 +47,7 @@ def test_where_nothing_changes_a_signal_is_obeyed_at_once() -> None:
         (9, 9, "stopped after all 9 steps, while the result was measured: --resume measures again"),
     ],
 )
-def test_whoever_stops_a_training_is_told_where_and_how_to_go_on(
+def test_a_stopped_training_says_how_to_continue(
     step: int, saved: int | None, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workers = SimpleNamespace(rank=0, size=1)

@@ -23,7 +23,7 @@ def clean(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("option", ["--noise-model", "--log-sigma"])
-def test_it_offers_nothing_that_it_would_ignore(alr: Alr, clean: Path, option: str) -> None:
+def test_options_without_effect_are_refused(alr: Alr, clean: Path, option: str) -> None:
     run = alr("tune", "--clean-dir", str(clean), "-o", str(clean.parent / "t.safetensors"), option, "white")
     assert run.code == 2
     assert option in run.stderr
@@ -74,7 +74,7 @@ def test_colour_weights_are_not_tuned_on_gray_pictures(alr: Alr, clean: Path) ->
         (("--coarser", "9999"), "has 1 to 288 filters of each kind"),
     ],
 )
-def test_what_cannot_be_tuned_is_one_sentence(
+def test_impossible_tunings_are_one_sentence(
     alr: Alr, clean: Path, options: tuple[str, ...], sentence: str
 ) -> None:
     out = clean.parent / "t.safetensors"

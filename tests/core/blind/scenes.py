@@ -1,4 +1,4 @@
-"""Pictures that were blurred on purpose: scikit-image's, with white noise."""
+"""scikit-image's pictures, blurred with a known kernel, with white noise."""
 
 import numpy as np
 from scipy.signal import fftconvolve
@@ -8,7 +8,7 @@ SIGMA = 0.01
 
 
 def blurred(kernel: np.ndarray, name: str = "astronaut", side: int = 255) -> np.ndarray:
-    """(side - h + 1, side - w + 1) float32: the middle of a picture in gray, where its blur is determined."""
+    """(side - h + 1, side - w + 1) float32: the centre of a gray picture, where its blur is determined."""
     picture = np.asarray(getattr(data, name)(), np.float64) / 255
     plane = picture.mean(axis=2) if picture.ndim == 3 else picture
     top, left = ((n - side) // 2 for n in plane.shape)
@@ -20,7 +20,7 @@ def blurred(kernel: np.ndarray, name: str = "astronaut", side: int = 255) -> np.
 
 
 def trace() -> np.ndarray:
-    """A bent path, 11 x 11, as a shaking hand draws it."""
+    """A bent path of 11 x 11 pixels, like that of a shaking hand."""
     kernel = np.zeros((11, 11))
     rows, columns = (2, 3, 4, 5, 6, 6, 5, 4, 3, 7, 8), (2, 2, 3, 4, 5, 6, 7, 8, 8, 5, 5)
     kernel[rows, columns] = 1

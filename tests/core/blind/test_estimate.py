@@ -17,7 +17,7 @@ def test_a_free_kernel_is_found_without_its_size() -> None:
     assert agreement(found, trace()) > agreement(delta, trace()) + 0.3
 
 
-def test_a_bent_path_is_told_from_every_family() -> None:
+def test_a_bent_path_is_distinguished_from_every_family() -> None:
     found = estimate_kernel(blurred(trace(), side=130)[..., None], SIGMA, size=13)
     assert found.spec == "free"
     assert found.agreement is not None and 0 < found.agreement <= 1
@@ -31,7 +31,7 @@ def test_a_family_is_kept_where_it_explains_the_picture() -> None:
 
 
 @pytest.mark.parametrize("family", ["gaussian", "disk", "motion"])
-def test_a_sharp_picture_is_called_sharp(family: str) -> None:
+def test_a_sharp_picture_is_recognised(family: str) -> None:
     sharp = blurred(np.ones((1, 1)), side=160)
     found = estimate_kernel(sharp[..., None], SIGMA, family)
     assert found.sharp and found.spec == "none"
@@ -45,7 +45,7 @@ def test_a_sharp_picture_is_called_sharp(family: str) -> None:
         (data.camera()[:40, :90, None] / 255, "64 per side"),
     ],
 )
-def test_nothing_is_found_where_nothing_can_be(pixels: np.ndarray, words: str) -> None:
+def test_pictures_that_determine_no_kernel_are_refused(pixels: np.ndarray, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         estimate_kernel(pixels.astype(np.float32), SIGMA)
 

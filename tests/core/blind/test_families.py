@@ -58,7 +58,7 @@ def test_a_kernel_that_did_not_blur_is_less_likely_than_the_one_that_did() -> No
     assert costs[0] == min(costs)
 
 
-def test_a_picture_of_noise_tells_nothing() -> None:
+def test_pure_noise_determines_no_kernel() -> None:
     noise = np.random.default_rng(0).normal(0.5, SIGMA, (128, 128))
     y = spectrum(noise, SIGMA)
     told = evidence(y, np.ones(y.power.shape)).telling

@@ -64,7 +64,7 @@ def test_the_projection_is_the_nearest_table_on_the_simplex(seed: int) -> None:
 
 
 @pytest.mark.parametrize("scale", [0.7, 0.5, 0.35])
-def test_a_smaller_picture_has_the_noise_that_is_said(scale: float) -> None:
+def test_a_reduced_picture_has_the_predicted_noise(scale: float) -> None:
     noise = np.random.default_rng(0).normal(0, 0.1, (300, 300)).astype(np.float32)
     small, sigma = smaller(noise, 0.1, scale)
     assert small.shape == (round(300 * scale), round(300 * scale))

@@ -10,7 +10,7 @@ POWER = 1 / 2.2
 
 
 def film() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A clean scan (160, 160, 3), its scan with dust, and how much light the dust leaves: (160, 160)."""
+    """A clean scan (160, 160, 3), its scan with dust, and the light that the dust transmits (160, 160)."""
     clean = data.coffee()[100:260, 200:360] / 255
     rng = np.random.default_rng(0)
     dust = np.zeros((160, 160))

@@ -1,4 +1,4 @@
-"""The blocks of strongly compressed pictures are seen, and averaged away."""
+"""The blocks of strongly compressed pictures are detected, and averaging removes them."""
 
 import io
 
@@ -33,7 +33,7 @@ def test_the_type_of_the_pixels_does_not_matter() -> None:
 
 
 @pytest.mark.parametrize("picture", [np.zeros((100, 100, 3), np.uint8), np.zeros((20, 300, 1), np.float32)])
-def test_where_there_is_nothing_to_see_there_are_no_blocks(picture: np.ndarray) -> None:
+def test_constant_and_tiny_pictures_have_no_blocks(picture: np.ndarray) -> None:
     assert blockiness(picture) == 1.0
 
 

@@ -1,4 +1,4 @@
-"""Text, diagrams and dithers are no photographs, and photographs are."""
+"""Text, diagrams and dithered pictures are distinguished from photographs."""
 
 import numpy as np
 import pytest
@@ -45,12 +45,12 @@ PHOTOGRAPHS = {
 
 
 @pytest.mark.parametrize("name", DRAWINGS)
-def test_a_drawing_is_one(name: str) -> None:
+def test_drawings_are_recognised(name: str) -> None:
     assert is_drawing(DRAWINGS[name])
 
 
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
-def test_a_photograph_is_none(name: str) -> None:
+def test_photographs_are_not_drawings(name: str) -> None:
     assert not is_drawing(PHOTOGRAPHS[name])
 
 

@@ -1,4 +1,4 @@
-"""Levels by brightness and correlations, found again in pictures whose noise is known."""
+"""Levels by brightness and correlations, estimated from pictures with known noise."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def shades(height: int = 256, width: int = 256, channels: int = 3) -> np.ndarray
 
 
 def photograph() -> np.ndarray:
-    """Texture, edges and flat areas: (200, 300, 3), made small so that it brings little noise of its own."""
+    """Texture, edges and flat areas, (200, 300, 3), reduced so that its own noise is small."""
     return downscale_local_mean(data.coffee() / 255.0, (2, 2, 1)).astype(np.float32)
 
 

@@ -27,7 +27,7 @@ def test_fields_have_the_correlation_asked_for(channels: int, side: int) -> None
             assert covariance(noise, a, b, dy, dx) == pytest.approx(expected, abs=0.03)
 
 
-def test_opposite_borders_know_nothing_of_each_other() -> None:
+def test_opposite_borders_are_independent() -> None:
     noise = NoiseField([a_model(1)]).unit((5000, 1, 15, 15), seeded(1))
     assert abs(float((noise[..., 0] * noise[..., -1]).mean())) < 0.02
 
@@ -65,7 +65,7 @@ def test_the_generator_alone_decides() -> None:
     assert not torch.equal(field.add(clean, 0.1, seeded(6))[0], first)
 
 
-def test_white_noise_is_what_it_always_was() -> None:
+def test_white_noise_is_as_before() -> None:
     clean = torch.full((300, 3, 15, 15), 0.4)
     noisy, _ = NoiseField([NoiseModel.white(0.1, 3)]).add(clean, 0.1, seeded(7))
     noise = noisy - clean
@@ -79,7 +79,7 @@ def test_a_level_of_zero_leaves_the_picture_alone() -> None:
     assert torch.equal(NoiseField([a_model(1)]).add(clean, 0.0, seeded(9))[0], clean)
 
 
-def test_no_model_is_refused() -> None:
+def test_an_empty_list_and_models_without_noise_are_refused() -> None:
     with pytest.raises(ValueError, match="no noise model"):
         NoiseField([])
     with pytest.raises(ValueError, match="without any noise"):

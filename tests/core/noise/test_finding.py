@@ -1,4 +1,4 @@
-"""Which noise a picture has: found where it was drawn, and none where there is only texture."""
+"""The kind of noise is recognised, and texture is not mistaken for noise."""
 
 import numpy as np
 import pytest
@@ -16,12 +16,12 @@ from tests.core.noise.test_model import a_model
 
 
 def as_file(pixels: np.ndarray) -> np.ndarray:
-    """Clipped and rounded to 8 bits."""
+    """The picture clipped and rounded to 8 bits."""
     return np.asarray(np.rint(255 * pixels.clip(0, 1)) / 255, np.float32)
 
 
 def ramp() -> np.ndarray:
-    """Every brightness, nearly alike in all channels."""
+    """Every brightness, nearly equal in all channels."""
     return shades(channels=1) * np.array([1.0, 0.95, 0.9], np.float32)
 
 
@@ -32,7 +32,7 @@ def clean(name: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("scene", [ramp(), photograph()], ids=["ramp", "photograph"])
-def test_noise_that_neighbours_share_is_found(scene: np.ndarray) -> None:
+def test_correlated_noise_is_found(scene: np.ndarray) -> None:
     model = a_model()
     noisy = as_file(with_noise(scene, model))
     found = find_noise(noisy)
@@ -45,7 +45,7 @@ def test_noise_that_neighbours_share_is_found(scene: np.ndarray) -> None:
 
 @pytest.mark.parametrize("sigma", [0.02, 0.1, 0.2])
 @pytest.mark.parametrize("name", ["coffee", "chelsea", "camera", "astronaut"])
-def test_white_noise_stays_what_the_estimator_of_white_noise_says(name: str, sigma: float) -> None:
+def test_the_level_of_white_noise_is_that_of_its_estimator(name: str, sigma: float) -> None:
     noisy = as_file(add_gaussian_noise(clean(name), sigma, seed=1))
     found = find_noise(noisy)
     assert found.kind is Kind.WHITE
@@ -91,7 +91,7 @@ def test_too_small_a_picture_does_not_tell() -> None:
     assert np.isnan(find_noise(np.full((4, 4, 3), 0.5) + np.arange(48).reshape(4, 4, 3) / 500).sigma)
 
 
-def test_what_is_known_to_be_noise_is_not_doubted() -> None:
+def test_a_given_kind_of_noise_is_not_doubted() -> None:
     grain = NoiseModel(np.full((3, 17), 0.03), np.ones((3, 3, 1, 1)) * a_model().correlation[:1, :1])
     noisy = as_file(with_noise(ramp(), grain))
     found = noise_of_kind(Kind.CORRELATED, noisy)

@@ -1,4 +1,4 @@
-"""The noise of a camera as data: levels by brightness, correlations, and what is refused."""
+"""Noise models: levels by brightness, correlations, and what is refused."""
 
 import json
 
@@ -9,7 +9,7 @@ from alr_cli.core.noise.model import KNOTS, LAGS, NoiseModel, pooled
 
 
 def a_model(channels: int = 3, scale: float = 1.0) -> NoiseModel:
-    """Levels that rise and fall with brightness, neighbours and channels that agree."""
+    """Levels that rise and fall with brightness, and correlated neighbours and channels."""
     lags = np.arange(LAGS)
     space = 0.6 ** np.add.outer(lags, lags)
     colours = np.full((channels, channels), 0.4) + 0.6 * np.eye(channels)
@@ -81,7 +81,7 @@ def test_a_pool_averages_variances_and_correlations() -> None:
         (np.full((1, 5), 0.1), np.full((1, 1, 2, 2), np.nan)),
     ],
 )
-def test_what_is_no_noise_is_refused(sigma: np.ndarray, correlation: np.ndarray) -> None:
+def test_invalid_models_are_refused(sigma: np.ndarray, correlation: np.ndarray) -> None:
     with pytest.raises(ValueError, match=r"noise|correlation"):
         NoiseModel(sigma, correlation)
 

@@ -21,7 +21,7 @@ def test_white_noise_is_measured_beside_a_projection(sigma: float) -> None:
 
 
 @pytest.mark.parametrize(("shape", "low"), [((50, 2), 0.6), ((50, 3), 0.6), ((400, 1), None)])
-def test_of_few_detectors_it_says_what_it_can(shape: tuple[int, int], low: float | None) -> None:
+def test_few_detectors_give_an_estimate_too(shape: tuple[int, int], low: float | None) -> None:
     estimate = estimate_noise(np.random.default_rng(0).standard_normal(shape))
     assert estimate == 0 if low is None else estimate > low
 
@@ -34,7 +34,7 @@ def test_the_axis_is_found_to_a_tenth_of_a_detector_in_noise(centre: float) -> N
     assert found[0] == pytest.approx(centre, abs=max(0.1, 3 * found[1])) and found[1] < 0.2
 
 
-def test_the_axis_is_not_guessed_where_it_cannot_be_told() -> None:
+def test_an_undetermined_axis_is_not_guessed() -> None:
     assert estimate_centre(scan()[:7], ANGLES[:7]) is None
     assert estimate_centre(np.random.default_rng(2).standard_normal((60, 96)), ANGLES) is None
     few = ANGLES / 20

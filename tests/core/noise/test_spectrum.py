@@ -1,4 +1,4 @@
-"""The spectrum of correlated noise, against noise that was drawn."""
+"""The spectrum of correlated noise, compared with noise drawn from the model."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def test_it_is_the_mean_power_of_drawn_noise() -> None:
     np.testing.assert_allclose(expected[strong], coarse[strong], rtol=0.35)
 
 
-def test_it_has_mean_one_and_is_never_nothing() -> None:
+def test_it_has_mean_one_and_is_positive() -> None:
     density = on_cosines(a_model(), (64, 64))
     assert float(density.mean()) == pytest.approx(1, abs=0.1)
     assert float(density.min()) >= LEAST * 0.999

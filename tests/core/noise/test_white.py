@@ -1,4 +1,4 @@
-"""sigma estimated from pictures whose noise is known; degradations that a seed repeats."""
+"""sigma estimated from pictures with known noise, and reproducible degradations."""
 
 import subprocess
 import sys
@@ -75,7 +75,7 @@ def test_a_drawing_has_no_noise() -> None:
 
 @pytest.mark.parametrize("sigma", [0.05, 0.1, 0.2, 0.3])
 @pytest.mark.parametrize("level", [0.1, 0.3, 0.5, 0.8, 0.95])
-def test_the_variance_that_clipping_took_is_given_back(level: float, sigma: float) -> None:
+def test_the_variance_lost_by_clipping_is_restored(level: float, sigma: float) -> None:
     clipped = flat(level, sigma, clip=True)
     assert estimate_sigma(clipped) == pytest.approx(sigma, rel=0.1)
 
@@ -94,7 +94,7 @@ def test_a_frame_without_noise_does_not_lower_the_estimate(level: float) -> None
     assert estimate_sigma(framed) == pytest.approx(0.05, rel=0.05)
 
 
-def test_a_mask_hides_what_lies_under_it() -> None:
+def test_masked_pixels_have_no_effect() -> None:
     pixels = noisy("coffee", 0.05).copy()
     mask = np.zeros(pixels.shape[:2], bool)
     mask[50:200, 100:400] = True

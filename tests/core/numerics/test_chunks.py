@@ -1,4 +1,4 @@
-"""Large pictures piece by piece: nothing is left out, nothing is seen twice."""
+"""Large pictures in pieces: nothing is left out, and nothing is used twice."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The cosine transform of pictures, against SciPy's."""
+"""The cosine transform of pictures, compared with SciPy's."""
 
 import numpy as np
 import pytest

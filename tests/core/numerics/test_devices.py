@@ -1,4 +1,4 @@
-"""Where the arithmetic happens, and how much of it at once."""
+"""The choice of device and precision."""
 
 import pytest
 import torch
@@ -38,7 +38,7 @@ def test_a_named_device_that_is_missing_is_not_replaced() -> None:
         (False, "bfloat16", torch.bfloat16),
     ],
 )
-def test_precision_is_that_asked_for_and_auto_what_is_native(
+def test_precision_is_as_requested_and_auto_is_native(
     monkeypatch: pytest.MonkeyPatch, native: bool, name: str, expected: torch.dtype
 ) -> None:
     monkeypatch.setattr(devices, "has_fast_bfloat16", lambda device: native)

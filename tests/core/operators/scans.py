@@ -1,4 +1,4 @@
-"""Phantoms whose line integrals are known, and geometries to scan them in."""
+"""Phantoms with known line integrals, and geometries to scan them."""
 
 import math
 
@@ -22,7 +22,7 @@ GEOMETRIES = {
 def ellipse(
     size: tuple[int, int], centre: tuple[float, float], axes: tuple[float, float], finer: int = 8
 ) -> NDArray[np.float64]:
-    """The share of each pixel that lies in an upright ellipse; (x, y) from the middle of the slice on."""
+    """The share of each pixel in an upright ellipse; (x, y) is relative to the centre of the slice."""
     height, width = (side * finer for side in size)
     x = (np.arange(width) + 0.5) / finer - size[1] / 2 - centre[0]
     y = size[0] / 2 - (np.arange(height) + 0.5) / finer - centre[1]

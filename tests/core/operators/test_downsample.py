@@ -1,4 +1,4 @@
-"""Making pictures smaller: exact adjoints, and the same numbers as other programs inside the frame."""
+"""Downsampling: exact adjoints, and agreement with other programs inside the frame."""
 
 import pytest
 import torch
@@ -31,7 +31,7 @@ def test_the_adjoint_is_exact(name: str, scale: int, shape: tuple[int, int]) -> 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize("name", MAKERS)
-def test_a_constant_stays_what_it_is(name: str, scale: int) -> None:
+def test_constant_pictures_stay_constant(name: str, scale: int) -> None:
     operator: Resize = MAKERS[name]((23, 30), scale)
     flat = torch.ones(1, 1, 23, 30, dtype=torch.float64)
     torch.testing.assert_close(operator.forward(flat), torch.ones_like(operator.forward(flat)))

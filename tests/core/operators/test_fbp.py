@@ -33,13 +33,13 @@ def test_a_phantom_comes_back_where_it_was_and_as_dense(geometry: Geometry) -> N
 
 
 @ALL
-def test_hann_takes_from_the_noise(geometry: Geometry) -> None:
+def test_hann_reduces_noise(geometry: Geometry) -> None:
     noise = torch.randn(1, 1, *geometry.shape, generator=torch.Generator().manual_seed(0))
     assert float(fbp(noise, geometry, "hann").norm()) < 0.7 * float(fbp(noise, geometry).norm())
 
 
-def test_an_incomplete_scan_is_not_blown_up() -> None:
-    """Views over a third of half a turn count as much as they do in the complete scan."""
+def test_an_incomplete_scan_keeps_its_scale() -> None:
+    """Views over a third of half a turn have the same weight as in the complete scan."""
     whole = SCANS["parallel"]
     part = replace(whole, angles=whole.angles[:60])
     y = torch.from_numpy(chords(whole, CENTRE, AXES))

@@ -1,4 +1,4 @@
-"""Kernels from a spec: their shape, their weights, and a sentence for every mistake."""
+"""Kernels from a spec: shape, weights, and a sentence for every mistake."""
 
 import subprocess
 import sys
@@ -147,7 +147,7 @@ def test_a_mistake_is_answered_with_the_grammar(spec: str, sentence: str) -> Non
 
 @pytest.mark.parametrize("scale", [1.0, 4.2, 1e-300, 1e300])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.uint8])
-def test_a_kernel_of_ones_own_is_normalised(dtype: type, scale: float) -> None:
+def test_an_array_is_normalised(dtype: type, scale: float) -> None:
     weights = np.array([[0, 1, 0], [1, 6, 2], [0, 2, 0]], dtype=dtype)
     given = weights * scale if dtype is np.float64 else weights
     before = given.copy()
@@ -177,7 +177,7 @@ def test_negative_weights_are_allowed() -> None:
         (np.array([[-1.0, 0.0, 1.0]]), "positive number"),
     ],
 )
-def test_a_kernel_that_is_no_blur_is_refused(weights: np.ndarray, sentence: str) -> None:
+def test_invalid_kernels_are_refused(weights: np.ndarray, sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence):
         normalize_kernel(weights)
 

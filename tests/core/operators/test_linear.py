@@ -1,4 +1,4 @@
-"""A, A* and ||A|| over operators x sizes x channels, against SciPy and dense matrices."""
+"""A, A* and ||A|| over operators x sizes x channels, compared with SciPy and dense matrices."""
 
 from collections.abc import Callable
 
@@ -145,7 +145,7 @@ def test_one_operator_serves_both_dtypes() -> None:
     torch.testing.assert_close(single.double(), double, atol=1e-6, rtol=0)
 
 
-def test_the_picture_given_is_left_as_it_was() -> None:
+def test_the_input_is_not_modified() -> None:
     picture = torch.rand(1, 3, 12, 12, generator=torch.Generator().manual_seed(0))
     before = picture.clone()
     for make in OPERATORS.values():
@@ -203,19 +203,19 @@ def test_the_norm_found_on_a_smaller_picture_is_that_of_the_large_one(boundary: 
 
 
 def valid_blur_of_a_crop(shape: Shape) -> LinearOperator:
-    """Deblurring, with its unknown beyond the frame."""
+    """Deblurring with unknown pixels beyond the frame."""
     larger = (shape[0] + 6, shape[1] + 6)
     return Compose(Convolution(a_kernel(shape), shape, "valid"), Crop(larger, 3))
 
 
 def tori(shape: Shape) -> list[Shape]:
-    """That of the picture, the next one of a fast transform, and a large one."""
+    """The torus of the picture, the next size of a fast transform, and a large torus."""
     fast = (next_fast_len(shape[0], real=True), next_fast_len(shape[1], real=True))
     return [shape, fast, (shape[0] + 9, 2 * shape[1])]
 
 
 def with_power(power: Tensor | float, x: Tensor, torus: Shape) -> Tensor:
-    """<x, P x> of each plane of x, P being `power` on a torus."""
+    """<x, P x> for each plane of x, with P = `power` on a torus."""
     transformed = torch.fft.rfft2(x, s=torus).abs().square() * power
     both = torch.full((torus[1] // 2 + 1,), 2.0, dtype=x.dtype)  # frequencies that stand for -omega too
     both[0] = 1
@@ -225,12 +225,12 @@ def with_power(power: Tensor | float, x: Tensor, torus: Shape) -> Tensor:
 
 
 def observed(operator: LinearOperator, x: Tensor) -> Tensor:
-    """<x, A* A x> of each plane of x."""
+    """<x, A* A x> for each plane of x."""
     return operator.forward(x).square().sum((-2, -1))
 
 
 def some_pictures(shape: Shape) -> Tensor:
-    """Noise, and what a kernel lets through or keeps."""
+    """Noise, and pictures that a kernel passes or preserves."""
     generator = torch.Generator().manual_seed(3)
     noise = torch.randn(4, 1, *shape, generator=generator, dtype=torch.float64)
     rows, columns = torch.arange(shape[0])[:, None], torch.arange(shape[1])[None]
@@ -264,7 +264,7 @@ def test_the_power_is_at_least_that_of_the_operator(name: str, size: Shape) -> N
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("name", ["identity", "circular convolution"])
-def test_the_power_of_what_knows_no_border_is_exact(name: str, size: Shape) -> None:
+def test_the_power_is_exact_without_borders(name: str, size: Shape) -> None:
     operator = OPERATORS[name](size)
     x = some_pictures(size)
     power = operator.power(size)
@@ -306,8 +306,6 @@ def test_a_kernel_larger_than_the_picture_is_refused(boundary: Boundary) -> None
         (lambda: Convolution(ASYMMETRIC, (9, 9)).adjoint(torch.zeros(1, 1, 9, 9)), ValueError, "expects"),
     ],
 )
-def test_what_does_not_fit_is_refused(
-    make: Callable[[], object], error: type[Exception], sentence: str
-) -> None:
+def test_wrong_shapes_are_refused(make: Callable[[], object], error: type[Exception], sentence: str) -> None:
     with pytest.raises(error, match=sentence):
         make()

@@ -80,7 +80,7 @@ def test_a_turn_of_the_scan_is_a_turn_of_the_slice() -> None:
 
 
 @ALL
-def test_torch_knows_the_same_matrix(geometry: Geometry) -> None:
+def test_the_matrix_is_the_same_in_torch(geometry: Geometry) -> None:
     x = torch.rand(geometry.size, generator=torch.Generator().manual_seed(3))
     matrix = ray.as_torch(matrix_of(geometry, "float32"), torch.device("cpu"))
     product = (matrix @ x.reshape(-1, 1)).reshape(geometry.shape)
@@ -108,9 +108,9 @@ def test_scaled_per_pixel_a_pixel_is_seen_with_weight_1(geometry: Geometry) -> N
 
 
 @ALL
-def test_the_power_is_at_least_what_a_wave_loses_nothing_of(geometry: Geometry) -> None:
-    """For waves that fit the slice <x, P x> is an upper bound of ||A x||^2, and no more than 4 times it where
-    the frequency is low."""
+def test_the_power_is_an_upper_bound_for_waves(geometry: Geometry) -> None:
+    """For waves that fit the slice, <x, P x> is an upper bound of ||A x||^2, and at low frequencies at most 4
+    times as large."""
     transform = RayTransform(geometry)
     power = transform.power(geometry.size)
     for frequency, most in ((1, 4.0), (2, 4.0), (7, 60.0)):
@@ -127,7 +127,9 @@ def test_a_scan_past_the_slice_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("side", "views", "detectors"), [(4096, 2000, 4096), (100_000, 2, 3)])
-def test_what_exceeds_memory_is_refused_before_it_is_built(side: int, views: int, detectors: int) -> None:
+def test_a_matrix_that_exceeds_memory_is_refused_before_it_is_built(
+    side: int, views: int, detectors: int
+) -> None:
     with pytest.raises(
         UsageError, match=rf"{side} x {side} from {views} angles x {detectors} detectors needs"
     ):

@@ -1,4 +1,4 @@
-"""r_theta: its receptive field, shapes, start and data."""
+"""r_theta: receptive field, shapes, initialisation and description."""
 
 import json
 from typing import Any

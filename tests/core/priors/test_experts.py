@@ -1,4 +1,4 @@
-"""Fields of experts as a critic: the formula, its gradient, its grids, its contrast, its filters."""
+"""Fields of experts: formula, gradient, grids, contrast and filters."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ SCALES = [0, 3]  # filters at the third scale: none, or some
 
 
 def score_by_hand(critic: Experts, patch: Tensor) -> float:
-    """The first line of the module, with loops. patch: (C, p, p)."""
+    """The first line of the module, with loops, for a patch (C, p, p)."""
     basis = cosines.basis(critic.architecture.channels).double()
     total = 0.0
     for scale, name in zip((1, 2, 4), critic._names(), strict=False):
@@ -52,7 +52,7 @@ def test_the_score_of_a_patch_is_the_formula(channels: int, coarser: int) -> Non
 
 @pytest.mark.parametrize("coarser", SCALES)
 def test_dense_filters_on_one_grid_are_nearer_to_the_mean_over_all_grids(coarser: int) -> None:
-    """Inside, away from where the grids end."""
+    """Only inside, away from where the grids end."""
     critic, x = some_experts(3, coarser), two_pictures(3, 128, 128)
     regularizer = LocalRegularizer(critic, 0, torch.float64)
     inner = (..., slice(40, -40), slice(40, -40))
@@ -144,6 +144,6 @@ def test_an_architecture_survives_its_description(channels: int) -> None:
 @pytest.mark.parametrize(
     "fields", [{"channels": 2}, {"fine": 0}, {"coarse": 0}, {"coarser": -1}, {"fine": 289}, {"coarse": 1000}]
 )
-def test_an_architecture_that_cannot_be_is_refused(fields: dict[str, int]) -> None:
+def test_an_impossible_architecture_is_refused(fields: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="channels"):
         ExpertsArchitecture(**fields)

@@ -1,4 +1,4 @@
-"""The filters of one scale: gradients by hand, and windows as channels."""
+"""The filters of one scale: hand-written gradients, and windows as channels."""
 
 import pytest
 import torch
@@ -50,7 +50,7 @@ def test_dense_filters_on_one_grid_have_their_own_gradient(channels: int, coarse
     torch.testing.assert_close(gradient, expected, rtol=1e-6, atol=1e-9)
 
 
-def test_filters_that_hardly_pull_are_left_out_and_the_gradient_stays() -> None:
+def test_negligible_filters_are_left_out_without_changing_the_gradient() -> None:
     critic, x = some_experts(3, 0), two_pictures(3, 44, 36)
     with torch.no_grad():
         critic.get_parameter("log_coarse")[1:].sub_(20)
@@ -63,8 +63,8 @@ def test_filters_that_hardly_pull_are_left_out_and_the_gradient_stays() -> None:
     torch.testing.assert_close(gradient, expected, rtol=0, atol=1e-6 * float(expected.abs().max()))
 
 
-def test_filters_that_pull_alike_stay_together() -> None:
-    """Before anything is learned all filters of a scale have one weight; none of them is less than others."""
+def test_filters_of_equal_strength_are_all_kept() -> None:
+    """At initialisation all filters of a scale have the same weight, and none is negligible."""
     banks = Experts(ExpertsArchitecture.usual(3)).banks()
     kept = without_negligible(banks)
     assert [len(bank.weights) for bank in kept] == [len(bank.weights) for bank in banks]

@@ -1,4 +1,4 @@
-"""||f(x)||^2 as a regularizer: its gradient, what it is of a picture, which pictures it refuses."""
+"""||f(x)||^2 as a regularizer: its gradient, its value, and the pictures it refuses."""
 
 import pytest
 import torch
@@ -60,6 +60,6 @@ def test_a_prior_is_what_its_description_says() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"volume": 2.0}, {"size": 9}, {"width": "64"}, {"nonsense": 1}])
-def test_what_describes_no_flow_is_refused(wrong: dict[str, object]) -> None:
+def test_invalid_descriptions_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises((TypeError, ValueError)):
         FlowPrior.described({**TINY.as_dict(), **wrong}, (0.01, 0.2), lambda sigma: sigma)

@@ -1,4 +1,4 @@
-"""The symmetries of the square, and a regularizer seen from all of them."""
+"""The symmetries of the square, and a regularizer evaluated under all of them."""
 
 import pytest
 import torch

@@ -1,4 +1,5 @@
-"""Glow: f and its inverse, its log-determinant against autograd, what its initialisation is worth."""
+"""Glow: f and its inverse, its log-determinant compared with autograd, and the value of its
+initialisation."""
 
 import math
 
@@ -71,6 +72,6 @@ def test_a_flow_in_bfloat16_is_close_to_the_one_in_float32() -> None:
     "wrong",
     [{"channels": 2}, {"size": 20}, {"size": 2}, {"levels": 0}, {"steps": 0}, {"width": 0}, {"size": 4096}],
 )
-def test_a_flow_that_cannot_be_is_refused(wrong: dict[str, int]) -> None:
+def test_an_impossible_flow_is_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="flow"):
         GlowArchitecture(**wrong)

@@ -1,4 +1,4 @@
-"""R(x), eq. 3: value, gradient, tiles."""
+"""R(x), eq. 3: value, gradient and tiles."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ from tests.core.toys import a_critic, deep, mean_critic, seeded, smoothness_crit
 
 
 class OfEachPicture(torch.autograd.Function):
-    """R with the gradient that LocalRegularizer claims, for gradcheck."""
+    """R with the gradient of LocalRegularizer, for gradcheck."""
 
     @staticmethod
     def forward(ctx: object, x: Tensor, regularizer: Regularizer) -> Tensor:
@@ -105,7 +105,7 @@ def test_tiles_never_change_the_result(batch: int, channels: int, height: int, w
 
 @pytest.mark.parametrize("tile", [16, 64, 100, 128])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_nor_that_of_experts_in_bfloat16(channels: int, tile: int) -> None:
+def test_tiles_do_not_change_experts_in_bfloat16(channels: int, tile: int) -> None:
     critic = Experts(ExpertsArchitecture(channels, fine=12, coarse=6))
     x = noise(2, channels, 170, 203)
     whole = LocalRegularizer(critic, precision=torch.bfloat16)
@@ -166,7 +166,7 @@ def test_a_hand_made_critic_is_a_total_variation() -> None:
     torch.testing.assert_close(scores, steps.sum(dim=1))
 
 
-def test_the_caller_keeps_its_picture() -> None:
+def test_the_input_is_not_changed() -> None:
     x = noise(1, 1, 20, 20).requires_grad_(True)
     before = x.detach().clone()
     value, gradient = LocalRegularizer(a_critic()).value_and_grad(x)
@@ -185,13 +185,16 @@ CRITICS: dict[str, Callable[[int], LocalNetwork]] = {
 
 
 def in_float64(critic: LocalNetwork) -> LocalRegularizer:
-    """A deep critic has the precision of its weights, but what is asked of it is bfloat16 or not."""
+    """A regularizer in double precision.
+
+    A deep critic computes in the precision of its weights unless bfloat16 is requested.
+    """
     precision = torch.float64 if isinstance(critic, Experts) else torch.float32
     return LocalRegularizer(critic, precision=precision)
 
 
 def wrapped(x: Tensor, patch: int) -> Tensor:
-    """x with as many pixels of its opposite side as give each pixel a patch, by going round it often."""
+    """x extended periodically, as often as necessary, so that every pixel has a patch."""
     rounds = 2 + patch // min(x.shape[-2:])
     height, width = (size + patch - 1 for size in x.shape[-2:])
     return x.repeat(1, 1, rounds, rounds)[..., :height, :width]
@@ -200,7 +203,7 @@ def wrapped(x: Tensor, patch: int) -> Tensor:
 @pytest.mark.parametrize("name", CRITICS)
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize(("height", "width"), [(12, 8), (30, 33), (1, 5)])
-def test_round_a_picture_the_value_is_the_sum_over_the_patches_at_all_pixels(
+def test_the_periodic_value_is_the_sum_over_patches_at_all_pixels(
     height: int, width: int, channels: int, name: str
 ) -> None:
     critic = CRITICS[name](channels)
@@ -216,7 +219,7 @@ def test_round_a_picture_the_value_is_the_sum_over_the_patches_at_all_pixels(
 @pytest.mark.parametrize("name", CRITICS)
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize(("height", "width"), [(8, 5), (4, 33), (1, 2)])
-def test_round_a_picture_the_gradient_is_that_of_the_value(
+def test_the_periodic_gradient_is_that_of_the_value(
     height: int, width: int, channels: int, name: str
 ) -> None:
     regularizer = Periodic(in_float64(CRITICS[name](channels)))
@@ -226,7 +229,7 @@ def test_round_a_picture_the_gradient_is_that_of_the_value(
 
 @pytest.mark.parametrize("name", CRITICS)
 @pytest.mark.parametrize(("down", "right"), [(1, 0), (3, 7), (4, 8), (-2, 5)])
-def test_round_a_picture_no_pixel_is_the_first(down: int, right: int, name: str) -> None:
+def test_a_periodic_value_does_not_depend_on_the_origin(down: int, right: int, name: str) -> None:
     regularizer = Periodic(in_float64(CRITICS[name](1)))
     x = noise(2, 1, 10, 13, dtype=torch.float64)
     value, gradient = regularizer.value_and_grad(x)
@@ -240,10 +243,10 @@ def test_round_a_picture_no_pixel_is_the_first(down: int, right: int, name: str)
 @pytest.mark.parametrize("name", CRITICS)
 @pytest.mark.parametrize("evaluations", [0, 1, 6])
 @pytest.mark.parametrize("shift", [(1, 0), (2, 1)])
-def test_on_one_grid_a_picture_may_move_by_the_stride(
+def test_on_one_grid_the_value_is_invariant_to_shifts_by_the_stride(
     shift: tuple[int, int], evaluations: int, name: str
 ) -> None:
-    """Where rows and columns are a multiple of the stride, so that the grid goes round as well."""
+    """For sides that are multiples of the stride, so that the grid is periodic as well."""
     critic = CRITICS[name](1)
     x = noise(2, 1, 8, 12, dtype=torch.float64)
     down, right = (critic.stride * steps for steps in shift)

@@ -1,5 +1,4 @@
-"""The potential: its gradient is the slope of its value, it scales as the noise does, and blocks do not
-show."""
+"""The potential: gradient, scaling with the noise, and blocks."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The circulant preconditioner: it is the Hessian where the weights are the same everywhere."""
+"""The circulant preconditioner is the Hessian if the weights are equal everywhere."""
 
 import pytest
 import torch
@@ -20,7 +20,7 @@ def periodic(x: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("shape", [(30, 24), (33, 47)])
 def test_with_one_filter_at_all_pixels_it_is_the_inverse(channels: int, shape: tuple[int, int]) -> None:
-    """In one opponent colour: across colours it knows no terms."""
+    """In one opponent colour, since it has no terms across colours."""
     generator = seeded(1)
     coefficients = torch.zeros(1, channels * 48, dtype=torch.float64)
     coefficients[0, :48] = torch.randn(48, generator=generator, dtype=torch.float64)
@@ -34,7 +34,7 @@ def test_with_one_filter_at_all_pixels_it_is_the_inverse(channels: int, shape: t
 
 @pytest.mark.parametrize("scale", [1, 2, 4])
 def test_a_coarser_scale_sees_means_of_pixels(scale: int) -> None:
-    """The spectrum at the mean is 0, and filters of scale s see nothing at frequencies that means lose."""
+    """The spectrum is 0 at the mean. Filters of scale s see no frequencies that means remove."""
     nothing = torch.zeros(1, 1)
     grids = [powers(torch.ones(1, 48))] * 3
     amounts = [torch.ones(1, 1) if 2**power == scale else nothing for power in range(3)]
@@ -73,8 +73,8 @@ def test_without_a_prior_p_is_the_data_term() -> None:
 
 
 @pytest.mark.parametrize("shape", [(12, 14), (31, 200)])
-def test_a_torus_smaller_than_the_filters_is_gone_round(shape: tuple[int, int]) -> None:
-    """At frequencies that a large torus shares with a small one, both have the same value."""
+def test_filters_wrap_round_a_small_torus(shape: tuple[int, int]) -> None:
+    """At frequencies that a large and a small torus share, both have the same value."""
     grids, amounts = [powers(torch.ones(2, 48))] * 3, [torch.ones(1, 2)] * 3
     small = prior_spectrum(amounts, grids, shape)
     large = prior_spectrum(amounts, grids, (shape[0] * 8, shape[1] * 8))

@@ -1,4 +1,4 @@
-"""TV: its gradient, and its value where that is known."""
+"""TV: its gradient, and its value in known cases."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The U-Net of the potential: its transposed Jacobian by hand, and how far it sees."""
+"""The U-Net of the potential: its hand-written transposed Jacobian, and its receptive field."""
 
 import pytest
 import torch
@@ -17,7 +17,7 @@ def network(architecture: UNetArchitecture) -> UNet:
 
 
 def pictures(architecture: UNetArchitecture) -> tuple[torch.Tensor, torch.Tensor]:
-    """Divided by sigma, with a noise map that is not the same everywhere."""
+    """Pictures divided by sigma, with a noise map that is not constant."""
     generator = torch.Generator().manual_seed(1)
     z = 4 * torch.randn(2, architecture.channels, 16, 24, generator=generator, dtype=torch.float64)
     level = 0.5 + torch.rand(2, 1, 16, 24, generator=generator, dtype=torch.float64)

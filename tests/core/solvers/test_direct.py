@@ -1,5 +1,4 @@
-"""One gradient step of a regularizer that denoises: the last with white noise, and a few where pixels were
-clipped."""
+"""One gradient step of a denoising regularizer; a few steps if pixels are clipped."""
 
 import pytest
 import torch
@@ -17,7 +16,7 @@ SIGMA = 0.2
 
 
 class Smooths:
-    """R = |grad x|^2 / 8 on a torus: one gradient step takes a mean of neighbours."""
+    """R = |grad x|^2 / 8 on a torus, whose gradient step takes the mean of the neighbours."""
 
     channels, margin = 1, 0
 
@@ -35,7 +34,7 @@ def noisy(clipped: bool = False) -> torch.Tensor:
     return y.clamp(0, 1) if clipped else y
 
 
-def test_one_step_is_the_whole_way_and_is_known_to_be() -> None:
+def test_one_step_converges_and_reports_it() -> None:
     y = noisy()
     found = minimise(problems.denoising(y, 0), SquaredError(y), Smooths(), lam=2.0, sigma=SIGMA)
     torch.testing.assert_close(found.x, Smooths().denoise(y))
@@ -46,13 +45,13 @@ def test_one_step_is_the_whole_way_and_is_known_to_be() -> None:
 
 
 @pytest.mark.parametrize("lam", [0.5, 1.0])
-def test_lambda_is_how_much_of_the_step_is_made(lam: float) -> None:
+def test_lambda_scales_the_step(lam: float) -> None:
     y = noisy()
     found = minimise(problems.denoising(y, 0), SquaredError(y), Smooths(), lam, SIGMA)
     torch.testing.assert_close(found.x, Smooths().denoise(y, lam / 2))
 
 
-def test_clipped_pixels_rise_to_what_they_are_expected_to_have_been() -> None:
+def test_clipped_pixels_rise_to_their_expected_values() -> None:
     y = noisy(clipped=True)
     problem = problems.denoising(y, 0)
     plain = minimise(problem, SquaredError(y), Smooths(), 2.0, SIGMA).x
@@ -61,7 +60,7 @@ def test_clipped_pixels_rise_to_what_they_are_expected_to_have_been() -> None:
     assert abs(float(aware.x.mean()) - 0.9) < 0.3 * abs(float(plain.mean()) - 0.9)
 
 
-def test_a_potential_takes_it_by_default() -> None:
+def test_it_is_the_default_for_a_potential() -> None:
     unet = UNet(UNetArchitecture(1, (8,), (1,)), torch.Generator().manual_seed(0))
     regularizer = PotentialPrior(unet, (0.01, 0.4), lambda sigma: 2.0).at(SIGMA, Arithmetic())
     y = noisy()

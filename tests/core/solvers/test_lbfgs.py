@@ -1,4 +1,4 @@
-"""L-BFGS: it reaches known minimisers, never rises, and treats each picture of a batch alone."""
+"""L-BFGS reaches known minimisers, never increases the energy, and treats each picture separately."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from alr_cli.core.solvers.lbfgs import Lbfgs
 
 @dataclass(frozen=True)
 class Toy:
-    """An objective of one line. rosenbrock: the banana valley, else a quadratic of condition 10,000."""
+    """A test objective: Rosenbrock's function, or a quadratic of condition 10,000."""
 
     rosenbrock: bool
     least: float = -100.0
@@ -53,11 +53,11 @@ def test_no_energy_ever_rises(rosenbrock: bool) -> None:
     assert (energies.diff(dim=0) <= 0).all()
 
 
-def test_each_picture_of_a_batch_goes_its_own_way() -> None:
+def test_each_picture_of_a_batch_is_solved_separately() -> None:
     together = solve(Toy(True), start(), Lbfgs(30, 0.0)).x
     alone = [solve(Toy(True), part, Lbfgs(30, 0.0)).x for part in torch.split(start(), 1)]
     torch.testing.assert_close(together, torch.cat(alone))
 
 
-def test_it_stays_where_it_is_allowed_to_be() -> None:
+def test_it_respects_the_constraints() -> None:
     assert (solve(Toy(False, least=1.5), start(), Lbfgs(50)).x >= 1.5).all()

@@ -1,4 +1,4 @@
-"""The descents: do they reach the minimiser, go down, and follow algorithm 4 line by line?"""
+"""The line searches: convergence, descent, and agreement with algorithm 4 line by line."""
 
 from collections.abc import Callable
 
@@ -29,7 +29,8 @@ LINE_SEARCHES: list[Method] = ["gd", "nmapg"]
 
 
 def minimiser(operator: LinearOperator, y: Tensor, lam: float) -> Tensor:
-    """Of the quadratic energy, by dense linear algebra: (2 A'A + lam H) x = 2 A'y + lam w centre."""
+    """The minimiser of the quadratic energy by dense linear algebra: (2 A'A + lam H) x = 2 A'y + lam w
+    centre."""
     size = HEIGHT * WIDTH
     basis = torch.eye(size, dtype=torch.float64).reshape(size, 1, HEIGHT, WIDTH)
     a = operator.forward(basis).reshape(size, -1).numpy().T
@@ -130,7 +131,7 @@ def test_every_method_lowers_the_energy_of_a_critic(method: Method) -> None:
 
 
 class Recorded(Energy):
-    """An energy that remembers where it was asked, and what it answered."""
+    """An energy that records its arguments and values."""
 
     def __init__(self, energy: Energy) -> None:
         super().__init__(
@@ -165,9 +166,10 @@ DESCENTS: dict[str, Callable[[], tuple[Energy, Tensor]]] = {
 
 
 @pytest.mark.parametrize("name", DESCENTS)
-def test_nmapg_asks_where_algorithm_4_does_and_chooses_as_it_does(name: str) -> None:
-    """y_k, then steps from y_k until one is kept as z_{k+1}; where z_{k+1} does not get below c_k, steps from
-    x_k until one is kept as v_{k+1}, and the lower of the two is x_{k+1}."""
+def test_nmapg_evaluates_and_chooses_as_algorithm_4(name: str) -> None:
+    """First y_k, then steps from y_k until one is accepted as z_{k+1}. If z_{k+1} is not below c_k, steps
+    from
+    x_k follow until one is accepted as v_{k+1}. The lower of the two is x_{k+1}."""
     plain, start = DESCENTS[name]()
     energy = Recorded(plain)
     boundaries: list[int] = []

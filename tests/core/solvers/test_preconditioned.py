@@ -1,4 +1,4 @@
-"""Steps along P^-1 grad E: where they begin, where they end, and what they leave alone."""
+"""Steps along P^-1 grad E: start, end, and pixels that stay fixed."""
 
 from dataclasses import replace
 
@@ -29,7 +29,7 @@ SIGMA = 0.1
 
 
 def critic(channels: int = 1, coarser: int = 0) -> Experts:
-    """As it is before any tuning, which is good enough for scenes of flat patches."""
+    """An initial critic without tuning, which suffices for scenes of flat patches."""
     return Experts(ExpertsArchitecture(channels, 48 * channels, 16, coarser)).requires_grad_(False).eval()
 
 
@@ -59,7 +59,7 @@ def solution(problem: Problem, limit: int, lam: float = 0.25, coarser: int = 0) 
 
 
 def chosen(network: LocalNetwork, problem: Problem) -> str:
-    """The name of the solver that is the default."""
+    """The name of the default solver."""
     return defaults.choose(LocalRegularizer(network), problem, 0.25, SIGMA).name
 
 
@@ -70,7 +70,7 @@ def fourier_of(experts: Experts, problem: Problem, lam: float) -> Circulant:
 
 
 def whole_energy(problem: Problem, x: Tensor, lam: float = 0.25, coarser: int = 0) -> float:
-    """With all grids of patches."""
+    """The energy with all grids of patches."""
     regularizer = LocalRegularizer(critic(problem.y.shape[1], coarser))
     data = SquaredError(problem.y)
     energy = Energy(problem.operator, data, regularizer, lam, problem.pixels, problem.free, problem.periodic)
@@ -89,7 +89,7 @@ def whole_energy(problem: Problem, x: Tensor, lam: float = 0.25, coarser: int = 
     ],
 )
 def test_it_ends_where_line_searches_do(name: str, coarser: int) -> None:
-    """In energy; the minimisers of a hard regularizer of few filters are many."""
+    """Compares energies, since a regularizer with few filters has many minimisers."""
     problem = a_problem(name, margin=27 if coarser else 13, shape=(20, 24))
     regularizer, asked = LocalRegularizer(critic(1, coarser)), SolverOptions("nmapg", 80, 1e-6)
     slow = defaults.minimise(problem, SquaredError(problem.y), regularizer, 0.25, SIGMA, asked)
@@ -98,13 +98,13 @@ def test_it_ends_where_line_searches_do(name: str, coarser: int) -> None:
     assert whole_energy(problem, fast.x, coarser=coarser) == pytest.approx(expected, rel=0.03)
 
 
-def test_without_steps_nothing_moves() -> None:
+def test_without_steps_the_start_is_returned() -> None:
     problem = a_problem()
     assert torch.equal(solution(problem, 0).x, problem.start)
 
 
 def test_it_begins_with_a_wiener_filter() -> None:
-    """Where the operator is the identity everywhere, exactly: P^-1 y."""
+    """If the operator is the identity everywhere, the start is exactly P^-1 y."""
     y = torch.rand(1, 1, 48, 54, generator=seeded(1))
     problem = replace(problems.denoising(y, 0), frame=(48, 54))
     preconditioner = fourier_of(critic(), problem, 0.25)
@@ -131,7 +131,7 @@ def test_small_updates_are_convergence() -> None:
 
 
 @pytest.mark.parametrize("at", [0, 3])
-def test_numbers_that_go_wrong_leave_the_last_good_picture(at: int) -> None:
+def test_non_finite_numbers_leave_the_last_finite_picture(at: int) -> None:
     problem = a_problem()
     experts = critic()
     regularizer = LocalRegularizer(experts)
@@ -152,7 +152,7 @@ def test_numbers_that_go_wrong_leave_the_last_good_picture(at: int) -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("name", ["fine", "log_coarse"])
-def test_numbers_that_go_wrong_are_an_error(name: str, value: float) -> None:
+def test_non_finite_numbers_are_an_error(name: str, value: float) -> None:
     broken = experts_restorer()
     broken.prior.network.get_parameter(name).data.fill_(value)
     with pytest.raises(NonFiniteError, match="non-finite"):
@@ -160,7 +160,7 @@ def test_numbers_that_go_wrong_are_an_error(name: str, value: float) -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_held_pixels_come_back_bit_for_bit(channels: int) -> None:
+def test_held_pixels_are_returned_bit_for_bit(channels: int) -> None:
     clean = scene(40, 44, channels)
     missing = random_mask(clean.shape[:2], 0.5, 1)
     restored = experts_restorer(channels).inpaint(clean, missing, 0.0).pixels

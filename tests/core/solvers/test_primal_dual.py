@@ -13,8 +13,9 @@ def last(steps: object) -> torch.Tensor:
     return end.x
 
 
-def test_a_step_shrinks_by_what_the_theory_says() -> None:
-    """Of two plateaus of n pixels a row, ||x - y||^2 + lam TV moves each by lam / (2 n) towards the other."""
+def test_an_edge_shrinks_as_in_theory() -> None:
+    """For two plateaus of n pixels per row, ||x - y||^2 + lam TV moves each by lam / (2 n) towards the
+    other."""
     y = torch.zeros(1, 1, 8, 8, dtype=torch.float64)
     y[..., 4:] = 1.0
     x = last(total_variation(Identity((8, 8)), y, 0.4, y, iterations=1000))

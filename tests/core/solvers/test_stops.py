@@ -1,4 +1,4 @@
-"""Descents of a batch, why they stop, and what they hold fixed."""
+"""Solving batches: reasons for stopping, and pixels that stay fixed."""
 
 from collections.abc import Callable
 
@@ -76,7 +76,7 @@ def test_nonconvex_and_kinked_pictures_do_not_disturb_each_other(
 
 
 class Cliff(Linear):
-    """Slopes down forever; below `edge` its value or its gradient is not a number."""
+    """Decreases forever. Below `edge` its value or its gradient is not a number."""
 
     def __init__(self, what: str, edge: float) -> None:
         super().__init__(slope=1.0)
@@ -99,7 +99,7 @@ def falling(what: str, edge: float) -> Energy:
 @pytest.mark.parametrize(
     ("method", "what"), [("adam", "value"), ("adam", "gradient"), ("gd", "gradient"), ("nmapg", "gradient")]
 )
-def test_numbers_that_go_wrong_leave_the_last_good_picture(method: Method, what: str) -> None:
+def test_non_finite_numbers_leave_the_last_finite_picture(method: Method, what: str) -> None:
     energy = falling(what, -1.3)
     solution = solve(energy, torch.zeros(1, 1, *SHAPE), solver(method, 200, 0.0))
     assert solution.stop == "non_finite"
@@ -117,7 +117,7 @@ def test_a_line_search_backs_away_from_a_bad_value(method: Method) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_start_that_is_no_number_comes_back(method: Method) -> None:
+def test_a_start_that_is_nan_is_returned(method: Method) -> None:
     start = torch.full((1, 1, *SHAPE), torch.nan)
     solution = solve(quadratic(OPERATORS["identity"], torch.zeros(1, 1, *SHAPE)), start, solver(method))
     assert solution.stop == "non_finite" and solution.history == []
@@ -166,7 +166,7 @@ def test_max_iter_counts_steps_and_the_history_begins_at_the_start(method: Metho
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_held_pixels_come_back_bit_for_bit(method: Method, dtype: torch.dtype) -> None:
+def test_held_pixels_are_returned_bit_for_bit(method: Method, dtype: torch.dtype) -> None:
     critic = a_critic(width=8, depth=3, dtype=dtype)
     holes = ~some_pixels(14, 15)
     y = noise(2, 1, 14, 15, dtype=dtype)
@@ -180,7 +180,7 @@ def test_held_pixels_come_back_bit_for_bit(method: Method, dtype: torch.dtype) -
 
 
 def test_adam_steps_shrink_exponentially() -> None:
-    """On a slope that never changes Adam's step is its step size."""
+    """With a constant gradient, Adam's step equals its step size."""
     solution = solve(falling("value", -torch.inf), torch.zeros(1, 1, *SHAPE).double(), solver("adam"))
     sizes = [float(record.change) for record in solution.history[1:]]
     assert len(sizes) == 50

@@ -1,4 +1,4 @@
-"""Algorithm 1: the same bits after a kill, the schedule, the sources of batches."""
+"""Algorithm 1: exact resuming, the schedule, and the sources of batches."""
 
 from dataclasses import replace
 from pathlib import Path

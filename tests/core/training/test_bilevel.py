@@ -1,4 +1,4 @@
-"""Bilevel tuning of fields of experts: its gradient, its minimisers, its exact resume."""
+"""Bilevel tuning of fields of experts: its gradient, its minimisers, and exact resuming."""
 
 import copy
 from collections.abc import Callable
@@ -33,7 +33,7 @@ STILL = replace(RECIPE, lr=1e-9, lr_final=1e-9, visits=200)
 
 @pytest.fixture
 def short_descents(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where it does not matter that cases begin far from their minimisers, and few of them are enough."""
+    """Few solver steps, for tests where cases need not be close to their minimisers."""
     monkeypatch.setattr(bilevel, "_POOL", 3)
     monkeypatch.setattr(crops, "_FIRST_STEPS", (2, 4))
     monkeypatch.setattr(crops, "_FIRST_STEPS_HOLES", (3, 5))
@@ -41,7 +41,7 @@ def short_descents(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def two_cases(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same two cases all the time, which are soon learned."""
+    """The same two cases in every step, so that few steps suffice."""
     monkeypatch.setattr(bilevel, "_POOL", 2)
     monkeypatch.setattr(crops, "_VISITS_HOLES", 1000)
     monkeypatch.setattr(crops, "_FIRST_STEPS_HOLES", (40, 60))
@@ -66,7 +66,7 @@ def same(one: dict[str, Tensor], two: dict[str, Tensor]) -> bool:
 
 
 def settled(holes: float = 0.0) -> tuple[Tuner, Case, Local]:
-    """A case that was visited often by a tuner that changes nothing."""
+    """A case that a tuner without changes visited often."""
     tuner = copy.deepcopy(_settled(holes))
     case = tuner.pool[0]
     return tuner, case, tuner._local(case)
@@ -93,7 +93,7 @@ def test_tuning_makes_the_minimisers_better_pictures(channels: int) -> None:
 
 
 def error_of_filling(prior: ExpertsPrior) -> float:
-    """Mean squared, of stripes of which seven in ten pixels are missing."""
+    """Mean squared error for stripes of which 70 % of the pixels are missing."""
     clean = stripes().sample(2, torch.Generator().manual_seed(5))
     missing = torch.rand(clean.shape[-2:], generator=torch.Generator().manual_seed(6)) < 0.7
     problem = problems.inpainting(clean, missing, prior.margin, exact=True)
@@ -146,14 +146,15 @@ def test_a_state_that_does_not_fit_is_refused(damage: Callable[[dict[str, Tensor
 
 
 def regularizer_of(tuner: Tuner, sigma: Tensor) -> list[tuple[LocalRegularizer, float]]:
-    """What `alr denoise` would use for each crop, and its lambda."""
+    """The regularizer of `alr denoise` for each crop, and its lambda."""
     critic = tuner.trained().network
     levels = sigma.tolist()
     return [(LocalRegularizer(critic.at(level)), tuner.curve(level)) for level in levels]
 
 
-def test_cases_end_where_denoising_would() -> None:
-    """All but: a case sees one grid of patches at a time, and lambda is straight between its knots."""
+def test_cases_converge_to_the_result_of_denoise() -> None:
+    """Only approximately: a case uses one grid of patches at a time, and lambda is linear between its
+    knots."""
     tuner, case, local = settled()
     for index, (regularizer, lam) in enumerate(regularizer_of(tuner, case.sigma)):
         y = case.y[index : index + 1]
@@ -226,8 +227,8 @@ def test_the_adjoint_solves_its_equation() -> None:
     assert float(residual.norm() / s.norm()) < 0.1
 
 
-def test_an_adjoint_that_solves_nothing_is_dropped() -> None:
-    """Where E curves downwards conjugate gradients run away; the other crop keeps its own."""
+def test_a_diverging_adjoint_is_dropped() -> None:
+    """Where E has negative curvature, conjugate gradients diverge. The other crop keeps its adjoint."""
     _, case, local = settled()
     s = torch.randn(case.x.shape, generator=torch.Generator().manual_seed(1)) * 1e-3
     s = local.problem.operator.adjoint(local.problem.crop(s))
@@ -238,8 +239,8 @@ def test_an_adjoint_that_solves_nothing_is_dropped() -> None:
     assert v[1].any()
 
 
-def test_an_adjoint_may_be_as_long_as_a_flat_energy_makes_it() -> None:
-    """Where pixels are held nothing but the prior has units: a tenth of its curvature is ten times of v."""
+def test_an_adjoint_may_be_long_for_a_flat_energy() -> None:
+    """If pixels are held, only the prior has curvature. A tenth of it makes v ten times as long."""
     tuner = a_tuner(replace(STILL, holes=1.0))
     case = tuner._new_case()
     local = tuner._local(case)
@@ -271,7 +272,7 @@ def test_the_sensitivity_is_the_derivative_of_the_gradient_along_the_adjoint() -
 def test_the_gradient_is_that_of_the_loss_at_the_minimiser(
     name: str, holes: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """d loss / d each number, against minimising again with another one."""
+    """d loss / d each parameter, compared with minimising again for another value."""
     monkeypatch.setattr(local_energy, "_HELD_DAMPING", 1e-5)
     tuner, case, local = settled(holes)
     tuner.optimiser.zero_grad()

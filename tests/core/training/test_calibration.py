@@ -93,7 +93,7 @@ def narrow(lam: float) -> float:
 
 
 def cliff_above(lam: float) -> float:
-    """Best just where the descent blows up."""
+    """The maximum is next to where the solver diverges."""
     return -math.inf if lam > PEAK else 30 + math.log(lam)
 
 
@@ -123,7 +123,7 @@ def test_the_search_wastes_no_evaluation() -> None:
     assert len(asked) == len({round(math.log(lam), 6) for lam in asked})
 
 
-def test_where_quality_is_flat_the_start_is_kept() -> None:
+def test_for_constant_quality_the_start_is_kept() -> None:
     assert maximise_in_log(lambda lam: 25.0, 0.2) == pytest.approx(0.2)
 
 
@@ -133,7 +133,7 @@ def test_the_search_ends_where_quality_rises_for_ever(sign: int, end: float) -> 
     assert found == pytest.approx(end, rel=0.05)
 
 
-def test_a_critic_that_restores_nothing_is_reported() -> None:
+def test_a_useless_critic_is_reported() -> None:
     with pytest.raises(NonFiniteError, match="no lambda"):
         maximise_in_log(lambda lam: -math.inf, 0.1)
 
@@ -180,7 +180,7 @@ def test_psnr_clamps_the_estimate_and_counts_channels_jointly() -> None:
 
 
 def test_the_calibrated_lambda_beats_half_and_twice_of_it() -> None:
-    """Smooth pictures, a quadratic regularizer."""
+    """Smooth pictures and a quadratic regularizer."""
     axis = torch.linspace(0, 3.14, 24, dtype=torch.float64)
     clean = 0.5 + 0.4 * (axis.sin()[:, None] * (2 * axis).cos()).expand(2, 1, 24, 24)
     unit = torch.randn(2, 1, 24, 24, generator=seeded(1), dtype=torch.float64)

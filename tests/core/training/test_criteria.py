@@ -1,4 +1,4 @@
-"""D(theta), eq. 7, where it can be computed by hand: on linear critics."""
+"""D(theta), eq. 7, in cases that can be computed by hand: linear critics."""
 
 import pytest
 import torch
@@ -49,7 +49,7 @@ def test_a_linear_critic_has_the_criterion_of_the_closed_form(
 
 @pytest.mark.parametrize("one_sided", [False, True])
 def test_the_gradient_in_theta_has_its_closed_form(one_sided: bool) -> None:
-    """d/da [<a, m> - mu (||a|| - 1)^2] = m - 2 mu (||a|| - 1) a / ||a||, and 0 in the constant."""
+    """d/da [<a, m> - mu (||a|| - 1)^2] = m - 2 mu (||a|| - 1) a / ||a||, and 0 for the constant."""
     critic = linear(2.5)
     wgan_gp(critic, NOISY, CLEAN, ALPHA, 5.0, one_sided).objective.backward()
     direction = critic.weight.data[0] / 2.5
@@ -67,7 +67,7 @@ def test_the_scale_divides_each_pair() -> None:
     torch.testing.assert_close(criterion.objective, expected)
 
 
-def test_more_noise_than_clean_is_what_it_rewards() -> None:
+def test_exchanging_clean_and_noisy_changes_the_sign() -> None:
     critic = linear(1.0)
     forth, back = (wgan_gp(critic, a, b, ALPHA, 5.0).objective for a, b in ((NOISY, CLEAN), (CLEAN, NOISY)))
     torch.testing.assert_close(forth, -back)
@@ -80,7 +80,7 @@ def test_the_mixture_is_that_of_algorithm_1(alpha: float, expected: Tensor) -> N
     torch.testing.assert_close(mix(CLEAN, NOISY, torch.full((10,), alpha, dtype=torch.float64)), expected)
 
 
-def test_every_sample_has_its_own_place_on_its_line() -> None:
+def test_every_sample_has_its_own_mixing_weight() -> None:
     clean, noisy = torch.zeros(10, 3, 4, 4).double(), torch.ones(10, 3, 4, 4).double()
     torch.testing.assert_close(mix(clean, noisy, ALPHA)[:, 2, 1, 3], 1 - ALPHA)
 

@@ -1,4 +1,4 @@
-"""The crops that fields of experts are tuned on: their noise, and how long they live."""
+"""The crops for tuning fields of experts: their noise, and their number of visits."""
 
 import numpy as np
 import pytest
@@ -30,8 +30,8 @@ def test_noise_is_as_strong_as_it_says(channels: int) -> None:
         assert bool(((case.sigma >= 0.05) & (case.sigma <= 0.2)).all())
 
 
-def test_crops_are_seen_from_all_sides() -> None:
-    """The ramp falls down, up, left or right."""
+def test_crops_are_turned_and_mirrored() -> None:
+    """The ramp falls down, up, to the left or to the right."""
     seen = {
         (bool(clean[0, 0, 0] < clean[0, -1, 0]), bool(clean[0, 0, 0] < clean[0, 0, -1]))
         for case in some(count=40)
@@ -47,7 +47,7 @@ def test_a_case_begins_where_a_descent_does_and_has_no_adjoint_yet() -> None:
     assert not case.old
 
 
-def test_lives_and_paths_are_long_and_short() -> None:
+def test_numbers_of_visits_and_steps_vary() -> None:
     drawn = some(count=300)
     visits = np.array([int(case.visits) for case in drawn])
     first = np.array([int(case.first) for case in drawn])
@@ -60,7 +60,7 @@ def test_lives_and_paths_are_long_and_short() -> None:
 
 
 @pytest.mark.parametrize(("visits", "most"), [(100, 6), (6, 6), (3, 3)])
-def test_crops_that_miss_pixels_live_briefly_and_miss_most_of_them(visits: int, most: int) -> None:
+def test_crops_with_holes_are_visited_less_and_miss_most_pixels(visits: int, most: int) -> None:
     drawn = some(count=100, visits=visits, holes=1.0)
     assert {int(case.visits) for case in drawn} == set(range(1, most + 1))
     shares = np.array([float(case.missing.float().mean()) for case in drawn])

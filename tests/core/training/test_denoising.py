@@ -1,4 +1,4 @@
-"""Training a potential: it learns, its schedule is a trapezium, and a resumed run is the same bit for bit."""
+"""Training a potential: it learns, its schedule is a trapezium, and resuming is exact."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ RECIPE = DenoisingRecipe(iterations=30, batch_size=4, patch=16, warm_up=2, fall=
 
 
 def pictures(count: int = 3) -> list[np.ndarray]:
-    """Smooth waves, which a small network learns to tell from noise within some steps."""
+    """Smooth waves, which a small network distinguishes from noise after few steps."""
     down, across = np.mgrid[:40, :48]
     waves = [np.sin(down / (3 + n)) * np.cos(across / (4 + n)) for n in range(count)]
     return [np.round(127.5 + 120 * wave)[..., None].astype(np.uint8) for wave in waves]
@@ -51,7 +51,7 @@ def test_stopping_and_resuming_changes_not_a_single_bit(change: dict[str, bool])
         assert torch.equal(value, found[name]), name
 
 
-def test_the_start_is_left_as_it_is() -> None:
+def test_the_start_is_not_modified() -> None:
     start = UNet(SMALL, torch.Generator().manual_seed(0))
     before = {name: value.clone() for name, value in start.state_dict().items()}
     DenoisingTrainer(start, RECIPE, CropSource([pictures()], RECIPE.patch)).step()

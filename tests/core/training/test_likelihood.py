@@ -1,4 +1,4 @@
-"""Maximum likelihood: it falls, it resumes to the last bit, pictures are dequantised."""
+"""Maximum likelihood: the bits decrease, resuming is exact, and pictures are dequantised."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ RECIPE = LikelihoodRecipe(iterations=60, batch_size=32, lr=1e-2, warmup=5, seed=
 
 
 def edges(count: int = 600, seed: int = 0) -> Tensor:
-    """(count, 1, 8, 8) uint8: one straight edge each, which no linear filter predicts."""
+    """(count, 1, 8, 8) uint8, with one straight edge each, which no linear filter predicts."""
     random = torch.Generator().manual_seed(seed)
     angle, offset = 6.3 * torch.rand(count, generator=random), 4 * torch.rand(count, generator=random) - 2
     row, column = torch.meshgrid(torch.arange(8) - 3.5, torch.arange(8) - 3.5, indexing="ij")
@@ -68,5 +68,5 @@ def test_only_eight_bit_pictures_have_bits_per_dimension() -> None:
         LikelihoodTrainer(TINY, RECIPE, torch.rand(10, 1, 8, 8))
 
 
-def test_the_steps_rise_and_end_at_nothing() -> None:
+def test_the_step_size_rises_and_decays_to_zero() -> None:
     assert RECIPE.lr_at(0) < RECIPE.lr_at(4) > RECIPE.lr_at(30) > RECIPE.lr_at(59) > 0

@@ -1,4 +1,4 @@
-"""Clean and noisy patches of like content, from pictures of different things."""
+"""Clean and noisy patches of similar content, from pictures of different things."""
 
 import numpy as np
 import pytest
@@ -25,14 +25,15 @@ def quiet(pictures: list[np.ndarray]) -> Places:
 
 @pytest.fixture(scope="module")
 def sides() -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Mostly dark and smooth against mostly bright, busy and warm; both have some of everything."""
+    """Mostly dark and smooth pictures, and mostly bright, busy and warm ones. Both contain some of
+    everything."""
     kinds = [(0.25, 0.002, 0.0), (0.65, 0.08, 0.06)]
     clean = [surface(b, a, n, t) for n, (b, a, t) in enumerate([kinds[0]] * 4 + [kinds[1]])]
     noisy = [surface(b, a, 9 + n, t) for n, (b, a, t) in enumerate([kinds[0]] + [kinds[1]] * 4)]
     return clean, noisy
 
 
-def test_content_that_differs_is_told_apart_and_after_matching_it_is_not(
+def test_matching_makes_different_content_indistinguishable(
     sides: tuple[list[np.ndarray], list[np.ndarray]],
 ) -> None:
     clean, noisy = (quiet(side) for side in sides)
@@ -57,7 +58,7 @@ def test_every_place_of_a_shared_cell_can_be_drawn() -> None:
     assert set(a.tolist()) == set(b.tolist()) == set(range(len(places.row)))
 
 
-def test_folders_without_anything_in_common_are_drawn_from_as_they_are() -> None:
+def test_folders_without_common_content_are_sampled_as_they_are() -> None:
     dark, bright = quiet([surface(0.1, 0.002, 0)]), quiet([surface(0.9, 0.002, 1)])
     matching = Matching(dark, bright)
     assert matching.detail == 0
@@ -65,7 +66,7 @@ def test_folders_without_anything_in_common_are_drawn_from_as_they_are() -> None
     assert len(set(a.tolist())) == len(dark.row)
 
 
-def test_same_content_cannot_be_told_apart() -> None:
+def test_equal_content_cannot_be_distinguished() -> None:
     content = np.random.default_rng(0).random((4000, 4))
     assert separability(content[::2], content[1::2]) == pytest.approx(0.5, abs=0.05)
     assert separability(content[::2], content[1::2] + np.array([0.5, 0, 0, 0])) > 0.8
@@ -107,7 +108,7 @@ def test_small_pictures_among_others_are_passed_over() -> None:
     assert set(places.picture.tolist()) == {1}
 
 
-def test_a_place_is_where_its_content_is() -> None:
+def test_a_place_has_the_features_of_its_content() -> None:
     picture = np.zeros((64, 80, 1), np.float32)
     picture[24:40, 40:56] = 1.0
     places = quiet([picture])

@@ -1,4 +1,4 @@
-"""Sampling: every patch of every picture with the same chance, unchanged."""
+"""Sampling: every patch of every picture has the same probability and is unchanged."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def numbered(channels: int = 1, dtype: type = np.uint8) -> list[np.ndarray]:
 
 
 def all_patches(pictures: list[np.ndarray], patch: int) -> list[np.ndarray]:
-    """By slicing: (C, p, p) float32 each."""
+    """All patches by slicing, (C, p, p) float32 each."""
     return [
         as_float(picture[row : row + patch, column : column + patch]).transpose(2, 0, 1)
         for picture in pictures

@@ -1,4 +1,4 @@
-"""Restoring a few crops: the number that training logs and calibration maximises."""
+"""Restoring a few crops, which gives the number that training logs and calibration maximises."""
 
 import math
 
@@ -79,7 +79,7 @@ def test_a_critic_that_measures_roughness_denoises() -> None:
     assert best > validation.quality(critic, 0.1, lam * 2)
 
 
-def test_no_lambda_means_the_noisy_picture() -> None:
+def test_lambda_0_returns_the_noisy_picture() -> None:
     validation, critic = a_validation(solver="nmapg"), deep(smoothness_critic())
     restored = validation.restore(critic, 0.1, 0.0)
     assert restored is not None

@@ -1,4 +1,4 @@
-"""Processes that train together: equal critics, exact resume, a lost worker."""
+"""Processes that train together: equal critics, exact resuming, a lost worker."""
 
 import sys
 from pathlib import Path
@@ -25,7 +25,7 @@ group.close()
 """
 
 
-def test_a_lone_process_needs_nobody() -> None:
+def test_a_single_process_needs_no_group() -> None:
     lone, parameter = Workers(), torch.nn.Parameter(torch.zeros(2))
     parameter.grad = torch.ones(2)
     lone.average([parameter])
