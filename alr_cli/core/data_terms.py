@@ -51,13 +51,13 @@ class SquaredError:
 
 @dataclass(frozen=True)
 class RoundedOff:
-    """||z - y||^2 + w ||max(0, |z - y| - h)||^2: the error of rounding, which has a variance and a limit.
+    """||z - y||^2 + w ||max(0, |z - y| - h)||^2: rounding errors, which have a variance and a limit.
 
-    The likelihood of rounding is flat within half a step and zero beyond it. A squared error of the same
-    variance takes its place, for a flat term would let R smooth away all that the step leaves open; and what
-    lies beyond the step is penalised further, softly, so that gradients stay of one scale.
+    The likelihood of rounding is constant within half a step and zero beyond it. With a constant data term, R
+    would smooth away everything the steps leave open, so a squared error of the same variance is used. Beyond
+    half a step it increases faster, but smoothly, so that gradients keep one scale.
 
-    Args:
+    Attributes:
         y: (B, C, H, W).
         half: h, half a step, in units of y.
         beyond: w.
@@ -68,8 +68,7 @@ class RoundedOff:
     beyond: float = 8.0
 
     def value_and_grad(self, z: Tensor, piece: Piece = WHOLE) -> tuple[Tensor, Tensor]:
-        """z: that piece of (B, C, H, W) -> (sum over its pixels and channels, of each picture; gradient like
-        z)."""
+        """As in `DataTerm`."""
         difference = z - self.y[piece]
         over = difference - difference.clamp(-self.half, self.half)
         value = squared_norm(difference) + self.beyond * squared_norm(over)

@@ -1,9 +1,9 @@
 """E(x) = 1/N [ 1/C ||A x - y||^2 + lam R(x) ]    (eq. 2 and 4)
 
-N counts the pixels of the frame, C the channels, and R is a sum, over the patches of x for instance. Dividing
-both terms by the same N makes lam independent of the size of the picture and of how much of it was observed.
-With the unknown extended beyond the frame (see problems.py) every pixel of the frame lies in exactly p^2
-patches, and R / N is eq. 3's mean up to the border's share.
+N is the number of pixels of the frame, C the number of channels, and R a sum, for instance over the patches
+of x. Because both terms are divided by the same N, lam does not depend on the size of a picture or on how
+much of it was observed. With the unknown extended beyond the frame (see problems.py), every pixel of the
+frame lies in exactly p^2 patches, and R / N is the mean of eq. 3 up to the share of the border.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 class Terms:
     """The energy of each picture of a batch and its two terms, (B,): energy = data + lam * regularizer.
 
-    known: whether there is an energy; without one, where of the regularizer only the gradient is known,
-    energy and regularizer are not a number.
+    `known` says whether there is an energy. If only the gradient of the regularizer is known, energy and
+    regularizer are NaN.
     """
 
     energy: Tensor
@@ -41,11 +41,16 @@ class Terms:
 class Energy:
     """E and its gradient for a batch.
 
-    operator: A, from the (possibly extended) unknown to the observation.  data: the data term at A x.
-    regularizer: R.  lam: a number or (B,).  size: N, the pixels of the frame.
-    free: (1 or B, 1 or C, H, W), 1 where x may move, or None; elsewhere x is held (exactly known pixels).
-    periodic: x goes on at its opposite side, and R has a patch at each pixel of it.
-    bounds: the least and the greatest value that x may take, None for any.
+    Args:
+        operator: A, from the (possibly extended) unknown to the observation.
+        data: The data term at A x.
+        regularizer: R.
+        lam: A number or (B,).
+        size: N, the number of pixels of the frame.
+        free: (1 or B, 1 or C, H, W), 1 where x may move and 0 where it is held (exactly known pixels); or
+            None.
+        periodic: Whether x continues at its opposite side, so that R has a patch at each of its pixels.
+        bounds: Smallest and largest value of x; None for no bounds.
     """
 
     def __init__(
@@ -72,10 +77,16 @@ class Energy:
     def of(
         cls, problem: Problem, regularizer: Regularizer, lam: float | Tensor, data: DataTerm | None = None
     ) -> Energy:
-        """The energy of a problem (see problems.py).  data: the squared error unless it is given.
+        """The energy of a problem (see problems.py).
 
-        energy = alr.Energy.of(problem, prior.at(0.03), prior.lam(0.03))
-        solution = alr.solve(energy, problem.start, alr.solvers.Nmapg(iterations=150))
+            energy = alr.Energy.of(problem, prior.at(0.03), prior.lam(0.03))
+            solution = alr.solve(energy, problem.start, alr.solvers.Nmapg(iterations=150))
+
+        Args:
+            problem: The observation and how it came about.
+            regularizer: R.
+            lam: The weight of R, a number or (B,).
+            data: The data term; None for the squared error.
         """
         data = SquaredError(problem.y) if data is None else data
         where = (problem.pixels, problem.free, problem.periodic, problem.bounds)
@@ -83,7 +94,7 @@ class Energy:
 
     @property
     def unit(self) -> float:
-        """N C / 2: the gradient of E times this is in units of single pixels."""
+        """N C / 2, the factor that converts the gradient of E to units of single pixels."""
         return self.size * self.regularizer.channels / 2
 
     def project(self, x: Tensor) -> None:
@@ -95,7 +106,7 @@ class Energy:
     def natural_step(self) -> float:
         """1 / L with L = 2 ||A||^2 / (N C), the largest curvature of the squared error.
 
-        Where nothing at all is observed (A = 0) it is that of ||A|| = 1.
+        If nothing at all is observed (A = 0), it is that of ||A|| = 1.
         """
         norm = self.operator.norm or 1.0
         return self.size * self.regularizer.channels / (2.0 * norm**2)
@@ -105,16 +116,17 @@ class Energy:
         return self._with_data(x, *self.regularizer.value_and_grad(x))
 
     def grad(self, x: Tensor) -> tuple[Terms, Tensor]:
-        """As `value_and_grad` where nobody asks for the energy: it stays unknown if it costs extra."""
+        """Like `value_and_grad`, for callers that do not need the energy. It stays unknown if it costs
+        extra."""
         if isinstance(self.regularizer, HasGradient):
             return self._with_data(x, None, self.regularizer.grad(x))
         return self.value_and_grad(x)
 
     def _with_data(self, x: Tensor, value: Tensor | None, gradient: Tensor) -> tuple[Terms, Tensor]:
-        """The terms and the gradient of E from R (B,), None if it is not known, and dR/dx like x."""
-        lam = self.lam.to(x.dtype).to(x.device)  # in this order: not every device has float64
+        """The terms and the gradient of E, given R (B,), or None if it is unknown, and dR/dx like x."""
+        lam = self.lam.to(x.dtype).to(x.device)  # in this order, because not every device has float64
         regularizer = x.new_full((x.shape[0],), torch.nan) if value is None else value / self.size
-        if gradient.data_ptr() == x.data_ptr():  # as that of ||x||^2 / 2 may be
+        if gradient.data_ptr() == x.data_ptr():  # as the gradient of ||x||^2 / 2 may be
             gradient = gradient.clone()
         gradient *= (lam / self.size).reshape(-1, 1, 1, 1)
         data = self._add_data(x, gradient)
@@ -127,18 +139,20 @@ class Energy:
         return self._add_data(x, torch.zeros_like(x))
 
     def add_misfit(self, x: Tensor, gradient: Tensor) -> None:
-        """Add the gradient of half of the data term, in units of single pixels: A* (A x - y) for a squared
-        error."""
+        """Add half the gradient of the data term, in units of single pixels.
+
+        For a squared error this is A* (A x - y).
+        """
         for piece in self._pieces(x):
             _, slope = self.data.value_and_grad(self.operator.forward(x[piece]), piece)
             gradient[piece].add_(self.operator.adjoint(slope), alpha=0.5)
 
     def _pieces(self, x: Tensor) -> Iterator[Piece]:
-        """What the operator sees at once: single planes of a large picture, where it treats them alike."""
+        """What the operator sees at once: single planes of a large picture if it treats all planes alike."""
         return planes(x) if len(self.operator.input_shape) == 2 else pictures(x)
 
     def _add_data(self, x: Tensor, gradient: Tensor) -> Tensor:
-        """The data term (B,); its gradient is added to `gradient`."""
+        """The data term (B,). Its gradient is added to `gradient`."""
         share = 1.0 / (self.size * self.regularizer.channels)
         data = x.new_zeros(x.shape[0])
         for piece in self._pieces(x):
@@ -149,7 +163,7 @@ class Energy:
 
 
 class Periodic:
-    """R of a picture that goes on at its opposite side: each pixel then lies in exactly p^2 patches."""
+    """R of a picture that continues at its opposite side. Each pixel then lies in exactly p^2 patches."""
 
     def __init__(self, regularizer: Regularizer) -> None:
         self._regularizer = regularizer
@@ -168,7 +182,7 @@ class Periodic:
         return self._folded(gradient, x)
 
     def _places(self, x: Tensor) -> list[Tensor]:
-        """The rows and the columns of x that patches see, those at its beginning once more at its end."""
+        """The rows and columns of x that patches see. The first ones are repeated at the end."""
         return [torch.arange(size + self.margin, device=x.device) % size for size in x.shape[-2:]]
 
     def _around(self, x: Tensor) -> Tensor:
@@ -176,7 +190,7 @@ class Periodic:
         return x.index_select(-2, rows).index_select(-1, columns)
 
     def _folded(self, wide: Tensor, x: Tensor) -> Tensor:
-        """The adjoint of `_around`, like x."""
+        """The adjoint of `_around`, with the shape of x."""
         rows, columns = self._places(x)
         tall = wide.new_zeros(*wide.shape[:-2], x.shape[-2], wide.shape[-1]).index_add_(-2, rows, wide)
         return torch.zeros_like(x).index_add_(-1, columns, tall)

@@ -1,8 +1,8 @@
-"""|c_k - (A x)_k / q_k| <= 1/2: what the coefficients c and the steps q of a JPEG file say of a picture x
+"""|c_k - (A x)_k / q_k| <= 1/2: the information of the coefficients c and steps q of a JPEG file on a picture
+x
 
-Rounding to steps of q has the variance q^2 / 12, so that a coefficient counts the less the coarser its step
-was. Divided by their deviations all coefficients have noise of one level, which makes of them an observation
-like any other.
+Rounding to steps of q has the variance q^2 / 12, so coefficients with coarser steps count less. Divided by
+their standard deviations, all coefficients have noise of one level, like any other observation.
 """
 
 from __future__ import annotations
@@ -17,22 +17,23 @@ from torch import Tensor
 
 from alr_cli.core.operators.block_cosines import BLOCK, BlockCosines, block_pixels, colour_mixing
 
-HALF_STEP = math.sqrt(3.0)  # half a step q, in deviations q / 12^(1/2)
-GAIN = 0.3  # what rounding makes of lambda(sigma), which was fitted to white noise (docs/noise.md)
+HALF_STEP = math.sqrt(3.0)  # half a step q, in standard deviations q / 12^(1/2)
+GAIN = 0.3  # factor of lambda(sigma) for rounding, since it was fitted for white noise (docs/noise.md)
 _WHITE = 255.0
-_MIDDLE = 128.0 * BLOCK / _WHITE  # what the file subtracts from the first coefficient of luma
-_SHARE = 0.66  # of the error expected below, for the prior; fitted on validation pictures (docs/noise.md)
-_SELDOM = 0.02  # the least share of zeros that a spread is told from
+_MIDDLE = 128.0 * BLOCK / _WHITE  # subtracted from the first coefficient of luma in the file
+# factor between the expected error and the level for the prior, fitted on validation pictures (docs/noise.md)
+_SHARE = 0.66
+_SELDOM = 0.02  # smallest share of zeros from which a spread is estimated
 
 
 @dataclass(frozen=True)
 class Plane:
-    """One plane of a file: luma or one of the two chromas.
+    """One plane of a file: luma, or one of the two chromas.
 
-    Args:
-        coefficients: c, (rows, columns, 8, 8) integers, of each block of samples.
+    Attributes:
+        coefficients: c, (rows, columns, 8, 8) integers, for each block of samples.
         steps: q, (8, 8), positive, in levels of 255.
-        factor: how many rows and columns of pixels share a sample.
+        factor: How many rows and columns of pixels share a sample.
     """
 
     coefficients: NDArray[np.integer]
@@ -42,11 +43,12 @@ class Plane:
 
 @dataclass(frozen=True)
 class Coefficients:
-    """All that a JPEG file says of the pixels of its picture.
+    """Everything that a JPEG file states about the pixels of its picture.
 
-    Args:
-        planes: one for gray, three (luma and two chromas) for colour.
-        height, width: of the picture in pixels. Blocks may reach beyond it at the bottom and on the right.
+    Attributes:
+        planes: One for gray, three (luma and two chromas) for colour.
+        height, width: Size of the picture in pixels. Blocks may extend beyond it at the bottom and on the
+            right.
     """
 
     planes: tuple[Plane, ...]
@@ -55,27 +57,27 @@ class Coefficients:
 
     @property
     def whole(self) -> tuple[int, int]:
-        """(H, W) of the picture with all of its blocks."""
+        """(H, W) of all blocks of the picture."""
         sides = (BLOCK * max(factor) for factor in zip(*(p.factor for p in self.planes), strict=True))
         rows, columns = sides
         return -(-self.height // rows) * rows, -(-self.width // columns) * columns
 
     def luma(self) -> Coefficients:
-        """Those of the gray picture alone."""
+        """The coefficients of luma alone, for a gray picture."""
         return replace(self, planes=self.planes[:1])
 
     def level(self) -> float:
-        """The level of noise on [0,1] for which a prior should be asked.
+        """The noise level on [0,1] for the prior.
 
-        It is a share of the root mean square error of luma. Coefficients are taken as Laplacian, of a spread
-        for each frequency that is told from how many were rounded to zero (Lam and Goodman 2000).
+        It is a fixed share of the root mean square error of luma. Coefficients are assumed to be Laplacian,
+        with a spread for each frequency that is estimated from the number of zeros (Lam and Goodman 2000).
         """
         return _SHARE * math.sqrt(_variance(self.planes[0])) / _WHITE
 
     def observation(self, level: float) -> tuple[BlockCosines, Tensor]:
-        """A, and y = A x with noise of that level and of no more than `HALF_STEP` times it.
+        """A, and y = A x with noise of the given level and of at most `HALF_STEP` times it.
 
-        A is for pictures (1, C, H, W) on [0,1], (H, W) being `whole`; y is float32.
+        A is for pictures (1, C, H, W) on [0,1] with (H, W) = `whole`. y is float32.
         """
         height, width = self.whole
         weights, y = torch.zeros(2, len(self.planes), height, width)
@@ -88,8 +90,11 @@ class Coefficients:
         return BlockCosines(weights, [plane.factor for plane in self.planes]), y[None]
 
     def decoded(self) -> Tensor:
-        """The picture as a decoder shows it, chroma interpolated: (1, C, H, W) on [0,1], `whole`, not
-        clamped."""
+        """The picture of an ordinary decoder with interpolated chroma, for all blocks.
+
+        Returns:
+            (1, C, H, W) on [0,1], not clamped.
+        """
         planes = []
         for index, plane in enumerate(self.planes):
             steps = _tiled(plane) / _WHITE
@@ -104,19 +109,19 @@ class Coefficients:
 
 
 def _laid(plane: Plane) -> Tensor:
-    """c where the blocks' pixels lie, (H, W) float32."""
+    """c at the positions of the blocks' pixels, (H, W) float32."""
     rows, columns = plane.coefficients.shape[:2]
     laid = plane.coefficients.transpose(0, 2, 1, 3).reshape(BLOCK * rows, BLOCK * columns)
     return torch.from_numpy(laid.astype(np.float32))
 
 
 def _tiled(plane: Plane) -> Tensor:
-    """q likewise."""
+    """q at the same positions."""
     return torch.from_numpy(plane.steps.astype(np.float32)).repeat(plane.coefficients.shape[:2])
 
 
 def _offset(index: int, like: Tensor) -> Tensor:
-    """What is to be added to the coefficients of a plane: luma is stored around middle gray."""
+    """The offset of the coefficients of a plane: luma is stored relative to middle gray."""
     offset = torch.zeros_like(like)
     if index == 0:
         offset[::BLOCK, ::BLOCK] = _MIDDLE
@@ -124,10 +129,10 @@ def _offset(index: int, like: Tensor) -> Tensor:
 
 
 def _variance(plane: Plane) -> float:
-    """The mean square of the error of a coefficient, in levels of 255.
+    """The mean square error of a coefficient, in levels of 255.
 
-    u is half a step in units of the spread b of a Laplacian. Within the step around zero its variance is
-    that of the truncated Laplacian; elsewhere it is q^2 / 12.
+    u is half a step in units of the spread b of a Laplacian. Within the step around zero the variance is that
+    of a truncated Laplacian; elsewhere it is q^2 / 12.
     """
     c, q = plane.coefficients, plane.steps.astype(np.float64)
     count = c.shape[0] * c.shape[1]

@@ -1,4 +1,4 @@
-"""A picture restored part by part, where only some parts have something to restore (windows.py)"""
+"""Restore a picture part by part, if only some parts need to be restored (windows.py)"""
 
 from __future__ import annotations
 
@@ -22,9 +22,17 @@ def in_parts(
     restore: Callable[[Floats, Task, Callable[[Step], None] | None], Restoration],
     look: Callable[[Step], None] | None,
 ) -> Restoration:
-    """pixels: (H, W, C).  parts: boxes of it, at least one, and what happened in each.  restore: does one,
-    and tells how far it is.  look: is told how far the whole is; None for nobody. Energies are means over all
-    parts."""
+    """Restore some boxes of a picture and copy the rest.
+
+    Args:
+        pixels: (H, W, C).
+        parts: At least one box, and the degradation in each.
+        restore: Restores one part, and reports its progress.
+        look: Receives the progress of the whole picture, or None.
+
+    Returns:
+        The whole picture. Energies are means over all parts.
+    """
     result = np.array(pixels, np.float32)
     done = []
     for number, (box, task) in enumerate(parts):

@@ -1,10 +1,10 @@
-"""y = A x + eps with the unknown extended beyond the frame: what eq. 1 is for each task
+"""y = A x + eps with the unknown extended beyond the frame: eq. 1 for each task
 
-Nobody observed the pixels beyond the frame. The unknown therefore reaches `margin` pixels further on every
-side, p - 1 for a prior of p x p patches (and further by the kernel's radius where a blur mixes them in);
-those pixels start as a reflection and only the regularizer sees them. Every pixel of the frame then lies in
-exactly p^2 patches. Padding by reflection instead would count border pixels twice: its energy is another one,
-and 3 dB worse in a step.
+Nobody observed the pixels beyond the frame. The unknown therefore extends `margin` pixels further on every
+side: p - 1 for a prior of p x p patches, and more by the kernel's radius if a blur mixes them in. These
+pixels start as a reflection, and only the regularizer sees them. Every pixel of the frame then lies in
+exactly p^2 patches. Padding by reflection would instead count border pixels twice, which is a different
+energy; at a step edge it is 3 dB worse.
 """
 
 from __future__ import annotations
@@ -35,15 +35,21 @@ from alr_cli.core.operators.linear import (
 class Problem:
     """An observation and how it came about.
 
-    operator: A, from the extended unknown to y.  y: (B, C, H', W').  begin: makes the extended unknown to
-    begin with, which is as large as all else.  frame: (H, W) of the picture asked for.  free: 1 where the
-    unknown may move, None for everywhere.  near: the solution lies within the noise of the start; elsewhere A
-    hides what only many steps bring back.  holes: it hides single pixels.  periodic: the unknown is the frame
-    alone, which goes on at its opposite side.  kernel: of a blur in A, which changes the weight of R; None
-    for none.  clips: whether an observation that ends at 0 and 1 was cut off there (see data_terms.py).
-    bounds: the least and greatest value of the picture, None for any.  noise: what is known of it beside its
-    level, None for white noise of one level.  half_step: by how much y may have been rounded, where its noise
-    is rounding.
+    Attributes:
+        operator: A, from the extended unknown to y.
+        y: The observation (B, C, H', W').
+        begin: Creates the initial extended unknown.
+        frame: (H, W) of the picture to restore.
+        free: 1 where the unknown may move; None for everywhere.
+        near: Whether the solution is within the noise of the start. Otherwise A hides information that takes
+            many steps to recover.
+        holes: Whether A hides single pixels.
+        periodic: Whether the unknown is the frame alone, continued periodically.
+        kernel: The kernel of a blur in A, which changes the weight of R; else None.
+        clips: Whether an observation that ends at 0 and 1 was clipped there (see data_terms.py).
+        bounds: Smallest and largest value of the picture; None for no bounds.
+        noise: What is known of the noise beside its level; None for white noise of one level.
+        half_step: The largest rounding error of y if its noise is rounding; else None.
     """
 
     operator: LinearOperator
@@ -62,7 +68,7 @@ class Problem:
 
     @property
     def start(self) -> Tensor:
-        """The extended unknown (B, C, H, W) to begin with, made anew."""
+        """The initial extended unknown (B, C, H, W), created anew."""
         return self.begin()
 
     @property
@@ -80,7 +86,8 @@ class Problem:
         return self.pixels > self.y.shape[-2] * self.y.shape[-1]
 
     def beyond(self, plane: Tensor) -> Tensor:
-        """What is known of each pixel of the frame, (B, C, H, W), reflected to the extended unknown."""
+        """A quantity (B, C, H, W) that is known for each pixel of the frame, reflected to the extended
+        unknown."""
         rows, columns = (
             (wide - size) // 2 for wide, size in zip(self.operator.input_shape[-2:], self.frame, strict=True)
         )
@@ -97,13 +104,16 @@ def denoising(y: Tensor, margin: int, noise: ColouredNoise | None = None) -> Pro
     """A = identity."""
     crop: LinearOperator = _beyond(_shape(y), margin)
     if noise is not None:
-        crop = AllChannels(crop, y.shape[1])  # the data term weighs their colours
+        crop = AllChannels(crop, y.shape[1])  # the data term weights their colours
     return Problem(crop, y, lambda: extend(y, margin), _shape(y), near=True, noise=noise)
 
 
 def deblurring(y: Tensor, kernel: np.ndarray, margin: int, boundary: Boundary = "valid") -> Problem:
-    """A = true convolution with `kernel`; "valid" leaves the blurred-in pixels beyond the frame unknown,
-    "circular" has no beyond."""
+    """A = true convolution with `kernel`.
+
+    With "valid", the pixels beyond the frame that the blur mixes in are unknown. With "circular" there are
+    none.
+    """
     if boundary == "circular":
         shape = _shape(y)
         operator = Convolution(kernel, shape, boundary)
@@ -115,7 +125,14 @@ def deblurring(y: Tensor, kernel: np.ndarray, margin: int, boundary: Boundary = 
 
 
 def inpainting(y: Tensor, missing: Tensor, margin: int, exact: bool = False) -> Problem:
-    """A = mask. missing: (H, W) bool.  exact: hold the known pixels instead of fitting them (sigma = 0)."""
+    """A = mask.
+
+    Args:
+        y: The observation (B, C, H, W).
+        missing: (H, W) bool.
+        margin: As in the module.
+        exact: Hold the known pixels instead of fitting them (sigma = 0).
+    """
     known = (~missing).to(y)
     crop = _beyond(_shape(y), margin)
     free = 1.0 - crop.adjoint(known[None, None]) if exact else None
@@ -125,7 +142,8 @@ def inpainting(y: Tensor, missing: Tensor, margin: int, exact: bool = False) -> 
 
 
 def downsampling(y: Tensor, factor: int, kernel: np.ndarray, shape: tuple[int, int], margin: int) -> Problem:
-    """A = blur and keep every factor-th pixel of a picture of `shape`, reflected at its borders."""
+    """A = blur, then keep every factor-th pixel, for a picture of `shape` that is reflected at its
+    borders."""
 
     def begin() -> Tensor:
         coarse = torch.nn.functional.interpolate(y, size=shape, mode="bilinear", align_corners=False)
@@ -136,7 +154,7 @@ def downsampling(y: Tensor, factor: int, kernel: np.ndarray, shape: tuple[int, i
 
 
 def upscaling(y: Tensor, operator: Smaller, margin: int) -> Problem:
-    """A = an operator that makes pictures smaller.  operator: from the frame asked for to y."""
+    """A = an operator that makes pictures smaller. `operator` maps the frame to y."""
     height, width = operator.input_shape[-2:]
 
     def begin() -> Tensor:
@@ -164,9 +182,9 @@ def partly_seen(y: Tensor, hidden: Tensor, problem: Callable[[Tensor], Problem])
 
 
 def coded(coefficients: Coefficients, margin: int, level: float) -> Problem:
-    """A = the coefficients of a JPEG file, with noise of that level.
+    """A = the coefficients of a JPEG file, with noise of this level.
 
-    Its blocks reach beyond the frame at the bottom and on the right, so that the unknown does, too.
+    Blocks extend beyond the frame at the bottom and on the right, and so does the unknown.
     """
     height, width = coefficients.height, coefficients.width
     rows, columns = coefficients.whole
@@ -183,7 +201,8 @@ def coded(coefficients: Coefficients, margin: int, level: float) -> Problem:
 
 
 def extend(x: Tensor, rows: int, columns: int | None = None) -> Tensor:
-    """Reflect x by `rows` above and below and `columns` left and right, as often as its size demands."""
+    """Extend x by reflection, by `rows` above and below and `columns` left and right, repeatedly if
+    necessary."""
     columns = rows if columns is None else columns
     index = [
         torch.from_numpy(np.pad(np.arange(size), margin, mode="reflect")).to(x.device)
@@ -193,9 +212,11 @@ def extend(x: Tensor, rows: int, columns: int | None = None) -> Tensor:
 
 
 def fill(y: Tensor, known: Tensor) -> Tensor:
-    """A smooth first guess of the missing pixels: averages of ever coarser neighbourhoods (push and pull).
+    """A smooth first guess of the missing pixels: averages over ever coarser neighbourhoods (push and pull).
 
-    y: (B, C, H, W).  known: (H, W), 1 where y holds.
+    Args:
+        y: (B, C, H, W).
+        known: (H, W), 1 where y is known.
     """
     weight = known.expand(1, 1, *known.shape)
     if bool((weight > 0).all()) or min(y.shape[-2:]) == 1:
@@ -211,7 +232,7 @@ def fill(y: Tensor, known: Tensor) -> Tensor:
 
 
 def _beyond(shape: tuple[int, int], margin: int) -> Crop:
-    """From an unknown that reaches `margin` pixels beyond all four sides of `shape` to that shape."""
+    """The operator from an unknown that extends `margin` pixels beyond all sides of `shape` to that shape."""
     return Crop((shape[0] + 2 * margin, shape[1] + 2 * margin), margin)
 
 

@@ -1,4 +1,4 @@
-"""A picture as the rest of the house sees it: pixels on [0,1], all else carried beside them untouched."""
+"""A picture in memory: pixels on [0,1], and everything else from its file beside them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,22 +12,28 @@ from alr_cli.files.sniff import Format
 Depth = Literal["uint8", "uint16", "float32"]
 
 FULL: dict[Depth, float] = {"uint8": 255.0, "uint16": 65535.0, "float32": 1.0}
-"""The stored number that means 1.0."""
+"""The stored number that stands for 1.0."""
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """One decoded picture, as it is seen.
+    """One decoded picture, upright.
 
-    pixels: (H, W, C) float32, C = 1 (gray) or 3 (RGB), on [0,1]; float files as they are, outside [0,1] too.
-    depth: sample type of the file; `encode` writes the same unless told otherwise.
-    alpha: (H, W) float32 on [0,1] or None; no restoration touches it, and it goes back bit for bit.
-    icc: colour profile. exif: TIFF block starting `II*` or `MM`, without the "Exif" prefix. xmp: packet.
-    dpi: (x, y) pixels per inch. extras: (name, payload) pairs that only the same format can hold: PNG chunks
-    and JPEG segments. notes: sentences for the person about what was expanded or cannot be kept.
-    range: the numbers of the file that mean 0 and 1 where those are not the usual ones of its depth.
-    stated: the least and greatest number as the tags of the file state them.
-    coded: the JPEG file that the pixels were decoded from, whose coefficients say more than they do.
+    Attributes:
+        pixels: (H, W, C) float32, C = 1 (gray) or 3 (RGB), on [0,1]. Float files may have values outside
+            [0,1].
+        depth: Sample type of the file. `encode` writes the same type by default.
+        format: Format of the file.
+        alpha: (H, W) float32 on [0,1], or None. It is not restored and is written back bit for bit.
+        icc: Colour profile.
+        exif: TIFF block that starts with `II*` or `MM`, without the "Exif" prefix.
+        dpi: (x, y) pixels per inch.
+        notes: Sentences about what was converted or cannot be kept.
+        xmp: XMP packet.
+        extras: (name, payload) pairs that only the same format can store: PNG chunks and JPEG segments.
+        range: The numbers of the file that mean 0 and 1, or None for those of its depth.
+        stated: The smallest and largest number according to the file's tags, or None.
+        coded: The JPEG file that the pixels were decoded from, whose coefficients contain more information.
     """
 
     pixels: NDArray[np.float32]
@@ -46,7 +52,7 @@ class Picture:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(height, width, channels), alpha not counted."""
+        """(height, width, channels), without alpha."""
         return cast(tuple[int, int, int], self.pixels.shape)
 
     @property
@@ -62,7 +68,7 @@ class Picture:
         return self.shape[2]
 
     def with_pixels(self, pixels: NDArray[Any]) -> "Picture":
-        """The same picture with restored pixels of the same shape (ValueError otherwise)."""
+        """The same picture with other pixels of the same shape. Raises ValueError for another shape."""
         if pixels.shape != self.shape:
             raise ValueError(f"restored pixels are {pixels.shape}, the picture is {self.shape}")
         return replace(self, pixels=np.asarray(pixels, np.float32))
@@ -71,9 +77,9 @@ class Picture:
 def from_samples(
     samples: NDArray[Any], format: Format, *, alpha: bool = False, full: float | None = None
 ) -> Picture:
-    """Numbers as a file stores them, (H, W) or (H, W, C [+ alpha]), to a picture on [0,1].
+    """Numbers as a file stores them, (H, W) or (H, W, C [+ alpha]), as a picture on [0,1].
 
-    `full` is the stored value of 1.0 where it is not the type's own (a 12-bit TIFF, a PNM of maximum 1023).
+    `full` is the stored value of 1.0 if it is not that of the type (a 12-bit TIFF, a PNM with maximum 1023).
     """
     depth: Depth = "float32" if samples.dtype.kind == "f" else "uint8" if samples.itemsize == 1 else "uint16"
     if samples.ndim == 2:
@@ -87,9 +93,9 @@ def from_samples(
 
 
 def to_samples(picture: Picture, depth: Depth) -> NDArray[Any]:
-    """(H, W, C [+ alpha]) numbers of type `depth`: rounded to nearest and clamped; float32 as they are.
+    """(H, W, C [+ alpha]) numbers of type `depth`, rounded to nearest and clamped. float32 stays as it is.
 
-    A picture with a range of its own keeps the numbers of its file, unless its depth is changed.
+    A picture with its own range is written in the numbers of its file, unless its depth changes.
     """
     pixels: NDArray[Any] = picture.pixels
     if picture.range is not None and depth == picture.depth:
@@ -99,16 +105,16 @@ def to_samples(picture: Picture, depth: Depth) -> NDArray[Any]:
     if depth != "float32":
         planes = [np.rint(np.clip(plane, 0, 1) * np.float32(FULL[depth])) for plane in planes]
     joined = np.concatenate([plane.astype(depth) for plane in planes], axis=-1)
-    return np.ascontiguousarray(joined)  # a transposed array stays transposed; encoders need rows
+    return np.ascontiguousarray(joined)  # encoders need rows, and a transposed array would stay transposed
 
 
 def positive_dpi(dpi: tuple[float, float] | None) -> tuple[float, float] | None:
-    """A resolution as a file states it, None where it says nothing."""
+    """A resolution as a file states it; None if it states none."""
     return (float(dpi[0]), float(dpi[1])) if dpi and min(dpi) > 0 else None
 
 
 def after_the_end(tail: bytes) -> Iterator[str]:
-    """A note on bytes behind the picture, which go with it when it is read; zeros are padding."""
+    """A note on bytes behind the picture, which are lost. Zeros are padding and not mentioned."""
     if tail.strip(b"\0"):
         what = ""
         if b"ftyp" in tail:

@@ -1,4 +1,4 @@
-"""Every exit code; success, bugs and signals end a process of their own; and the table behind them."""
+"""Every exit code, in a process of its own, and the table behind them."""
 
 import io
 import os
@@ -41,7 +41,7 @@ def test_every_exception_has_its_code_and_at_most_one_sentence(error: BaseExcept
     assert (sentence == "") == isinstance(error, StdoutClosed)
 
 
-def test_names_and_foreign_messages_reach_the_terminal_harmlessly_and_on_one_line() -> None:
+def test_names_and_messages_are_escaped_and_on_one_line() -> None:
     stderr = io.StringIO()
     leave(errors.InputError("\x1b[31m\nred.png is gone"), Streams(None, None, stderr), debug=False)
     leave(RuntimeError("first\nsecond"), Streams(None, None, stderr), debug=False)
@@ -49,7 +49,7 @@ def test_names_and_foreign_messages_reach_the_terminal_harmlessly_and_on_one_lin
     assert stderr.getvalue().count("\n") == 2
 
 
-def test_success_is_0_and_torch_leaves_its_compiler_at_rest(picture: Path, gray_critic: Path) -> None:
+def test_success_is_0_and_the_compiler_of_torch_is_not_loaded(picture: Path, gray_critic: Path) -> None:
     """To load the compiler takes as long as all else of torch."""
     code = (
         "import sys\nfrom alr_cli.cli.app import main\n"
@@ -178,7 +178,7 @@ def test_a_signal_ends_a_command_within_two_seconds_whatever_its_reader_waits_fo
     assert [path.name for path in tmp_path.glob("out/*") if path.name.startswith(".")] == []
 
 
-def test_notes_on_an_exception_are_said() -> None:
+def test_notes_on_an_exception_are_printed() -> None:
     stop = KeyboardInterrupt()
     stop.add_note("stopped at step 7 of 9")
     assert explain(stop) == (130, "interrupted: stopped at step 7 of 9")

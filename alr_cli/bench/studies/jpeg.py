@@ -1,11 +1,11 @@
-"""What `alr denoise --jpeg` gains over the decoded file
+"""The gain of `alr denoise --jpeg` over the decoded file
 
     python -m alr_cli.bench.studies.jpeg PICTURES [SIDE [COUNT]]
 
-The middles, SIDE x SIDE (160) in colour, of COUNT (all) pictures spread over the folder, coded by Pillow at
-quality 10, 20 and 40 with shared chroma (4:2:0). Compared by PSNR over all three channels are the decoded
-file, `alr denoise` without options, total variation in the place of our R, of the weight that is best for
-these pictures and this quality, and `alr denoise --jpeg`.
+The pictures are the central SIDE x SIDE (160) pixels in colour of COUNT (all) pictures spread over the
+folder, coded by Pillow at quality 10, 20 and 40 with chroma subsampling (4:2:0). PSNR over all three channels
+is compared for the decoded file, `alr denoise` without options, total variation in place of our R with the
+best weight for these pictures and this quality, and `alr denoise --jpeg`.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ from alr_cli.files.weights import load_weights
 
 QUALITIES = (10, 20, 40)
 SIDE = 160
-TV_WEIGHTS = (0.0005, 0.001, 0.002, 0.004)  # of lambda, from which the best is taken
+TV_WEIGHTS = (0.0005, 0.001, 0.002, 0.004)  # values of lambda; the best one is used
 
 
 def compare(folder: Path, side: int, count: int | None) -> None:
-    """A line for each quality."""
+    """Print a line for each quality."""
     restorer = Restorer(load_weights("color-wide"), Settings())
     paths = sorted(folder.glob("*.png"))
     pictures = crops(paths, count or len(paths), side)
@@ -65,7 +65,7 @@ def compare(folder: Path, side: int, count: int | None) -> None:
 
 
 def _quality(clean: np.ndarray, restored: np.ndarray) -> float:
-    """PSNR; of a picture without any error, which none of these is, infinity."""
+    """PSNR, or infinity for a picture without any error."""
     quality = psnr(clean, restored)
     return np.inf if quality is None else quality
 

@@ -1,8 +1,9 @@
-"""Analysis against synthesis by a flow (Oberlin and Verm 2021, table 1), with classical methods beside them
+"""Analysis and synthesis with a flow (Oberlin and Verm 2021, table 1), compared with classical methods
 
-Five tasks on pictures of the flow's size: a uniform blur, means of 2 x 2 and of 4 x 4 pixels, random missing
-pixels and a missing square, all with a little noise. The sizes are ours, as the paper's are not printed.
-Every method minimises E with a weight that was chosen on training pictures (`WEIGHTS`, oberlin_weights.py).
+There are five tasks on pictures of the flow's size, all with a little noise: a uniform blur, means of 2 x 2
+and of 4 x 4 pixels, random missing pixels, and a missing square. The paper does not state their sizes, so
+these are ours. Every method minimises E with a weight that was chosen on training pictures (`WEIGHTS`, by
+oberlin_weights.py).
 """
 
 from __future__ import annotations
@@ -35,15 +36,15 @@ from alr_cli.errors import UsageError
 from alr_cli.files.folders import load_folder
 from alr_cli.files.weights import load_weights
 
-STARTS = 3  # random ones, beside the usual
-FEW = 5  # pictures that are restored from random starts, too
+STARTS = 3  # random starts, in addition to the usual one
+FEW = 5  # pictures that are also restored from random starts
 ITERATIONS = 50
 
 FLOW = "faces32-flow"
 
 Pixels = NDArray[np.float32]
 
-# Chosen by oberlin_weights.py for faces32-flow on pictures that it was trained on.
+# Chosen by oberlin_weights.py for faces32-flow, on pictures it was trained on.
 WEIGHTS: dict[str, dict[str, float]] = {
     "synthesis": {
         "blur 5 x 5": 0.000136,
@@ -86,9 +87,14 @@ Restore = Callable[[Degradation, Tensor, float, Tensor | None], Tensor]
 
 @dataclass(frozen=True)
 class Method:
-    """restore: (task, y (B, C, H', W'), weight, start or None for the usual one) -> x (B, C, H, W).
+    """A restoration method.
 
-    weighted: whether there is a weight to choose.  random: whether it is tried from random starts, too.
+    Attributes:
+        name: Its name in the table.
+        restore: (task, y (B, C, H', W'), weight, start or None for the usual one) -> x (B, C, H, W).
+        weighted: Whether it has a weight to choose.
+        random: Whether it is also run from random starts.
+        tasks: Whether it can solve a task.
     """
 
     name: str
@@ -99,7 +105,12 @@ class Method:
 
 
 def methods(flow: LatentRegularizer, local: Prior) -> list[Method]:
-    """local: the shipped prior that stands for what one would use else."""
+    """The methods that are compared.
+
+    Args:
+        flow: For analysis and synthesis.
+        local: The shipped prior that one would use without a flow.
+    """
     return [
         Method("synthesis", _synthesis(flow), random=True),
         Method("analysis", _analysis(flow), random=True),
@@ -166,7 +177,11 @@ def _bicubic(task: Degradation, y: Tensor, weight: float, start: Tensor | None) 
 
 @dataclass(frozen=True)
 class Result:
-    """Of one picture. start: 0 for the usual one, then the random ones."""
+    """The result for one picture.
+
+    Attributes:
+        start: 0 for the usual start, then the random ones.
+    """
 
     task: str
     method: str
@@ -180,7 +195,7 @@ class Result:
 
 
 def count(flow: LatentRegularizer, local: Prior) -> int:
-    """How often `measure` reports."""
+    """The number of reports of `measure`."""
     tasks = degradations(flow.size)
     return sum(method.tasks(task) for task in tasks for method in methods(flow, local))
 
@@ -193,8 +208,16 @@ def measure(
     done: Callable[[str], None] = lambda what: None,
     weights: Mapping[str, Mapping[str, float]] | None = None,
 ) -> list[Result]:
-    """Every task with every method. pictures: (n, C, size, size) on [0,1].  done: told what has been done.
-    weights: by method and task, else `WEIGHTS`."""
+    """Every task with every method.
+
+    Args:
+        pictures: (n, C, size, size) on [0,1].
+        flow: For analysis and synthesis.
+        local: The prior to compare with.
+        seed: Seed of masks, noise and starts.
+        done: Is told about each task and method that is done.
+        weights: Weights by method and task. None takes `WEIGHTS`.
+    """
     weights, results = WEIGHTS if weights is None else weights, list[Result]()
     for task in degradations(pictures.shape[-1], seed):
         y = task.observe(pictures, seed)
@@ -215,7 +238,7 @@ def measure(
 
 
 def sample(flow: LatentRegularizer, count: int, seed: int) -> Tensor:
-    """Pictures that the flow makes up, to start from: (count, C, size, size)."""
+    """Pictures drawn from the flow, as random starts: (count, C, size, size)."""
     shape = flow.latent(torch.zeros(count, flow.channels, flow.size, flow.size)).shape
     with torch.no_grad():
         z = torch.randn(shape, generator=torch.Generator().manual_seed(seed))
@@ -226,14 +249,17 @@ def judged(task: str, method: str, start: int, clean: Tensor, x: Tensor) -> list
     results = []
     for number, (truth, estimate) in enumerate(zip(_pixels(clean), _pixels(x), strict=True)):
         peak, likeness = psnr(truth, estimate), ssim(truth, estimate)
-        assert peak is not None and likeness is not None  # noise leaves no estimate perfect
+        assert peak is not None and likeness is not None  # with noise no estimate is perfect
         results.append(Result(task, method, number, start, peak, likeness))
     return results
 
 
 def table(results: Sequence[Result], title: str) -> Table:
-    """A row for each task and method: means and standard deviations over the pictures; of the first few the
-    gain of random starts over the usual one, and the mean over pictures of the deviation between them."""
+    """A row for each task and method, with means and standard deviations over the pictures.
+
+    For the first few pictures it also has the gain of random starts over the usual one, and the standard
+    deviation between random starts, averaged over pictures.
+    """
     rows = []
     for task in dict.fromkeys(result.task for result in results):
         for method in dict.fromkeys(result.method for result in results if result.task == task):
@@ -272,14 +298,14 @@ def _pixels(x: Tensor) -> list[Pixels]:
 
 
 def read(folder: str, size: int, limit: int | None = None) -> Tensor:
-    """The pictures of a folder, made as small as a flow knows them: (n, 3, size, size) on [0,1]."""
+    """The pictures of a folder, scaled down to the flow's size: (n, 3, size, size) on [0,1]."""
     pictures = load_folder(Path(folder), 3, size).pictures[:limit]
     return torch.from_numpy(np.stack([at_size(picture, size) for picture in pictures])).float() / 255
 
 
 def load(weights: str) -> tuple[LatentRegularizer, Prior]:
-    """The flow of a weights file, and color-tuned. Raises WeightsError, UsageError for weights of another
-    kind."""
+    """The flow of a weights file, and color-tuned. Raises WeightsError, and UsageError if there is no
+    flow."""
     regularizer = load_weights(weights).prior.at(SIGMA)
     if not isinstance(regularizer, LatentRegularizer):
         raise UsageError(f"{weights} holds no flow: name one with -w, faces32-flow for instance")

@@ -1,4 +1,4 @@
-"""The options that say which files are read and written, and how."""
+"""The options for reading and writing files."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -30,8 +30,9 @@ class FileOptions:
             "--output",
             metavar="OUT",
             rich_help_panel=FILES,
-            help="A file, - for stdout, or a folder (existing, or ending in /). Without it one picture goes "
-            "to stdout if that is a pipe or a file, else <stem>.<command>.<ext> beside its input.",
+            help="A file, - for stdout, or a folder (existing, or ending in /). By default a single "
+            "picture goes to stdout if that is a pipe or a file, and otherwise to "
+            "<stem>.<command>.<ext> beside its input.",
         ),
     ] = None
     format: Annotated[
@@ -43,8 +44,9 @@ class FileOptions:
             parser=values.parse_format,
             autocompletion=values.complete_format,
             rich_help_panel=FILES,
-            help="png, jpeg, tiff, webp, bmp or pnm. Without it: by the name of the output, else that of the "
-            "input; into a pipe 16-bit PNG, or TIFF for float pictures: the next stage loses nothing.",
+            help="png, jpeg, tiff, webp, bmp or pnm. By default the format follows the name of the "
+            "output, or else the input. Into a pipe the default is 16-bit PNG, or TIFF for "
+            "floating-point pictures, so that the next command loses nothing.",
         ),
     ] = None
     depth: Annotated[
@@ -52,7 +54,7 @@ class FileOptions:
         typer.Option(
             "--depth",
             rich_help_panel=FILES,
-            help="Bits of each value to write. Without it those of the input (into a pipe at least 16).",
+            help="Bits per value of the output. By default those of the input (into a pipe at least 16).",
         ),
     ] = None
     suffix: Annotated[
@@ -61,8 +63,8 @@ class FileOptions:
             "--suffix",
             metavar="TEXT",
             rich_help_panel=FILES,
-            help="Put TEXT after the stem of each output: --suffix _clean writes a_clean.png; without -o, "
-            "beside its input.",
+            help="Append TEXT to the stem of each output name: --suffix _clean writes a_clean.png. "
+            "Without -o the file is written beside its input.",
         ),
     ] = None
     recursive: Annotated[
@@ -71,16 +73,18 @@ class FileOptions:
             "-r",
             "--recursive",
             rich_help_panel=FILES,
-            help="Look into the folders of folders; the output mirrors the tree.",
+            help="Process folders inside folders, too. The output has the same tree.",
         ),
     ] = False
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", rich_help_panel=FILES, help="Replace outputs that exist.")
+        bool, typer.Option("--overwrite", rich_help_panel=FILES, help="Replace existing outputs.")
     ] = False
     skip_existing: Annotated[
         bool,
         typer.Option(
-            "--skip-existing", rich_help_panel=FILES, help="Leave outputs that exist: a batch can be resumed."
+            "--skip-existing",
+            rich_help_panel=FILES,
+            help="Skip inputs whose output exists, so that an interrupted batch can be continued.",
         ),
     ] = False
     shard: Annotated[
@@ -90,8 +94,9 @@ class FileOptions:
             metavar="K/N",
             parser=values.parse_shard,
             rich_help_panel=FILES,
-            help="Do part K of N of a batch: N processes, on any machines, do each picture once. A picture's "
-            "name alone decides which part it belongs to.",
+            help="Process part K of N of a batch. N processes, on any machines, then restore each "
+            "picture exactly once. The name of a picture alone decides to which part it "
+            "belongs.",
         ),
     ] = None
     fail_fast: Annotated[
@@ -99,12 +104,16 @@ class FileOptions:
     ] = False
     strip: Annotated[
         bool,
-        typer.Option("--strip", rich_help_panel=FILES, help="Drop EXIF; the colour profile is kept."),
+        typer.Option(
+            "--strip", rich_help_panel=FILES, help="Do not write EXIF data. The colour profile is kept."
+        ),
     ] = False
     drop_alpha: Annotated[
         bool,
         typer.Option(
-            "--drop-alpha", rich_help_panel=FILES, help="Write no transparency, for formats that have none."
+            "--drop-alpha",
+            rich_help_panel=FILES,
+            help="Do not write transparency. Needed for formats that cannot store it.",
         ),
     ] = False
     page: Annotated[
@@ -114,7 +123,7 @@ class FileOptions:
             metavar="N",
             parser=values.whole("--page", least=1),
             rich_help_panel=FILES,
-            help="Which picture of a file that holds several, counted from 1.",
+            help="Which picture of a file with several pictures to restore, counted from 1.",
         ),
     ] = None
     pages: Annotated[
@@ -124,8 +133,9 @@ class FileOptions:
             metavar="A-B",
             parser=values.parse_pages,
             rich_help_panel=FILES,
-            help="Which pages of a stack, counted from 1: 3-7. Without it a TIFF of several pages of one "
-            "kind, plain, ImageJ or OME, is restored whole, plane by plane.",
+            help="Which pages of a stack to restore, counted from 1, such as 3-7. By default a TIFF "
+            "with several pages of the same kind (plain, ImageJ or OME) is restored completely,"
+            " plane by plane.",
         ),
     ] = None
     per_plane: Annotated[
@@ -133,8 +143,8 @@ class FileOptions:
         typer.Option(
             "--per-plane",
             rich_help_panel=FILES,
-            help="Estimate the noise of each plane of a stack by itself. Without it there is one level for "
-            "each channel.",
+            help="Estimate the noise of each plane of a stack separately. By default each channel "
+            "has one noise level.",
         ),
     ] = False
     range: Annotated[
@@ -144,8 +154,9 @@ class FileOptions:
             metavar="LO:HI",
             parser=values.parse_range,
             rich_help_panel=FILES,
-            help="The numbers of the file that are black and white: 0:1023 for 10 bits in 16, 0:4000 for "
-            "floats; sigma is in units of their distance. Without it as the file says, or else its numbers.",
+            help="The numbers of the file that mean black and white, such as 0:1023 for 10 bits in 16, or "
+            "0:4000 for floats. sigma is relative to their difference. By default they are found from the "
+            "file's tags or its numbers.",
         ),
     ] = None
     crop: Annotated[
@@ -166,7 +177,7 @@ class FileOptions:
             metavar="N",
             parser=values.whole("--max-pixels", least=1),
             rich_help_panel=FILES,
-            help="Refuse larger pictures (width x height, judged by the header).",
+            help="Refuse pictures with more pixels (width x height, read from the header).",
         ),
     ] = 100_000_000
     compare: Annotated[
@@ -175,8 +186,9 @@ class FileOptions:
             "--compare",
             metavar="FILE.png|.html",
             rich_help_panel=FILES,
-            help="Show one picture before and after: FILE.png has crops at the most telling places, restored "
-            "with 0.5, 0.7, 1 and 1.4 times the strength; FILE.html is a page with a slider over the whole.",
+            help="Show a single picture before and after. FILE.png shows crops at the most "
+            "informative places, restored with 0.5, 0.7, 1 and 1.4 times the strength. "
+            "FILE.html is a page with a slider over the whole picture.",
         ),
     ] = None
     reference: Annotated[
@@ -185,19 +197,23 @@ class FileOptions:
             "--reference",
             metavar="CLEAN",
             rich_help_panel=FILES,
-            help="The true picture, or a folder of true pictures of equal names: report PSNR and SSIM.",
+            help="The true picture, or a folder of true pictures with the same names. PSNR and SSIM "
+            "are then reported.",
         ),
     ] = None
 
     @property
     def numbers(self) -> Literal["found"] | tuple[float, float]:
-        """Which numbers of the files are black and white, see files/ranges.py."""
+        """Which numbers of the files mean black and white, see files/ranges.py."""
         return "found" if self.range is None else self.range.pair
 
     def __post_init__(self) -> None:
         if self.overwrite and self.skip_existing:
             raise UsageError("--overwrite and --skip-existing contradict each other: give one of them")
         if self.page is not None and self.pages is not None:
-            raise UsageError("--page takes one picture and --pages a part of a stack: give one of them")
+            raise UsageError("--page selects one picture and --pages a part of a stack: give one of them")
         if self.suffix is not None and (not self.suffix or "/" in self.suffix or "\0" in self.suffix):
-            raise UsageError("--suffix is text inside a file name, without /: for instance --suffix _clean")
+            raise UsageError(
+                "--suffix is part of a file name and cannot contain a slash: write for instance "
+                "--suffix _clean"
+            )

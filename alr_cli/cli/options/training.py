@@ -1,4 +1,4 @@
-"""The options of `alr train`, in groups: what is trained, how and where. Its pictures: training_data.py."""
+"""The options of `alr train`, in groups."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -21,7 +21,9 @@ class CriticOptions:
     gray: Annotated[
         bool,
         typer.Option(
-            "--gray", rich_help_panel=CRITIC, help="A critic for gray pictures; colour becomes luma."
+            "--gray",
+            rich_help_panel=CRITIC,
+            help="Train for gray pictures. Colour pictures become luminance.",
         ),
     ] = False
     width: Annotated[
@@ -32,7 +34,7 @@ class CriticOptions:
             parser=values.whole("--width", least=1),
             rich_help_panel=CRITIC,
             show_default="32; 64 for a flow or a potential",
-            help="Feature channels; of a potential, at half of the resolution.",
+            help="Number of feature channels; for a potential, at half the resolution.",
         ),
     ] = None
     depth: Annotated[
@@ -42,7 +44,7 @@ class CriticOptions:
             metavar="N",
             parser=values.whole("--depth", least=2),
             rich_help_panel=CRITIC,
-            help="Convolutions: seven of stride 1 see 15 x 15 pixels.",
+            help="Number of convolutions. Seven with stride 1 see 15 x 15 pixels.",
         ),
     ] = 7
     stride: Annotated[
@@ -52,27 +54,28 @@ class CriticOptions:
             metavar="N",
             parser=values.whole("--stride", least=1),
             rich_help_panel=CRITIC,
-            help="Of the first convolution: 2 halves the resolution, sees twice as far (depth 6: 24 x 24 "
-            "pixels) and costs a quarter per feature.",
+            help="Stride of the first convolution. 2 halves the resolution, which doubles the field "
+            "of view (24 x 24 pixels at depth 6) and quarters the cost of each feature.",
         ),
     ] = 1
     activation: Annotated[
         Literal["relu", "leaky_relu", "silu", "softplus"],
-        typer.Option("--activation", rich_help_panel=CRITIC, help="Between the convolutions."),
+        typer.Option("--activation", rich_help_panel=CRITIC, help="Activation between the convolutions."),
     ] = "relu"
 
 
 @dataclass(frozen=True, kw_only=True)
 class KindOptions:
-    """What is trained, and the sizes of a flow."""
+    """What is trained, and the size of a flow."""
 
     recipe: Annotated[
         RecipeName,
         typer.Option(
             "--recipe",
             rich_help_panel=CRITIC,
-            help="adversarial: the paper's critic. flow: the density of aligned pictures of one size. "
-            "potential: an energy that sees far and removes noise in one step (docs/notebook/wide.md).",
+            help="adversarial: the critic of the paper. flow: a density for aligned pictures of one "
+            "size. potential: an energy with a wide field of view, which denoises in one step "
+            "(docs/notebook/wide.md).",
         ),
     ] = "adversarial"
     size: Annotated[
@@ -83,8 +86,8 @@ class KindOptions:
             parser=values.whole("--size", least=2),
             rich_help_panel=FLOW,
             show_default="32; 64 for a potential",
-            help="Pixels on a side of the pictures that a flow knows, larger ones being made smaller by "
-            "means; or of the crops that a potential learns from.",
+            help="For a flow: side in pixels of the pictures that it models; larger pictures are "
+            "reduced by averaging blocks. For a potential: side of the training crops.",
         ),
     ] = None
     levels: Annotated[
@@ -94,7 +97,7 @@ class KindOptions:
             metavar="N",
             parser=values.whole("--levels", least=1),
             rich_help_panel=FLOW,
-            help="How often the resolution is halved.",
+            help="Number of levels; each halves the resolution.",
         ),
     ] = 3
     steps: Annotated[
@@ -104,14 +107,14 @@ class KindOptions:
             metavar="N",
             parser=values.whole("--steps", least=1),
             rich_help_panel=FLOW,
-            help="Couplings of each level.",
+            help="Number of coupling steps at each level.",
         ),
     ] = 8
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecipeOptions:
-    """How it is trained."""
+    """The training recipe."""
 
     iterations: Annotated[
         int | None,
@@ -121,7 +124,7 @@ class RecipeOptions:
             parser=values.whole("--iterations", least=1),
             rich_help_panel=RECIPE,
             show_default="100000; 4000 for a flow, 20000 for a potential",
-            help="Steps; the first half of those of a potential train a plain denoiser.",
+            help="Number of steps. The first half of the steps of a potential train a plain denoiser.",
         ),
     ] = None
     batch_size: Annotated[
@@ -132,7 +135,7 @@ class RecipeOptions:
             parser=values.whole("--batch-size", least=1),
             rich_help_panel=RECIPE,
             show_default="32; 8 for a potential",
-            help="Clean patches, and as many noisy ones, per step.",
+            help="Number of clean patches per step. As many noisy patches are used.",
         ),
     ] = None
     lr: Annotated[
@@ -143,8 +146,7 @@ class RecipeOptions:
             parser=values.number("--lr", above=0),
             rich_help_panel=RECIPE,
             show_default="0.001; 0.006 for a potential",
-            help="Step size at the start. It decays exponentially; that of a potential falls in a straight "
-            "line at the end.",
+            help="Initial step size. It decays exponentially; for a potential it falls linearly at the end.",
         ),
     ] = None
     lr_final: Annotated[
@@ -154,7 +156,7 @@ class RecipeOptions:
             metavar="X",
             parser=values.number("--lr-final", above=0),
             rich_help_panel=RECIPE,
-            help="Step size at the end.",
+            help="Final step size.",
         ),
     ] = 1e-4
     mu: Annotated[
@@ -176,7 +178,7 @@ class RecipeOptions:
         typer.Option(
             "--normalise",
             rich_help_panel=RECIPE,
-            help="Divide each pair's difference of scores by the length of its noise.",
+            help="Divide the difference of the scores of each pair by the norm of its noise.",
         ),
     ] = False
     ema: Annotated[
@@ -186,8 +188,8 @@ class RecipeOptions:
             metavar="X",
             parser=values.number("--ema", least=0, below=1),
             rich_help_panel=RECIPE,
-            help="Keep a moving average of the weights with this decay, for instance 0.999; 0 for none. A "
-            "flow and a potential have one of their own, 0.998 and 0.999.",
+            help="Keep a moving average of the weights with this decay, for instance 0.999. 0 means "
+            "none, or the default of a flow (0.998) or a potential (0.999).",
         ),
     ] = 0.0
     seed: Annotated[
@@ -197,14 +199,14 @@ class RecipeOptions:
             metavar="N",
             parser=values.whole("--seed", least=0),
             rich_help_panel=RECIPE,
-            help="Of the start, the patches and the noise.",
+            help="Random seed for the initial weights, the patches and the noise.",
         ),
     ] = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """Output, checkpoints, machine."""
+    """Output, checkpoints and hardware."""
 
     output: Annotated[
         str,
@@ -213,7 +215,7 @@ class RunOptions:
             "--output",
             metavar="FILE",
             rich_help_panel=RUN,
-            help="Weights to write (.safetensors). The checkpoint FILE.checkpoint is kept beside them.",
+            help="Weights file to write (.safetensors). The checkpoint FILE.checkpoint is kept beside it.",
         ),
     ]
     resume: Annotated[
@@ -224,7 +226,9 @@ class RunOptions:
     ] = False
     overwrite: Annotated[
         bool,
-        typer.Option("--overwrite", rich_help_panel=RUN, help="Replace weights and checkpoint that exist."),
+        typer.Option(
+            "--overwrite", rich_help_panel=RUN, help="Replace an existing weights file and checkpoint."
+        ),
     ] = False
     checkpoint_every: Annotated[
         int,
@@ -233,7 +237,7 @@ class RunOptions:
             metavar="N",
             parser=values.whole("--checkpoint-every", least=1),
             rich_help_panel=RUN,
-            help="Steps between checkpoints.",
+            help="Number of steps between checkpoints.",
         ),
     ] = 1000
     validate_every: Annotated[
@@ -243,7 +247,7 @@ class RunOptions:
             metavar="N",
             parser=values.whole("--validate-every", least=1),
             rich_help_panel=RUN,
-            help="Steps between restorations of a few validation crops.",
+            help="Number of steps between validations, in which a few crops are restored.",
         ),
     ] = 10_000
     device: Annotated[
@@ -262,7 +266,7 @@ class RunOptions:
         typer.Option(
             "--precision",
             rich_help_panel=RUN,
-            help="Of the convolutions. auto: bfloat16 where it is native, which halves the time.",
+            help="Precision of the convolutions. auto takes bfloat16 if it is native, which halves the time.",
         ),
     ] = "auto"
     threads: Annotated[
@@ -273,12 +277,14 @@ class RunOptions:
             envvar="ALR_THREADS",
             parser=values.whole("--threads", least=1),
             rich_help_panel=RUN,
-            help="CPU threads. Without it, one per core.",
+            help="Number of CPU threads. By default one per core.",
         ),
     ] = None
 
     def __post_init__(self) -> None:
         if self.resume and self.overwrite:
-            raise UsageError("--resume continues a checkpoint and --overwrite starts anew: give one of them")
+            raise UsageError("--resume continues a checkpoint and --overwrite starts again: give one of them")
         if not self.output.endswith(".safetensors"):
-            raise UsageError(f"-o {self.output}: weights are written as .safetensors, give such a name")
+            raise UsageError(
+                f"-o {self.output}: weights are written as safetensors: give a name that ends in .safetensors"
+            )

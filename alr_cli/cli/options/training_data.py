@@ -14,7 +14,8 @@ DATA = "Data"
 
 
 def parse_sigma_range(text: str) -> tuple[float, float]:
-    """`0.1` or `0.05:0.3`, each also as `25/255`: the noise levels to train for."""
+    """Parse the noise levels to train for: `0.1` or `0.05:0.3`, also written as `25/255`. Raises
+    UsageError."""
     low_text, colon, high_text = text.partition(":")
     low = values.parse_sigma(low_text)
     high = values.parse_sigma(high_text) if colon else low
@@ -37,7 +38,7 @@ class PictureOptions:
             "--noisy-dir",
             metavar="DIR",
             rich_help_panel=DATA,
-            help="Folder of noisy pictures, of anything: they need not show what the clean ones show. "
+            help="Folder of noisy pictures. They need not show the same scenes as the clean ones. "
             "Without it, noise of --sigma is added to clean patches.",
         ),
     ] = None
@@ -47,9 +48,10 @@ class PictureOptions:
             "--shrink",
             metavar="N",
             parser=values.whole("--shrink", least=1),
-            show_default="2 where JPEG blocks show, else 1",
+            show_default="2 if JPEG blocks are visible, else 1",
             rich_help_panel=DATA,
-            help="Average N x N pixels of the clean pictures, against their own noise and JPEG blocks.",
+            help="Average blocks of N x N pixels of the clean pictures to remove their own noise and"
+            " JPEG blocks.",
         ),
     ] = None
     val_dir: Annotated[
@@ -58,8 +60,8 @@ class PictureOptions:
             "--val-dir",
             metavar="DIR",
             rich_help_panel=DATA,
-            help="Folder of clean pictures to watch PSNR and to fit lambda(sigma) on. Without it, some of "
-            "the clean ones.",
+            help="Folder of clean pictures for measuring the PSNR and fitting lambda(sigma). By "
+            "default some of the clean pictures.",
         ),
     ] = None
     range: Annotated[
@@ -69,8 +71,8 @@ class PictureOptions:
             metavar="LO:HI",
             parser=values.parse_range,
             rich_help_panel=DATA,
-            help="The numbers of the files that are black and white, where floats or 10 bits in 16 leave it "
-            "open: 0:1023, 0:4000.",
+            help="The numbers of the files that mean black and white, such as 0:1023 or 0:4000. Needed if "
+            "the range of floats or of 10 bits in 16 is in doubt.",
         ),
     ] = None
     exclude: Annotated[
@@ -79,28 +81,28 @@ class PictureOptions:
             "--exclude",
             metavar="NAME",
             rich_help_panel=DATA,
-            help="Leave this file of the clean folder out; may be repeated.",
+            help="Skip this file of the clean folder. May be given several times.",
         ),
     ] = None
 
     @property
     def black_and_white(self) -> tuple[float, float] | None:
-        """The numbers of the files that are 0 and 1; None for the usual ones."""
+        """The numbers of the files that mean 0 and 1, or None for those of their type."""
         return None if self.range is None else self.range.pair
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataOptions(PictureOptions):
-    """The pictures of `alr train`, and their noise."""
+    """The pictures of `alr train` and their noise."""
 
     sigma: Annotated[
         str | None,
         typer.Option(
             "--sigma",
             metavar="S|LOW:HIGH",
-            show_default="0.05:0.3, or what the noisy folder holds and some more; 1/255:0.4 for a potential",
+            show_default="0.05:0.3, or slightly more than the range of the noisy folder",
             rich_help_panel=DATA,
-            help="Noise levels to be ready for, pixels being 0 to 1: one, or a range.",
+            help="Noise levels to train for, for pixels from 0 to 1: a single level or a range.",
         ),
     ] = None
     noise_model: Annotated[
@@ -109,9 +111,10 @@ class DataOptions(PictureOptions):
             "--noise-model",
             show_default="white",
             rich_help_panel=DATA,
-            help="What to learn from clean patches and --noisy-dir. white: white noise of all levels, lambda "
-            "being fitted to the noise of the folder. from-noisy-dir: such noise as is estimated there "
-            "(level by brightness, correlations). none: the noisy patches as they are.",
+            help="What to learn from clean patches and --noisy-dir. white: white noise of all "
+            "levels; lambda is fitted to the noise of the folder. from-noisy-dir: noise as "
+            "estimated in the folder (level by brightness, correlations). none: the noisy "
+            "patches directly.",
         ),
     ] = None
     log_sigma: Annotated[
@@ -119,21 +122,23 @@ class DataOptions(PictureOptions):
         typer.Option(
             "--log-sigma",
             rich_help_panel=DATA,
-            help="Draw the level evenly in its logarithm: more small ones.",
+            help="Draw noise levels uniformly on a logarithmic scale, which gives more small ones.",
         ),
     ] = False
 
     def __post_init__(self) -> None:
         if self.noise_model is not None and self.noisy_dir is None:
-            raise UsageError(f"--noise-model {self.noise_model} needs a --noisy-dir to estimate the noise of")
+            raise UsageError(
+                f"--noise-model {self.noise_model} needs a --noisy-dir whose noise can be estimated"
+            )
         if self.noise_model == "none" and (self.sigma is not None or self.log_sigma):
             raise UsageError(
-                "--sigma adds noise and --noise-model none takes what there is: give one of them"
+                "--sigma adds noise, but --noise-model none uses the noise of the pictures: give one of them"
             )
-        self.levels  # noqa: B018 - parsed here, so that a mistake is found before anything is read
+        self.levels  # noqa: B018 - parsed here, so that a mistake is found before any file is read
 
     def noise_from(self, default: NoiseOrigin) -> NoiseOrigin | None:
-        """--noise-model, or its default where there is a noisy folder; None where there is none."""
+        """--noise-model, or `default` if it was not given; None without a noisy folder."""
         return None if self.noisy_dir is None else self.noise_model or default
 
     @property

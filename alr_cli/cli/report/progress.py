@@ -1,4 +1,5 @@
-"""The bar on stderr: one picture shows iteration, energy and time left; a batch shows file k of n."""
+"""The progress bar on stderr: iteration, energy and time left of one picture, and the number of pictures
+done."""
 
 from collections.abc import Callable
 from types import TracebackType
@@ -14,22 +15,22 @@ LONGEST_NAME = 20  # leaves room for the numbers on a terminal of 80 columns
 
 
 class Silent:
-    """Where no bar is wanted."""
+    """Draws nothing."""
 
     def picture(self, name: str) -> None:
-        """A picture begins."""
+        """A picture is begun."""
 
     @property
     def step(self) -> "Callable[[Step], None] | None":
-        """What is to be told of an iteration of it: here nobody, which saves the energies."""
+        """The callback for each iteration: None, so that energies need not be computed."""
         return None
 
     def done(self) -> None:
-        """It is done, or failed, or was skipped."""
+        """It is done, has failed, or was skipped."""
 
 
 class Progress:
-    """A live bar; sentences printed through the same console stand above it."""
+    """A live progress bar. Sentences printed through the same console appear above it."""
 
     def __init__(self, console: "Console", pictures: int) -> None:
         from rich import progress as rich_progress
@@ -69,5 +70,5 @@ class Progress:
         )
 
     def done(self) -> None:
-        if self._batch is not None:  # the bar of the picture may show the next one already
+        if self._batch is not None:  # the bar of the single picture may already show the next one
             self._bars.update(self._batch, advance=1, refresh=True)

@@ -1,4 +1,4 @@
-"""What happens while a picture is restored, to be looked at: --trace, --plot and --heatmap."""
+"""Record the restoration of one picture: --trace, --plot and --heatmap."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ViewerOptions:
-    """Files to look at, of a single picture."""
+    """Files that show how a single picture was restored."""
 
     trace: Annotated[
         str | None,
@@ -34,7 +34,8 @@ class ViewerOptions:
             "--trace",
             metavar="FILE.csv",
             rich_help_panel=FILES,
-            help="Write energy, data term, regularizer and, with --reference, PSNR of each iteration as CSV.",
+            help="Write the energy, data term, regularizer and, with --reference, the PSNR of each "
+            "iteration as CSV.",
         ),
     ] = None
     plot: Annotated[
@@ -43,7 +44,7 @@ class ViewerOptions:
             "--plot",
             metavar="FILE.png",
             rich_help_panel=FILES,
-            help="Draw them against the iterations (needs matplotlib).",
+            help="Plot the same values against the iterations (needs matplotlib).",
         ),
     ] = None
     heatmap: Annotated[
@@ -52,8 +53,8 @@ class ViewerOptions:
             "--heatmap",
             metavar="FILE.png",
             rich_help_panel=FILES,
-            help="Draw the critic's score r of the patch around each pixel, before and after: where it sees "
-            "noise (needs matplotlib).",
+            help="Plot the critic's score r of the patch around each pixel, before and after: it is "
+            "high where the critic sees noise (needs matplotlib).",
         ),
     ] = None
 
@@ -64,15 +65,16 @@ class ViewerOptions:
 
     @property
     def paths(self) -> dict[str, Path]:
-        """The files that were asked for, by option."""
+        """The files that were requested, by option."""
         given = {"--trace": self.trace, "--plot": self.plot, "--heatmap": self.heatmap}
         return {option: Path(path) for option, path in given.items() if path is not None}
 
 
 class Viewer:
-    """Watches one restoration; writes nothing before it is done.
+    """Observes one restoration, and writes its files when that is done.
 
-    beside: other files of a single picture, by option, that are checked together with those of the viewer.
+    `beside` maps options to other files of a single picture; they are checked together with those of the
+    viewer.
     """
 
     def __init__(self, options: ViewerOptions, beside: dict[str, str] | None = None) -> None:
@@ -83,31 +85,34 @@ class Viewer:
 
     @property
     def looks(self) -> bool:
-        """Whether there is something to draw or trace."""
+        """Whether anything is drawn or traced."""
         return bool(self._options.paths)
 
     def check(self, pictures: int, taken: Iterable[str | None], overwrite: bool) -> None:
-        """Refuse before any work what cannot be shown or written. taken: files that are read or written
-        otherwise. Raises UsageError, OutputError."""
+        """Refuse what cannot be shown or written, before any work. taken: files that are used otherwise.
+        Raises UsageError or OutputError."""
         paths = self._options.paths | self._beside
         if paths and pictures != 1:
-            raise UsageError(f"{next(iter(paths))} shows one picture and there are {pictures}: name one")
+            raise UsageError(
+                f"{next(iter(paths))} is for one picture and there are {pictures}: name a single one"
+            )
         occupied = {os.path.realpath(path) for path in taken if path is not None}
         for option, path in paths.items():
             if os.path.realpath(path) in occupied:
-                raise UsageError(f"{option} {path} is another file of this command: give another name")
+                raise UsageError(f"{option} {path} is also used otherwise by this command: give another name")
             occupied.add(os.path.realpath(path))
             check_place(option, path, overwrite)
 
     def refuse_stack(self, name: str) -> None:
-        """Raises UsageError where something of a single picture is to be shown."""
+        """Raise UsageError if a file for a single picture was requested."""
         for option in (*self._options.paths, *self._beside):
-            raise UsageError(f"{option} shows one picture and {name} is a stack: choose one with --page")
+            raise UsageError(f"{option} is for one picture and {name} is a stack: select one with --page")
 
     def watch(
         self, also: Callable[[Step], None] | None, reference: NDArray[np.float32] | None
     ) -> Callable[[Step], None] | None:
-        """The callback for a restoration, which calls `also` as well; None where nobody watches."""
+        """The callback for a restoration, which also calls `also`. None if nothing observes the
+        restoration."""
         if self._options.trace is None and self._options.plot is None:
             return also
 
@@ -125,7 +130,7 @@ class Viewer:
         return note
 
     def look(self, restorer: Restorer, observed: NDArray[np.float32], restored: NDArray[np.float32]) -> None:
-        """Draw the maps of r of both pictures (H, W, C) while the critic is at hand."""
+        """Draw the maps of r of both pictures (H, W, C) while the critic is loaded."""
         if self._options.heatmap is not None:
             from alr_cli.cli.report.energy_plot import draw_scores
 
@@ -133,7 +138,7 @@ class Viewer:
             self._heatmap = draw_scores(observed, restored, *maps)
 
     def write(self) -> list[Path]:
-        """Write what was asked for; returns where. Raises OutputError."""
+        """Write the requested files and return their paths. Raises OutputError."""
         from alr_cli.files.atomic import write_atomic
 
         written = []
@@ -155,24 +160,24 @@ class Viewer:
 
 
 def check_plot(option: str, path: str, overwrite: bool) -> None:
-    """Refuse a drawing that cannot be made or written. Raises UsageError, OutputError."""
+    """Refuse a plot that cannot be made or written. Raises UsageError or OutputError."""
     _check_drawable(option, path)
     check_place(option, Path(path), overwrite)
 
 
 def _check_drawable(option: str, path: str) -> None:
     if not path.lower().endswith(".png"):
-        raise UsageError(f"{option} {path}: it is drawn as PNG, give a name ending in .png")
+        raise UsageError(f"{option} {path}: plots are PNG files, give a name ending in .png")
     if find_spec("matplotlib") is None:
         raise UsageError(f"{option} needs the package matplotlib: pip install matplotlib")
 
 
 def check_place(option: str, path: Path, overwrite: bool) -> None:
-    """Refuse a place that cannot be written. Raises OutputError."""
+    """Refuse a file that cannot be written. Raises OutputError."""
     if path.exists() and not overwrite:
         raise OutputError(f"{option} {path} exists: give --overwrite, or another name")
     if not path.parent.is_dir():
-        raise OutputError(f"{option} {path}: its folder does not exist, make it first")
+        raise OutputError(f"{option} {path}: its folder does not exist, create it first")
 
 
 def _table(moments: list[Moment]) -> bytes:

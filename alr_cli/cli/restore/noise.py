@@ -100,7 +100,7 @@ def _alike(sigma: float, estimate: float) -> bool:
 
 
 def of_rounding(coefficients: "Coefficients") -> Noise:
-    """That of a JPEG file."""
+    """The noise of a JPEG file, which is the rounding of its coefficients."""
     level = coefficients.level()
     return Noise(level, None, note=f"rounded by JPEG, as noise of {255 * level:.2g} levels of 255")
 

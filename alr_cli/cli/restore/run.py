@@ -1,4 +1,4 @@
-"""The way of a batch through denoise, deblur and inpaint: plan, load, restore, write, report."""
+"""Run a restoring command on a batch: plan, load, restore, write, report."""
 
 import hashlib
 import pickle
@@ -39,8 +39,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Restored:
-    """A restored picture, not yet written. seconds: its restoration alone.  chosen: whether its strength was
-    found for it.  doubts: sentences on what may be wrong with it."""
+    """A restored picture that is not yet written.
+
+    Attributes:
+        loaded: The input.
+        picture: The result.
+        restoration: How it was computed.
+        seconds: Time of the restoration alone.
+        weights: Name of the weights.
+        sha256: Their hash.
+        chosen: Whether the strength was chosen for this picture.
+        doubts: Sentences on what may be wrong with the result.
+    """
 
     loaded: Loaded
     picture: "Picture"
@@ -54,7 +64,7 @@ class Restored:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What there is to say of one input: to a program, and to a person."""
+    """The result for one input: a record for programs, a line and details for people."""
 
     record: Record
     line: str
@@ -75,10 +85,20 @@ def restore_all(
     viewer: Viewer | None = None,
     noise: NoiseChoice = WHITE,
 ) -> None:
-    """Restore `inputs` and report on each. Raises the error of a single input, PartialFailure of several.
+    """Restore `inputs` and report on each.
 
-    sigma: None estimates it for each picture. reads: the task's own files, which no output may replace.
-    noise: which kind to expect.  viewer: looks on, where there is a single picture.
+    Args:
+        task: The command's part.
+        inputs: What was typed.
+        sigma: Noise level on [0,1]; None estimates it for each picture.
+        streams: The standard streams.
+        files, model, compute, reports: The option groups.
+        reads: Files that the task reads, which no output may replace.
+        viewer: Observes the restoration of a single picture.
+        noise: The kind of noise to expect.
+
+    Raises:
+        AlrError: The error of a single input, or PartialFailure for several.
     """
     viewer = viewer or Viewer(ViewerOptions())
     comparison = Comparison(files.compare)
@@ -119,7 +139,7 @@ class _Batch:
     reads: tuple[str | None, ...] = ()
 
     def run(self) -> None:
-        """Do the jobs, reading and writing beside restoring, and report on them in their order."""
+        """Process the jobs, reading and writing in parallel with restoring, and report in order."""
         started = time.perf_counter()
         try:
             overlap(self.left, self.load, self.restore, self.write, self.settle)
@@ -130,11 +150,11 @@ class _Batch:
             raise PartialFailure(f"{failed} of {len(self.jobs)} pictures failed: see above")
 
     def load(self, job: Job) -> Loaded | LoadedStack:
-        """Read a picture, or only look at the pages of a stack."""
+        """Read a picture, or examine the pages of a stack."""
         return find_stack(job, self.loader) or self.loader.load(job)
 
     def settle(self, job: Job, result: Outcome | Exception) -> None:
-        """Report on one job. Raises what ends the batch."""
+        """Report on one job. Raises the exceptions that end the batch."""
         self.progress.done()
         if isinstance(result, Outcome):
             self.report.record(result.record)
@@ -156,10 +176,10 @@ class _Batch:
             raise error
         self.report.fail(str(job.source), error)
         if self.loader.files.fail_fast:
-            raise PartialFailure(f"stopped at {job.source}, as --fail-fast asks")
+            raise PartialFailure(f"stopped at {job.source} because of --fail-fast")
 
     def restore(self, loaded: Loaded | LoadedStack) -> Restored | RestoredStack:
-        """The one step that needs torch and a critic."""
+        """Restore one picture or stack. Only this step needs torch and a prior."""
         if isinstance(loaded, LoadedStack):
             self.viewer.refuse_stack(str(loaded.job.source))
             self.comparison.refuse_stack(str(loaded.job.source))
@@ -179,14 +199,14 @@ class _Batch:
         restored = loaded.prepared.result.with_pixels(restoration.pixels)
         weights = restorer.weights
         chosen = restoration.strength not in (restorer.settings.strength, 0.0)
-        # Other noise has a data term on another scale.
+        # For other noise the data term has another scale.
         white = loaded.prepared.noise is None and loaded.prepared.coefficients is None
         said = outside(restorer, loaded.sigma), misfit(restoration, restorer) if white else None
         doubts = tuple(doubt for doubt in said if doubt is not None)
         return Restored(loaded, restored, restoration, seconds, weights.name, weights.sha256, chosen, doubts)
 
     def _solve(self, loaded: Loaded) -> "tuple[Restorer, Restoration]":
-        """Minimise the energy of one picture, or one plane of a stack."""
+        """Minimise the energy of one picture, or of one plane of a stack."""
         from alr_cli.core.gray import without_copies
 
         task, prepared, sigma = self.loader.task, loaded.prepared, loaded.sigma
@@ -195,7 +215,8 @@ class _Batch:
         wide = degradation.wide(sigma) and not self.viewer.looks
         channels = without_copies(pixels).shape[2]
         restorer = self.models.restorer(channels, degradation.held(sigma), wide)
-        if restorer.weights.metadata.get("noise"):  # it learned such noise, with a data term of white noise
+        # it was trained on such noise with the data term of white noise
+        if restorer.weights.metadata.get("noise"):
             degradation = what_happened(task, replace(prepared, noise=None))
         watcher = self.progress.step
         if watcher is None and pixels.shape[0] * pixels.shape[1] >= LARGE:
@@ -216,7 +237,7 @@ class _Batch:
 
     @property
     def work(self) -> dict[str, object]:
-        """What the pixels of a plane depend on, but for the plane."""
+        """Everything that the pixels of a restored plane depend on, except the plane itself."""
         task = hashlib.sha256(pickle.dumps(self.loader.task)).hexdigest()
         read = [(path, Path(path).stat().st_mtime_ns) for path in self.reads if path and Path(path).exists()]
         return {
@@ -228,12 +249,13 @@ class _Batch:
         }
 
     def write(self, restored: Restored | RestoredStack) -> Outcome:
-        """Write one picture and measure it against its reference; a stack is written already."""
+        """Write one picture and compare it with its reference. A stack was written already."""
         if isinstance(restored, RestoredStack):
             return _of_stack(restored)
         loaded, restoration, picture = restored.loaded, restored.restoration, restored.picture
         job = loaded.job
-        if len(self.jobs) > 1:  # together with its result, as the next picture is being restored already
+        # printed together with its result, because the next picture is being restored already
+        if len(self.jobs) > 1:
             self._announce(loaded)
         depth = destination.write(picture, job, self.loader.files, self.loader.streams)
         for name, data in loaded.prepared.beside:

@@ -1,4 +1,4 @@
-"""What sets one restoring command apart from the others."""
+"""What distinguishes one restoring command from the others."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -16,16 +16,24 @@ if TYPE_CHECKING:
 
 
 TRANSPARENT = 1.5 / 255
-"""Opacity below which what is there changes nobody's picture by more than a level of 8 bits."""
+"""Opacity below which a pixel changes the displayed picture by at most one level of 8 bits."""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A picture ready for its operator. missing: (H, W) bool, True where nothing was observed, or None.
-    noise: a model of it, None for white noise of one level.  enlarged: what the result is like, before it is
-    restored, where that has another size; else None.  kernel: (h, w), found in the picture, else None.
-    beside: files to write together with the result, their paths and bytes.  coefficients: of the JPEG file,
-    where they and not the pixels are what was observed."""
+    """A picture that is ready for its operator.
+
+    Attributes:
+        picture: The observed picture.
+        missing: (H, W) bool, True where nothing was observed; or None.
+        notes: What to tell the user.
+        warnings: What to warn the user of.
+        noise: A model of the noise; None for white noise of one level.
+        enlarged: A picture of the size of the result, if that differs from the input; else None.
+        kernel: A blur kernel (h, w) that was estimated; else None.
+        beside: Paths and contents of files that are written together with the result.
+        coefficients: The coefficients of a JPEG file, if they are the observation and not the pixels.
+    """
 
     picture: "Picture"
     missing: "NDArray[np.bool_] | None" = None
@@ -39,48 +47,51 @@ class Prepared:
 
     @property
     def hidden(self) -> "NDArray[np.bool_] | None":
-        """(H, W), True where the picture is transparent, so that nobody knows what it shows; None where that
-        is nowhere or everywhere."""
+        """(H, W), True where the picture is transparent, so that its content is unknown.
+
+        None if no pixel or every pixel is transparent.
+        """
         alpha = self.picture.alpha
         hidden = None if alpha is None else alpha < TRANSPARENT
         return None if hidden is None or hidden.all() or not hidden.any() else hidden
 
     @property
     def unknown(self) -> "NDArray[np.bool_] | None":
-        """(H, W), True where nothing is known; None for nowhere."""
+        """(H, W), True where the content is unknown: missing or transparent. None if nowhere."""
         if self.hidden is None or self.missing is None:
             return self.missing if self.hidden is None else self.hidden
         return self.missing | self.hidden
 
     @property
     def result(self) -> "Picture":
-        """What the restored pixels go into, and what they are compared with."""
+        """The picture that receives the restored pixels and with which they are compared."""
         return self.picture if self.enlarged is None else self.enlarged
 
 
 class Task(Protocol):
-    """One command's part: a check of the picture before torch is loaded, and what happened to it."""
+    """A command's part: a check of the picture before torch is loaded, and a description of what happened to
+    it."""
 
     @property
     def name(self) -> str:
-        """As in `<stem>.<name>.png`."""
+        """The name of the command, as in `<stem>.<name>.png`."""
 
     @property
     def allow_nan(self) -> bool:
-        """Whether NaN pixels mean something to the task."""
+        """Whether the task accepts NaN pixels."""
 
     def prepare(self, picture: "Picture", source: "Source") -> Prepared:
         """Check the picture against the task. Raises AlrError."""
 
     def degradation(self, prepared: Prepared) -> "Degradation":
-        """What happened to the picture, as the core knows it: here torch is imported."""
+        """What happened to the picture, as a task of the core. This imports torch."""
 
     def strength(self, restorer: "Restorer", prepared: Prepared, sigma: float) -> float | None:
-        """The strength for this picture; None leaves it at the strength for all pictures."""
+        """The strength for this picture. None keeps the strength of the options."""
 
 
 def what_happened(task: Task, prepared: Prepared) -> "Degradation":
-    """What happened to a picture, and that nobody knows what it shows where it is transparent."""
+    """The degradation of a picture. Transparent pixels count as unknown."""
     from alr_cli.core.tasks import PartlySeen
 
     of, hidden = task.degradation(prepared), prepared.hidden
@@ -88,5 +99,5 @@ def what_happened(task: Task, prepared: Prepared) -> "Degradation":
 
 
 def size(picture: "Picture") -> str:
-    """`640 x 480 colour`."""
+    """Describe the size of a picture: `640 x 480 colour`."""
     return f"{picture.width} x {picture.height} {'gray' if picture.channels == 1 else 'colour'}"

@@ -1,8 +1,8 @@
-"""A x = S (I x T) P M x: what a JPEG file holds of a picture x, each coefficient times a weight S
+"""A x = S (I x T) P M x: the coefficients of a JPEG file for a picture x, each multiplied by a weight S
 
-M mixes the colours to luma and chroma, P averages the chroma over the pixels that share a sample, and T is
-the orthonormal cosine transform of 8 x 8 blocks. Coefficients lie where their blocks' pixels lay, so that a
-plane of coefficients has the form of a plane of pixels; those of averaged chroma fill a corner of it.
+M converts colours to luma and chroma, P averages chroma over the pixels that share a sample, and T is the
+orthonormal cosine transform of 8 x 8 blocks. Coefficients are placed where their blocks' pixels are, so a
+plane of coefficients has the shape of a plane of pixels. Those of averaged chroma fill a corner of it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from alr_cli.core.operators.linear import largest_singular_value
 
 BLOCK = 8
 
-# Full-range luma and chroma of ITU-R BT.601, as JFIF prescribes them.
+# Full-range luma and chroma of ITU-R BT.601, as in JFIF.
 _LUMA_CHROMA = ((0.299, 0.587, 0.114), (-0.168735892, -0.331264108, 0.5), (0.5, -0.418687589, -0.081312411))
 
 
@@ -31,8 +31,8 @@ class BlockCosines:
     """A for pictures (B, C, H, W). H and W are multiples of 8 times the factors.
 
     Args:
-        weights: S, (C, H, W), zero where the file holds no coefficient.
-        factors: for each plane how many rows and columns of pixels share a sample.
+        weights: S, (C, H, W), zero where the file has no coefficient.
+        factors: For each plane, how many rows and columns of pixels share a sample.
     """
 
     def __init__(self, weights: Tensor, factors: Sequence[tuple[int, int]]) -> None:
@@ -40,14 +40,14 @@ class BlockCosines:
         for down, across in factors:
             if height % (BLOCK * down) or width % (BLOCK * across):
                 raise ValueError(
-                    f"{width} x {height} pixels are no whole blocks of {BLOCK} x {BLOCK} samples"
+                    f"{width} x {height} pixels do not consist of whole blocks of {BLOCK} x {BLOCK} samples"
                 )
         self.input_shape = self.output_shape = (channels, height, width)
         self._weights, self._factors = weights, tuple(factors)
 
     @cached_property
     def norm(self) -> float:
-        """All groups of blocks are alike, so that one with all of its coefficients has the norm of all."""
+        """The norm of one group of blocks with all of its coefficients, since all groups are equal."""
         rows, columns = (BLOCK * max(factor) for factor in zip(*self._factors, strict=True))
         rows, columns = min(rows, self.input_shape[1]), min(columns, self.input_shape[2])
         if (rows, columns) == self.input_shape[1:]:
@@ -78,7 +78,7 @@ class BlockCosines:
 
 
 def block_cosines(pixels: Tensor) -> Tensor:
-    """T: (..., H, W) -> the coefficients of each block, laid where its pixels were."""
+    """T: (..., H, W) -> the coefficients of each block, at the positions of its pixels."""
     return _in_blocks(_cosines().to(pixels), pixels)
 
 
@@ -96,7 +96,7 @@ def _in_blocks(matrix: Tensor, plane: Tensor) -> Tensor:
 
 
 def _cosines() -> Tensor:
-    """T of one dimension, (8, 8): row k is the cosine of frequency k."""
+    """T in one dimension, (8, 8). Row k is the cosine of frequency k."""
     places = (torch.arange(BLOCK, dtype=torch.float64) + 0.5) * (math.pi / BLOCK)
     rows = torch.cos(torch.arange(BLOCK, dtype=torch.float64)[:, None] * places)
     return rows * torch.where(torch.arange(BLOCK) == 0, 1.0, 2.0)[:, None].div(BLOCK).sqrt()

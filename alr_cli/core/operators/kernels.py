@@ -24,11 +24,10 @@ GRAMMAR = (
 def parse_kernel(spec: str) -> Kernel:
     """The kernel that `spec` describes: (h, w) float64, h and w odd, sum 1.
 
-    gaussian:SIZE:SIGMA   exp(-r^2 / (2 SIGMA^2)) sampled on SIZE x SIZE pixels
-    motion:LENGTH:ANGLE   a line LENGTH pixels long and one wide, ANGLE degrees counter-clockwise from the x
-    axis
-    disk:RADIUS           the share of each pixel that a disk of this radius covers (defocus)
-    box:SIZE              the mean over SIZE x SIZE pixels
+    gaussian:SIZE:SIGMA   exp(-r^2 / (2 SIGMA^2)) sampled on SIZE x SIZE pixels motion:LENGTH:ANGLE   a line
+    LENGTH pixels long and one wide, ANGLE degrees counter-clockwise from the x axis disk:RADIUS           the
+    share of each pixel that a disk of this radius covers (defocus) box:SIZE              the mean over SIZE x
+    SIZE pixels
 
     SIZE is odd, LENGTH >= 1, SIGMA and RADIUS > 0. No kernel is larger than 999 x 999 pixels. Raises
     UsageError, whose message states the grammar.

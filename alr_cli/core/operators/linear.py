@@ -1,6 +1,7 @@
 """y = A x + eps  (eq. 1): the operators A, their exact adjoints A* and their norms.
 
-Tensors are (B, C, H, W), float32 or float64; an operator treats all channels alike, keeping dtype and device.
+Tensors are (B, C, H, W), float32 or float64. An operator treats all channels alike and keeps dtype and
+device.
 """
 
 from collections.abc import Callable
@@ -22,14 +23,16 @@ _NUMPY_PADDING: dict[Boundary, Literal["edge", "reflect"]] = {"replicate": "edge
 
 
 class LinearOperator(Protocol):
-    """A linear map of pictures; `<A x, y> = <x, A* y>` holds to rounding for every operator here.
+    """A linear map of pictures. For every operator here `<A x, y> = <x, A* y>` holds up to rounding.
 
-    input_shape, output_shape: (H, W) and (H', W'), or (C, H, W) where channels mix.
-    norm: largest singular value on input_shape.
-    forward: (B, C, H, W) -> (B, C, H', W'). adjoint: (B, C, H', W') -> (B, C, H, W).
-    power: a multiplier of the frequencies of a torus of that shape, on which the picture lies, that is at
-    least A* A and little more of it than it must: (H, W // 2 + 1), or the same number for all. None where
-    there is none but ||A||^2, which says nothing.
+    Attributes:
+        input_shape, output_shape: (H, W) and (H', W'), or (C, H, W) if channels are mixed.
+        norm: The largest singular value on input_shape.
+        forward: A, (B, C, H, W) -> (B, C, H', W').
+        adjoint: A*, (B, C, H', W') -> (B, C, H, W).
+        power: A multiplier of frequencies on a torus of the given shape, which contains the picture. It
+            bounds A* A from above and is as small as possible: (H, W // 2 + 1), or one number for all
+            frequencies. None if only the useless bound ||A||^2 is known.
     """
 
     @property
@@ -61,7 +64,7 @@ class Identity:
 
 
 class Mask:
-    """A x = m * x, with m (H, W), 1 where a pixel is observed and 0 where it is missing."""
+    """A x = m * x, with m (H, W) equal to 1 where a pixel is observed and 0 where it is missing."""
 
     def __init__(self, mask: Tensor | NDArray[np.generic]) -> None:
         self._mask = torch.as_tensor(mask)
@@ -104,14 +107,18 @@ class Crop:
 
 
 class Convolution:
-    """A x = k * x, true convolution (the kernel is flipped), by FFT.
+    """A x = k * x, a true convolution (the kernel is flipped), by FFT.
 
-    kernel: (h, w), both odd, centred. The pixels beyond the frame of x are
-      "replicate"  the nearest pixel of the frame;
-      "reflect"    the mirror image about the outermost pixel, which is not repeated;
-      "circular"   those of the opposite side;
-      "valid"      never needed: A x is smaller than x by the kernel's radius on each side.
-    Raises UsageError when the kernel has an even side or is larger than the picture.
+    Args:
+        kernel: (h, w), both odd, centred.
+        shape: (H, W) of x.
+        boundary: What lies beyond the frame of x: "replicate" repeats the nearest pixel of the frame;
+            "reflect" mirrors at the outermost pixel, which is not repeated; "circular" continues at the
+            opposite side; "valid" needs no pixel beyond, because A x is smaller than x by the kernel's radius
+            on each side.
+
+    Raises:
+        UsageError: The kernel has an even side or is larger than the picture.
     """
 
     def __init__(self, kernel: NDArray[np.float64], shape: Shape, boundary: Boundary = "valid") -> None:
@@ -119,7 +126,9 @@ class Convolution:
             raise UsageError(f"unknown boundary {boundary!r}: choose one of {', '.join(get_args(Boundary))}")
         height, width = kernel.shape
         if height % 2 == 0 or width % 2 == 0:
-            raise UsageError(f"the kernel is {height} x {width}: both sides must be odd, to have a centre")
+            raise UsageError(
+                f"the kernel is {height} x {width}: both sides must be odd, so that there is a centre"
+            )
         if height > shape[0] or width > shape[1]:
             raise UsageError(
                 f"the kernel ({height} x {width}) is larger than the picture ({shape[0]} x {shape[1]}): "
@@ -127,13 +136,13 @@ class Convolution:
             )
         self.kernel, self.boundary, self.input_shape = kernel, boundary, shape
         self.output_shape = shape if boundary != "valid" else (shape[0] - height + 1, shape[1] - width + 1)
-        # Row i and column j of the padded picture are copied from row rows[i] and column columns[j] of x.
+        # Row i and column j of the padded picture are copies of row rows[i] and column columns[j] of x.
         self._rows, self._columns = (
             _padded_indices(n, k // 2, boundary) for n, k in zip(shape, kernel.shape, strict=True)
         )
         if boundary == "circular":
             self._fft_shape, corner = shape, (0, 0)
-        else:  # any size at least that of the padded picture: what wraps around falls outside the window
+        else:  # any size that fits the padded picture: what wraps around falls outside the window
             self._fft_shape = (
                 next_fast_len(len(self._rows), real=True),
                 next_fast_len(len(self._columns), real=True),
@@ -166,7 +175,8 @@ class Convolution:
             placed[self._window] = plane
             product = torch.fft.rfft2(placed) * k_hat
             padded: Tensor = torch.fft.irfft2(product, s=self._fft_shape)[: len(rows), : len(columns)]
-            if self.boundary in _NUMPY_PADDING:  # each padded pixel is added to the one it was copied from
+            # each padded pixel is added to the one that it was copied from
+            if self.boundary in _NUMPY_PADDING:
                 padded = plane.new_zeros(self.input_shape[0], len(columns)).index_add_(0, rows, padded)
                 padded = plane.new_zeros(self.input_shape).index_add_(1, columns, padded)
             return padded
@@ -174,19 +184,20 @@ class Convolution:
         return _by_plane(correlate, y)
 
     def power(self, shape: Shape) -> Tensor | None:
-        """None where pixels beyond the frame repeat those of the border, and for another torus than its
-        own."""
+        """None if pixels beyond the frame repeat those inside, and for a torus of another size than the
+        circular picture."""
         if self.boundary != "valid" and (self.boundary != "circular" or shape != self.input_shape):
             return None
         return torch.from_numpy(np.abs(np.fft.rfft2(self.kernel, s=shape)) ** 2)
 
     @cached_property
     def norm(self) -> float:
-        """Exact for "circular"; otherwise by Lanczos, within 1e-3 (relative) of the largest singular value.
+        """The norm: exact for "circular", otherwise by Lanczos, within 1e-3 (relative) of the largest
+        singular value.
 
-        On a picture larger than 256 pixels and 8 kernels a side, found on less of it and up to 2 % too large:
-        the top of the spectrum is then either the kernel's largest frequency response, which belongs to the
-        interior, or a mode bound to the border, which a smaller picture shows as well.
+        For pictures larger than 256 pixels and 8 kernels on a side, it is computed on a smaller picture and
+        is up to 2 % too large. The top of the spectrum is then either the largest frequency response of the
+        kernel, which belongs to the interior, or a mode at the border, which a smaller picture has as well.
         """
         height, width = self.input_shape
         if self.boundary != "circular":
@@ -202,18 +213,21 @@ class Convolution:
         return max(response, largest_singular_value(Convolution(self.kernel, (height, width), self.boundary)))
 
     def _transfer_function(self, dtype: torch.dtype) -> Tensor:
-        """The kernel's transform, complex, (H_fft, W_fft // 2 + 1)."""
+        """The Fourier transform of the kernel, complex, (H_fft, W_fft // 2 + 1)."""
         height, width = self.kernel.shape
         placed = np.zeros(self._fft_shape)
         placed[:height, :width] = self.kernel
-        if self.boundary == "circular":  # centre of the kernel at the origin
+        if self.boundary == "circular":  # put the centre of the kernel at the origin
             placed = np.roll(placed, (-(height // 2), -(width // 2)), (0, 1))
         k_hat: Tensor = torch.fft.rfft2(torch.from_numpy(placed))
         return k_hat.to(dtype.to_complex())
 
 
 class Downsample:
-    """A x = every `factor`-th pixel, from the first on, of the blurred k * x (boundary as in Convolution)."""
+    """A x = every `factor`-th pixel of the blurred k * x, starting with the first.
+
+    The boundary is as in Convolution. Raises UsageError for a factor below 1.
+    """
 
     def __init__(
         self, factor: int, kernel: NDArray[np.float64], shape: Shape, boundary: Boundary = "replicate"
@@ -244,7 +258,7 @@ class Downsample:
 
 
 class Compose:
-    """A x = outer(inner(x)), so A* y = inner*(outer*(y)): a mask after a blur, a blur after a crop, ..."""
+    """A x = outer(inner(x)), so that A* y = inner*(outer*(y)); for instance a mask after a blur."""
 
     def __init__(self, outer: LinearOperator, inner: LinearOperator) -> None:
         if outer.input_shape != inner.output_shape:
@@ -261,8 +275,8 @@ class Compose:
         return self.inner.adjoint(self.outer.adjoint(y))
 
     def power(self, shape: Shape) -> Tensor | float | None:
-        """None where the outer one is more than a number and the inner one no convolution or crop: of others
-        the product is no bound."""
+        """None unless the inner operator is a convolution or a crop: for others the product is not a
+        bound."""
         outer, inner = self.outer.power(shape), self.inner.power(shape)
         if isinstance(outer, Tensor) and not isinstance(self.inner, Identity | Crop | Convolution):
             return None
@@ -274,13 +288,14 @@ class Compose:
 
 
 def largest_singular_value(operator: LinearOperator, steps: int = 60, tol: float = 1e-7) -> float:
-    """sqrt of the largest eigenvalue of A* A by at most `steps` Lanczos steps in float64 from a seeded start.
+    """The square root of the largest eigenvalue of A* A, by Lanczos in float64 from a seeded start.
 
-    Never above the true value but for rounding; it stops once a step adds less than tol (relative) to the
-    eigenvalue, which the tests find within 1e-3 of the largest singular value of the dense matrix.
+    The result is never above the true value, except for rounding. The iteration stops after `steps`, or once
+    a step adds less than `tol` (relative) to the eigenvalue; tests find it within 1e-3 of the largest
+    singular value of the dense matrix.
     """
     generator = torch.Generator().manual_seed(0)
-    # Positive, because the leading vector of a kernel without negative weights is positive too.
+    # Positive, because the leading vector of a kernel without negative weights is positive, too.
     shape = (*(1,) * (4 - len(operator.input_shape)), *operator.input_shape)
     v = 0.5 + torch.rand(*shape, generator=generator, dtype=torch.float64)
     v /= v.norm()
@@ -294,7 +309,7 @@ def largest_singular_value(operator: LinearOperator, steps: int = 60, tol: float
         beta = float(w.norm())
         eigenvalue = float(
             np.linalg.eigvalsh(np.diag(diagonal) + np.diag(beside, -1))[-1]
-        )  # reads below the diagonal
+        )  # it reads the entries below the diagonal
         if eigenvalue - largest <= tol * eigenvalue or beta <= 1e-12 * eigenvalue:
             return float(np.sqrt(max(eigenvalue, 0.0)))
         largest, before, v = eigenvalue, v, w / beta
@@ -303,7 +318,7 @@ def largest_singular_value(operator: LinearOperator, steps: int = 60, tol: float
 
 
 class _Placed:
-    """A constant of an operator for the dtype and device of a picture, made once for each."""
+    """A constant of an operator, created once for each dtype and device of a picture."""
 
     def __init__(self, make: Callable[[torch.dtype], Tensor]) -> None:
         self._make = make
@@ -329,6 +344,6 @@ def _checked(x: Tensor, shape: Shape) -> Tensor:
 
 
 def _by_plane(transform: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    # One channel of one picture at a time: transforms of all of a large picture would take gigabytes.
+    # One channel of one picture at a time, because transforms of a whole large picture would take gigabytes.
     planes = torch.stack([transform(plane) for plane in x.flatten(0, 1)])
     return planes.reshape(*x.shape[:2], *planes.shape[1:])

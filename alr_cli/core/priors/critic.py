@@ -1,10 +1,11 @@
 """r_theta : (B, C, p, p) -> (B, 1, 1, 1), a fully convolutional critic of p x p patches    (sec. 3.1)
 
-The paper says "six layers of 3x3" and "15 x 15"; six give 13 x 13, so there are seven, without padding.
-On a picture (B, C, H, W) the same network scores every patch at once: (B, 1, H - p + 1, W - p + 1).
+The paper says "six layers of 3x3" and "15 x 15". Six layers give 13 x 13, so there are seven, without
+padding. Applied to a picture (B, C, H, W), the same network scores every patch at once: (B, 1, H - p + 1, W -
+p + 1).
 
-With a stride s of 2 the first layer (4x4) halves the resolution, as FFDNet does (Zhang et al. 2018): seven
-layers then see 28 x 28 pixels at a quarter of the cost a feature, and the patches lie s pixels apart.
+With a stride s of 2 the first layer (4x4) halves the resolution, as in FFDNet (Zhang et al. 2018). Seven
+layers then see 28 x 28 pixels at a quarter of the cost of each feature, and the patches are s pixels apart.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Softplus(nn.Module):
 
 
 _ACTIVATIONS: dict[str, tuple[type[nn.Module], float]] = {
-    # constructor, and the gain g that keeps magnitudes from layer to layer: E phi(g z)^2 = 1, z ~ N(0, 1)
+    # constructor, and the gain g that preserves magnitudes between layers: E phi(g z)^2 = 1 for z ~ N(0, 1)
     "relu": (nn.ReLU, 1.4142),
     "leaky_relu": (nn.LeakyReLU, 1.4141),
     "silu": (nn.SiLU, 1.5588),
@@ -52,10 +53,14 @@ _ACTIVATIONS: dict[str, tuple[type[nn.Module], float]] = {
 
 @dataclass(frozen=True)
 class Architecture:
-    """A critic as data: this is what a weights file carries.
+    """A critic as data, as stored in a weights file.
 
-    channels: of the pictures, 1 or 3.  width: feature channels.  depth: convolutions.  activation: between
-    them.  stride: s of the first convolution, which is (s + 2) x (s + 2); the others are 3x3.
+    Attributes:
+        channels: Channels of the pictures, 1 or 3.
+        width: Number of feature channels.
+        depth: Number of convolutions.
+        activation: Activation between them.
+        stride: Stride s of the first convolution, which is (s + 2) x (s + 2); the others are 3x3.
     """
 
     channels: int = 3
@@ -84,10 +89,12 @@ class Architecture:
 
 
 class Critic(LocalNetwork):
-    """r_theta(x): (B, C, H, W) in [0,1] -> scores (B, 1, (H - p) // s + 1, (W - p) // s + 1), large where
-    noisy."""
+    """r_theta(x): (B, C, H, W) in [0,1] -> scores (B, 1, (H - p) // s + 1, (W - p) // s + 1).
 
-    sides = 8  # trained, it scores a picture and the same picture turned a little differently
+    Scores are large where the picture is noisy.
+    """
+
+    sides = 8  # after training, a picture and its rotations have slightly different scores
 
     def __init__(self, architecture: Architecture, generator: torch.Generator | None = None) -> None:
         super().__init__()
@@ -108,11 +115,12 @@ class Critic(LocalNetwork):
         self.layers = nn.Sequential(*layers)
 
     def at(self, sigma: float) -> Critic:
-        """The critic for noise of that level: one and the same."""
+        """The critic for noise of this level. It is the same for all levels."""
         return self
 
     def turned(self, side: int) -> Critic:
-        """The same critic with its kernels turned back: they are small, and a picture need not be."""
+        """The same critic with its kernels turned back. Turning kernels is cheaper than turning the
+        picture."""
         result = copy.deepcopy(self)
         with torch.no_grad():
             for layer in result.layers:
@@ -129,7 +137,10 @@ class Critic(LocalNetwork):
         return count
 
     def summed(self, precision: torch.dtype) -> SumAndGrad:
-        """See `LocalNetwork.summed`; the sum comes with the gradient."""
+        """A function from x (B, C, H, W) and w to the sum of the scores (B,) and its gradient.
+
+        It processes blocks of w pixels of each row.
+        """
         return partial(_sum_and_grad, self, precision)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -152,14 +163,14 @@ def _of_block(critic: Critic, precision: torch.dtype, x: Tensor) -> tuple[Tensor
     low = precision != torch.float32
     with torch.enable_grad(), torch.autocast(leaf.device.type, dtype=precision, enabled=low):
         scores = critic(leaf)
-        summed = scores.sum()  # of a scalar: the gradient of a map would load torch's symbolic shapes
+        summed = scores.sum()  # a scalar, because the gradient of a map would load torch's symbolic shapes
     value = total(scores.detach().to(x.dtype))
     (gradient,) = torch.autograd.grad(summed, leaf)
     return value, gradient.to(x.dtype)
 
 
 def scored(critic: Callable[[Tensor], Tensor], x: Tensor, bfloat16: bool) -> Tensor:
-    """critic(x) in float32, its convolutions in bfloat16 where that is asked for; differentiable."""
+    """critic(x) in float32, with convolutions in bfloat16 if requested; differentiable."""
     with torch.autocast(x.device.type, torch.bfloat16, enabled=bfloat16):
         return critic(x.contiguous(memory_format=torch.channels_last)).float()
 
@@ -175,14 +186,17 @@ class CriticPrior(LocalPrior):
             return Critic(Architecture(**architecture))
 
     def gain(self, problem: Problem) -> float:
-        """||k||_2 of a blur: how much of white noise reaches the gradient of the data term. lambda(sigma) is
-        fitted to denoising; for the gradients to balance (Lunz, Oktem and Schoenlieb 2018, sec. 4), a blur
-        scales it by this."""
+        """||k||_2 of a blur: the share of white noise that reaches the gradient of the data term.
+
+        lambda(sigma) is fitted to denoising. For the two gradients to balance (Lunz, Oktem and Schoenlieb
+        2018, sec. 4), a blur multiplies it by this number.
+        """
         return 1.0 if problem.kernel is None else norm_of(problem.kernel)
 
 
 class WithoutDraws(TorchFunctionMode):
-    """Leaves random beginnings out: to draw numbers that are not there, torch loads its compiler (0.8 s)."""
+    """A context that skips random initialisation. To draw numbers on the meta device, torch would load its
+    compiler (0.8 s)."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         return args[0] if func is Tensor.normal_ else func(*args, **(kwargs or {}))

@@ -1,8 +1,8 @@
 """sum_ki w_k log(1 + t_ki^2),  t_k = f_k * M_s x    and its gradient: the filters of one scale of experts.py
 
-The finest filters go to the picture as 4 C channels at half the resolution (x_{2i+p, 2j+q} in channel
-4 c + 2 p + q). And all windows of a row become channels, so that a convolution is one of a single column with
-many channels, which processors are good at.
+The finest filters see the picture as 4 C channels at half the resolution (x_{2i+p, 2j+q} is in channel 4 c +
+2 p + q). All windows of a row become channels, so that a convolution has a single column and many channels.
+Processors are fast at that.
 """
 
 from __future__ import annotations
@@ -16,17 +16,21 @@ from torch.nn import functional
 
 from alr_cli.core.numerics.chunks import parts
 
-_NEGLIGIBLE = 0.002  # share of the pull of all filters that the weakest may have together, to be left out
-_ALIKE = 1e-3  # relative difference of two pulls that is taken for none
+_NEGLIGIBLE = 0.002  # share of the total pull below which the weakest filters together are dropped
+_ALIKE = 1e-3  # relative difference below which two pulls count as equal
 
 
 @dataclass(frozen=True)
 class Bank:
-    """The filters of one scale, as they go to the picture.
+    """The filters of one scale, in the form in which they are applied.
 
-    kernels: (K, side n, side, 1), windows of a row of n channels as channels.  slopes: the same, each times
-    twice its weight.  weights: (K,), of a place.  scale: s.  dilation: pixels between the taps, at the
-    resolution seen.  before, after: rows and columns there that the patches reach beyond these filters.
+    Attributes:
+        kernels: (K, side n, side, 1); windows of a row of n channels are channels.
+        slopes: The same, each multiplied by twice its weight.
+        weights: (K,), the weight of one place.
+        scale: s.
+        dilation: Pixels between the taps, at the resolution seen.
+        before, after: Rows and columns there by which the patches extend beyond these filters.
     """
 
     kernels: Tensor
@@ -38,11 +42,12 @@ class Bank:
     after: int
 
     def seen(self, x: Tensor) -> Tensor:
-        """x: (B, C, H, W) of whole patches -> what the filters see of it, (B, side n, h, w), linear in x."""
+        """What the filters see of x (B, C, H, W), which consists of whole patches: (B, side n, h, w), linear
+        in x."""
         return self._windows(self._small(x))
 
     def _small(self, x: Tensor) -> Tensor:
-        """At the resolution seen and in the precision of the filters, (B, n, h, w')."""
+        """x at the resolution seen and in the precision of the filters, (B, n, h, w')."""
         small = functional.pixel_unshuffle(x, 2) if self.scale == 1 else functional.avg_pool2d(x, 2)
         if self.scale == 4:
             small = functional.avg_pool2d(small, 2, stride=2 // self.dilation)
@@ -52,20 +57,21 @@ class Bank:
         return rows_as_channels(small, self.kernels.shape[2], self.dilation)
 
     def responses(self, seen: Tensor) -> Tensor:
-        """t (B, K, rows, columns)."""
+        """The responses t, (B, K, rows, columns)."""
         return functional.conv2d(seen, self.kernels, dilation=(self.dilation, 1))
 
     def spread(self, t: Tensor, gradient: Tensor) -> None:
-        """Add the adjoint of the responses, weighted by 2 w, to a gradient like x."""
+        """Add the adjoint of the responses, weighted by 2 w, to a gradient with the shape of x."""
         small = self._frame(gradient)
         self._add(t, small[..., *self._inside(small)])
         self._enlarge(small, gradient)
 
     def sum_and_spread(self, x: Tensor, gradient: Tensor, wide: int, valued: bool) -> Tensor:
-        """The sum of w log(1 + t^2), (B,), whose gradient is added to `gradient`, like x; from blocks of so
-        many pixels of each row. The sum is 0 where no value is wanted: logarithms are a tenth of the work.
+        """The sum of w log(1 + t^2), (B,). Its gradient is added to `gradient`, which has the shape of x.
 
-        From right to left: a pixel's windows then add up in one order, and to the same bits, whatever `wide`.
+        The rows are processed in blocks of `wide` pixels from right to left. The windows of a pixel then add
+        up in one order, and to the same bits, whatever `wide` is. The sum is 0 if no value is needed, since
+        logarithms are a tenth of the work.
         """
         small, frame = self._small(x), self._frame(gradient)
         slope = frame[..., *self._inside(frame)]
@@ -81,7 +87,7 @@ class Bank:
         return value
 
     def only(self, chosen: Tensor) -> Bank:
-        """The filters where `chosen`, (K,), is true."""
+        """The filters for which `chosen` (K,) is true."""
         kernels, slopes = (
             part[chosen].contiguous(memory_format=torch.channels_last) for part in (self.kernels, self.slopes)
         )
@@ -95,7 +101,7 @@ class Bank:
         return gradient.new_zeros(len(gradient), channels, *sizes)
 
     def _add(self, t: Tensor, slope: Tensor) -> None:
-        """To what is inside of a frame."""
+        """Add the adjoint of the responses t to `slope`, the inside of a frame."""
         rows = functional.conv_transpose2d(t, self.slopes, dilation=(self.dilation, 1))
         add_channels_to_rows(rows, slope, self.dilation)
 
@@ -115,8 +121,10 @@ class Bank:
 
 
 def rows_as_channels(x: Tensor, side: int, dilation: int = 1) -> Tensor:
-    """(B, n, h, w) -> (B, side n, h, w - dilation (side - 1)), channel d n + c being channel c dilation * d
-    pixels to the right."""
+    """(B, n, h, w) -> (B, side n, h, w - dilation (side - 1)).
+
+    Channel d n + c of the result is channel c, `dilation * d` pixels to the right.
+    """
     last = x.contiguous(memory_format=torch.channels_last).permute(0, 2, 3, 1)
     rows, columns, pixels, _ = last.stride()
     count, height, width, channels = last.shape
@@ -129,31 +137,34 @@ def rows_as_channels(x: Tensor, side: int, dilation: int = 1) -> Tensor:
 
 
 def add_channels_to_rows(rows: Tensor, x: Tensor, dilation: int = 1) -> None:
-    """The adjoint of `rows_as_channels`, added to x."""
+    """Add the adjoint of `rows_as_channels` to x."""
     channels, width = x.shape[1], rows.shape[-1]
-    rows = rows.to(x.dtype).contiguous()  # plane by plane, which adds five times as fast
+    rows = rows.to(x.dtype).contiguous()  # contiguous planes add five times as fast
     for d in range(rows.shape[1] // channels):
         x[..., dilation * d : dilation * d + width] += rows[:, d * channels : (d + 1) * channels]
 
 
 def _sum_of_logs(u: Tensor, dtype: torch.dtype) -> Tensor:
-    """sum log u over the places, (B, K, rows, columns) -> (B, K). One logarithm of a product costs half
-    of the two of its factors; products of two are finite up to responses of 1e9."""
+    """sum log u over the places, (B, K, rows, columns) -> (B, K).
+
+    One logarithm of a product costs half of two logarithms. Products of two are finite up to responses of
+    1e9.
+    """
     half = u.shape[2] // 2
     pairs = (u[:, :, :half] * u[:, :, half : 2 * half]).log_().sum((2, 3), dtype=dtype)
     return pairs + u[:, :, 2 * half :].log().sum((2, 3), dtype=dtype)
 
 
 def without_negligible(banks: tuple[Bank, ...]) -> tuple[Bank, ...]:
-    """The banks without their weakest filters, which a picture does not show (docs/performance.md).
+    """The banks without their weakest filters, which have no visible effect (docs/performance.md).
 
-    As |t / (1 + t^2)| is at most 1/2, w ||f|| is the most by which a filter can pull at a picture. Sorted by
-    it, the first filters are left out as long as all of them together have `_NEGLIGIBLE` of the whole;
-    filters that pull alike stay or go together.
+    Since |t / (1 + t^2)| is at most 1/2, w ||f|| bounds the pull of a filter on a picture. The filters with
+    the smallest bounds are dropped as long as all of them together have at most the share `_NEGLIGIBLE` of
+    the total. Filters with equal pulls stay or go together.
     """
     pulls = [bank.weights * bank.kernels.float().flatten(1).norm(dim=1) for bank in banks]
     weakest = torch.cat(pulls).sort().values
-    if not bool(weakest.isfinite().all()):  # for whoever looks at the result to find
+    if not bool(weakest.isfinite().all()):  # a check of the result will find this
         return banks
     negligible = int((weakest.cumsum(0) <= _NEGLIGIBLE * weakest.sum()).sum())
     least = weakest[negligible] * (1 - _ALIKE)
@@ -164,9 +175,9 @@ def without_negligible(banks: tuple[Bank, ...]) -> tuple[Bank, ...]:
 def summed(
     banks: tuple[Bank, ...], stride: int, x: Tensor, wide: int, valued: bool = True
 ) -> tuple[Tensor, Tensor]:
-    """The sum of the scores of x (B, C, H, W), (B,), and its gradient like x, `wide` pixels at a time.
+    """The sum of the scores of x (B, C, H, W), (B,), and its gradient, computed `wide` pixels at a time.
 
-    valued: whether the sum is wanted; without it the first result means nothing.
+    `valued` says whether the sum is needed. If not, the first result is meaningless.
     """
     value = x.new_zeros(x.shape[0])
     gradient = torch.zeros_like(x)
@@ -178,20 +189,23 @@ def summed(
 
 
 def whole_patches(x: Tensor, stride: int) -> Tensor:
-    """x (B, C, H, W) without the last rows and columns that are no whole stride."""
+    """x (B, C, H, W) without the last rows and columns that do not fill a stride."""
     height, width = (size // stride * stride for size in x.shape[-2:])
     return x[..., :height, :width]
 
 
 def at_four_pixels(filters: Tensor) -> Tensor:
-    """(K, C, 7, 7) -> (4 K, 4 C, 4, 4): the filter at each of a block's 2 x 2 pixels, for the picture at half
-    the resolution."""
+    """(K, C, 7, 7) -> (4 K, 4 C, 4, 4), for the picture at half the resolution.
+
+    Each filter is applied at each pixel of a block of 2 x 2.
+    """
     placed = [_at_pixel(filters, down, right) for down, right in product((0, 1), repeat=2)]
     return torch.stack(placed, 1).flatten(0, 1)
 
 
 def at_first_pixel(filters: Tensor) -> Tensor:
-    """(K, C, 7, 7) -> (K, 4 C, 4, 4): likewise, the filter at the first of the four."""
+    """(K, C, 7, 7) -> (K, 4 C, 4, 4): as `at_four_pixels`, with each filter at the first of the four
+    pixels."""
     return _at_pixel(filters, 0, 0)
 
 

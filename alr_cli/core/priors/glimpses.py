@@ -68,7 +68,7 @@ class Turning:
         return self._look(x, valued=True)
 
     def grad(self, x: Tensor) -> Tensor:
-        """See `protocol.HasGradient`. It counts as an evaluation."""
+        """See `protocol.HasGradient`. A call counts as an evaluation."""
         return self._look(x, valued=False)[1]
 
     def _look(self, x: Tensor, valued: bool) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from alr_cli.core import defaults, problems
 from alr_cli.core.data_terms import SquaredError
-from alr_cli.core.defaults import DEFAULT, Asked
+from alr_cli.core.defaults import DEFAULT, SolverOptions
 from alr_cli.core.energy import Energy
 from alr_cli.core.noise.field import NoiseField
 from alr_cli.core.numerics import devices
@@ -95,8 +95,8 @@ class Validation:
         return self._psnr(self.restore(prior, sigma, lam))
 
     def filled(self, prior: Prior, share: float) -> float:
-        """As `quality`, for crops with this share of missing pixels and no noise. The other pixels
-        are held."""
+        """As `quality`, for crops with this share of missing pixels and no noise. The other pixels are
+        held."""
         generator = torch.Generator().manual_seed(0)
         missing = torch.rand(self.clean.shape[-2:], generator=generator) < share
         problem = problems.inpainting(self.clean, missing.to(self.clean.device), prior.margin, exact=True)
@@ -108,7 +108,7 @@ class Validation:
     def _solved(
         self, problem: problems.Problem, regularizer: Regularizer, sigma: float, lam: float
     ) -> Tensor | None:
-        data, asked = SquaredError(problem.y), Asked(self.solver, watched=False)
+        data, asked = SquaredError(problem.y), SolverOptions(self.solver, watched=False)
         with devices.flushed_denormals():
             solution = defaults.minimise(problem, data, regularizer, lam, sigma, asked)
         return None if solution.stop == "non_finite" else problem.crop(solution.x)

@@ -197,7 +197,9 @@ def test_unwatched_it_goes_the_same_way_and_knows_the_last_energy_alone(name: st
     problem = a_problem(name, shape=(20, 24))
     regularizer, data = LocalRegularizer(critic()), SquaredError(problem.y)
     watched, alone = (
-        defaults.minimise(problem, data, regularizer, 0.25, SIGMA, Asked("fourier", 6, watched=watched))
+        defaults.minimise(
+            problem, data, regularizer, 0.25, SIGMA, SolverOptions("fourier", 6, watched=watched)
+        )
         for watched in (True, False)
     )
     assert torch.equal(watched.x, alone.x)
@@ -208,7 +210,7 @@ def test_unwatched_it_goes_the_same_way_and_knows_the_last_energy_alone(name: st
 
 def test_the_energy_is_known_where_an_unwatched_descent_converges() -> None:
     problem = a_problem(shape=(20, 24))
-    asked = Asked("fourier", 40, 0.01, watched=False)
+    asked = SolverOptions("fourier", 40, 0.01, watched=False)
     found = defaults.minimise(
         problem, SquaredError(problem.y), LocalRegularizer(critic()), 0.25, SIGMA, asked
     )
