@@ -62,7 +62,7 @@ def test_it_says_what_the_file_has_lost_and_reads_it_from_a_pipe(alr: Alr, tmp_p
 def test_the_noise_is_not_given_twice(alr: Alr, tmp_path: Path, options: tuple[object, ...]) -> None:
     result = alr("denoise", a_file(tmp_path / "old.jpg"), "--jpeg", *options)
     assert result.code == 2
-    assert "--jpeg takes the noise from the file" in result.stderr
+    assert "--jpeg determines the noise from the file" in result.stderr
 
 
 @pytest.mark.usefixtures("tiny_weights")
@@ -73,7 +73,7 @@ def test_of_a_folder_what_is_no_jpeg_is_refused_by_name(alr: Alr, tmp_path: Path
     write_picture(folder / "b.png", np.full((20, 30, 1), 0.5, np.float32))
     result = alr("denoise", folder, "--jpeg", "-o", f"{tmp_path}/out/", *FAST)
     assert result.code == 7
-    assert "b.png is no JPEG" in result.stderr
+    assert "b.png is not a JPEG" in result.stderr
     assert (tmp_path / "out" / "a.jpg").exists()
 
 

@@ -55,5 +55,5 @@ def test_the_cosine_transform_is_orthonormal_and_its_first_number_the_mean() -> 
 
 
 def test_sides_that_are_no_whole_blocks_are_refused() -> None:
-    with pytest.raises(ValueError, match="no whole blocks"):
+    with pytest.raises(ValueError, match="do not consist of whole blocks"):
         BlockCosines(torch.ones(3, 8, 16), FACTORS["4:2:0"])
