@@ -1,12 +1,14 @@
-"""Damaged pictures by the thousand: whatever the bytes are, `decode` ends in a picture or an InputError.
+"""Thousands of damaged pictures: whatever the bytes are, `decode` returns a picture or raises InputError.
 
     python scripts/fuzz_pictures.py --count 5000 --seed 0
 
-Valid files of every format are made in memory, then cut, flipped, spliced, given absurd headers, palettes,
-segments and descriptions, and (PNG) right checksums again. Workers decode them, encode what decoded in its
-own and in another format and read it as a mask; with --command they take them through all of `alr denoise`.
-Reported is every mutant that ends in another error, another exit code than 0 or 3, a
-crash, words on stderr, more than 2 s of the processor or more than 1 GB. `--only N` repeats mutant N.
+Valid files of every format are made in memory. They are then truncated, altered and spliced, get absurd
+headers, palettes, segments and descriptions, and (PNG) correct checksums again. Workers decode them, encode
+the decoded pictures in their own and in another format, and read them as masks. With --command, they pass
+them through the whole of `alr denoise`.
+
+A mutant is reported if it ends in another error, another exit code than 0 or 3, a crash, unexpected output on
+stderr, more than 2 s or more than 1 GB. `--only N` repeats mutant N.
 """
 
 import argparse
@@ -46,7 +48,7 @@ ABSURD = (0, 1, 2, 7, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFF
 
 
 def mutant(seed: int, number: int, files: dict[str, bytes]) -> tuple[str, bytes]:
-    """(how it was made, its bytes); the same for the same seed and number."""
+    """A description of how the mutant was made, and its bytes. Equal seeds and numbers give equal mutants."""
     rng = np.random.default_rng((seed, number))
     names = sorted(files)
     name = names[number % len(names)]
@@ -90,7 +92,7 @@ def duplicate(rng: np.random.Generator, data: bytearray, other: bytes) -> bytes:
 
 
 def absurd_words(rng: np.random.Generator, data: bytearray, other: bytes) -> bytes:
-    """A word of a description or the mark of a segment, exchanged for another one."""
+    """Replace a word of a description, or the marker of a segment."""
     words = [each for each in WORDS if each in data]
     if not words:
         return flip_bits(rng, data, other)
@@ -99,7 +101,7 @@ def absurd_words(rng: np.random.Generator, data: bytearray, other: bytes) -> byt
 
 
 def absurd_tag(rng: np.random.Generator, data: bytearray, other: bytes) -> bytes:
-    """A tag of palettes, descriptions, orientation or samples, with another code, type, length or value."""
+    """Give a tag of palettes, descriptions, orientation or samples another code, type, length or value."""
     places = [
         at for code in TAGS for order in "<>" if (at := bytes(data).find(struct.pack(order + "H", code))) >= 0
     ]
@@ -114,7 +116,7 @@ def absurd_tag(rng: np.random.Generator, data: bytearray, other: bytes) -> bytes
 
 
 def absurd_number(rng: np.random.Generator, data: bytearray, other: bytes) -> bytes:
-    """A number of 1, 2 or 4 bytes, mostly in the header, set to an extreme one."""
+    """Set a number of 1, 2 or 4 bytes, mostly in the header, to an extreme value."""
     reach = len(data) if rng.random() < 0.3 else min(len(data), 256)
     form = str(rng.choice(["B", "<H", ">H", "<I", ">I"]))
     size = struct.calcsize(form)
@@ -125,7 +127,7 @@ def absurd_number(rng: np.random.Generator, data: bytearray, other: bytes) -> by
 
 
 def larger_size(rng: np.random.Generator, data: bytearray, other: bytes) -> bytes:
-    """Width and height, where the format keeps them, set to something large."""
+    """Set width and height, where the format stores them, to something large."""
     width, height = (int(rng.choice([1, 100, 5000, 9000, 16383, 60000])) for _ in range(2))
     if data[:8] == PNG_SIGNATURE and len(data) > 24:
         struct.pack_into(">II", data, 16, width, height)
@@ -194,7 +196,7 @@ MUTATIONS = (
 
 
 def repair(data: bytes) -> bytes:
-    """The PNG with the checksum of every chunk put right."""
+    """The PNG with correct checksums in all chunks."""
     fixed, offset = bytearray(data[:8]), 8
     while offset + 12 <= len(data):
         length = struct.unpack_from(">I", data, offset)[0]
@@ -207,7 +209,10 @@ def repair(data: bytes) -> bytes:
 
 
 def outcome(data: bytes, number: int) -> str:
-    """One of SOUND, or the error that is a bug. "OutputError": decoded, but its format cannot hold it."""
+    """One of SOUND, or the error that is a bug.
+
+    "OutputError" means that the picture was decoded, but that its format cannot store it.
+    """
     try:
         page, range = None if number % 5 else 1 + number % 2, RANGES[number % len(RANGES)]
         picture = decode(data, page=page, allow_nan=number % 7 == 0, range=range)
@@ -221,14 +226,16 @@ def outcome(data: bytes, number: int) -> str:
         if "more memory than there is" in sentence or "\n" in sentence or not sentence.startswith("cannot "):
             return f"bad sentence: {sentence}"
         return type(error).__name__
-    except Exception as error:  # noqa: BLE001 - finding any other error is what this is for
+    except Exception as error:  # noqa: BLE001 - finding other errors is the purpose of this script
         return f"{type(error).__name__}: {error}"
     return "decoded"
 
 
 def _another(picture: Picture, number: int) -> None:
-    """Written with another depth and format, where descriptions and orientations are judged anew: what comes
-    back is seen in the same size."""
+    """Write the picture with another depth and format, where descriptions and orientation are checked again.
+
+    The result must be displayed with the same size.
+    """
     target = FORMATS[number % len(FORMATS)]
     with suppress(OutputError):
         data = encode(picture, target, depth="uint8", drop_alpha=True, strip=number % 2 == 0)
@@ -238,7 +245,7 @@ def _another(picture: Picture, number: int) -> None:
 
 
 def outcome_of_command(data: bytes, number: int) -> str:
-    """The same of `alr denoise`, from stdin to a TIFF, which holds all that can be read: exit code 0 or 3."""
+    """The outcome of `alr denoise` from stdin to a TIFF, which can store everything: exit code 0 or 3."""
     stderr = io.StringIO()
     streams = Streams(io.BytesIO(data), io.BytesIO(), stderr)
     page = [] if number % 5 else ["--page", "2"]
@@ -250,7 +257,7 @@ def outcome_of_command(data: bytes, number: int) -> str:
 
 
 def work(seed: int, numbers: range, examine: Callable[[bytes, int], str]) -> None:
-    """In a worker process: one JSON line before and one after each mutant."""
+    """The loop of a worker process, which prints a line of JSON before and after each mutant."""
     import resource
 
     files = seed_files()
@@ -260,7 +267,7 @@ def work(seed: int, numbers: range, examine: Callable[[bytes, int], str]) -> Non
         how, data = mutant(seed, number, files)
         _say({"number": number, "how": how})
         said, counted, start = os.fstat(2).st_size, _reset_peak(), time.process_time()
-        signal.alarm(PATIENCE)  # its default action ends the process, also inside a decoder
+        signal.alarm(PATIENCE)  # its default action ends the process, even inside a decoder
         result = examine(data, number)
         signal.alarm(0)
         seconds = time.process_time() - start
@@ -289,7 +296,7 @@ def _peak() -> int:
 
 @dataclass
 class Report:
-    """What happened to all mutants."""
+    """The outcomes of all mutants."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
@@ -314,12 +321,13 @@ class Report:
 
 
 def run(seed: int, numbers: range, *, command: bool = False) -> Report:
-    """All mutants in worker processes; one that crashes or hangs costs its mutant, and the next goes on.
+    """Run all mutants in worker processes. If one crashes or hangs, the next mutant follows in a new process.
 
-    command: through `alr denoise`, not the codecs alone.
+    `command` runs `alr denoise` instead of the codecs alone.
     """
     report = Report()
-    env = os.environ | {"MALLOC_PERTURB_": "165"}  # memory that was never written reads as garbage, not zeros
+    # memory that was never written contains garbage instead of zeros
+    env = os.environ | {"MALLOC_PERTURB_": "165"}
     while numbers:
         which = ["--worker", f"{numbers.start}:{numbers.stop}", "--seed", str(seed)]
         which += ["--command"] * command

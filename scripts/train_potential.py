@@ -1,8 +1,7 @@
 """Train the potential in ten minutes on a large GPU: pack the pictures, then train for a number of seconds.
 
-    python scripts/train_potential.py pack pictures.tar bsds400 photos --exclude 12003.jpg \\
-      --exclude 302003.jpg
-    python scripts/train_potential.py run pictures.tar -o $OUT --seconds 540 --widths 32,64,128,256
+    python scripts/train_potential.py pack pictures.tar bsds400 photos --exclude 12003.jpg --exclude
+    302003.jpg python scripts/train_potential.py run pictures.tar -o $OUT --seconds 540 --widths 32,64,128,256
     python scripts/train_potential.py run pictures.tar -o $OUT --seconds 540 --resume before/state.pt
 
 `run` first measures the number of crops per second during a twentieth of the time. It then chooses the number

@@ -1,4 +1,4 @@
-"""What is shipped: every critic loads, is small, has a card with its hash, and restores a picture."""
+"""The shipped weights: every critic loads, is small, has a card with its hash, and restores a picture."""
 
 from typing import get_args
 
@@ -47,7 +47,7 @@ OF_ALL_LEVELS = [(name, sigma, gain) for name in QUICK for sigma, gain in ((0.05
 
 
 @pytest.mark.parametrize(("name", "sigma", "gain"), [*((name, 0.1, 6.0) for name in WHITE), *OF_ALL_LEVELS])
-def test_every_critic_takes_noise_out_of_a_photograph(name: str, sigma: float, gain: float) -> None:
+def test_every_critic_denoises_a_photograph(name: str, sigma: float, gain: float) -> None:
     weights = load_weights(name)
     clean = skimage.data.chelsea()[80:176, 120:216].astype(np.float32) / 255
     if weights.channels == 1:
@@ -74,7 +74,7 @@ def test_ten_times_the_usual_iterations_change_little(name: str, sigma: float) -
 
 
 @pytest.mark.parametrize("name", [*EXPERTS, *WIDE])
-def test_without_noise_the_picture_comes_back_in_all_8_bits(name: str) -> None:
+def test_without_noise_all_8_bits_are_preserved(name: str) -> None:
     weights = load_weights(name)
     clean = skimage.data.chelsea()[80:144, 120:184].astype(np.float32) / 255
     clean = clean if weights.channels == 3 else clean.mean(axis=2, keepdims=True)
@@ -84,9 +84,7 @@ def test_without_noise_the_picture_comes_back_in_all_8_bits(name: str) -> None:
 
 @pytest.mark.parametrize("name", WIDE)
 @pytest.mark.parametrize("sigma", [0.05, 0.1, 0.2])
-def test_the_wide_energy_is_ahead_of_the_experts_on_a_picture_with_long_edges(
-    name: str, sigma: float
-) -> None:
+def test_the_wide_energy_is_better_on_long_edges(name: str, sigma: float) -> None:
     clean = skimage.data.coffee()[60:188, 90:218].astype(np.float32) / 255
     noisy = clean + np.random.default_rng(0).normal(0, sigma, clean.shape).astype(np.float32)
     wide, experts = (
@@ -98,7 +96,7 @@ def test_the_wide_energy_is_ahead_of_the_experts_on_a_picture_with_long_edges(
 
 @pytest.mark.parametrize("name", WIDE)
 @pytest.mark.parametrize(("precision", "levels"), [("float32", 0.25), ("bfloat16", 1.0)])
-def test_blocks_of_the_wide_energy_do_not_show(name: str, precision: str, levels: float) -> None:
+def test_blocks_of_the_wide_energy_are_invisible(name: str, precision: str, levels: float) -> None:
     clean = skimage.data.coffee()[:136, :150].astype(np.float32) / 255
     noisy = add_gaussian_noise(clean, 0.1, seed=0)
     whole, blocks = (
@@ -126,7 +124,7 @@ def test_critics_for_holes_fill_them_better_than_those_for_noise(channels: int) 
 
 
 @pytest.mark.parametrize(("sigma", "gain"), [(0.02, 1.0), (0.04, 2.0)])
-def test_the_critic_of_cameras_takes_out_noise_of_its_kind(sigma: float, gain: float) -> None:
+def test_the_camera_critic_removes_camera_noise(sigma: float, gain: float) -> None:
     weights = load_weights("camera")
     clean = skimage.data.coffee()[100:228, 200:328].astype(np.float32) / 255
     batch = torch.from_numpy(clean.transpose(2, 0, 1).copy())[None]
@@ -153,7 +151,7 @@ def test_no_tile_moves_a_pixel_by_more_than_one_of_8_bits(name: str, precision: 
 
 
 @pytest.mark.parametrize("name", FLOWS)
-def test_a_flow_has_its_inverse_and_takes_noise_out_of_the_pictures_it_makes(name: str) -> None:
+def test_a_flow_is_invertible_and_denoises_its_own_pictures(name: str) -> None:
     regularizer = load_weights(name).prior.at(0.1)
     assert isinstance(regularizer, HasLatents)
     size = regularizer.size

@@ -1,12 +1,13 @@
-"""sigma' = sigma (3 / (1 + 2 rho))^1/2: gray pictures, and the noise that a prior of colours sees in them
+"""sigma' = sigma (3 / (1 + 2 rho))^1/2: gray pictures, and the noise that a colour prior sees in them
 
-Phones, scanners and converters write gray pictures with three equal channels. Such channels have the same
-noise, all of it in their mean, where the noise of independent channels is 3^1/2 times smaller. So a prior of
-colours restores a gray picture as three equal channels of that stronger noise. rho is the correlation between
-the channels of the noise that the prior was made for, 0 for white noise.
+Phones, scanners and converters write gray pictures with three equal channels. The noise of such channels is
+equal as well and lies completely in their mean, whereas the noise in the mean of independent channels is
+3^1/2 times smaller. A colour prior therefore restores a gray picture as three equal channels with this
+stronger noise. rho is the correlation between channels of the noise that the prior was made for, 0 for white
+noise.
 
-Channels that are nearly equal, or tinted (sepia), share their noise as well: each is a line of their mean,
-and what is left of it is far less than the noise.
+Channels that are nearly equal, or tinted (sepia), share their noise as well: each is a multiple of their mean
+plus a constant, and the remainder is much smaller than the noise.
 """
 
 from __future__ import annotations
@@ -20,18 +21,21 @@ from numpy.typing import NDArray
 
 from alr_cli.core.noise.white import estimate_sigma
 
-_TINTED = 1.5 / 255  # left of channels that are lines of their mean, rounded to 8 bits
+_TINTED = 1.5 / 255  # remainder of proportional channels that are rounded to 8 bits
 
 
 def without_copies(pixels: NDArray[Any]) -> NDArray[Any]:
-    """A picture (H, W, C) of three equal channels as (H, W, 1); others as they are."""
+    """A picture (H, W, C) with three equal channels as (H, W, 1). Other pictures are returned unchanged."""
     gray = pixels.shape[2] == 3 and bool((pixels[..., 1:] == pixels[..., :1]).all())
     return pixels[..., :1] if gray else pixels
 
 
 def white_level(pixels: NDArray[np.floating], mask: NDArray[np.bool_] | None = None) -> float:
-    """As `estimate_sigma` for a picture (H, W, C), of channels that share their noise as well: differences
-    between colours, where white noise of independent channels shows, say nothing there."""
+    """Like `estimate_sigma` for a picture (H, W, C), but also for channels that share their noise.
+
+    White noise of independent channels is measured from differences between colours, which contain no noise
+    if the channels share it.
+    """
     if pixels.shape[2] == 3:
         slopes, left = _tint(pixels, mask)
         if left < _TINTED:
@@ -41,13 +45,14 @@ def white_level(pixels: NDArray[np.floating], mask: NDArray[np.bool_] | None = N
 
 
 def shares_noise(pixels: NDArray[np.floating], sigma: float) -> bool:
-    """Whether three channels (H, W, 3) differ by so much less than noise of level sigma that it is the same
-    in all of them."""
+    """Whether three channels (H, W, 3) differ by so much less than noise of level sigma that they share
+    it."""
     return pixels.shape[2] == 3 and _tint(pixels, None)[1] < sigma / 4
 
 
 def _tint(pixels: NDArray[np.floating], mask: NDArray[np.bool_] | None) -> tuple[NDArray[np.float64], float]:
-    """Of each channel as a line of their mean: the slopes (3,), and the root mean square of what is left."""
+    """Each channel as a multiple of their mean: the slopes (3,), and the root mean square of the
+    remainder."""
     usable = np.isfinite(pixels).all(axis=2)
     seen = pixels[usable if mask is None else usable & ~mask].astype(np.float64)
     if len(seen) == 0:
@@ -59,8 +64,10 @@ def _tint(pixels: NDArray[np.floating], mask: NDArray[np.bool_] | None) -> tuple
 
 
 def equal_channels_factor(noise: Mapping[str, Any] | None) -> float:
-    """sigma' / sigma for a prior of colours. noise: what the metadata of its weights say, as
-    `NoiseModel.as_dict`; None for white noise."""
+    """sigma' / sigma for a colour prior.
+
+    `noise` is the noise in the metadata of its weights, as `NoiseModel.as_dict`; None for white noise.
+    """
     if noise is None:
         return math.sqrt(3.0)
     together = np.asarray(noise["correlation"], np.float64)[..., 0, 0]

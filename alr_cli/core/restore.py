@@ -1,4 +1,4 @@
-"""x* = arg min E(x), pixels in and pixels out: the one path that every command shares    (eq. 4)"""
+"""x* = arg min E(x), from pixels to pixels: the one path that every command shares    (eq. 4)"""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from alr_cli.core import defaults, jpeg, problems
 from alr_cli.core.coloured_noise import ColouredGaussian, gain
 from alr_cli.core.data_terms import ClippedGaussian, DataTerm, RoundedOff, SquaredError, is_clipped
-from alr_cli.core.defaults import Asked, Formulation
+from alr_cli.core.defaults import Formulation, SolverOptions
 from alr_cli.core.energy import Terms
 from alr_cli.core.gray import equal_channels_factor, shares_noise, without_copies
 from alr_cli.core.numerics import devices
@@ -31,14 +31,21 @@ _SMALLEST_TILE = 32
 
 @dataclass(frozen=True)
 class Settings:
-    """How an energy is minimised, and on what.
+    """How an energy is minimised, and on which device.
 
-    clip_aware: take pixels at 0 and 1 as cut off there, where nothing lies beyond (see data_terms.py).
-    strength: multiplies the fitted lambda.  lam: replaces it.  solver: one of `defaults.SOLVERS` or default.
-    max_iter, tol: None for the solver's own.  tile: side of the blocks the critic scores at once in pixels,
-    None for automatic, 0 for the whole picture.  precision: auto, float32 or bfloat16.  device: auto, cpu,
-    cuda, cuda:N or mps.  formulation: whether the unknown is the picture (analysis) or, for flows, the latent
-    that it is made from (synthesis).  fast: a third of the solver's own number of iterations.
+    Attributes:
+        strength: Factor of the fitted lambda.
+        lam: The value of lambda, instead of the fitted one.
+        solver: One of `defaults.SOLVERS`, or "default".
+        max_iter, tol: None for the defaults of the solver.
+        tile: Side in pixels of the blocks that are scored at once; None for automatic, 0 for the whole
+            picture.
+        precision: "auto", "float32" or "bfloat16".
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+        clip_aware: Whether pixels at 0 and 1 are treated as clipped if nothing lies beyond (see
+            data_terms.py).
+        formulation: Whether the unknown is the picture ("analysis") or, for flows, the latent that generates
+            it ("synthesis").
     """
 
     strength: float = 1.0
@@ -55,7 +62,7 @@ class Settings:
 
     @property
     def descends(self) -> bool:
-        """Whether they ask for a descent of a kind: by its solver, length, end or lambda."""
+        """Whether they ask for a particular descent, by its solver, length, tolerance or lambda."""
         asked = (self.max_iter, self.tol, self.lam)
         kind = (self.solver, self.formulation) != (defaults.DEFAULT, "analysis")
         return kind or any(value is not None for value in asked)
@@ -63,10 +70,13 @@ class Settings:
 
 @dataclass(frozen=True)
 class Step:
-    """What a callback gets at the start and after each iteration: energy = data_term + lam * regularizer.
+    """What a callback receives at the start and after each iteration: energy = data_term + lam * regularizer.
 
-    energy, regularizer: None for a prior of which only the gradient is known.  estimate: x so far, (H, W, C)
-    float32, not clamped; it is made when it is asked for.
+    Attributes:
+        iteration, max_iter: Number of the iteration, and the largest number.
+        energy, regularizer: None for a prior of which only the gradient is known.
+        data_term: The data term.
+        estimate: Returns the current x, (H, W, C) float32, not clamped. It is computed on demand.
     """
 
     iteration: int
@@ -79,7 +89,18 @@ class Step:
 
 @dataclass(frozen=True)
 class Restoration:
-    """A restored picture (H, W, C) float32, not clamped, and how it was reached; terms as in energy.py."""
+    """A restored picture and how it was computed.
+
+    Attributes:
+        pixels: (H, W, C) float32, not clamped.
+        stop: Why the descent stopped; see `solvers.base.Solution`.
+        iterations: Number of iterations.
+        energy, data_term, regularizer: The terms at the end, as in energy.py.
+        lam: The lambda that was used.
+        strength: The strength that was used.
+        sigma: The noise level.
+        device, precision, tile: How it was computed.
+    """
 
     pixels: np.ndarray
     stop: str
@@ -101,9 +122,11 @@ Callback = Callable[[Step], None]
 class Restorer:
     """A prior and settings, ready for any number of pictures.
 
-    Raises UsageError for settings that do not exist; DeviceError when the device is missing, and from its
-    methods when memory runs out even with the smallest tiles; NonFiniteError when the descent leaves the
-    numbers; WeightsError when a picture has other channels than the prior can see.
+    Raises:
+        UsageError: The settings do not exist.
+        DeviceError: The device is missing, or memory runs out even with the smallest tiles.
+        NonFiniteError: The descent gives numbers that are not finite.
+        WeightsError: A picture has other channels than the prior can see.
     """
 
     def __init__(self, weights: Weights, settings: Settings) -> None:
@@ -125,9 +148,16 @@ class Restorer:
         callback: Callback | None = None,
         strength: float | None = None,
     ) -> Restoration:
-        """pixels: (H, W, C) as the task made them, plus Gaussian noise of standard deviation sigma; they are
-        on [0,1], and so is sigma. Three equal channels are one (see gray.py).  strength: instead of that of
-        the settings."""
+        """Restore a picture.
+
+        Args:
+            pixels: (H, W, C) on [0,1], as the task made them, plus Gaussian noise. Three equal channels are
+                treated as one (see gray.py).
+            task: What happened to the picture.
+            sigma: Standard deviation of the noise on [0,1].
+            callback: Called at the start and after each iteration.
+            strength: The strength, instead of that of the settings.
+        """
         seen = without_copies(pixels)
         copies = pixels.shape[2] // seen.shape[2]
 
@@ -153,7 +183,7 @@ class Restorer:
         callback: Callback | None = None,
         strength: float | None = None,
     ) -> Restoration:
-        """pixels: (H, W, C) with noise of standard deviation sigma."""
+        """Restore pixels (H, W, C) with noise of standard deviation sigma."""
         return self.restore(pixels, Denoising(), sigma, callback, strength)
 
     def deblur(
@@ -164,42 +194,49 @@ class Restorer:
         boundary: Boundary = "valid",
         callback: Callback | None = None,
     ) -> Restoration:
-        """pixels: (H, W, C), convolved with `kernel` (h, w), plus noise of standard deviation sigma."""
+        """Restore pixels (H, W, C) that were convolved with `kernel` (h, w) and have noise of standard
+        deviation sigma."""
         return self.restore(pixels, Deblurring(kernel, boundary), sigma, callback)
 
     def inpaint(
         self, pixels: np.ndarray, mask: np.ndarray, sigma: float, callback: Callback | None = None
     ) -> Restoration:
-        """mask: (H, W), True where pixels are missing. With sigma = 0 the known pixels come back exactly."""
+        """Restore pixels (H, W, C) of which some are missing.
+
+        `mask` is (H, W), True where pixels are missing. With sigma = 0 the known pixels come back exactly.
+        """
         return self.restore(pixels, Inpainting(mask), sigma, callback)
 
     def scores(self, pixels: np.ndarray) -> np.ndarray:
-        """The map of r: the score of the patch around each pixel, (H, W), the mean over channels where the
-        prior sees one. Beyond the frame the picture (H, W, C) is reflected. Raises UsageError for a prior
-        that has no such map."""
+        """The map of r: the score of the patch around each pixel, (H, W).
+
+        It is the mean over channels if the prior sees them one by one. Beyond the frame the picture (H, W, C)
+        is reflected. Raises UsageError for a prior that has no such map.
+        """
         with self._memory_for(pixels):
             x = problems.extend(self._batch(pixels), (self.prior.margin + 1) // 2)
             low, high = self.sigma_range
             level = (low * high) ** 0.5
             regularizer = self.prior.at(level, Arithmetic(self._tile(x.shape, torch.float32)))
             if not isinstance(regularizer, HasScores):
-                raise UsageError(
-                    f"{self.weights.name} does not score patches, so that there is no map of them"
-                )
+                raise UsageError(f"{self.weights.name} does not score patches, so there is no map of scores")
             return np.asarray(regularizer.scores(x).mean(dim=0).cpu().numpy())
 
     def lam_for(
         self, sigma: float, gain: float = 1.0, strength: float | None = None, least: float | None = None
     ) -> float:
-        """lambda at a noise level: the fitted one times the strength and the prior's gain, unless it was
-        set."""
+        """lambda at a noise level.
+
+        It is the fitted lambda times the strength and the prior's gain, unless the settings give lambda
+        itself.
+        """
         if self.settings.lam is not None:
             return self.settings.lam
         strength = self.settings.strength if strength is None else strength
         return gain * strength * self.weights.lam(max(sigma, self._least if least is None else least))
 
     def _gain(self, problem: Problem) -> float:
-        """What the operator and the kind of noise make of lambda."""
+        """The factor by which the operator and the kind of noise change lambda."""
         of_operator = self.prior.gain(problem)
         if problem.half_step is not None:
             return of_operator * jpeg.GAIN
@@ -207,14 +244,17 @@ class Restorer:
 
     @property
     def _least(self) -> float:
-        """The least noise that lambda and the prior are for. Without any the balance is moot if pixels are
-        held, and a picture that is only noisy comes back; elsewhere a little noise keeps it sane."""
+        """The lowest noise level for which lambda and the prior are used.
+
+        Without noise, the balance of the terms does not matter if pixels are held, and a picture that is only
+        noisy comes back unchanged. In other cases a little noise keeps the problem well-posed.
+        """
         return self.sigma_range[0] / 10
 
     def _restore(
         self, pixels: np.ndarray, task: Task, sigma: float, look: Callback | None, strength: float | None
     ) -> Restoration:
-        """Pixels (H, W, C) whose channels differ, all at once."""
+        """Restore pixels (H, W, C) with different channels in one piece."""
         batch = self._batch(pixels)
         if task.solved(sigma):
             return self._unchanged(pixels)
@@ -229,18 +269,22 @@ class Restorer:
         return replace(restoration, pixels=finished(restoration.pixels))
 
     def _factor(self, pixels: np.ndarray, sigma: float) -> float:
-        """How much stronger the noise is that the prior sees in a picture (H, W, C) with white noise."""
+        """The factor by which the prior sees the noise of a picture (H, W, C) stronger, if channels share
+        it."""
         if self.channels == 1 or not (pixels.shape[2] == 1 or shares_noise(pixels, sigma)):
             return 1.0
         return equal_channels_factor(self.weights.metadata.get("noise"))
 
     def _batch(self, pixels: np.ndarray) -> Tensor:
-        """(H, W, C) -> (B, C', H, W): a gray prior sees the channels of a colour picture one by one, and a
-        prior of colours sees a gray picture as three equal channels."""
+        """(H, W, C) -> (B, C', H, W).
+
+        A gray prior sees the channels of a colour picture one by one. A colour prior sees a gray picture as
+        three equal channels.
+        """
         channels = pixels.shape[2]
         pixels = np.require(
             pixels, np.float32, ["C", "W"]
-        )  # seen as it lies: a copy of a large picture is large
+        )  # used in place, because a copy of a large picture is large
         x = torch.from_numpy(pixels).permute(2, 0, 1).to(self.device)
         if channels == self.channels:
             return x[None]
@@ -255,7 +299,7 @@ class Restorer:
 
     @contextmanager
     def _memory_for(self, pixels: np.ndarray) -> Iterator[None]:
-        """Memory that runs out in here is one sentence."""
+        """Turn a lack of memory in this context into one sentence."""
         try:
             yield
         except (MemoryError, RuntimeError) as error:
@@ -285,7 +329,7 @@ class Restorer:
     def _minimise(
         self, problem: Problem, level: float, sigma: float, callback: Callback | None, strength: float | None
     ) -> Restoration:
-        noise = level if problem.free is None else sigma  # where pixels are held lambda is moot
+        noise = level if problem.free is None else sigma  # where pixels are held, lambda does not matter
         lam = self.lam_for(noise, self._gain(problem), strength, 0.0 if problem.near else None)
         if isinstance(self.prior, ChoosesLevel):
             level = self.prior.level(problem, level)
@@ -304,7 +348,8 @@ class Restorer:
                 side = smaller
         if solution.stop == "non_finite":
             raise NonFiniteError(
-                "the numbers went non-finite; lower --strength or --lam, or use --precision float32"
+                "the computation gave numbers that are not finite: lower --strength or --lam, or "
+                "use --precision float32"
             )
         energy, data_term, regularizer = _means(solution.history[-1].terms)
         return Restoration(
@@ -350,7 +395,7 @@ class Restorer:
     ) -> Solution:
         settings = self.settings
         watched = callback is not None
-        asked = Asked(settings.solver, settings.max_iter, settings.tol, watched, settings.fast)
+        asked = SolverOptions(settings.solver, settings.max_iter, settings.tol, watched, settings.fast)
         regularizer = self.prior.at(level, Arithmetic(side, self.precision))
         solver: Solver = defaults.choose(regularizer, problem, lam, sigma, asked)
 
@@ -365,7 +410,8 @@ class Restorer:
 
 
 def _seen_as(finished: Callable[[np.ndarray], np.ndarray], callback: Callback | None) -> Callback | None:
-    """A callback that gets the estimates as `finished` makes them; None for nobody, who wants no energies."""
+    """A callback that receives the estimates after `finished`. None if there is no callback, so that no
+    energies are needed."""
     if callback is None:
         return None
 
@@ -376,12 +422,13 @@ def _seen_as(finished: Callable[[np.ndarray], np.ndarray], callback: Callback | 
 
 
 def _means(terms: Terms) -> tuple[float | None, float, float | None]:
-    """Energy, data term and regularizer over a batch; None for what is not known."""
+    """Energy, data term and regularizer as means over a batch; None for what is not known."""
     energy, data, value = (float(term.mean()) for term in (terms.energy, terms.data, terms.regularizer))
     return (energy, data, value) if terms.known else (None, data, None)
 
 
 def _pixels(problem: Problem, x: Tensor) -> np.ndarray:
-    """The frame of an extended picture, (H, W, C); a gray critic's batch of channels is one picture again."""
+    """The frame of an extended picture, (H, W, C). The batch of channels of a gray prior becomes one picture
+    again."""
     planes = problem.crop(x).detach().cpu().numpy().reshape(-1, *problem.frame)
     return np.ascontiguousarray(planes.transpose(1, 2, 0))

@@ -1,9 +1,9 @@
 """E ||x*(y) - x||^2 = E [ ||x*(y) - y||^2 - tr C + 2 tr(C J) ],  J = dx*/dy: Stein's estimate
 
-How far a restored picture is from the truth, from the noisy one and the covariance C of its noise alone
-(Stein 1981), for any smooth enough x*(y). tr(C J) is the mean of n^T J n over draws n of the noise, and J n
-a difference of two restorations (Ramani, Blu and Unser 2008). So a strength of the regularizer can be chosen
-without references.
+It estimates the error of a restored picture from the noisy picture and the covariance C of its noise alone
+(Stein 1981), for any sufficiently smooth x*(y). tr(C J) is the mean of n^T J n over draws n of the noise, and
+J n is approximated by a difference of two restorations (Ramani, Blu and Unser 2008). In this way the strength
+of the regularizer can be chosen without references.
 """
 
 from __future__ import annotations
@@ -27,16 +27,20 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float32]
 Restore = Callable[[Floats], Floats]
 
-_FACTOR = 4.0 ** (1 / 3)  # between strengths that are tried
-_FARTHEST = 3  # of them on either side of 1
-_SIDE = 160  # pixels of the middle of a picture that are looked at
-_STEP = 0.2  # of the noise: smaller, and the kinks of a critic show; larger, and J is another one
+_FACTOR = 4.0 ** (1 / 3)  # ratio between the strengths that are tried
+_FARTHEST = 3  # number of strengths that are tried on either side of 1
+_SIDE = 160  # side of the central part of a picture that is used
+_STEP = 0.2  # relative to the noise; smaller steps show the kinks of a critic, larger ones change J
 
 
 def expected_error(restore: Restore, y: Floats, noise: Floats, variance: float) -> float:
-    """The mean squared error of restore(y) to expect.
+    """The expected mean squared error of restore(y).
 
-    y: (H, W, C).  noise: a draw of what y's noise is like.  variance: its mean, tr C / N.
+    Args:
+        restore: The restoration.
+        y: (H, W, C).
+        noise: A draw of noise like that of y.
+        variance: Its mean variance, tr C / N.
     """
     restored = restore(y)
     moved = restore(y + np.float32(_STEP) * noise)
@@ -46,8 +50,11 @@ def expected_error(restore: Restore, y: Floats, noise: Floats, variance: float) 
 
 
 def best_strength(error: Callable[[float], float]) -> float:
-    """Where error(strength) is least: from 1 on downhill by factors of 1.6, between 1/4 and 4, then the
-    lowest point of the parabola through the best and its neighbours, over log strength."""
+    """The strength with the smallest error(strength).
+
+    The search goes downhill from 1 by factors of 1.6, between 1/4 and 4. The result is the lowest point of
+    the parabola in log strength through the best value and its neighbours.
+    """
     found = {step: error(_FACTOR**step) for step in (0, 1)}
     way = 1 if found[1] < found[0] else -1
     step = max(way, 0)
@@ -66,8 +73,14 @@ def best_strength(error: Callable[[float], float]) -> float:
 def choose_strength(
     restorer: Restorer, pixels: Floats, sigma: float, model: NoiseModel | None = None
 ) -> float:
-    """The strength for denoising pixels (H, W, C) with noise of sigma, white or as `model` makes it: where
-    the expected error is least, tried on the middle of the picture."""
+    """The strength with the smallest expected error for denoising pixels (H, W, C).
+
+    Args:
+        restorer: The prior and its settings.
+        pixels: (H, W, C) on [0,1]. Only the middle of the picture is used.
+        sigma: Noise level.
+        model: A model of the noise; None for white noise.
+    """
     pixels = without_copies(pixels)
     top, left = (max(0, (size - _SIDE) // 2) for size in pixels.shape[:2])
     y = np.ascontiguousarray(pixels[top : top + _SIDE, left : left + _SIDE], np.float32)

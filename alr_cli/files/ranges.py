@@ -1,8 +1,8 @@
-"""p = (v - low) / (high - low): which stored numbers v are black and white, where the type does not say
+"""p = (v - low) / (high - low): which stored numbers v mean black and white, if the type does not say so
 
-Cameras and microscopes write numbers of 10 or 12 bits into 16, and floats of any size. A person may say what
-is black and white (--range), the tags of a file may, and elsewhere the numbers themselves do. Whatever was
-taken is said, and the restored picture goes back in the numbers that it came in.
+Cameras and microscopes store numbers of 10 or 12 bits in 16, and floats of any size. The user may give the
+range (--range), else the tags of the file may state it, and otherwise the numbers themselves indicate it. A
+range that was found is reported, and the restored picture is written in the numbers of the input.
 """
 
 from collections.abc import Iterable
@@ -15,23 +15,23 @@ from alr_cli.files.picture import FULL, Picture
 
 Range = tuple[float, float]
 Choice = Literal["usual", "found"] | Range
-"""`usual`: as the type says, 0 to 255, 65535 or 1.0. `found`: by the tags, or else by the numbers."""
+"""`usual` is the range of the type, 0 to 255, 65535 or 1.0. `found` uses the tags, or else the numbers."""
 
 BITS = (8, 10, 12)
-"""Numbers of so many bits are often written into 16. 14 are too many to tell them from a dark picture."""
+"""Numbers with so many bits are often stored in 16. 14 bits cannot be told from a dark picture."""
 FARTHEST = -1.0, 2.0
-"""Floats on [0,1] with noise stay between these, but for one in a hundred at either end."""
+"""Floats on [0,1] with noise stay between these, except for 1 % at either end."""
 TINY = 0.02
-"""Floats that stay below it are no dark picture but one in other units."""
+"""Floats that stay below it are not a dark picture but one in other units."""
 SHARES = 0.1, 99.9
-"""Percentiles of floats of an unknown range that become 0 and 1."""
+"""Percentiles that become 0 and 1 if the range of floats is unknown."""
 _LOOKED_AT = 1_000_000
 
 
 def in_range(picture: Picture, choice: Choice) -> Picture:
-    """The picture as its decoder gave it, with [0,1] moved to that range; a range that was found is noted.
+    """The decoded picture with the given range moved to [0,1].
 
-    NaN stay NaN. A range that is asked for is in the numbers of the file.
+    A range that is given is in the numbers of the file. If one is found, a note says so. NaN stay NaN.
     """
     if choice == "found":
         range, why = found(picture)
@@ -49,14 +49,17 @@ def in_range(picture: Picture, choice: Choice) -> Picture:
 
 
 def found(picture: Picture) -> tuple[Range | None, str]:
-    """What is black and white in a picture as its decoder gave it, and how one knows; None for the usual."""
+    """The numbers that mean black and white in a decoded picture, and the reason for it.
+
+    None means the range of the number type.
+    """
     if picture.depth == "uint8" or picture.range is not None:
         return None, ""
     return _of_integers(picture) if picture.depth == "uint16" else _of_floats(picture)
 
 
 def common(pictures: Iterable[Picture]) -> Choice:
-    """One range for pictures that belong together, planes of a stack: that which holds all that are found."""
+    """One range that contains those of all pictures of a set, such as the planes of a stack."""
     ranges = [found(picture)[0] for picture in pictures]
     known = [range for range in ranges if range is not None]
     if len(known) < len(ranges) or not known:
@@ -69,7 +72,7 @@ def _of_integers(picture: Picture) -> tuple[Range | None, str]:
     stated = picture.stated[1] if picture.stated else 0.0
     for bits in (*BITS, 14) if stated else BITS:
         if 0 < top < 2**bits and stated < 2**bits:
-            return (0.0, 2.0**bits - 1), f"its numbers end at {top} and are taken for {bits} bits in 16"
+            return (0.0, 2.0**bits - 1), f"its numbers end at {top} so they are taken for {bits} bits in 16"
     return None, ""
 
 

@@ -166,8 +166,8 @@ class FileOptions:
             metavar="X,Y,W,H",
             parser=values.parse_crop,
             rich_help_panel=FILES,
-            help="Restore and write only this part, W x H pixels from column X and row Y of the picture as "
-            "it is seen: a look at what the whole will be like.",
+            help="Restore and write only this part, as a preview: W x H pixels from column X and row Y of "
+            "the picture as it is displayed.",
         ),
     ] = None
     max_pixels: Annotated[

@@ -35,7 +35,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Crop:
-    """W x H pixels from column x and row y, both counted from 0."""
+    """A part of a picture: width x height pixels from column x and row y, both counted from 0."""
 
     x: int
     y: int
@@ -125,10 +125,10 @@ def parse_pages(text: str) -> Pages:
 
 
 def parse_crop(text: str) -> Crop:
-    """`100,200,300,300`: column, row, width and height."""
+    """Parse `100,200,300,300`: column, row, width and height. Raises UsageError."""
     match = re.fullmatch(r"(\d{1,9}),(\d{1,9}),(\d{1,9}),(\d{1,9})", text)
     if match is None or not (int(match[3]) and int(match[4])):
-        raise UsageError(f"--crop {text} is no part of a picture: write X,Y,WIDTH,HEIGHT, in pixels")
+        raise UsageError(f"--crop {text} is not a part of a picture: write X,Y,WIDTH,HEIGHT in pixels")
     return Crop(*(int(number) for number in match.groups()))
 
 

@@ -1,4 +1,4 @@
-"""Which sinograms `alr reconstruct` reads, and where their slices go."""
+"""Which sinograms `alr reconstruct` reads, and where it writes their slices."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ from alr_cli.cli.restore.contents import kind_of
 from alr_cli.cli.streams import Streams
 from alr_cli.errors import InputError, OutputError, UsageError
 
-SLICE = ".slice.tif"  # how a slice's name ends that nobody has named
+SLICE = ".slice.tif"  # ending of the name of a slice without -o
 
 
 def planned(
@@ -28,7 +28,7 @@ def planned(
     files: SliceFileOptions,
     reports: ReportOptions,
 ) -> list[Job]:
-    """The slices that are asked for, each with its sinogram. Raises InputError, OutputError, UsageError."""
+    """One job for each slice. Raises InputError, OutputError or UsageError."""
     named = files.output is not None and files.output != "-" and not files.output.endswith("/")
     options = FileOptions(
         output=files.output,
@@ -37,8 +37,11 @@ def planned(
         skip_existing=files.skip_existing,
     )
     reads = (
-        *(files.reference, measurement.flat, measurement.dark),
-        *(method.weights, scan.angles if scan.angles and kind_of(Path(scan.angles)) == "file" else None),
+        files.reference,
+        measurement.flat,
+        measurement.dark,
+        method.weights,
+        scan.angles if scan.angles and kind_of(Path(scan.angles)) == "file" else None,
     )
     jobs = plan(
         _expanded(inputs, files),
@@ -58,8 +61,8 @@ def planned(
 
 
 def _expanded(inputs: list[str], files: SliceFileOptions) -> list[str]:
-    """The files that are meant, folders sorted. Raises UsageError for several without a folder to put
-    them."""
+    """The sinogram files that the inputs refer to; folders are sorted. Raises UsageError for several without
+    an output folder."""
     from alr_cli.files.scans import EXTENSIONS
 
     found: list[str] = []
@@ -69,14 +72,16 @@ def _expanded(inputs: list[str], files: SliceFileOptions) -> list[str]:
             found.append(text)
             continue
         if files.output is None or files.output == "-":
-            raise UsageError("a folder of sinograms needs a folder for its slices: -o FOLDER/")
+            raise UsageError("a folder of sinograms needs a folder for its slices: give -o FOLDER/")
         paths = folder.rglob("*") if files.recursive else folder.glob("*")
         inside = sorted(path for path in paths if path.suffix.lower() in EXTENSIONS and path.is_file())
         avoided = os.path.realpath(files.output)
         inside = [path for path in inside if not os.path.realpath(path).startswith(avoided + os.sep)]
         found += [str(path) for path in inside if not path.name.endswith(SLICE)]
     if not found:
-        raise InputError(f"there are no sinograms in {inputs[0]}: they end in {', '.join(EXTENSIONS)}")
+        raise InputError(
+            f"there are no sinograms in {inputs[0]}: their names must end in {', '.join(EXTENSIONS)}"
+        )
     if len(found) > 1 and files.output is not None and files.output != "-":
         place = Path(files.output)
         if not files.output.endswith("/") and kind_of(place) != "folder":

@@ -1,4 +1,4 @@
-"""The way of sinograms through `alr reconstruct`: plan, read, check, reconstruct, write, report."""
+"""Run `alr reconstruct`: plan, read, check, reconstruct, write, report."""
 
 from __future__ import annotations
 
@@ -39,8 +39,11 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, kw_only=True)
 class SliceRecord(Record):
-    """What happened to one sinogram. residual: root mean square of A x - y, and sigma what is to be expected
-    of it, both in the unit of the sinogram.  Of a file with several the terms are means."""
+    """What happened to one sinogram.
+
+    `residual` is the root mean square of A x - y, and `sigma` its expected value, both in the unit of the
+    sinogram. For a file with several sinograms they are means.
+    """
 
     method: str | None = None
     slices: int | None = None
@@ -64,7 +67,7 @@ def reconstruct_all(
     reports: ReportOptions,
     viewer: Viewer,
 ) -> None:
-    """Reconstruct `inputs` and report on each. Raises the error of a single input, PartialFailure of
+    """Reconstruct `inputs` and report on each. Raises the error of a single input, or PartialFailure for
     several."""
     if scan.angles is not None:
         check_angles(scan.angles)
@@ -121,7 +124,7 @@ class _Batch:
                     self._reconstruct(job, prepared, reconstructor, truth)
                 except StdoutClosed:
                     raise
-                except Exception as error:  # noqa: BLE001 - likewise
+                except Exception as error:  # noqa: BLE001 - one bad file does not stop a batch
                     self._fail(job, error)
                 self.progress.done()
         finally:
@@ -136,7 +139,7 @@ class _Batch:
             raise error
         self.report.fail(str(job.source), error)
         if self.files.fail_fast:
-            raise PartialFailure(f"stopped at {job.source}, as --fail-fast asks") from error
+            raise PartialFailure(f"stopped at {job.source} because of --fail-fast") from error
 
     def _note(self, job: Job, status: str, reason: str) -> None:
         record = SliceRecord(input=str(job.source), output=job.output, status=status, reason=reason)  # type: ignore[arg-type]
@@ -258,7 +261,7 @@ class _Batch:
         try:
             job.target.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutputError(f"folder {job.target.parent} cannot be made ({error.strerror})") from error
+            raise OutputError(f"folder {job.target.parent} cannot be created ({error.strerror})") from error
         write_atomic(job.target, data)
 
     def _truth(self, prepared: Prepared) -> Floats | None:
@@ -270,13 +273,13 @@ class _Batch:
         if truth.shape != prepared.geometry.size:
             raise InputError(
                 f"--reference {self.files.reference} has {truth.shape[1]} x {truth.shape[0]} pixels and "
-                f"the slice {prepared.geometry.size[1]} x {prepared.geometry.size[0]}: give one of equal size"
+                f"the slice {prepared.geometry.size[1]} x {prepared.geometry.size[0]}: they must be equal"
             )
         return truth
 
 
 def build_reconstructor(method: MethodOptions, compute: ComputeOptions) -> Reconstructor:
-    """Load what the method needs: here torch is imported."""
+    """Load what the method needs. This imports torch."""
     from alr_cli.core.numerics import devices
     from alr_cli.core.restore import Restorer, Settings
     from alr_cli.core.tomography import ITERATIONS, Reconstructor
@@ -310,7 +313,7 @@ def _mean(values: list[float]) -> float:
 
 
 def _psnr(truth: Floats, pixels: Floats) -> float:
-    """In dB, the peak being the range of the true slice."""
+    """PSNR in dB. The peak is the range of the true slice."""
     error = float(np.mean((pixels.astype(np.float64) - truth) ** 2))
     peak = float(truth.max() - truth.min())
     return math.inf if error == 0 else 10 * math.log10(max(peak, 1e-30) ** 2 / error)

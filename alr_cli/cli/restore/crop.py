@@ -1,4 +1,4 @@
-"""A part of a picture that is to be restored alone, as a preview of the whole."""
+"""Restore only a part of a picture, as a preview."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def check(crop: Crop, picture: "Picture", source: Source) -> None:
-    """Raises UsageError for a part that reaches beyond the picture."""
+    """Raise UsageError if the part extends beyond the picture."""
     if crop.x + crop.width > picture.width or crop.y + crop.height > picture.height:
         raise UsageError(
             f"--crop {crop} reaches beyond {source}, which is {picture.width} x {picture.height} pixels"
@@ -23,7 +23,7 @@ def check(crop: Crop, picture: "Picture", source: Source) -> None:
 
 
 def cropped(prepared: Prepared, crop: Crop) -> Prepared:
-    """What is known of a part of the picture."""
+    """The prepared picture, reduced to a part."""
     enlarged, missing = prepared.enlarged, prepared.missing
     return replace(
         prepared,
@@ -34,12 +34,12 @@ def cropped(prepared: Prepared, crop: Crop) -> Prepared:
 
 
 def part_of_result(pixels: "NDArray[Any]", prepared: Prepared, crop: Crop) -> "NDArray[Any]":
-    """The part of a picture (H, W, ...) of the size of the whole result."""
+    """The part of a picture (H, W, ...) that has the size of the whole result."""
     return part_of(pixels, crop, _scale(prepared))
 
 
 def part_of(pixels: "NDArray[Any]", crop: Crop, scale: int = 1) -> "NDArray[Any]":
-    """(H, W, ...) -> the part. scale: how much larger the picture is than the one that crop speaks of."""
+    """The part of (H, W, ...). `scale` is the size of the picture relative to the one that crop refers to."""
     rows = slice(scale * crop.y, scale * (crop.y + crop.height))
     return pixels[rows, scale * crop.x : scale * (crop.x + crop.width)].copy()
 

@@ -28,8 +28,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Denoise:
-    """y = x + noise. auto_strength: whether it is chosen for each picture.  jpeg: whether the noise is that
-    of JPEG, whose coefficients are read from the file."""
+    """y = x + noise.
+
+    Attributes:
+        auto_strength: Whether the strength is chosen for each picture.
+        jpeg: Whether the noise is that of JPEG, whose coefficients are read from the file.
+    """
 
     name: str = "denoise"
     allow_nan: bool = False
@@ -72,9 +76,10 @@ def denoise(
         typer.Option(
             "--auto-strength",
             rich_help_panel=RESTORATION,
-            help="Choose the strength for each picture, from the picture alone: that with the least error to "
-            "expect (Stein's estimate) on 160 x 160 pixels of its middle. Takes as much more time as a "
-            "picture of 400 x 400 pixels, or of 500 x 500 where the best is far from 1.",
+            help="Choose the strength for each picture from the picture alone: the one with the "
+            "smallest expected error (Stein's estimate) on the central 160 x 160 pixels. This takes as "
+            "much additional time as a picture of 400 x 400 pixels, or of 500 x 500 if the best strength "
+            "is far from 1.",
         ),
     ] = False,
     jpeg: Annotated[
@@ -82,9 +87,9 @@ def denoise(
         typer.Option(
             "--jpeg",
             rich_help_panel=RESTORATION,
-            help="Remove what JPEG compression has done (blocks, ringing, coarse colours) and nothing else. "
-            "The file says in which interval each of its coefficients lay, so that no quality has to be "
-            "given. For JPEG files as they were written; needs jpeglib.",
+            help="Remove only the artefacts of JPEG compression (blocks, ringing, coarse colours). The file "
+            "states the interval of each of its coefficients, so no quality has to be given. Only for "
+            "original JPEG files. Needs jpeglib.",
         ),
     ] = False,
     files: FileOptions,
@@ -101,32 +106,31 @@ def denoise(
       alr denoise frames/ -o clean/ --sigma 25/255 --skip-existing
       cat noisy.png | alr denoise - --sigma 0.1 > clean.png
       alr denoise scan.tif -o clean.tif --noise like:blank.tif
-      alr denoise old.jpg -o clean.png --jpeg
       alr denoise noisy.png -o clean.png --plot energy.png --heatmap scores.png
 
     Solves, for the observed picture y,
 
       x = argmin  sigma^2/N (x - y)' S^-1 (x - y) + lambda(sigma) R(x)
 
-    where S is the covariance of the noise, sigma^2 for white noise, and R is
-    the mean of a learned critic over all small patches of x. lambda(sigma)
-    was fitted for the weights and --strength multiplies it.
+    where S is the covariance of the noise, sigma^2 for white noise, and R is a
+    learned regularizer, which scores all small patches of x. lambda(sigma) was
+    fitted for the weights; --strength multiplies it.
 
-    Colour pictures with white noise of at least 0.04 get color-wide without
-    -w: an energy of wide field, of which one step of the gradient takes the
-    noise out. Below, color-tuned is better. Whoever asks how to descend
-    (--solver, --max-iter, --tol, --lam) or to watch (--trace, --plot,
-    --heatmap) gets color-tuned, too.
+    Without -w, colour pictures with white noise of at least 0.04 get the
+    weights color-wide, whose energy has a wide field of view and denoises in
+    one gradient step. For weaker noise color-tuned is better. It is also used
+    with an option that describes the descent (--solver, --max-iter, --tol,
+    --lam) or observes it (--trace, --plot, --heatmap).
     """
     from alr_cli.cli.restore.run import restore_all
 
     if auto_strength and not (model.strength is None and model.lam is None):
-        raise UsageError("--auto-strength chooses what --strength and --lam set: give one of them")
+        raise UsageError("--auto-strength chooses the value that --strength and --lam set: give one of them")
     if jpeg and files.range is not None:
-        raise UsageError("--jpeg knows which numbers of the file are black and white: leave --range out")
+        raise UsageError("--jpeg determines the range from the file: omit --range")
     if jpeg and (sigma is not None or noise is not None or auto_strength):
         raise UsageError(
-            "--jpeg takes the noise from the file: leave --sigma, --noise and --auto-strength out"
+            "--jpeg determines the noise from the file: omit --sigma, --noise and --auto-strength"
         )
     task = Denoise(auto_strength=auto_strength, jpeg=jpeg)
     restore_all(

@@ -98,7 +98,7 @@ class Loader:
         notes = (*prepared.picture.notes, *losses, *prepared.notes)
         if (crop := self.files.crop) is not None:
             if coded is not None:
-                raise UsageError(f"--jpeg looks at all of {job.source}: leave --crop out")
+                raise UsageError(f"--jpeg needs the whole of {job.source}: omit --crop")
             check(crop, prepared.picture, job.source)
             reference = None if reference is None else part_of_result(reference, prepared, crop)
             prepared = cropped(prepared, crop)

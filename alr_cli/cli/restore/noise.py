@@ -1,4 +1,4 @@
-"""The noise of one picture, as --noise and --sigma ask for it, and the sentence that says what was found."""
+"""Determine the noise of one picture from --noise and --sigma, and describe it in a sentence."""
 
 import json
 import math
@@ -18,15 +18,21 @@ if TYPE_CHECKING:
     from alr_cli.core.noise.model import NoiseModel
     from alr_cli.files.ranges import Choice
 
-QUICK = 2000  # patches for a quick look
-NOISE_FLOOR = 1 / 255  # below one level of 8 bits, a factor between two sigmas means nothing
+QUICK = 2000  # patches of a quick estimate
+NOISE_FLOOR = 1 / 255  # below one 8-bit level, a factor between two sigmas means nothing
 
 
 @dataclass(frozen=True)
 class Noise:
-    """sigma: its level, None where it cannot be told.  estimate: what the picture says, None where it says
-    nothing or was not asked.  model: None for white noise of one level.  note: what was found, in words.
-    doubt: why the sigma that was given may be wrong."""
+    """The noise of one picture.
+
+    Attributes:
+        sigma: Its level on [0,1], or None if it cannot be determined.
+        estimate: The level estimated from the picture, or None.
+        model: Its model, or None for white noise of one level.
+        note: A sentence on what was found.
+        doubt: A sentence on why the given sigma may be wrong, or None.
+    """
 
     sigma: float | None
     estimate: float | None
@@ -42,24 +48,35 @@ def noise_of(
     missing: "NDArray[np.bool_] | None",
     range: "Choice" = "usual",
 ) -> Noise:
-    """The noise of a picture (H, W, C) in this range. Raises UsageError, InputError for a file or a picture
-    of no use."""
+    """The noise of a picture (H, W, C).
+
+    Args:
+        choice: The value of --noise.
+        sigma: The value of --sigma, or None.
+        pixels: The picture.
+        missing: (H, W), True where nothing is known, or None.
+        range: Range of the picture, in which a picture of noise is read.
+
+    Raises:
+        UsageError: The choice does not fit the picture.
+        InputError: A file or picture cannot be used as the source of a noise model.
+    """
     from alr_cli.core.gray import white_level
-    from alr_cli.core.noise.finding import Found, Kind, find_noise, forced
+    from alr_cli.core.noise.finding import Found, Kind, find_noise, noise_of_kind
 
     if sigma is not None and choice.name in ("white", "auto"):
         return _doubted(sigma, pixels, missing, finds=choice.name == "auto")
     if choice.name == "white":
-        return _white(None, forced(Kind.WHITE, pixels, missing, white_level(pixels, missing)))
+        return _white(None, noise_of_kind(Kind.WHITE, pixels, missing, white_level(pixels, missing)))
     if choice.name == "auto":
         found = find_noise(pixels, missing)
         if found.kind is Kind.NONE and math.isfinite(found.sigma):
             return Noise(0.0, found.sigma, note=f"{sentence(found)}, and it stays as it is")
         return _as_found(found, None)
     if choice.name == "correlated":
-        found = forced(Kind.CORRELATED, pixels, missing)
+        found = noise_of_kind(Kind.CORRELATED, pixels, missing)
     elif choice.name == "poisson" and choice.numbers is None:
-        found = forced(Kind.UNEVEN, pixels, missing)
+        found = noise_of_kind(Kind.UNEVEN, pixels, missing)
     else:
         model = _given(choice, pixels.shape[2], range)
         kind = Kind.CORRELATED if model.correlated else Kind.UNEVEN
@@ -70,8 +87,11 @@ def noise_of(
 def _doubted(
     sigma: float, pixels: "NDArray[np.float32]", missing: "NDArray[np.bool_] | None", *, finds: bool
 ) -> Noise:
-    """White noise of a given level, and whether the picture looks like another. A quick look is enough where
-    it does not. finds: whether without a sigma the kind of the noise is found, too."""
+    """White noise of a given level, with a doubt if the picture seems to have another level.
+
+    A quick estimate suffices if it agrees. `finds` says whether the kind of noise would be determined without
+    a sigma.
+    """
     from alr_cli.core.gray import white_level
     from alr_cli.core.noise.finding import find_noise
     from alr_cli.core.noise.white import estimate_sigma
@@ -85,16 +105,16 @@ def _doubted(
     if found is not None and math.isfinite(found.sigma):
         estimate = found.sigma
     if _alike(sigma, estimate):
-        doubt = "its noise is alike between neighbours: leave --sigma out, or give --noise correlated, too"
+        doubt = "its noise is correlated between neighbours: omit --sigma, or give --noise correlated as well"
     elif estimate < NOISE_FLOOR:
-        doubt = f"sigma {sigma:.3g} was given and the picture looks like {estimate:.3g}: it may lose details"
+        doubt = f"sigma is {sigma:.3g}, but the picture looks like {estimate:.3g}: details may be lost"
     else:
-        doubt = f"sigma {sigma:.3g} was given and the picture looks like {estimate:.3g}: leave --sigma out"
+        doubt = f"sigma is {sigma:.3g}, but the picture looks like {estimate:.3g}: omit --sigma"
     return Noise(sigma, estimate, doubt=doubt)
 
 
 def _alike(sigma: float, estimate: float) -> bool:
-    """Whether two levels are within a factor of two, as far as that can be told."""
+    """Whether two levels are within a factor of two, if both are large enough to compare."""
     ratio = max(sigma, NOISE_FLOOR) / max(estimate, NOISE_FLOOR)
     return 0.5 <= ratio <= 2
 
@@ -106,11 +126,11 @@ def of_rounding(coefficients: "Coefficients") -> Noise:
 
 
 def sentence(found: "Found") -> str:
-    """What was found, for a person."""
+    """A sentence on what was found."""
     from alr_cli.core.noise.finding import Kind
 
     if math.isnan(found.sigma):
-        return "the picture is too small to tell its noise"
+        return "the picture is too small to estimate its noise"
     if found.drawing:
         return "this is no photograph (text, a drawing or a dither), and no noise was found in it"
     if found.model is None:
@@ -126,12 +146,12 @@ def sentence(found: "Found") -> str:
     if max(low, high) > 1.5 * min(low, high):
         words.append(f"stronger in the {'dark' if low > high else 'bright'}")
     if found.confidence < 1:
-        words.append(f"{100 * found.confidence:.0f} % sure, and so much of it is removed")
+        words.append(f"{100 * found.confidence:.0f} % sure, and that share of it is removed")
     return ", ".join(words)
 
 
 def _reach(model: "NoiseModel") -> int:
-    """Pixels from one to the first that is hardly like it."""
+    """The distance in pixels at which the correlation has become small."""
     along = (model.correlation[..., 0, :] + model.correlation[..., :, 0]).diagonal().mean(axis=1) / 2
     below = along < 0.2
     return int(below.argmax()) if below.any() else len(along)
@@ -156,7 +176,7 @@ def _said(found: "Found") -> str | None:
 
 
 def _given(choice: NoiseChoice, channels: int, range: "Choice") -> "NoiseModel":
-    from alr_cli.core.noise.finding import Kind, forced
+    from alr_cli.core.noise.finding import Kind, noise_of_kind
     from alr_cli.core.noise.model import NoiseModel
 
     if choice.numbers is not None:
@@ -165,16 +185,17 @@ def _given(choice: NoiseChoice, channels: int, range: "Choice") -> "NoiseModel":
     if choice.name == "like":
         from alr_cli.files.pictures import read_picture
 
-        model = forced(Kind.CORRELATED, read_picture(path, range=range).pixels).model
+        model = noise_of_kind(Kind.CORRELATED, read_picture(path, range=range).pixels).model
         if model is None:
             raise InputError(
-                f"{path} shows no noise to learn from, or is too small: give a larger picture of it"
+                f"no noise was found in {path}: give a larger picture that shows nothing but noise"
             )
     else:
         model = _from_file(path)
     if model.channels != channels:
         raise UsageError(
-            f"--noise {path} has the noise of {model.channels} channels and the picture has {channels}"
+            f"--noise {path} describes {model.channels} channels and the picture has {channels}: "
+            "give a model with as many channels"
         )
     return model
 
@@ -189,5 +210,5 @@ def _from_file(path: str) -> "NoiseModel":
         raise InputError(f"cannot read --noise {path}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"--noise {path} holds no noise model: write one with alr info PICTURE --json > {path}"
+            f"--noise {path} contains no noise model: write one with alr info PICTURE --json > {path}"
         ) from error

@@ -1,4 +1,4 @@
-"""How long a large picture will take, said where no bar shows it, and what is quicker."""
+"""Say how long a large picture will take if no progress bar shows it, and what is faster."""
 
 import time
 from collections.abc import Callable
@@ -8,20 +8,20 @@ if TYPE_CHECKING:
     from alr_cli.core.restore import Step
 
 LONG = 60.0
-"""Seconds for a picture from which on somebody wants to know."""
+"""Seconds for a picture from which a message is useful."""
 LARGE = 500_000
-"""Pixels of a picture that may take so long: who watches pays for the energy of each iteration."""
+"""Pixels of a picture that may take so long. Smaller ones are not observed, since energies cost time."""
 
 
 class Patience:
-    """Watches the first iteration of a restoration. say: of a sentence."""
+    """Observes the first iteration of a restoration, and passes a sentence to `say`."""
 
     def __init__(self, say: Callable[[str], None], clock: Callable[[], float] = time.perf_counter) -> None:
         self._say, self._clock = say, clock
         self._started: float | None = None
 
     def step(self, step: "Step") -> None:
-        """Called at the start and after each iteration."""
+        """Is called at the start and after each iteration."""
         if step.iteration == 0:
             self._started = self._clock()
         elif self._started is not None:
@@ -29,8 +29,8 @@ class Patience:
             self._started = None
             if seconds >= LONG:
                 self._say(
-                    f"this takes up to {_shown(seconds)}; quicker looks: --crop X,Y,W,H for a part of the "
-                    "picture, or --fast"
+                    f"this takes up to {_shown(seconds)}; for a quick preview use --crop X,Y,W,H for a part "
+                    "of the picture, or --fast"
                 )
 
 

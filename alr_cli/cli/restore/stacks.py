@@ -91,7 +91,7 @@ def find_stack(job: Job, loader: Loader) -> LoadedStack | None:
             "-f tiff, or select one picture with --page"
         )
     if files.crop is not None:
-        raise UsageError(f"--crop is for single pictures and {path} is a stack: choose one with --page")
+        raise UsageError(f"--crop is for single pictures and {path} is a stack: select one with --page")
     if files.reference is not None:
         raise UsageError(
             f"--reference is for single pictures and {path} is a stack: select one picture with --page"

@@ -1,4 +1,4 @@
-"""One run of a training, whatever is trained: checkpoints, validation, Ctrl-C, and the weights at its end."""
+"""One run of any training: checkpoints, validation, Ctrl-C, and writing the weights."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 
 SHORT = 1000
-"""Iterations below which a training is a trial, and lambda is fitted on a fifth of the pixels."""
+"""Below this number of iterations a training counts as a trial, and lambda is fitted on fewer pixels."""
 
 
 class Trains(Protocol):
-    """What all trainers share."""
+    """The common interface of all trainers."""
 
     workers: Workers
     device: torch.device
@@ -52,7 +52,7 @@ class Trains(Protocol):
 
 
 class Session:
-    """One run from wherever the trainer stands to its end, or to the next Ctrl-C."""
+    """One run, from the current step of the trainer to its end or to Ctrl-C."""
 
     def __init__(
         self,
@@ -64,10 +64,10 @@ class Session:
         report: Report,
         missing: float | None = None,
     ) -> None:
-        """missing: validate by filling so large a share of the pixels, instead of denoising."""
+        """`missing`: validate by filling in this share of the pixels instead of denoising."""
         self.trainer = trainer
         self.missing = missing
-        self.first = trainer.workers.rank == 0  # it writes and speaks for all
+        self.first = trainer.workers.rank == 0  # it writes and prints for all processes
         self.description = description
         self.pictures = pictures
         self.validation = pictures.validation.to(trainer.device)
@@ -77,8 +77,11 @@ class Session:
         self._saved = trainer.step_count if run.resume else None
 
     def train(self, bar: TrainingBar) -> None:
-        """Step until done. A signal is obeyed between two steps, so that the checkpoint is whole, and leaves
-        with a note on where it stopped and how to go on."""
+        """Step until the training is done.
+
+        A signal takes effect between two steps, so that the checkpoint is complete. The exception carries a
+        note on where the training stopped and how to continue.
+        """
         with self._telling_where_it_stopped():
             self._train(bar)
 
@@ -122,13 +125,13 @@ class Session:
         if self._saved is None:
             return f"stopped at step {step} {of_all}, before the first checkpoint: start again"
         if self.trainer.done and self._saved == step:
-            return f"stopped after all {step} steps, while the result was measured: --resume measures again"
+            return f"stopped after all {step} steps, during the final measurements: --resume repeats these"
         behind = f"; the checkpoint is of step {self._saved}" if self._saved != step else ""
         return f"stopped at step {step} {of_all}{behind}: continue with --resume ({self.checkpoint})"
 
     @contextmanager
     def _saved_if_stopped(self) -> Iterator[None]:
-        """Where nothing of the training changes, a stop can come at any time: its checkpoint is whole."""
+        """Save a checkpoint if a signal arrives. Use this where the state of the training does not change."""
         try:
             yield
         except (KeyboardInterrupt, Terminated):
@@ -137,7 +140,7 @@ class Session:
 
     @property
     def _steps_between_questions(self) -> int:
-        """Whether to stop is a message between workers, which costs as much as a tenth of a step."""
+        """How often the workers agree on stopping. The message costs as much as a tenth of a step."""
         return 1 if self.trainer.workers.size == 1 else 10
 
     def save_checkpoint(self) -> None:
@@ -149,13 +152,13 @@ class Session:
         self._saved = self.trainer.step_count
 
     def _agreed(self, stop: BaseException | None) -> BaseException | None:
-        """What any of the workers was asked: all stop after the same step, or none."""
+        """The exception to raise if any worker received a signal. All workers stop after the same step."""
         if not self.trainer.workers.any(stop is not None):
             return None
         return stop or Terminated(signal.SIGTERM)
 
     def log(self, recent: list[Progress], rate: float) -> None:
-        """A line of means since the last one, and the same as JSON where that was asked for."""
+        """Report the means since the last report, as a line and as JSON."""
         if not recent:
             return
         means = {
@@ -174,8 +177,8 @@ class Session:
         return {"steps_per_second": steps_per_second}
 
     def validate(self, bar: TrainingBar) -> None:
-        """Restore the validation crops: at the middle of the noise range, lambda by Lunz's rule, or their
-        missing pixels."""
+        """Restore the validation crops: denoise at the middle of the noise range with lambda by Lunz's rule,
+        or fill in pixels."""
         sigma = (self.pictures.levels[0] * self.pictures.levels[1]) ** 0.5
         prior = self.trainer.trained()
         if self.missing is not None:
@@ -196,7 +199,7 @@ class Session:
         return value
 
     def finish(self, output: Path) -> None:
-        """Write the weights, with lambda(sigma) as it was learned, or else fitted now."""
+        """Write the weights, with lambda(sigma) as learned, or fitted now."""
         if self.first:
             with self._telling_where_it_stopped():
                 self._finish(output)
@@ -243,7 +246,7 @@ def checkpoint_of(output: Path) -> Path:
 
 
 def check_outputs(output: Path, run: RunOptions) -> None:
-    """Raises OutputError or WeightsError before any work."""
+    """Refuse outputs that cannot be written, before any work. Raises OutputError or WeightsError."""
     checkpoint = checkpoint_of(output)
     if not output.parent.is_dir():
         raise OutputError(f"the folder {output.parent} does not exist: make it first")
@@ -253,35 +256,37 @@ def check_outputs(output: Path, run: RunOptions) -> None:
         return
     for path in (output, checkpoint):
         if path.exists() and not run.overwrite:
-            raise OutputError(f"{path} exists: add --overwrite to start anew, or --resume to continue")
+            raise OutputError(f"{path} exists: add --overwrite to start again, or --resume to continue")
 
 
 def resume(trainer: Trains, description: dict[str, Any], checkpoint: Path, report: Report) -> None:
-    """Load the checkpoint, to go on as far as it was to go or further. Raises UsageError if it belongs to
-    another recipe, critic or data."""
+    """Load the checkpoint, to continue up to its number of iterations or beyond.
+
+    Raises UsageError if it belongs to another recipe, critic or data.
+    """
     from alr_cli.files.weights import CHECKPOINT, read_tensors
 
     state, found = read_tensors(checkpoint, CHECKPOINT)
     for part in ("architecture", "recipe", "data"):
         was, now = found.get(part, {}), description[part]
         for name in now:
-            longer = name == "iterations" and was.get(name, 0) < now[name]  # which is what people do
+            longer = name == "iterations" and was.get(name, 0) < now[name]  # a longer training is allowed
             if was.get(name) != now[name] and not longer:
                 raise UsageError(
                     f"{checkpoint} was made with another {part} ({name} {was.get(name)}, now {now[name]}): "
-                    "give the options it was started with, or start anew with --overwrite"
+                    "give the options it was started with, or start again with --overwrite"
                 )
     try:
         trainer.restore_state(state)
     except (KeyError, ValueError, RuntimeError) as error:
         raise WeightsError(
-            f"{checkpoint} does not hold a whole training state; start anew ({error})"
+            f"{checkpoint} does not contain a complete training state ({error}): start again with --overwrite"
         ) from error
     report.say(f"resuming at step {trainer.step_count} of {trainer.iterations}")
 
 
 class _HeldSignals:
-    """Holds Ctrl-C and SIGTERM back until they are asked for; a second one is obeyed at once."""
+    """Holds Ctrl-C and SIGTERM back until they are asked for. A second signal takes effect at once."""
 
     def __init__(self) -> None:
         self._received: list[int] = []
@@ -303,14 +308,14 @@ class _HeldSignals:
         self._received.append(number)
 
     def asked(self) -> BaseException | None:
-        """The exception to raise, or None."""
+        """The exception for the signal that was received, or None."""
         if not self._received:
             return None
         return KeyboardInterrupt() if self._received[0] == signal.SIGINT else Terminated(self._received[0])
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
-        """Inside, signals are obeyed as everywhere else."""
+        """A context in which signals take effect at once."""
         self.__exit__()
         try:
             yield

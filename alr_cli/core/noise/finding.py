@@ -1,15 +1,16 @@
-"""sigma_o(b)^2 P_o(u, v): which noise a picture has, by opponent colours o and brightness b
+"""sigma_o(b)^2 P_o(u, v): the noise of a picture, by opponent colour o and brightness b
 
-`estimation.py` measures what varies in the flattest places. Texture varies there too, and in gray it cannot
-always be told from noise. What tells them apart:
+`estimation.py` measures the variation in the flattest places. Texture varies there, too, and in gray it
+cannot always be distinguished from noise. These properties distinguish them:
 
 1. Texture is gray. Photographs of leaves, stone and cloth hardly vary in colour from pixel to pixel (0.1 to
-   1.5 levels of 255 along the weaker opponent colour); sensors make each channel's noise by itself, and what
-   colour matrices and JPEG leave of it is a quarter to a half of that in gray.
-2. Noise is everywhere: its level changes little between brightnesses, texture's by factors.
-3. White noise fills the highest frequencies, where texture has hardly anything (white.py).
+1.5 levels of 255 along the weaker opponent colour). Sensors produce the noise of each channel independently,
+and what colour matrices and JPEG leave of its colour is a quarter to a half of the noise in gray.
+2. Noise is everywhere. Its level changes little between brightnesses, that of texture by factors.
+3. White noise fills the highest frequencies, where texture has almost nothing (white.py).
 
-Found where nothing of this holds is no noise. So weak grain that is alike in all channels is left alone.
+If none of this holds, the variation does not count as noise. Weak grain that is alike in all channels is
+therefore left alone.
 """
 
 from __future__ import annotations
@@ -31,41 +32,47 @@ from alr_cli.core.noise.estimation import (
     without_texture,
 )
 from alr_cli.core.noise.model import NoiseModel
-from alr_cli.core.noise.opponents import opponents
+from alr_cli.core.noise.opponent_colours import opponent_matrix
 from alr_cli.core.noise.white import estimate_sigma
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 LEVEL = 1 / 255
-LITTLE = 0.5 * LEVEL  # noise below it is none
-WHITE = 0.8  # of the level: the share in the highest frequencies that makes noise white
+LITTLE = 0.5 * LEVEL  # weaker noise counts as none
+WHITE = 0.8  # share of the level in the highest frequencies from which on noise is white
 FINE = np.add.outer(np.arange(SIDE), np.arange(SIDE)) >= 1.4 * SIDE
-GRAY_WHITE = 0.6  # in gray, where texture adds to the level
-UNEVEN = 1.7  # white noise of one level varies less than that between brightnesses
-EVEN = 1.5  # noise in gray varies less than that, most texture more
-GRAY_LEAST = 2 * LEVEL  # of it
-WEAKEST = 1.15 * LEVEL, 1.7 * LEVEL  # the noise in colour: surely none, surely noise
-WEAKEST_EVEN = 0.8 * LEVEL, 1.1 * LEVEL  # the same where gray is even
-SUREST = 2.6 * LEVEL, 3.4 * LEVEL  # the same whatever gray does
-GRAYEST = 4.8, 7.0  # times that noise in colour, noise in gray: surely noise, surely texture
-ONE_COLOUR = 3.0  # times the weaker opponent colour: the other one is texture of that colour
-GRAY_AT_MOST = 2.2  # times the noise in colour, unless it is even; the rest is texture
+GRAY_WHITE = 0.6  # the same in gray, where texture adds to the level
+UNEVEN = 1.7  # white noise of one level varies less than this between brightnesses
+EVEN = 1.5  # noise in gray varies less than this, most texture more
+GRAY_LEAST = 2 * LEVEL  # least noise in gray for that rule
+WEAKEST = 1.15 * LEVEL, 1.7 * LEVEL  # noise in colour: certainly none, certainly noise
+WEAKEST_EVEN = 0.8 * LEVEL, 1.1 * LEVEL  # the same if gray is even
+SUREST = 2.6 * LEVEL, 3.4 * LEVEL  # the same whatever gray looks like
+GRAYEST = 4.8, 7.0  # noise in gray / noise in colour: certainly noise, certainly texture
+ONE_COLOUR = 3.0  # ratio of the opponent colours above which the stronger one is texture of that colour
+GRAY_AT_MOST = 2.2  # largest noise in gray / noise in colour, unless gray is even; the rest is texture
 FEWEST_PATCHES = 400
 
 
 class Kind(Enum):
     NONE = "none"
     WHITE = "white"
-    UNEVEN = "poisson"  # white, and its level depends on brightness
+    UNEVEN = "poisson"  # white, with a level that depends on brightness
     CORRELATED = "correlated"
 
 
 @dataclass(frozen=True)
 class Found:
-    """model: what was found; None where there is none to be removed.  sigma: its level in that picture, NaN
-    where the picture is too small to tell.  confidence: 0 to 1, how sure it is that this is noise, by which
-    the level was multiplied already.  drawing: whether this is no photograph."""
+    """The noise that was found.
+
+    Attributes:
+        kind: Its kind.
+        sigma: Its level in this picture; NaN if the picture is too small.
+        model: Its model; None if there is no noise to remove.
+        confidence: 0 to 1, how certain it is that this is noise. The level is already multiplied by it.
+        drawing: Whether the picture is not a photograph.
+    """
 
     kind: Kind
     sigma: float
@@ -76,7 +83,13 @@ class Found:
 
 @dataclass(frozen=True)
 class _Parts:
-    """brightness: (K,).  levels: sigma_o there, (C, K).  shapes: P_o of mean 1, (C, u, v)."""
+    """The variation in the flattest places.
+
+    Attributes:
+        brightness: (K,).
+        levels: sigma_o at these brightnesses, (C, K).
+        shapes: P_o with mean 1, (C, u, v).
+    """
 
     brightness: Floats
     levels: Floats
@@ -84,7 +97,7 @@ class _Parts:
 
     @property
     def colour(self) -> Floats:
-        """(K,), the weaker opponent colour's."""
+        """The level of the weaker opponent colour, (K,)."""
         weaker: Floats = self.levels[1:].min(axis=0)
         return weaker
 
@@ -109,11 +122,13 @@ def find_noise(pixels: NDArray[np.floating], mask: Bools | None = None) -> Found
     return _of(Kind.CORRELATED, parts, pixels, confidence)
 
 
-def forced(
+def noise_of_kind(
     kind: Kind, pixels: NDArray[np.floating], mask: Bools | None = None, level: float | None = None
 ) -> Found:
-    """The noise of a picture that is known to be of a kind: nothing is left alone for fear of texture. level:
-    of white noise, where it is known."""
+    """The noise of a picture that is known to be of a kind. All variation in flat places counts as noise.
+
+    `level` is the level of white noise, if it is known.
+    """
     sigma = estimate_sigma(pixels, mask) if level is None else level
     parts = None if kind is Kind.WHITE else _parts(pixels, mask, white=kind is Kind.UNEVEN)
     if parts is None:
@@ -136,15 +151,18 @@ def _of(kind: Kind, parts: _Parts, pixels: NDArray[np.floating], confidence: flo
 
 
 def _parts(pixels: NDArray[np.floating], mask: Bools | None, white: bool = False) -> _Parts | None:
-    """What varies in the flattest places; None without enough of them. white: known to be white noise, whose
-    level the highest frequencies alone tell."""
+    """The variation in the flattest places; None if there are not enough of them.
+
+    `white` says that the noise is known to be white, so that its level is measured in the highest
+    frequencies.
+    """
     patches = patches_of(pixels, mask)
     equal = (patches[..., 1:] == patches[..., :-1]).all(axis=1).mean(axis=(1, 2))
     patches = patches[equal < 0.75]
     if len(patches) < FEWEST_PATCHES:
         return None
     brightness = patches.mean(axis=(1, 2, 3))
-    mixing = opponents(pixels.shape[2]).astype(np.float32)
+    mixing = opponent_matrix(pixels.shape[2]).astype(np.float32)
     spectra = spectra_of(np.einsum("oc,ncij->noij", mixing, patches))
     levels, shapes = [], []
     for part in range(spectra.shape[1]):
@@ -159,25 +177,29 @@ def _parts(pixels: NDArray[np.floating], mask: Bools | None, white: bool = False
 
 
 def _gray_sigma(pixels: NDArray[np.floating], mask: Bools | None) -> float:
-    """The white noise of the gray part; moved off 0 and 1, which mean nothing there."""
-    gray = pixels @ opponents(3)[0].astype(pixels.dtype)
+    """The white noise of the gray part. The values are shifted away from 0 and 1, which have no meaning
+    there."""
+    gray = pixels @ opponent_matrix(3)[0].astype(pixels.dtype)
     sigma = estimate_sigma(gray[..., None] + 10, mask)
     return sigma if np.isfinite(sigma) else 0.0
 
 
 def _is_white(parts: _Parts, sigma: float, gray_sigma: float) -> bool:
-    """Whether the highest frequencies hold as much as the others, and gray no more than colours."""
+    """Whether the highest frequencies have as much energy as the others, and gray no more than the
+    colours."""
     if len(parts.levels) == 1:
         return bool(sigma >= GRAY_WHITE * np.quantile(parts.levels[0], 0.25))
     level = float(np.quantile(parts.colour, 0.25))
     alike = gray_sigma <= 1.6 * max(sigma, level) or np.quantile(parts.levels[0], 0.25) <= 1.6 * sigma
-    fine = parts.shapes[1:, FINE].mean()  # where its level varies, sigma is that of the least of it
+    fine = parts.shapes[1:, FINE].mean()  # if the level varies, sigma is its smallest value
     return bool(alike and (sigma >= WHITE * level or (sigma >= 0.4 * level and fine >= WHITE)))
 
 
 def _uneven(parts: _Parts) -> _Parts | None:
-    """White noise whose level depends on brightness, as the colours say, for all; None if it does not. Black
-    and white, where noise is cut off, do not count."""
+    """White noise whose level depends on brightness, as measured in the colours; None if it does not.
+
+    Black and white, where noise is clipped, do not count.
+    """
     if len(parts.levels) == 1:
         return None
     inside = (parts.brightness > 0.06) & (parts.brightness < 0.94)
@@ -189,7 +211,7 @@ def _uneven(parts: _Parts) -> _Parts | None:
 
 
 def _without_gray_texture(parts: _Parts, gray_sigma: float) -> tuple[_Parts, float]:
-    """Noise, and how sure it is that it is."""
+    """The noise without gray texture, and how certain it is that it is noise."""
     gray = np.sort(parts.levels[0])
     low = float(np.quantile(gray, 0.25))
     if len(parts.levels) > 1:
@@ -210,14 +232,14 @@ def _without_gray_texture(parts: _Parts, gray_sigma: float) -> tuple[_Parts, flo
 
 
 def _step(value: float, low: float, high: float) -> float:
-    """0 below low, 1 above high, straight between."""
+    """0 below low, 1 above high, and linear between them."""
     return float(np.clip((value - low) / (high - low), 0.0, 1.0))
 
 
 def _model(parts: _Parts) -> NoiseModel:
-    """The channels' noise, given that of the opponent colours, which are taken for independent."""
+    """The noise of the channels from that of the opponent colours, which are assumed to be independent."""
     channels = len(parts.levels)
-    mixing = opponents(channels)
+    mixing = opponent_matrix(channels)
     at = np.stack([at_knots(parts.brightness, levels) for levels in parts.levels])
     sigma = np.sqrt(np.einsum("oc,ok->ck", mixing**2, at**2))
     share = np.mean(parts.levels**2, axis=1)

@@ -1,6 +1,7 @@
-"""x_{l+1} = x_l - eta P^-1 (dE/dx + momentum), from the minimiser of a quadratic on    (eq. 5, accelerated)
+"""x_{l+1} = x_l - eta P^-1 (dE/dx + momentum), starting from the minimiser of a quadratic    (eq. 5,
+accelerated)
 
-For fields of experts, of which P is known (circulant.py): 20 steps lead to where adam needs hundreds.
+It is for fields of experts, for which P is known (preconditioner.py). 20 steps do what takes Adam hundreds.
 """
 
 from __future__ import annotations
@@ -21,25 +22,31 @@ from alr_cli.core.solvers.base import Iterate, Objective, is_finite, per_picture
 
 @dataclass(frozen=True)
 class Pace:
-    """Settings of the preconditioned descent. first, later: u in P, for the start (0: none) and for the
-    steps. momentum: beta. See docs/performance.md."""
+    """Settings of the preconditioned descent; see docs/performance.md.
+
+    Attributes:
+        first: u in P for the start; 0 for no such start.
+        later: u in P for the steps.
+        momentum: beta.
+    """
 
     first: float = 0.03
     later: float = 0.3
     momentum: float = 0.75
 
 
-# Where frequencies are missing only the regularizer bends E, at edges hardly. With a smaller u the descent of
-# a blur amplifies rounding in flat places, by 1e5 in 30 steps (docs/performance.md).
+# At missing frequencies only the regularizer contributes curvature to E, and hardly any at edges. For a
+# smaller u, deblurring amplifies rounding errors in flat places, by 1e5 in 30 steps (docs/performance.md).
 NEAR, FAR, HOLES = Pace(), Pace(0.1, 0.3, 0.95), Pace(0.0, 0.8, 0.97)
-COLOURED = Pace(0.0, 0.15, 0.7)  # the noisy picture is a better start than its Wiener filter
+COLOURED = Pace(0.0, 0.15, 0.7)  # here the noisy picture is a better start than its Wiener filter
 
 
 class Quadratic(Objective, Protocol):
     """An objective whose data term is a squared error, or nearly one.
 
-    unit: what makes its gradient one in units of single pixels.  free: 1 where x may move, None for
-    everywhere.
+    Attributes:
+        unit: The factor that converts its gradient to units of single pixels.
+        free: 1 where x may move; None for everywhere.
     """
 
     @property
@@ -48,7 +55,7 @@ class Quadratic(Objective, Protocol):
     def free(self) -> Tensor | None: ...
 
     def grad(self, x: Tensor) -> tuple[Terms, Tensor]:
-        """As `value_and_grad`, but the energy may stay unknown."""
+        """Like `value_and_grad`, but the energy may stay unknown."""
         ...
 
     def add_misfit(self, x: Tensor, gradient: Tensor) -> None:
@@ -58,13 +65,19 @@ class Quadratic(Objective, Protocol):
 
 @dataclass(frozen=True)
 class Preconditioned:
-    """Nesterov's momentum on P^-1 dE/dx, P with the usual weight of a response; the step size is 1, and from
-    the middle on decays to 0.1. Where P is too small for a flat place, the fall of log(1 + t^2) bounds what
-    may happen, and the decay ends it.
+    """Nesterov's momentum on P^-1 dE/dx, with the usual weight of a response in P. Its objective is a
+    `Quadratic`.
 
-    It works in place: x, y, the gradient, the direction and its mean are five copies of a picture.
-    preconditioner: P for u = 1.  watched: whether somebody wants the energy of every step; if not, that of
-    the last one alone is computed.  Its objective is a `Quadratic`.
+    The step size is 1 and decays to 0.1 in the second half. In flat places P may be too small; the decrease
+    of log(1 + t^2) then bounds the error, and the decay of the steps ends it. The solver works in place and
+    needs five copies of a picture: x, y, the gradient, the direction and its mean.
+
+    Attributes:
+        preconditioner: P for u = 1.
+        iterations: Number of steps.
+        tol: As in `base.Solver`.
+        pace: The settings.
+        watched: Whether the energy of every step is needed. If not, only that of the last one is computed.
     """
 
     preconditioner: Circulant
@@ -88,7 +101,7 @@ class Preconditioned:
         mean = torch.zeros_like(x)
         for step in range(self.iterations):
             direction = later.solve(gradient)
-            del gradient  # the next one takes its place in memory
+            del gradient  # frees memory for the next one
             if energy.free is not None:
                 direction *= energy.free
             size = 0.1 ** max(0.0, 2 * step / self.iterations - 1) * per_picture(moving.to(x.dtype), x)
@@ -109,8 +122,10 @@ class Preconditioned:
 
 
 def begin_fourier(energy: Quadratic, x: Tensor, preconditioner: Circulant) -> None:
-    """Move x, in place, to the minimiser of ||A x - y||^2 + <x, Q x>, Q the prior's part of P, as far as one
-    step along P^-1 goes: all the way, but for the border and for clipped pixels. That is a Wiener filter."""
+    """Move x, in place, to the minimiser of ||A x - y||^2 + <x, Q x>, where Q is the prior's part of P.
+
+    One step along P^-1 does this exactly, except at the border and for clipped pixels. It is a Wiener filter.
+    """
     gradient = preconditioner.smoothed(x)
     energy.add_misfit(x, gradient)
     direction = preconditioner.solve(gradient)
@@ -124,8 +139,10 @@ def begin_fourier(energy: Quadratic, x: Tensor, preconditioner: Circulant) -> No
 def _momentum_step(
     x: Tensor, mean: Tensor, direction: Tensor, unit: float, size: Tensor, momentum: float
 ) -> Tensor:
-    """m <- beta m + d, x <- x - size (d + beta m), in place, d being unit times the direction, which becomes
-    the update; returns its root mean square (B,)."""
+    """m <- beta m + d, x <- x - size (d + beta m), in place, where d is unit times the direction.
+
+    The direction is overwritten by the update. Returns the root mean square of the update (B,).
+    """
     moved = torch.zeros(x.shape[0], dtype=x.dtype, device=x.device)
     for band in bands(x):
         mean[band].mul_(momentum).add_(direction[band], alpha=unit)

@@ -68,7 +68,7 @@ class Validation:
         return cls(clean, noise, solver, precision, per_picture)
 
     def smaller(self, pictures: int = 2, side: int = 64) -> Validation:
-        """The middles of the crops of the first pictures, for a fit that need not be exact."""
+        """The central parts of the crops of the first pictures, for an approximate fit."""
         count = pictures * self.per_picture
         top, left = (max(0, (size - side) // 2) for size in self.clean.shape[-2:])
         part = (slice(count), ..., slice(top, top + side), slice(left, left + side))
