@@ -1,4 +1,4 @@
-"""What `alr benchmark TARGET` measures: settings and methods of each table and figure"""
+"""The settings and methods of each table and figure of `alr benchmark TARGET`"""
 
 from __future__ import annotations
 
@@ -26,15 +26,22 @@ Target = Literal[
     "oberlin",
 ]
 TARGETS: tuple[Target, ...] = get_args(Target)
-LUNZ1_SIDE = 128  # of the middles of the pictures
+LUNZ1_SIDE = 128  # pixels; the central part of each picture is used
 FIGURES: tuple[Target, ...] = ("fig1", "fig2", "fig3", "fig4", "fig5")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """tasks: degradations.  options: those of the command that mean something to it.  sigmas: None for each
-    task's own.  clips: whether noisy pixels are clipped; both makes two settings.  methods: None for the
-    usual ones.  limit: of the pictures, where none is given."""
+    """What a target measures.
+
+    Attributes:
+        tasks: Its degradations.
+        options: Those options of the command that apply to it.
+        sigmas: Noise levels. None takes the defaults of each task.
+        clips: Whether noisy pixels are clipped. Two entries make two settings.
+        methods: Names of methods. None takes the usual ones.
+        limit: Number of pictures, unless another is given.
+    """
 
     tasks: tuple[Task, ...]
     options: frozenset[str]
@@ -62,9 +69,9 @@ PLANS: dict[Target | None, Plan] = {
     "denoise": Plan(("denoise",), _RUN),
     "deblur": Plan(("deblur",), _RUN | _BLUR | {"--kernels"}),
     "inpaint": Plan(("inpaint",), _RUN | {"--missing"}),
-    # Its scales and kernel are its own, see upscaling.py.
+    # Its scales and kernel are defined in upscaling.py.
     "upscale": Plan((), _DATA),
-    # The paper clipped; its lambdas were for its own critics, ours are fitted.
+    # The paper's noisy pictures are clipped. Its lambdas belong to its own critics; ours are fitted.
     "table1": Plan(("denoise",), _NOISE, (0.05, 0.1, 0.2, 0.3, 0.4), (True,), (OURS,)),
     "table2": Plan(
         ("denoise",),
@@ -73,7 +80,7 @@ PLANS: dict[Target | None, Plan] = {
         (True, False),
         (OURS, "bm3d", "cbm3d", "epll", "tv", "nlm", "wavelets"),
     ),
-    # Of Lunz, Oktem and Schoenlieb (2018): their noise is unclipped.
+    # Lunz, Oktem and Schoenlieb (2018): their noise is not clipped.
     "lunz1": Plan(("denoise",), _DATA | {"--methods"}, (0.1,), (False,), (OURS, "tv", "cbm3d")),
     "lunz2": Plan((), _DATA),
     "fig1": Plan((), frozenset()),
@@ -81,32 +88,32 @@ PLANS: dict[Target | None, Plan] = {
     "fig3": Plan((), _DATA, limit=16),
     "fig4": Plan(("denoise",), _RUN, (0.1,), (True,), ("bm3d", "epll", OURS), limit=2),
     "fig5": Plan(("deblur",), _RUN | _BLUR, (0.03,), (False,), ("tv", OURS), limit=2),
-    # Its tasks are its own, see studies/oberlin.py.
+    # Its tasks are defined in studies/oberlin_tasks.py.
     "oberlin": Plan((), _DATA, limit=15),
     "speed": Plan(("denoise",), frozenset({"--data", "--methods", "--sides"})),
 }
 
 
 def owners(option: str) -> str:
-    """The targets that know an option: `deblur or fig5`."""
+    """The targets that an option applies to: `deblur or fig5`."""
     names = [target for target, plan in PLANS.items() if target is not None and option in plan.options]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def saves_pictures(target: Target | None) -> bool:
-    """Whether restored pictures come of it."""
+    """Whether a target produces restored pictures."""
     return target not in (*FIGURES, "speed", "lunz2", "oberlin", "upscale")
 
 
 def undrawable(target: Target | None) -> str | None:
-    """Why a figure cannot be drawn, as a sentence, or None."""
+    """A sentence that says why a figure cannot be drawn, or None."""
     if target in FIGURES and find_spec("matplotlib") is None:
         return f"{target} needs the package matplotlib: pip install matplotlib"
     return None
 
 
 def lacking(method: Method) -> str | None:
-    """What has to be done before a method can run, as a sentence, or None."""
+    """A sentence that says what has to be installed before a method can run, or None."""
     if method.package is not None and find_spec(method.package) is None:
         licence = " (mind its licence, it is not for commercial use)" if method.package == "bm3d" else ""
         package = method.distributions[-1 if method.package == "pywt" else 0]

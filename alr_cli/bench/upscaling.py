@@ -1,9 +1,9 @@
-"""y = A x, A bicubic and antialiased: enlarged pictures measured as published super-resolution is
+"""y = A x, A bicubic and antialiased: enlarged pictures, measured like published super-resolution
 
-Pictures are cut to a multiple of the scale, made smaller by bicubic interpolation (a = -0.5, antialiased, as
-MATLAB's imresize), and rounded to 8 bits; there is no other noise. PSNR has the peak 1, of estimates clamped
-to [0,1], without a border as wide as the scale: over all channels, and of the luma Y that studies of
-super-resolution report (ITU-R BT.601, 16 to 235).
+Pictures are cropped to a multiple of the scale, reduced by bicubic interpolation (a = -0.5, antialiased, like
+MATLAB's imresize), and rounded to 8 bits; there is no other noise. PSNR has the peak 1. It is computed for
+estimates clamped to [0,1], without a border as wide as the scale, over all channels and for the luma Y that
+studies of super-resolution report (ITU-R BT.601, 16 to 235).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from alr_cli.core.tasks import Upscaling, in_frame, observed, to_batch
 
 SCALES = (2, 3, 4)
 _LUMA = np.array([65.481, 128.553, 24.966]) / 255
-_TV = 6e-5  # its weight, the best of a few on validation pictures; where there is no noise it hardly matters
+_TV = 6e-5  # weight of TV, the best of a few on validation pictures; without noise it hardly matters
 _TV_ITERATIONS, _TV_TOLERANCE = 300, 1e-4
 
 Enlarge = Callable[[Pixels, Upscaling], Pixels]
@@ -33,7 +33,13 @@ Enlarge = Callable[[Pixels, Upscaling], Pixels]
 
 @dataclass(frozen=True)
 class Score:
-    """psnr: over all channels.  luma: of Y.  seconds: of a wall clock."""
+    """One picture, enlarged by one method.
+
+    Attributes:
+        psnr: Over all channels, in dB.
+        luma: For Y, in dB.
+        seconds: Wall-clock time.
+    """
 
     picture: str
     scale: int
@@ -48,7 +54,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Mean:
-    """Over pictures, of one scale and method."""
+    """The means over all pictures for one scale and method."""
 
     scale: int
     method: str
@@ -81,7 +87,7 @@ def measure(
 
 
 def quality(truth: Pixels, estimate: Pixels, border: int) -> tuple[float, float]:
-    """PSNR over all channels and of Y, without the border; infinite where nothing differs."""
+    """PSNR over all channels and for Y, without the border. Infinite if there is no difference."""
     inside = np.s_[border:-border, border:-border]
     clean, guess = truth[inside], estimate[inside]
     of_all, of_luma = psnr(clean, guess), psnr(luma(clean), luma(guess))
@@ -89,13 +95,13 @@ def quality(truth: Pixels, estimate: Pixels, border: int) -> tuple[float, float]
 
 
 def luma(pixels: Pixels) -> Pixels:
-    """Y of (H, W, C) without its offset, (H, W, 1); a gray picture is scaled as its three equal channels."""
+    """Y of (H, W, C) without its offset, (H, W, 1). A gray picture is treated as three equal channels."""
     weights = _LUMA if pixels.shape[2] == 3 else _LUMA.sum(keepdims=True)
     return np.asarray(pixels.clip(0, 1) @ weights[:, None], np.float32)
 
 
 def means(scores: Iterable[Score]) -> list[Mean]:
-    """One for each scale and method, scales rising, methods in the order in which they first came."""
+    """One mean for each scale and method, by ascending scale and in the order of the first score."""
     groups: dict[tuple[int, str], list[Score]] = {}
     for score in scores:
         groups.setdefault((score.scale, score.method), []).append(score)
@@ -108,7 +114,7 @@ def means(scores: Iterable[Score]) -> list[Mean]:
 
 
 def bicubic(y: Pixels, task: Upscaling) -> Pixels:
-    """Interpolation with a = -0.5."""
+    """Bicubic interpolation with a = -0.5."""
     from PIL import Image
 
     size = (task.scale * y.shape[1], task.scale * y.shape[0])

@@ -1,4 +1,4 @@
-"""`alr weights`: the critics that are shipped. The answer is the output, on stdout."""
+"""`alr weights`: list the shipped weights on stdout."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from alr_cli.cli.streams import Streams
 
 
 def weights(ctx: typer.Context, *, json: Json = False, debug: Debug = False) -> None:
-    """List the weights that are shipped.
+    """List the shipped weights.
 
     Examples:
 
@@ -18,8 +18,8 @@ def weights(ctx: typer.Context, *, json: Json = False, debug: Debug = False) -> 
       alr weights --json | jq -r .name
       alr denoise noisy.png -o clean.png -w color-paper
 
-    Any of these names, or a file written by alr train, goes after -w.
-    For all that is known of one: alr info NAME.
+    The option -w accepts any of these names, or a file written by alr train or
+    alr tune. alr info NAME prints everything that is known of one of them.
     """
     from alr_cli.files.weights import shipped_names
 
@@ -49,7 +49,7 @@ def _row(name: str) -> dict[str, Any]:
 
 
 def _tasks(name: str, channels: int) -> list[str]:
-    """What weights are taken for where none are named."""
+    """The tasks for which weights are the default."""
     from alr_cli.files.weights import default_name
 
     held = {"inpaint": True, "deblur": False, "upscale": False, "denoise": False}

@@ -27,18 +27,21 @@ DEFAULT = "default"
 Formulation = Literal["analysis", "synthesis"]
 _FAR_ITERATIONS, _HOLES_ITERATIONS = 100, 200  # of fourier, where A hides what only many steps bring back
 _COLOURED_ITERATIONS = 25  # of fourier, where the noise is coloured
-# Of splitting, see docs/notebook/wide.md: the level to begin at, steps on the way, momentum, smoothness.
+# For splitting: first level, number of steps, momentum and smoothness (see docs/notebook/wide.md).
 _BEGIN, _STAGES, _SMOOTH = 50 / 255, 16, 0.02
 _HOLES_BEGIN, _HOLES_STAGES, _HOLES_MOMENTUM = 70 / 255, 24, 0.9
-_CLIPPED_ROUNDS = 2  # of splitting, where pixels were clipped
+_CLIPPED_ROUNDS = 2  # rounds of splitting if pixels are clipped
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What somebody may ask of a descent; None leaves it to the solver.
+class SolverOptions:
+    """Options for a solver. None leaves them to the solver.
 
-    solver: its name, or default.  iterations, tol: see `solvers.base.Solver`.  watched: whether the energy of
-    every step is of interest, and not that of the last one alone.  fast: a third of the usual iterations.
+    Attributes:
+        solver: The name of a solver, or "default".
+        iterations, tol: See `solvers.base.Solver`.
+        watched: Whether the energy of every step is needed, or only that of the last one.
+        fast: Use a third of the usual iterations.
     """
 
     solver: str = DEFAULT
@@ -62,7 +65,7 @@ def minimise(
     regularizer: Regularizer,
     lam: float,
     sigma: float,
-    asked: Asked = Asked(),
+    asked: SolverOptions = SolverOptions(),
     callback: Callback | None = None,
 ) -> Solution:
     """sigma: of the noise. Raises UsageError for a solver that cannot be had."""
@@ -112,12 +115,20 @@ def synthesise(
 
 
 def choose(
-    regularizer: Regularizer, problem: Problem, lam: float, sigma: float, asked: Asked = Asked()
+    regularizer: Regularizer,
+    problem: Problem,
+    lam: float,
+    sigma: float,
+    asked: SolverOptions = SolverOptions(),
 ) -> Solver:
-    """The solver that was asked for. By default lbfgs for flows; for what denoises in one step direct where
-    white noise is all, splitting elsewhere, and nmapg where the noise is coloured; fourier where P is known,
-    which is for fields of experts and all but blurs that repeat the border; else adam. Raises UsageError for
-    what cannot be had."""
+    """The solver that was asked for, or the default.
+
+    The defaults are: lbfgs for flows; for priors that denoise in one step, direct for white noise alone,
+    splitting for other operators, and nmapg for coloured noise; fourier if P is known, which is true of
+    fields of experts except for blurs that repeat the border; else adam.
+
+    Raises UsageError if the solver cannot be used.
+    """
     if asked.solver == DEFAULT and isinstance(regularizer, HasLatents):
         return _lbfgs(asked)
     if asked.solver == DEFAULT:
@@ -145,7 +156,7 @@ def _why_not(solver: str) -> str:
 
 
 def _fourier(
-    regularizer: Regularizer, problem: Problem, lam: float, sigma: float, asked: Asked
+    regularizer: Regularizer, problem: Problem, lam: float, sigma: float, asked: SolverOptions
 ) -> Preconditioned | None:
     if not isinstance(regularizer, HasPreconditioner):
         return None
@@ -164,7 +175,7 @@ def _fourier(
 
 
 def _direct(
-    regularizer: Regularizer, problem: Problem, lam: float, sigma: float, asked: Asked
+    regularizer: Regularizer, problem: Problem, lam: float, sigma: float, asked: SolverOptions
 ) -> Direct | None:
     """lambda = 2 / C makes its step the one that the regularizer was trained for."""
     if not isinstance(regularizer, Denoises) or not problem.near or problem.noise is not None:
@@ -174,14 +185,14 @@ def _direct(
 
 
 def _splitting(
-    regularizer: Regularizer, problem: Problem, lam: float, sigma: float, asked: Asked
+    regularizer: Regularizer, problem: Problem, lam: float, sigma: float, asked: SolverOptions
 ) -> Splitting | None:
-    """By default the way alone, after which the descent on F has taken the detail of textures with it."""
+    """By default only the path of decreasing noise levels, since minimising F afterwards removes textures."""
     if not isinstance(regularizer, Anneals) or not problem.plain or lam <= 0:
         return None
     tau = 2 / (lam * regularizer.channels)
     usual, begin = (_HOLES_STAGES, _HOLES_BEGIN) if problem.holes else (_STAGES, _BEGIN)
-    stages = max(2, min(usual, asked.limit(usual)))  # fewer are the same way in longer strides
+    stages = max(2, min(usual, asked.limit(usual)))  # fewer stages follow the same path in larger steps
     last = regularizer.sigma
     first = max(begin, 2 * last)
     levels = [last * (first / last) ** (1 - stage / (stages - 1)) for stage in range(stages)]
@@ -195,11 +206,11 @@ def _splitting(
     return Splitting(tuple(way), tau, limit, tol, momentum, mu, rounds)
 
 
-def _nmapg(asked: Asked) -> Nmapg:
+def _nmapg(asked: SolverOptions) -> Nmapg:
     return Nmapg(asked.limit(Nmapg.iterations), asked.tolerance(Nmapg.tol))
 
 
-def _adam(problem: Problem, sigma: float, asked: Asked) -> Adam:
+def _adam(problem: Problem, sigma: float, asked: SolverOptions) -> Adam:
     """See docs/performance.md for how many steps lead from the start to the solution. The sizes are the
     paper's at its sigma of 0.1, and less noise is a shorter way."""
     scale = (torch.tensor(sigma) / 0.1).clamp_max(1.0) if problem.near else torch.tensor(1.0)
@@ -207,11 +218,11 @@ def _adam(problem: Problem, sigma: float, asked: Asked) -> Adam:
     return Adam(asked.limit(round(usual)), asked.tolerance(Adam.tol), scale.to(problem.y))
 
 
-def _lbfgs(asked: Asked) -> Lbfgs:
+def _lbfgs(asked: SolverOptions) -> Lbfgs:
     return Lbfgs(asked.limit(Lbfgs.iterations), asked.tolerance(Lbfgs.tol))
 
 
-Choice = Callable[[Regularizer, Problem, float, float, Asked], Solver | None]
+Choice = Callable[[Regularizer, Problem, float, float, SolverOptions], Solver | None]
 
 SOLVERS: Mapping[str, Choice] = {
     "fourier": _fourier,

@@ -77,12 +77,12 @@ class Problem:
 
     @property
     def plain(self) -> bool:
-        """Whether its noise is white and of one level."""
+        """Whether the noise is white and of one level."""
         return self.noise is None and self.half_step is None
 
     @property
     def enlarges(self) -> bool:
-        """Whether the picture asked for has more pixels than the observation."""
+        """Whether the unknown picture has more pixels than the observation."""
         return self.pixels > self.y.shape[-2] * self.y.shape[-1]
 
     def beyond(self, plane: Tensor) -> Tensor:

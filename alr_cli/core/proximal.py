@@ -1,10 +1,11 @@
-"""prox_{t f}(z) = arg min_x 1/2 ||x - z||^2 + t f(x),    f the data term of an energy, of single pixels
+"""prox_{t f}(z) = arg min_x 1/2 ||x - z||^2 + t f(x),    f the data term of an energy, in units of single
+pixels
 
-For f = 1/2 ||A x - y||^2 the correction d = x - z solves (I + t A* A) d = -t A* (A z - y), by conjugate
-gradients preconditioned with (I + t |a|^2)^-1, a multiplier of frequencies that is as large as A. That is the
-exact inverse for a blur that goes on at the opposite side, and nearly that for others; for a mask two steps
-are all there are. A likelihood that is no square is replaced by the square that lies above it and touches it
-(the step of expectation maximisation), a few times.
+For f = 1/2 ||A x - y||^2 the correction d = x - z solves (I + t A* A) d = -t A* (A z - y). This is done by
+conjugate gradients with the preconditioner (I + t |a|^2)^-1, a multiplier in frequency that is as large as A.
+It is the exact inverse for circular blurs and nearly exact for others; for a mask two steps suffice. A
+likelihood that is not quadratic is replaced a few times by the quadratic that lies above it and touches it (a
+step of expectation maximisation).
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ from alr_cli.core.numerics.reductions import squared_norm, total
 from alr_cli.core.operators.linear import LinearOperator
 from alr_cli.core.solvers.base import per_picture
 
-_STEPS, _TOL = 30, 1e-4  # of conjugate gradients: what is left is seen by F, which is compared
+_STEPS, _TOL = 30, 1e-4  # of conjugate gradients; F, which is compared, includes the remaining error
 
 
 class Fits(Protocol):
     """An objective with a data term. See `energy.Energy`.
 
-    free: 1 where x may move, None for everywhere.
+    Attributes:
+        free: 1 where x may move; None for everywhere.
     """
 
     @property
@@ -34,18 +36,28 @@ class Fits(Protocol):
     def free(self) -> Tensor | None: ...
 
     def add_misfit(self, x: Tensor, gradient: Tensor) -> None:
-        """Add the gradient of f, A* (A x - y) for a squared error."""
+        """Add the gradient of f, which is A* (A x - y) for a squared error."""
         ...
 
 
 def prox(
     objective: Fits, z: Tensor, step: Tensor, rounds: int = 1, steps: int = _STEPS, tol: float = _TOL
 ) -> Tensor:
-    """z: (B, C, H, W).  step: t (B,), positive.  rounds: how often the likelihood is replaced by a square; 1
-    where it is one.  steps, tol: of conjugate gradients at most, and what part of the right side their
-    residual may keep. Like z. Where pixels are held, they keep the values of z."""
+    """The proximal map of the data term. Held pixels keep the values of z.
+
+    Args:
+        objective: Its data term is f.
+        z: (B, C, H, W).
+        step: t, (B,), positive.
+        rounds: How often the likelihood is replaced by a quadratic; 1 if it is one.
+        steps: Largest number of steps of conjugate gradients.
+        tol: Residual of conjugate gradients, relative to the right-hand side.
+
+    Returns:
+        x, with the shape of z.
+    """
     if objective.free is not None:
-        return z  # what is known lies at its values, and says nothing of what is not
+        return z  # known pixels have their values and determine nothing about the others
     t, operator = per_picture(step), objective.operator
     power = operator.power((z.shape[-2], z.shape[-1]))
     scale = 1 / (1 + t * power.to(z)) if isinstance(power, Tensor) else None
@@ -62,8 +74,11 @@ def prox(
 
 
 def smooth(objective: Fits, x: Tensor, mu: float, steps: int = _STEPS) -> Tensor:
-    """arg min f(x) + mu / 2 ||grad x||^2, nearly: a start that goes on beyond the frame as what was seen
-    demands. x: (B, C, H, W), to begin with."""
+    """arg min f(x) + mu / 2 ||grad x||^2, approximately.
+
+    It is a start that continues beyond the frame as the observation requires. The iteration begins at x, (B,
+    C, H, W).
+    """
     operator = objective.operator
 
     def normal(x: Tensor) -> Tensor:
@@ -77,7 +92,7 @@ def smooth(objective: Fits, x: Tensor, mu: float, steps: int = _STEPS) -> Tensor
 def _solved(
     normal: Callable[[Tensor], Tensor], right: Tensor, scale: Tensor | None, steps: int, tol: float
 ) -> Tensor:
-    """d with normal(d) = right, by conjugate gradients.  scale: of frequencies, the preconditioner."""
+    """d with normal(d) = right, by conjugate gradients with the preconditioner `scale` in frequency."""
     x, residual = torch.zeros_like(right), right
     enough = tol**2 * squared_norm(right)
     ahead = direction = _scaled(residual, scale)
@@ -103,8 +118,8 @@ def _scaled(x: Tensor, scale: Tensor | None) -> Tensor:
 
 
 def _laplacian(x: Tensor) -> Tensor:
-    """Minus the sum of the differences to the neighbours that a pixel has: the gradient of
-    1/2 ||grad x||^2."""
+    """The gradient of 1/2 ||grad x||^2: minus the sum of the differences to the neighbours inside the
+    frame."""
     result = torch.zeros_like(x)
     for axis in (-1, -2):
         steps = x.diff(dim=axis)

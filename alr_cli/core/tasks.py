@@ -1,7 +1,7 @@
-"""y = A x + eps: what happened to a picture, as data    (eq. 1)
+"""y = A x + eps: a description of what happened to a picture    (eq. 1)
 
-One description serves everybody: who restores asks for the problem to solve, who measures asks what would
-have been observed of a picture, and the commands make one from what was typed.
+The same description serves restoration, which derives from it the problem to solve, and measurements, which
+derive from it what would have been observed of a picture. The commands create it from the options.
 """
 
 from __future__ import annotations
@@ -26,40 +26,48 @@ from alr_cli.core.problems import Problem
 from alr_cli.core.windows import Window, windows
 from alr_cli.errors import UsageError
 
-UPSCALING_LEVEL = 0.01  # of noise, for the prior where there is less: see docs/notebook/wide.md
-NEGLIGIBLE = 0.5 / 255  # of noise: no file of 8 bits shows it
-WIDE_FROM = 0.04  # of white noise: with less the experts are better at denoising (docs/notebook/wide.md)
-WIDE_UP_TO = 0.85  # of the pixels missing: with more the experts are better at filling in
-HELD_LEVEL = 0.2  # of noise, for the prior where known pixels are held: see docs/notebook/critics.md
+UPSCALING_LEVEL = 0.01  # noise level for the prior if the noise is weaker; see docs/notebook/wide.md
+NEGLIGIBLE = 0.5 / 255  # noise level that no 8-bit file shows
+WIDE_FROM = 0.04  # level of white noise; below it fields of experts denoise better (docs/notebook/wide.md)
+WIDE_UP_TO = 0.85  # share of missing pixels; above it fields of experts are better
+HELD_LEVEL = 0.2  # noise level for the prior if known pixels are held; see docs/notebook/critics.md
 
 Floats = NDArray[np.float32]
 
 
 class Task(ABC):
-    """A without the sizes of a picture. What it leaves out is as for denoising: everything is observed, with
-    noise.
+    """The operator A, independent of the size of a picture. The defaults are those of denoising.
 
-    name: of the command that restores it.
+    Attributes:
+        name: Name of the command that restores such pictures.
     """
 
     name: ClassVar[str]
 
     def wide(self, sigma: float) -> bool:
-        """Whether, with noise of this level, a prior that sees far and denoises in one step is better than
-        fields of experts. Measured on validation pictures: docs/notebook/wide.md."""
+        """Whether, for noise of this level, a wide prior that denoises in one step is better than fields of
+        experts.
+
+        This was measured on validation pictures, see docs/notebook/wide.md.
+        """
         return True
 
     @abstractmethod
     def problem(self, y: Tensor, margin: int, sigma: float) -> Problem:
-        """What is to be solved for an observation y (B, C, H', W') with noise of level sigma, for a prior
-        that sees `margin` pixels beyond the frame."""
+        """The problem to solve for an observation.
+
+        Args:
+            y: The observation (B, C, H', W').
+            margin: How many pixels beyond the frame the prior sees.
+            sigma: Noise level on [0,1].
+        """
 
     def observe(self, x: Tensor) -> Tensor:
         """A x, without noise: (B, C, H, W) -> (B, C, H', W')."""
         return x
 
     def hide(self, y: Floats) -> Floats:
-        """An observation (H', W', C) with noise as it would be seen: nothing where nothing was observed."""
+        """A noisy observation (H', W', C) as it would be seen: black where nothing was observed."""
         return y
 
     def frame(self, x: Tensor) -> Tensor:
@@ -67,11 +75,11 @@ class Task(ABC):
         return x
 
     def solved(self, sigma: float) -> bool:
-        """Whether an observation with this noise is the solution itself."""
+        """Whether an observation with this noise is already the solution."""
         return False
 
     def held(self, sigma: float) -> bool:
-        """Whether pixels are held that are known exactly."""
+        """Whether pixels that are known exactly are held."""
         return False
 
     def parts(self, sigma: float, reach: int) -> list[tuple[Window, Task]] | None:
@@ -83,17 +91,18 @@ class Task(ABC):
         return None
 
     def level(self, sigma: float) -> float:
-        """The level of noise for which the prior is to be asked."""
+        """The noise level for the prior."""
         return sigma
 
     def finish(self, restored: Floats, y: Floats, sigma: float) -> Floats:
-        """A restored picture (H, W, C), with what rounding has moved of it put right."""
+        """A restored picture (H, W, C) with rounding errors corrected, for instance of pixels that are known
+        exactly."""
         return restored
 
 
 @dataclass(frozen=True)
 class Denoising(Task):
-    """A = identity. noise: None for white noise of one level."""
+    """A = identity. `noise` is None for white noise of one level."""
 
     noise: NoiseModel | None = None
     name: ClassVar[str] = "denoise"
@@ -113,7 +122,7 @@ class Denoising(Task):
 
 @dataclass(frozen=True)
 class Untouched(Denoising):
-    """A = identity, of a picture that needs nothing and stays as it is, whatever its noise."""
+    """A = identity, for a picture that stays as it is, whatever its noise."""
 
     def wide(self, sigma: float) -> bool:
         return False
@@ -124,7 +133,7 @@ class Untouched(Denoising):
 
 @dataclass(frozen=True)
 class Deblurring(Task):
-    """A = convolution with `kernel` (h, w), both odd, sum 1.  boundary: what lies beyond the frame."""
+    """A = convolution with `kernel` (h, w), both odd, sum 1. `boundary` says what lies beyond the frame."""
 
     kernel: NDArray[np.float64]
     boundary: Boundary = "valid"
@@ -145,8 +154,10 @@ class Deblurring(Task):
 
 @dataclass(frozen=True)
 class Inpainting(Task):
-    """A keeps some pixels. missing: (H, W), True where nothing was observed. Without noise the known pixels
-    come back exactly."""
+    """A keeps some pixels. `missing` is (H, W), True where nothing was observed.
+
+    Without noise the known pixels come back exactly.
+    """
 
     missing: NDArray[np.bool_]
     name: ClassVar[str] = "inpaint"
@@ -233,7 +244,10 @@ class PartlySeen(Task):
 
 @dataclass(frozen=True)
 class Upscaling(Task):
-    """A makes pictures `scale` times smaller.  smaller: the operator for a shape (H, W) and a scale."""
+    """A makes pictures `scale` times smaller.
+
+    `smaller` creates the operator for a shape (H, W) and a scale.
+    """
 
     scale: int
     smaller: Callable[[Shape, int], Smaller] = bicubic
@@ -259,8 +273,12 @@ class Upscaling(Task):
 
 @dataclass(frozen=True)
 class Decoding(Task):
-    """A = what a JPEG file holds, its coefficients before they were rounded. turn: from the picture as it is
-    stored, (H, W, C), to the picture as it is seen."""
+    """A = the coefficients of a JPEG file before they were rounded.
+
+    Attributes:
+        coefficients: The coefficients and steps in the file.
+        turn: Maps a stored picture (H, W, C) to the displayed one.
+    """
 
     coefficients: Coefficients
     turn: Callable[[Floats], Floats] = np.ascontiguousarray
@@ -269,10 +287,10 @@ class Decoding(Task):
     def problem(self, y: Tensor, margin: int, sigma: float) -> Problem:
         coefficients = self.coefficients
         if y.shape[1] == 1:
-            coefficients = coefficients.luma()  # of a colour file, too, where all of its pixels are gray
+            coefficients = coefficients.luma()  # also for a colour file with only gray pixels
         if (len(y), len(coefficients.planes)) != (1, y.shape[1]):
             raise UsageError(
-                "a JPEG file in colour needs a prior of colours and one in gray a gray one: choose it with -w"
+                "a JPEG file in colour needs a colour prior, and one in gray a gray prior: choose it with -w"
             )
         stored = np.empty((coefficients.height, coefficients.width, 1), np.float32)
         if self.turn(stored).shape[:2] != tuple(y.shape[-2:]):
@@ -286,8 +304,11 @@ class Decoding(Task):
 
 
 def within(restored: Floats, y: Floats, sigma: float) -> Floats:
-    """A restored picture (H, W, C), where there is next to no noise no further from y than twice its level:
-    the prior knows no such level, and sharp edges would move by several levels of 8 bits."""
+    """A restored picture (H, W, C), which is kept within twice the noise level of y if there is almost no
+    noise.
+
+    The prior was not trained for such levels and would move sharp edges by several 8-bit levels.
+    """
     return restored if sigma >= NEGLIGIBLE else np.clip(restored, y - 2 * sigma, y + 2 * sigma)
 
 

@@ -1,8 +1,8 @@
-"""Weights files: safetensors (tensors and JSON, nothing that executes) that describe themselves.
+"""Weights files: safetensors (tensors and JSON, nothing that can be executed) that describe themselves.
 
-The metadata carries the architecture, the training recipe, the sigma range, lambda(sigma), a description of
-the data, the version of the code and the SHA-256 of the tensors; a second hash covers this description, so
-that no flipped bit anywhere goes unnoticed. Whatever is wrong with a file is one `WeightsError`.
+The metadata contain the architecture, the training recipe, the sigma range, lambda(sigma), a description of
+the data, the version of the code and the SHA-256 of the tensors. A second hash covers this description, so
+that every flipped bit is noticed. Every problem with a file becomes one `WeightsError`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError)
 
 
 def shipped_folder() -> Path:
-    """Where the shipped weights are: beside the package in a checkout, inside it when installed."""
+    """The folder of the shipped weights: beside the package in a checkout, inside it in an installation."""
     package = Path(__file__).resolve().parent.parent
     inside = package / "weights"
     return inside if inside.is_dir() else package.parent / "weights"
@@ -44,15 +44,20 @@ def shipped_names() -> list[str]:
 
 
 def default_name(channels: int, held: bool = False, wide: bool = False) -> str:
-    """The shipped prior for pictures of 1 or 3 channels. held: whose pixels are missing or exactly known.
-    wide: which a prior that sees far restores best, where there is one."""
+    """The name of the shipped prior for pictures of 1 or 3 channels.
+
+    Args:
+        channels: 1 or 3.
+        held: Whether pixels are missing and the others known exactly.
+        wide: Whether a wide prior is best, if there is one.
+    """
     if wide and channels == 3:
         return "color-wide"
     return ("gray" if channels == 1 else "color") + ("-holes" if held else "-tuned")
 
 
 def locate(name_or_path: str) -> Path:
-    """A shipped name or a path -> the file. Raises WeightsError if there is none."""
+    """The file for a shipped name or a path. Raises WeightsError if there is none."""
     shipped = shipped_folder() / f"{name_or_path}{SUFFIX}"
     path = Path(name_or_path)
     try:
@@ -71,7 +76,7 @@ def locate(name_or_path: str) -> Path:
 
 
 def check_name(name: str) -> None:
-    """Raises WeightsError where there is no such file and shipped weights have almost that name."""
+    """Raise WeightsError if there is no such file, but shipped weights with a similar name."""
     near = _similar(name)
     if near and not Path(name).exists():
         raise WeightsError(f"no file and no weights {name!r}: did you mean {near}?")
@@ -83,14 +88,16 @@ def _similar(name: str) -> str | None:
 
 
 def save_weights(path: Path, prior: StoredPrior, metadata: Mapping[str, Any]) -> str:
-    """Write a prior atomically; returns the SHA-256 of its tensors. `metadata` must be JSON-able and carry
-    `sigma_range` and `lam` (pairs [sigma, lambda])."""
+    """Write a prior atomically, and return the SHA-256 of its tensors.
+
+    `metadata` must consist of what JSON can represent, with `sigma_range` and `lam` (pairs [sigma, lambda]).
+    """
     tensors = {name: value.detach().cpu() for name, value in prior.network.state_dict().items()}
     return write_tensors(path, tensors, {**metadata, "architecture": prior.description}, FORMAT)
 
 
 def load_weights(name_or_path: str) -> Weights:
-    """Read, verify and build. Raises WeightsError."""
+    """Read, verify and build a prior. Raises WeightsError."""
     import torch
 
     from alr_cli.core.priors.registry import build
@@ -115,7 +122,7 @@ def load_weights(name_or_path: str) -> Weights:
         ) from error
     prior.network.eval()
     if not all(bool(torch.isfinite(value).all()) for value in prior.network.state_dict().values()):
-        raise WeightsError(f"{path}: the weights hold non-finite numbers; get a fresh copy")
+        raise WeightsError(f"{path}: the weights contain non-finite numbers; get a fresh copy")
     return Weights(prior, metadata, metadata["sha256"], path.name.removesuffix(SUFFIX))
 
 
@@ -130,7 +137,7 @@ def read_metadata(name_or_path: str) -> dict[str, Any]:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any], kind: str) -> str:
-    """Tensors and JSON-able metadata -> one safetensors file, atomically. Returns the hash."""
+    """Write tensors and metadata into one safetensors file, atomically. Returns the hash."""
     from safetensors.torch import save
 
     from alr_cli.files.atomic import write_atomic
@@ -145,9 +152,9 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
 
 
 def read_tensors(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The inverse of `write_tensors`, verified against the hash. Raises WeightsError.
+    """The inverse of `write_tensors`, verified by the hash. Raises WeightsError.
 
-    The file is read once and not mapped: what was verified stays what it was, whatever becomes of the file.
+    The file is read once and not mapped, so that later changes to it have no effect.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load
@@ -181,7 +188,7 @@ def tensor_hash(tensors: Mapping[str, Tensor]) -> str:
 
 
 def _sorted_header(data: bytes) -> bytes:
-    """The same file with its header in alphabetical order; safetensors writes another one every time."""
+    """The same file with its header in alphabetical order. safetensors writes another order every time."""
     end = 8 + int.from_bytes(data[:8], "little")
     header = json.dumps(json.loads(data[8:end]), sort_keys=True, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)  # the tensors stay aligned
@@ -189,13 +196,13 @@ def _sorted_header(data: bytes) -> bytes:
 
 
 def _metadata(file: BinaryIO, kind: str) -> dict[str, Any]:
-    """The description in the header of an open file: a length of 8 bytes, then JSON."""
+    """The description in the header of an open file, which is a length of 8 bytes and then JSON."""
     length = int.from_bytes(file.read(8), "little")
     if not 2 <= length <= _MAX_HEADER:
         raise ValueError("no safetensors header")
     fields = json.loads(file.read(length))["__metadata__"]
     if not isinstance(fields, dict) or fields.get("format") != kind:
-        raise ValueError(f"it is no {kind}")
+        raise ValueError(f"it is not {kind}")
     text = fields["alr"]
     if not isinstance(text, str) or _text_hash(text) != fields["alr_sha256"]:
         raise ValueError("its description is damaged")
@@ -216,6 +223,6 @@ def _unreadable(path: Path, error: Exception) -> WeightsError:
 
 
 def _briefly(error: Exception) -> str:
-    """The beginning of what a library said, without control characters that it may quote of the file."""
+    """The beginning of a library's message, without control characters that it may quote from the file."""
     text = f"it lacks {error}" if isinstance(error, KeyError) else str(error) or type(error).__name__
     return "".join(character if character.isprintable() else " " for character in text[:160])

@@ -1,4 +1,4 @@
-"""Which solver a problem gets by default, and how many steps."""
+"""The default solver of a problem, and its number of steps."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def test_steps_grow_with_the_noise_and_blurs_take_more() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(SOLVERS) - {"direct", "splitting"}))  # not for experts
-def test_what_is_asked_of_a_solver_is_what_it_does(name: str) -> None:
+def test_solver_options_are_used(name: str) -> None:
     solver = choose(
         LocalRegularizer(some_experts()), problems.denoising(Y, 13), 0.1, 0.1, SolverOptions(name, 7, 0.25)
     )

@@ -1,4 +1,4 @@
-"""Proximal maps: each is where the gradient of what it minimises vanishes, whatever the operator."""
+"""Proximal maps: the gradient of their objective vanishes, and closed forms agree with the general one."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""`alr benchmark`: known pictures degraded on purpose, restored by several methods, measured."""
+"""`alr benchmark`: degrade known pictures, restore them by several methods, and measure the results."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def benchmark(
             metavar="TARGET",
             help="denoise, deblur, inpaint or upscale; table1, table2, fig1 to fig5 of the paper; lunz1 and "
             "lunz2, tables 1 and 2 of Lunz, Oktem and Schoenlieb (2018), lunz2 on slices of --data; oberlin; "
-            "speed. Without it, the first three.",
+            "speed. By default the first three.",
         ),
     ] = None,
     *,
@@ -46,7 +46,7 @@ def benchmark(
     compute: ComputeOptions,
     reports: ReportOptions,
 ) -> None:
-    """Measure methods of restoration on pictures whose truth is known.
+    """Measure restoration methods on pictures whose truth is known.
 
     Examples:
 
@@ -55,21 +55,24 @@ def benchmark(
       alr benchmark deblur --data photos/ --kernel gaussian:7:3 --sigma 0.03 -o restored/
       alr benchmark table2 --data cbsd68/ -w color-paper,mine.safetensors --markdown
       alr benchmark lunz2 --data slices/ -w ct-tuned,gray-tuned --limit 4
-      alr benchmark upscale --data set5/ --markdown
       alr benchmark fig4 --data photos/ -o figures/
       alr benchmark denoise --data photos/ --html pages/
       alr benchmark oberlin --data faces/ -w faces32-flow --markdown
+      alr benchmark upscale --data set5/ --markdown
 
-    Degrades each clean picture x, and restores what was observed with each method:
+    Degrades each clean picture x, and restores the observation y by each method:
 
       y = A x + noise
 
-    Prints PSNR (peak 1, estimates clamped to 0 to 1, channels together), SSIM, LPIPS (where its package is
-    installed) and seconds as means over the pictures. The first row, observed, is y itself, with black where
-    pixels are missing. With --json there is a line for each picture, setting and method, then one for each
-    mean. -w may name several weights, and folders of them, separated by commas. Results are kept: a
-    benchmark that was stopped goes on where it was. upscale makes pictures two, three and four times
-    smaller by bicubic interpolation, rounds to 8 bits, and measures without a border as wide as the scale.
+    Prints the means over the pictures of PSNR (peak 1, estimates clamped to
+    the range from 0 to 1, all channels together), SSIM, LPIPS (if its package is installed)
+    and seconds. The first row, observed, is y itself; missing pixels are black
+    in it. --json prints a line for each picture, setting and method, and then
+    one for each mean. -w accepts several weights, and folders of weights,
+    separated by commas. Results are stored, so that an interrupted benchmark
+    continues where it stopped. upscale reduces pictures by the factors 2, 3 and
+    4 with bicubic interpolation, rounds to 8 bits, and measures without a
+    border as wide as the factor.
     """
     if reports.json + table.csv + table.markdown > 1:
         raise UsageError("--json, --csv and --markdown contradict each other: give one of them")
@@ -127,7 +130,7 @@ def benchmark(
 
 
 def _check_kernels(settings: list[Setting]) -> str | None:
-    """The note of a kernel that was normalised. Raises UsageError, InputError for one that is none."""
+    """A note if a kernel was normalised. Raises UsageError or InputError for what is not a kernel."""
     from alr_cli.bench.blurs import read_blur
 
     kernels = dict.fromkeys(setting.kernel for setting in settings if setting.kernel is not None)
@@ -136,7 +139,7 @@ def _check_kernels(settings: list[Setting]) -> str | None:
 
 
 def _place(target: Target | None, table: TableOptions, names: list[str]) -> Path | None:
-    """The folder for pictures, or the file of a figure. Raises UsageError, OutputError."""
+    """The folder for pictures, or the file of a figure. Raises UsageError or OutputError."""
     if target in FIGURES:
         problem = undrawable(target)
         if problem is not None:
@@ -145,18 +148,18 @@ def _place(target: Target | None, table: TableOptions, names: list[str]) -> Path
     if table.output is None:
         return None
     if not saves_pictures(target):
-        raise UsageError(f"-o belongs to the other targets: {target} saves no pictures, leave it out")
+        raise UsageError(f"-o is for other targets: {target} saves no pictures, leave -o out")
     return files.check_folder("-o", table.output, names, table.overwrite)
 
 
 def _album(target: Target | None, table: TableOptions, names: list[str]) -> Album | None:
-    """Where --html goes. Raises UsageError, OutputError."""
+    """The pages that --html asks for. Raises UsageError or OutputError."""
     if table.html is None:
         return None
     if not saves_pictures(target):
-        raise UsageError(f"--html shows restored pictures and {target} is none: leave it out")
+        raise UsageError(f"--html shows restored pictures and {target} has none: leave --html out")
     if table.output is not None and Path(table.html).resolve() == Path(table.output).resolve():
-        raise UsageError("--html and -o name the same folder: give them one each")
+        raise UsageError("--html and -o name the same folder: give each its own")
     return Album(files.check_folder("--html", table.html, names, table.overwrite))
 
 

@@ -1,4 +1,4 @@
-"""Who takes part in a benchmark: baselines by name, and ours once for each of the weights of -w."""
+"""The methods of a benchmark: baselines by name, and ours once for each weights file of -w."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ SUFFIX = ".safetensors"
 
 
 class Contenders:
-    """By their labels: `tv`; `ours`, or `ours NAME` where there are several weights."""
+    """The methods by their labels: `tv`; `ours`, or `ours NAME` if there are several weights."""
 
     def __init__(self, model: ModelOptions, compute: ComputeOptions) -> None:
-        """-w may name several, separated by commas, and folders of them. Raises UsageError, WeightsError."""
+        """-w may name several weights, and folders of weights, separated by commas. Raises UsageError or
+        WeightsError."""
         texts = [None] if model.weights is None else _several(model.weights)
         names = [_name(text) for text in texts]
         twice = [name for name, count in Counter(names).items() if count > 1]
         if twice:
-            raise UsageError(f"-w names two weights {twice[0]}: rename one of the files")
+            raise UsageError(f"-w names two weights called {twice[0]}: rename one of the files")
         labels = [OURS] if len(texts) == 1 else [f"{OURS} {name}" for name in names]
         self._texts = dict(zip(labels, texts, strict=True))
         self._models = {
@@ -37,20 +38,29 @@ class Contenders:
         }
 
     def check(self) -> None:
-        """Refuse weights that cannot be used, from their headers alone. Raises WeightsError."""
+        """Refuse unusable weights by their headers alone. Raises WeightsError."""
         for models in self._models.values():
             models.check()
 
     def labels(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Methods as they go by in tables."""
+        """The labels of methods in tables."""
         found: list[str] = []
         for name in names:
             found += self._models if name == OURS else [name]
         return tuple(found)
 
     def restorer(self, label: str, channels: int, held: bool = False, wide: bool = False) -> Restorer | None:
-        """The restorer of the weights that a label stands for; None for a baseline. held: as in Setting.
-        wide: whether a prior that sees far is taken where none is named. Raises ModelFailure."""
+        """The restorer for a label; None for a baseline.
+
+        Args:
+            label: The label.
+            channels: Channels of the picture.
+            held: As in Setting.
+            wide: Whether a wide prior is used unless weights are named.
+
+        Raises:
+            ModelFailure: The weights cannot be used.
+        """
         return self._models[label].restorer(channels, held, wide) if label in self._models else None
 
     def trained(self) -> dict[str, tuple[float, float]]:
@@ -64,7 +74,7 @@ class Contenders:
         return found
 
     def contender(self, label: str, channels: int, held: bool = False) -> Contender:
-        """Ready to restore, and what its results depend on. held: as in Setting."""
+        """A method that is ready to restore, and what its results depend on. held: as in Setting."""
         from alr_cli.bench import versions
         from alr_cli.bench.methods import ours
         from alr_cli.bench.methods.baselines import BASELINES
@@ -83,7 +93,7 @@ def _several(text: str) -> list[str]:
         if Path(part).is_dir():
             files = sorted(str(path) for path in Path(part).glob(f"*{SUFFIX}"))
             if not files:
-                raise WeightsError(f"the folder {part} holds no weights (*{SUFFIX}): name another with -w")
+                raise WeightsError(f"the folder {part} contains no weights (*{SUFFIX}): name another with -w")
             found += files
         else:
             found.append(part)

@@ -1,4 +1,4 @@
-"""`alr benchmark upscale`: pictures made smaller by bicubic interpolation and enlarged again."""
+"""`alr benchmark upscale`: pictures are reduced by bicubic interpolation and enlarged again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def upscale(run: Run, pictures: list[tuple[str, Read]], contenders: Contenders, title: str) -> Table:
-    """A JSON line for each picture, scale and method, one for each mean, and their table."""
+    """Print a line of JSON for each picture, scale, method and mean, and return the table of the means."""
     from alr_cli.bench import upscaling
     from alr_cli.bench.tables.layout import Table
 

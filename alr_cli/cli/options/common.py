@@ -1,4 +1,5 @@
-"""The options that commands share: written once, in groups that expand.py puts into each command."""
+"""The options that several commands share, declared once in groups. expand.py puts the groups into each
+command."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -20,12 +21,12 @@ Sigma = Annotated[
         metavar="SIGMA",
         parser=values.parse_sigma,
         rich_help_panel=RESTORATION,
-        help="Standard deviation of the noise, pixels being 0 to 1: 0.1, or 25/255; auto, the default, "
-        "estimates it.",
+        help="Standard deviation of the noise for pixels from 0 to 1, such as 0.1 or 25/255. The "
+        "default, auto, estimates it.",
     ),
 ]
 Json = Annotated[
-    bool, typer.Option("--json", rich_help_panel=REPORTS, help="One JSON line per input on stdout.")
+    bool, typer.Option("--json", rich_help_panel=REPORTS, help="Write one JSON line per input to stdout.")
 ]
 Debug = Annotated[
     bool,
@@ -37,7 +38,7 @@ Debug = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class ModelOptions:
-    """Which regularizer, how strong, and how the energy is descended."""
+    """Which regularizer is used, with what weight, and how the energy is minimised."""
 
     weights: Annotated[
         str | None,
@@ -48,10 +49,10 @@ class ModelOptions:
             envvar="ALR_WEIGHTS",
             autocompletion=values.complete_weights,
             rich_help_panel=RESTORATION,
-            help="Shipped weights by name (see alr weights) or a file of your own. Without it: gray weights "
-            "for gray pictures, colour weights for colour pictures. Gray weights restore the "
-            "channels of a colour picture one by one; colour weights take a gray picture for three equal "
-            "channels.",
+            help="The name of shipped weights (see alr weights), or a weights file. By default gray "
+            "pictures get gray weights and colour pictures colour weights. Gray weights restore"
+            " the channels of a colour picture one by one. Colour weights see a gray picture as"
+            " three equal channels.",
         ),
     ] = None
     strength: Annotated[
@@ -61,7 +62,7 @@ class ModelOptions:
             metavar="X",
             parser=values.number("--strength", least=0),
             rich_help_panel=ENERGY,
-            help="Multiplies the lambda that was fitted for these weights, 1 by default: more is smoother.",
+            help="Factor by which the fitted lambda is multiplied, 1 by default. Larger values smooth more.",
         ),
     ] = None
     lam: Annotated[
@@ -71,7 +72,7 @@ class ModelOptions:
             metavar="X",
             parser=values.number("--lam", least=0),
             rich_help_panel=ENERGY,
-            help="Sets lambda itself, instead of the fitted one.",
+            help="The value of lambda, instead of the fitted one.",
         ),
     ] = None
     solver: Annotated[
@@ -80,8 +81,8 @@ class ModelOptions:
             "--solver",
             metavar="NAME",
             rich_help_panel=ENERGY,
-            help="How the energy is descended: fourier, adam, gd, nmapg, lbfgs, direct or splitting; "
-            "default takes what suits the weights.",
+            help="The minimisation algorithm: fourier, adam, gd, nmapg, lbfgs or direct. default "
+            "takes the one that suits the weights.",
         ),
     ] = "default"
     formulation: Annotated[
@@ -90,8 +91,8 @@ class ModelOptions:
             "--formulation",
             metavar="NAME",
             rich_help_panel=ENERGY,
-            help="What a flow is asked for: the picture whose latent is short (analysis), or the latent that "
-            "makes the picture (synthesis).",
+            help="For flow weights: minimise over the picture (analysis) or over the latent that "
+            "generates it (synthesis).",
         ),
     ] = "analysis"
     max_iter: Annotated[
@@ -101,7 +102,7 @@ class ModelOptions:
             metavar="N",
             parser=values.whole("--max-iter", least=1),
             rich_help_panel=ENERGY,
-            help="The most iterations; by default the solver's own number.",
+            help="Maximum number of iterations. The default depends on the solver.",
         ),
     ] = None
     fast: Annotated[
@@ -109,7 +110,7 @@ class ModelOptions:
         typer.Option(
             "--fast",
             rich_help_panel=ENERGY,
-            help="A third of the usual iterations, for a look at what will come of it.",
+            help="Use a third of the usual iterations, for a quick preview.",
         ),
     ] = False
     tol: Annotated[
@@ -119,7 +120,7 @@ class ModelOptions:
             metavar="X",
             parser=values.number("--tol", least=0),
             rich_help_panel=ENERGY,
-            help="Stop when an iteration changes the pixels by less (root mean square).",
+            help="Stop when an iteration changes the pixels by less than this (root mean square).",
         ),
     ] = None
     clip_aware: Annotated[
@@ -127,20 +128,22 @@ class ModelOptions:
         typer.Option(
             "--clip-aware/--no-clip-aware",
             rich_help_panel=ENERGY,
-            help="Take a pixel at black or white as cut off there: it says only 'at most' or 'at least'.",
+            help="Treat a pixel that is exactly black or white as clipped: its true value may lie beyond.",
         ),
     ] = True
 
     def __post_init__(self) -> None:
         if self.lam is not None and self.strength is not None:
-            raise UsageError("--lam sets lambda and --strength multiplies the fitted one: give one of them")
+            raise UsageError(
+                "--lam sets lambda and --strength multiplies the fitted lambda: give one of them"
+            )
         if self.fast and self.max_iter is not None:
             raise UsageError("--max-iter sets the iterations and --fast takes a third: give one of them")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ComputeOptions:
-    """Where and in which pieces the numbers are computed."""
+    """On which device and in which pieces the numbers are computed."""
 
     device: Annotated[
         str,
@@ -150,7 +153,8 @@ class ComputeOptions:
             envvar="ALR_DEVICE",
             parser=values.parse_device,
             rich_help_panel=COMPUTE,
-            help="auto, cpu, cuda, cuda:1 or mps. auto takes what there is; a named one is taken or refused.",
+            help="auto, cpu, cuda, cuda:1 or mps. auto takes the best available device. A named "
+            "device that is missing is an error.",
         ),
     ] = "auto"
     precision: Annotated[
@@ -158,7 +162,8 @@ class ComputeOptions:
         typer.Option(
             "--precision",
             rich_help_panel=COMPUTE,
-            help="Of the network; the energy is always summed in float32. auto: bfloat16 where it is native.",
+            help="Precision of the network; the energy is always summed in float32. auto takes "
+            "bfloat16 if the device supports it natively.",
         ),
     ] = "auto"
     tile: Annotated[
@@ -169,8 +174,8 @@ class ComputeOptions:
             envvar="ALR_TILE",
             parser=values.parse_tile,
             rich_help_panel=COMPUTE,
-            help="Side of the tiles in pixels, 0 for one piece, or auto, the default: bounds the memory, "
-            "never changes the energy.",
+            help="Side of the tiles in pixels, 0 for a single tile, or auto, the default. Tiles "
+            "bound the memory and never change the energy.",
         ),
     ] = None
     threads: Annotated[
@@ -181,30 +186,30 @@ class ComputeOptions:
             envvar="ALR_THREADS",
             parser=values.whole("--threads", least=1),
             rich_help_panel=COMPUTE,
-            help="CPU threads. Without it, one per core.",
+            help="Number of CPU threads. By default one per core.",
         ),
     ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReportOptions:
-    """What is said, and where."""
+    """Which messages are written, and where."""
 
     json: Json = False
     report: Annotated[
         str | None,
         typer.Option(
-            "--report", metavar="FILE", rich_help_panel=REPORTS, help="Append the JSON lines to FILE as well."
+            "--report", metavar="FILE", rich_help_panel=REPORTS, help="Also append the JSON lines to FILE."
         ),
     ] = None
     quiet: Annotated[
-        bool, typer.Option("-q", "--quiet", rich_help_panel=REPORTS, help="Say nothing but errors.")
+        bool, typer.Option("-q", "--quiet", rich_help_panel=REPORTS, help="Print errors only.")
     ] = False
     verbose: Annotated[
-        bool, typer.Option("-v", "--verbose", rich_help_panel=REPORTS, help="Say more about each picture.")
+        bool, typer.Option("-v", "--verbose", rich_help_panel=REPORTS, help="Print more about each picture.")
     ] = False
     no_progress: Annotated[
-        bool, typer.Option("--no-progress", rich_help_panel=REPORTS, help="No progress bar on the terminal.")
+        bool, typer.Option("--no-progress", rich_help_panel=REPORTS, help="Do not show a progress bar.")
     ] = False
     debug: Debug = False
 

@@ -1,4 +1,5 @@
-"""The critics of one batch: checked by name early, loaded when the first picture is ready, once each."""
+"""The priors of one batch. Names are checked early; each prior is loaded once, when the first picture needs
+it."""
 
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class ModelFailure(AlrError):
-    """The critic or its device is unusable: no picture of the batch can be restored."""
+    """A prior or its device cannot be used, so no picture of the batch can be restored."""
 
     def __init__(self, cause: AlrError) -> None:
         super().__init__(str(cause))
@@ -18,7 +19,7 @@ class ModelFailure(AlrError):
 
 
 def build_restorer(name: str, model: ModelOptions, compute: ComputeOptions) -> "Restorer":
-    """Load the critic `name` and put it on its device: here torch is imported. The tests' seam."""
+    """Load a prior by name and put it on its device. This imports torch. Tests replace this function."""
     from alr_cli.core.numerics import devices
     from alr_cli.core.restore import Restorer
     from alr_cli.files.weights import load_weights
@@ -28,7 +29,7 @@ def build_restorer(name: str, model: ModelOptions, compute: ComputeOptions) -> "
 
 
 def settings_of(model: ModelOptions, compute: ComputeOptions) -> "Settings":
-    """What was asked for, as the core knows it: here torch is imported."""
+    """The options as settings of the core. This imports torch."""
     from alr_cli.core.restore import Settings
 
     return Settings(
@@ -47,7 +48,7 @@ def settings_of(model: ModelOptions, compute: ComputeOptions) -> "Settings":
 
 
 class Models:
-    """A restorer for each kind of picture, made when the first of its kind comes."""
+    """A restorer for each kind of picture, created when the first picture of that kind comes."""
 
     def __init__(self, model: ModelOptions, compute: ComputeOptions) -> None:
         self._model = model
@@ -55,14 +56,14 @@ class Models:
         self._loaded: dict[str, Restorer] = {}
 
     def check(self) -> None:
-        """Refuse weights that cannot be used, from their header alone. Raises WeightsError."""
+        """Refuse unusable weights by their header alone. Raises WeightsError."""
         if self._model.weights is not None:
             from alr_cli.files.weights import read_metadata
 
             read_metadata(self._model.weights)
 
     def described(self) -> dict[str, object]:
-        """What a restoration depends on: the options, and the hash of weights that are named."""
+        """What a restoration depends on: the options, and the hash of weights that were named."""
         from alr_cli.files.weights import read_metadata
 
         named = self._model.weights
@@ -70,11 +71,15 @@ class Models:
         return {"model": self._model, "compute": self._compute, "weights": sha256}
 
     def restorer(self, channels: int, held: bool = False, wide: bool = False) -> "Restorer":
-        """The restorer for pictures with this number of channels: that of -w, else of the shipped prior
-        that fits. held: whose pixels are missing or exactly known.  wide: which a prior that sees far
-        restores best, unless a descent of a kind is asked for.
+        """The restorer with the weights of -w, or else with the shipped weights that fit.
 
-        Raises ModelFailure.
+        Args:
+            channels: Channels of the picture.
+            held: Whether pixels are missing and the others known exactly.
+            wide: Whether a wide prior is best, unless a certain solver is asked for.
+
+        Raises:
+            ModelFailure: The weights cannot be used.
         """
         from alr_cli.files.weights import default_name
 

@@ -1,11 +1,11 @@
 """g_sigma(x) = 1/2 ||r_sigma(x)||^2,    grad g_sigma(x) = J^T r_sigma(x),    J = dr_sigma / dx
 
-r_sigma(x) = x - N_sigma(x) is the noise that a U-Net sees in x, so that g is the energy of the gradient-step
+r_sigma(x) = x - N_sigma(x) is the noise that a U-Net sees in x. g is thus the energy of the gradient-step
 denoiser (Hurault, Leclaire and Papadakis 2022), and D_sigma(x) = x - grad g_sigma(x) denoises in one step.
 
-r_sigma(x) = sigma U(x / sigma, m), where m is the map of the noise's relative level, one for white noise;
-therefore g_{c sigma}(c x) = c^2 g_sigma(x). Below the least noise that U was trained for, g stays what it is
-there and only counts less, as sigma^2: without noise D_sigma(x) = x.
+r_sigma(x) = sigma U(x / sigma, m), where m is the map of the relative noise level, 1 for white noise.
+Therefore g_{c sigma}(c x) = c^2 g_sigma(x). Below the lowest level that U was trained for, g keeps its form
+and is only weighted less, by sigma^2. Without noise D_sigma(x) = x.
 """
 
 from __future__ import annotations
@@ -23,21 +23,22 @@ from alr_cli.core.priors.protocol import Arithmetic, LambdaOfSigma
 from alr_cli.core.priors.unet import UNet, UNetArchitecture
 from alr_cli.core.problems import Problem
 
-_HALO = 64  # pixels that a block sees of its neighbours; more changes no 8-bit level (docs/notebook/wide.md)
-_AUTOMATIC = 768  # side of the blocks of a large picture; half a gigabyte
-_WHOLE = 1_500_000  # pixels, up to which a picture is one block
-# Fitted for the way of solvers/splitting.py: see docs/notebook/wide.md.
-_BEHIND = 0.35  # lambda where a picture is seen through a blur or holes, in parts of that for denoising
-_ENLARGED = 2.0  # the level that enlarged pictures end at, in parts of that of the noise
-_HELD = 2 / 255  # the level that pictures end at where known pixels are held
+_HALO = 64  # pixels that a block sees of its neighbours; more changes no 8-bit value (docs/notebook/wide.md)
+_AUTOMATIC = 768  # side of the blocks of a large picture; takes half a gigabyte
+_WHOLE = 1_500_000  # pixels up to which a picture is one block
+# Fitted for the path of solvers/splitting.py, see docs/notebook/wide.md.
+_BEHIND = 0.35  # lambda for blurs and holes, relative to that for denoising
+_ENLARGED = 2.0  # final level of enlarged pictures, relative to that of the noise
+_HELD = 2 / 255  # final level if known pixels are held
 
 
 class Potential:
-    """g at one noise level, a regularizer. It needs no pixels beyond the frame: there U was trained, too.
+    """g at one noise level, a regularizer. It needs no pixels beyond the frame, because U was trained without
+    them.
 
-    weight: what g is multiplied with.  tile: side in pixels of the blocks, 0 for the whole picture. Blocks
-    see `_HALO` pixels of their neighbours, further than their numbers reach noticeably, and are aligned to
-    U's coarsest features.
+    `weight` multiplies g. The side of the blocks is the tile of `arithmetic`, 0 for the whole picture. Blocks
+    see `_HALO` pixels of their neighbours, which is further than any noticeable influence, and are aligned to
+    the coarsest features of U.
     """
 
     margin = 0
@@ -62,11 +63,11 @@ class Potential:
         return self.value_and_grad(y)[1].mul_(-share).add_(y)
 
     def at(self, sigma: float) -> Potential:
-        """g for another level of noise, of at least what U was trained for."""
+        """g for another noise level, which is at least the smallest in the training of U."""
         return Potential(self.unet, sigma, 1.0, Arithmetic(self.tile, self.precision))
 
     def _of_block(self, x: Tensor, kept: tuple[Any, ...]) -> tuple[Tensor, Tensor]:
-        """||r||^2 / 2 over what is kept of a block, and the gradient of that over all of it."""
+        """||r||^2 / 2 over the part of a block that is kept, and its gradient over the whole block."""
         height, width = x.shape[-2:]
         stride = self.unet.architecture.stride
         beyond = (0, -width % stride, 0, -height % stride)
@@ -77,12 +78,12 @@ class Potential:
             r[..., width:] = 0.0
             value = 0.5 * self.sigma**2 * squared_norm(r[kept])
             slope = self.unet.transposed(r, slopes, self.precision)
-        slope[..., height - 1, :] += slope[..., height:, :].sum(-2)  # the adjoint of repeating the border
+        slope[..., height - 1, :] += slope[..., height:, :].sum(-2)  # the adjoint of replicating the border
         slope[..., width - 1] += slope[..., width:].sum(-1)
         return value, self.sigma * slope[..., :height, :width]
 
     def _blocks(self, x: Tensor) -> Iterator[tuple[Any, Any, Any]]:
-        """Blocks of a picture: what they are of it, what they see of it, and which part of that they are."""
+        """For each block: its pixels, the pixels it sees, and the position of the former in the latter."""
         stride = self.unet.architecture.stride
         halo = -(-_HALO // stride) * stride
         for rows in _pieces(x.shape[-2], self.tile, halo, stride):
@@ -92,7 +93,7 @@ class Potential:
 
 
 class PotentialPrior:
-    """The potential for every noise level: a prior that weights files can hold, whose gradient step
+    """The potential for every noise level, as a prior that weights files can store. Its gradient step
     denoises."""
 
     kind = "potential"
@@ -110,14 +111,14 @@ class PotentialPrior:
 
     @property
     def description(self) -> dict[str, Any]:
-        """The architecture with its kind."""
+        """The architecture and its kind."""
         return {"kind": self.kind, **self.network.architecture.as_dict()}
 
     @classmethod
     def described(
         cls, architecture: Mapping[str, Any], sigma_range: tuple[float, float], lam: LambdaOfSigma
     ) -> PotentialPrior:
-        """The inverse of `description`, its numbers still to be loaded. Raises TypeError or ValueError."""
+        """The inverse of `description`; the numbers are loaded later. Raises TypeError or ValueError."""
         with torch.device("meta"):
             return cls(UNet(UNetArchitecture(**architecture)), sigma_range, lam)
 
@@ -134,7 +135,8 @@ class PotentialPrior:
         return self._lam(sigma)
 
     def gain(self, problem: Problem) -> float:
-        """1 for denoising; elsewhere the picture is seen through a blur, holes or larger pixels."""
+        """1 for denoising. For other operators the picture is observed through a blur, holes or larger
+        pixels."""
         return 1.0 if problem.near or not problem.plain else _BEHIND / self._wider(problem) ** 2
 
     def level(self, problem: Problem, sigma: float) -> float:
@@ -150,7 +152,7 @@ class PotentialPrior:
 
 
 def _pieces(size: int, tile: int, halo: int, stride: int) -> Iterator[tuple[slice, slice, slice]]:
-    """An axis in pieces of `tile` pixels: each, what it sees, and which part of that it is."""
+    """Split an axis into pieces of `tile` pixels: each piece, what it sees, and its position in that."""
     side = max(stride, tile // stride * stride) if tile else size
     for first in range(0, size, side):
         last = min(first + side, size)

@@ -172,11 +172,11 @@ class HasTiles(Protocol):
 
 @runtime_checkable
 class HasReach(Protocol):
-    """A prior that sees further than its margin, which is 0 where it needs nothing beyond the frame."""
+    """A prior that depends on pixels beyond its margin, which is 0 if it needs nothing beyond the frame."""
 
     @property
     def reach(self) -> int:
-        """How many pixels away from a missing one matter to it."""
+        """The distance in pixels at which other pixels affect a missing one."""
         ...
 
 
@@ -201,19 +201,19 @@ class Denoises(Protocol):
 
 @runtime_checkable
 class Anneals(Denoises, Protocol):
-    """A regularizer that denoises at its own level of noise, and can be had for any other."""
+    """A regularizer that denoises at its own noise level, and is available for any other."""
 
     @property
     def sigma(self) -> float: ...
     def at(self, sigma: float) -> Denoises:
-        """The same for noise of standard deviation sigma on [0,1]."""
+        """The same regularizer for noise of standard deviation sigma on [0,1]."""
         ...
 
 
 @runtime_checkable
 class ChoosesLevel(Protocol):
-    """A prior that is to be asked for another level than that of the noise, by what happened to a picture."""
+    """A prior that needs another level than that of the noise, depending on the operator."""
 
     def level(self, problem: Problem, sigma: float) -> float:
-        """For which level of noise the prior is asked where the noise of a problem is sigma."""
+        """The level for the prior if the noise of a problem has standard deviation sigma."""
         ...

@@ -1,5 +1,4 @@
-"""Which prior is taken without -w: for colours the wide one, unless a descent is asked for or noise is
-faint."""
+"""The default prior: color-wide for colour pictures that are denoised in one step, else fields of experts."""
 
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from tests.conftest import Alr
         ("upscale", ("--scale", "2"), "color-wide"),
     ],
 )
-def test_the_prior_follows_from_what_is_asked(
+def test_the_default_prior_depends_on_the_options(
     alr: Alr,
     picture: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -1,5 +1,5 @@
-"""Splitting: F falls at each step of the descent, known minimisers are reached, pixels that are held stay,
-and a step that is far too long is shortened."""
+"""Splitting: F decreases at each step, known minimisers are reached, and steps that are too long are
+shortened."""
 
 from itertools import pairwise
 
@@ -8,7 +8,7 @@ import torch
 
 from alr_cli.core import problems
 from alr_cli.core.data_terms import ClippedGaussian, DataTerm, SquaredError
-from alr_cli.core.defaults import Asked, choose
+from alr_cli.core.defaults import SolverOptions, choose
 from alr_cli.core.energy import Energy
 from alr_cli.core.operators.downsample import bicubic
 from alr_cli.core.priors.potential import Potential, PotentialPrior
@@ -54,7 +54,7 @@ def test_the_energy_falls_at_every_step_of_the_descent(name: str, clipped: bool)
     problem, regularizer = PROBLEMS[name], random_potential()
     y = problem.y.clamp(0.2, 0.8) if clipped else problem.y
     data: DataTerm = ClippedGaussian(y, SIGMA) if clipped else SquaredError(y)
-    solver = choose(regularizer, problem, 1.0, SIGMA, Asked("splitting", 34, 0.0))
+    solver = choose(regularizer, problem, 1.0, SIGMA, SolverOptions("splitting", 34, 0.0))
     found = solve(Energy.of(problem, regularizer, 1.0, data), problem.start, solver)
     assert falls(found)
 
@@ -63,7 +63,7 @@ def test_the_energy_of_the_shipped_potential_falls_too() -> None:
     prior = load_weights("color-wide").prior
     y = noise(1, 3, 24, 24, dtype=torch.float32)
     problem, regularizer = problems.deblurring(y, KERNEL, 0), prior.at(0.05)
-    solver = choose(regularizer, problem, 0.2, 0.03, Asked("splitting", 34, 0.0))
+    solver = choose(regularizer, problem, 0.2, 0.03, SolverOptions("splitting", 34, 0.0))
     assert falls(solve(Energy.of(problem, regularizer, 0.2), problem.start, solver))
 
 
@@ -76,8 +76,8 @@ def test_a_known_minimiser_is_reached_and_a_long_step_is_shortened() -> None:
         assert float(objective.value_and_grad(x)[1].abs().max()) * objective.unit < 1e-6
 
 
-@pytest.mark.parametrize("asked", [Asked(fast=True), Asked(iterations=6), Asked()])
-def test_a_shorter_way_ends_at_the_same_level_of_noise(asked: Asked) -> None:
+@pytest.mark.parametrize("asked", [SolverOptions(fast=True), SolverOptions(iterations=6), SolverOptions()])
+def test_a_shorter_way_ends_at_the_same_level_of_noise(asked: SolverOptions) -> None:
     solver = choose(random_potential(), PROBLEMS["blur"], 1.0, SIGMA, asked)
     assert isinstance(solver, Splitting)
     assert len(solver.way) - 1 <= solver.iterations <= len(solver.way)
@@ -89,7 +89,7 @@ def test_a_shorter_way_ends_at_the_same_level_of_noise(asked: Asked) -> None:
 
 def test_pixels_that_are_held_stay() -> None:
     problem = PROBLEMS["holes without noise"]
-    solver = choose(random_potential(), problem, 1.0, 0.0, Asked("splitting", 20))
+    solver = choose(random_potential(), problem, 1.0, 0.0, SolverOptions("splitting", 20))
     found = solve(Energy.of(problem, random_potential(), 1.0), problem.start, solver)
     assert torch.equal(found.x[..., ~MISSING], Y[..., ~MISSING])
     assert not torch.equal(found.x, problem.start)
@@ -98,4 +98,4 @@ def test_pixels_that_are_held_stay() -> None:
 def test_it_is_the_usual_way_for_what_denoises_and_was_blurred_and_for_no_other_prior() -> None:
     assert choose(random_potential(), PROBLEMS["blur"], 1.0, SIGMA).name == "splitting"
     with pytest.raises(UsageError, match="in one step"):
-        choose(Quadratic(), PROBLEMS["blur"], 1.0, SIGMA, Asked("splitting"))
+        choose(Quadratic(), PROBLEMS["blur"], 1.0, SIGMA, SolverOptions("splitting"))
