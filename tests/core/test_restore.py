@@ -9,7 +9,7 @@ import torch
 
 from alr_cli.core.noise.white import random_mask
 from alr_cli.core.operators.linear import Boundary, Convolution
-from alr_cli.core.restore import Restorer, Step
+from alr_cli.core.restore import Restorer, Settings, Step
 from alr_cli.errors import WeightsError
 from tests.core.energies import Method
 from tests.core.restoring import FEW, KERNEL, LAM, SETTINGS, TASKS, noisy, psnr, restorer, scene, weights
@@ -152,6 +152,16 @@ def test_three_equal_channels_give_what_one_gives(name: str, channels: int) -> N
     one, three = (TASKS[name](restorer(channels, FEW), copies).pixels for copies in (y, y.repeat(3, axis=2)))
     assert one.shape == (20, 24, 1)
     assert np.array_equal(three, one.repeat(3, axis=2))
+
+
+@pytest.mark.parametrize("settings", [replace(SETTINGS, strength=0.0), replace(SETTINGS, lam=0.0)])
+def test_without_a_prior_a_noisy_picture_comes_back_at_once(settings: Settings) -> None:
+    y = noisy(scene(20, 24, 3), 0.1)
+    restored = restorer(3, settings).denoise(y, 0.1)
+    assert (restored.iterations, restored.stop, restored.sigma) == (0, "converged", 0.1)
+    assert np.array_equal(restored.pixels, y)
+    assert restorer(3).denoise(y, 0.1, strength=0.0).iterations == 0
+    assert restorer(3, replace(settings, max_iter=2)).deblur(y, KERNEL, 0.1).iterations == 2
 
 
 def test_a_picture_of_two_channels_is_refused() -> None:
