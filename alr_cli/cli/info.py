@@ -8,7 +8,7 @@ import typer
 
 from alr_cli.cli.doctor import installation
 from alr_cli.cli.options.common import Debug, Json, ReportOptions
-from alr_cli.cli.options.values import whole
+from alr_cli.cli.options.values import Range, parse_range, whole
 from alr_cli.cli.report.records import Report, json_line, printable
 from alr_cli.cli.report.viewer import check_plot
 from alr_cli.cli.streams import Streams
@@ -17,6 +17,7 @@ from alr_cli.errors import PartialFailure, UsageError
 if TYPE_CHECKING:
     from alr_cli.core.noise.model import NoiseModel
     from alr_cli.files.pictures import Picture
+    from alr_cli.files.ranges import Choice
     from alr_cli.files.stack import Stack
 
 Facts = dict[str, Any]
@@ -43,6 +44,16 @@ def info(
             metavar="N",
             parser=whole("--page", least=1),
             help="Which picture of a file with several pictures, counted from 1.",
+        ),
+    ] = None,
+    range: Annotated[
+        Range | None,
+        typer.Option(
+            "--range",
+            metavar="LO:HI",
+            parser=parse_range,
+            help="The numbers of the file that are black and white; levels of noise are in units of their "
+            "distance. Without it, they come from the tags of the file or from its numbers.",
         ),
     ] = None,
     plot: Annotated[
@@ -83,7 +94,7 @@ def info(
     failed = 0
     for name in names:
         try:
-            facts = _facts(name, streams, page, drawing)
+            facts = _facts(name, streams, page, drawing, "found" if range is None else range.pair)
         except Exception as error:  # one bad file does not stop the others
             if len(names) == 1:
                 raise
@@ -132,7 +143,7 @@ class _Drawing:
         return True
 
 
-def _facts(name: str, streams: Streams, page: int | None, drawing: _Drawing) -> Facts:
+def _facts(name: str, streams: Streams, page: int | None, drawing: _Drawing, range: "Choice") -> Facts:
     from alr_cli.files.pictures import decode, read_picture
     from alr_cli.files.stack import opened_stack
     from alr_cli.files.weights import SUFFIX, check_name, shipped_names
@@ -140,18 +151,18 @@ def _facts(name: str, streams: Streams, page: int | None, drawing: _Drawing) -> 
     if page is None and name != "-":
         with opened_stack(Path(name)) as stack:
             if stack is not None:
-                stack = stack.in_range("found")
+                stack = stack.in_range(range)
                 noise = _noise(stack.head())
                 drawing.show(noise, name)
                 return stack_facts(name, stack, noise)
     if name == "-":
-        picture = decode(streams.read_stdin(), "stdin", page=page, allow_nan=True, range="found")
+        picture = decode(streams.read_stdin(), "stdin", page=page, allow_nan=True, range=range)
     elif PurePath(name).suffix == SUFFIX or (name in shipped_names() and not Path(name).exists()):
         drawing.show(None, name)
         return weights_facts(name)
     else:
         check_name(name)
-        picture = read_picture(name, page=page, allow_nan=True, range="found")
+        picture = read_picture(name, page=page, allow_nan=True, range=range)
     noise = _noise(picture)
     drawing.show(noise, name)
     return picture_facts(name, picture, noise)

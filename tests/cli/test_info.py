@@ -190,3 +190,13 @@ def test_a_plot_needs_one_picture_that_is_large_enough(alr: Alr, picture: Path, 
     ):
         result = alr("info", *names, "--plot", plot)
         assert result.code == 2 and said in result.stderr and not plot.exists()
+
+
+def test_a_range_can_be_said(alr: Alr, tmp_path: Path) -> None:
+    dark = np.random.default_rng(0).normal(0.01, 0.002, (64, 64, 1)).clip(0, 1).astype(np.float32)
+    path = write_picture(tmp_path / "dark.png", dark, "uint16")
+    found, said = (alr("info", path, "--json", *more).lines()[0] for more in ((), ("--range", "0:65535")))
+    assert found["range"] == [0, 4095]
+    assert said["range"] is None
+    assert said["sigma_estimated"] == pytest.approx(0.002, rel=0.1)
+    assert found["sigma_estimated"] == pytest.approx(0.002 * 65535 / 4095, rel=0.1)
