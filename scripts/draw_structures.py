@@ -1,10 +1,10 @@
-"""Draw pictures of structure that photographs of nature seldom have: leaves, facades, lettering, lines
+"""Draw pictures of structure that is rare in photographs of nature: leaves, facades, lettering, lines
 
     python scripts/draw_structures.py FOLDER [COUNT]
 
-COUNT (210) PNG pictures of 384 x 384 pixels in colour, seeded by their numbers. Such pictures were among
-those that color-wide was trained on (weights/color-wide.md). Each is drawn at twice the size and made
-smaller, and some are blurred a little, so that edges are as soft as those of photographs.
+Writes COUNT (210) PNG pictures of 384 x 384 pixels in colour, with their numbers as seeds. Such pictures were
+part of the training data of color-wide (weights/color-wide.md). Each is drawn at twice the size and reduced,
+and some are blurred slightly, so that edges are as soft as in photographs.
 """
 
 import sys
@@ -22,7 +22,7 @@ Colour = tuple[int, ...]
 
 
 def colour(rng: np.random.Generator, saturated: float = 0.35) -> Colour:
-    """Any colour, or for all but a share of `saturated` one nearer to gray."""
+    """A random colour. All but a share of `saturated` are closer to gray."""
     value = rng.uniform(0, 255, 3)
     if rng.random() > saturated:
         value = value.mean() + (value - value.mean()) * rng.uniform(0, 0.5)
@@ -30,7 +30,7 @@ def colour(rng: np.random.Generator, saturated: float = 0.35) -> Colour:
 
 
 def leaves(rng: np.random.Generator, side: int) -> Image.Image:
-    """Discs and polygons that cover each other, few large and many small."""
+    """Overlapping discs and polygons, few large and many small ones."""
     image = Image.new("RGB", (side, side), colour(rng))
     draw = ImageDraw.Draw(image)
     for _ in range(1500):
