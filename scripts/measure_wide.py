@@ -1,12 +1,13 @@
-"""What a prior that sees far gives for each task, beside fields of experts, on crops of validation pictures.
+"""Compare a wide prior with fields of experts for each task, on crops of validation pictures.
 
     python scripts/measure_wide.py bsds32 urban10 --kernels kernels.npz --strengths 0.7,1,1.4
 
-Each folder gives crops of its pictures, spread evenly over both. Every task is made of the same crops, with
-noise of its own, and restored by `-w` with each strength and by the experts that were taken before. A line
-is a task and a folder: PSNR [dB] of the experts, then of `-w` by strength, then by how much the worst crop
-is ahead of the experts. After a training, this says whether the numbers in core/priors/potential.py
-and core/tasks.py still hold: the best strength should be 1, and every crop ahead.
+Each folder provides crops, spread evenly over its pictures and over each picture. Every task uses the same
+crops, with its own noise. They are restored by `-w` with each strength, and by the experts that were the
+default before. Each line has a task and a folder, the PSNR in dB of the experts, the PSNR of `-w` for each
+strength, and the smallest gain over the experts on a crop. After a training this shows whether the parameters
+in core/priors/potential.py and core/tasks.py are still right: the best strength should be 1, and every crop
+should gain.
 """
 
 import argparse
@@ -26,7 +27,7 @@ from alr_cli.core.restore import Restorer, Settings
 from alr_cli.core.tasks import Deblurring, Denoising, Inpainting, Task, Upscaling, in_frame, observed
 from alr_cli.files.weights import load_weights
 
-BORDER = 4  # pixels of enlarged pictures that do not count, as in published tables
+BORDER = 4  # width in pixels of the border of enlarged pictures that is left out, as in published tables
 
 
 def crops(folder: Path, count: int, side: int) -> Iterator[np.ndarray]:

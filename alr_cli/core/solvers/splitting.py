@@ -1,14 +1,14 @@
-"""x+ = prox_{tau f}(x - tau lam grad g(x)):    F = f + lam g falls at every step
+"""x+ = prox_{tau f}(x - tau lam grad g(x)):    F = f + lam g decreases at every step
 
-Proximal gradient descent with backtracking (Hurault, Leclaire and Papadakis 2022, Algorithm 2): tau shrinks
-until
+This is proximal gradient descent with backtracking (Hurault, Leclaire and Papadakis 2022, Algorithm 2). tau
+is reduced until
 
     F(x) - F(x+) >= gamma / tau ||x+ - x||^2.
 
-F has many minimisers, and what a blur or holes leave of a picture lies far from the good ones. The way there
-begins with x+ = prox_{tau f}(D_s(x)) for ever less noise s, tau in proportion to s^2 (half-quadratic
-splitting: Geman and Yang 1995; with a learned denoiser, Zhang et al. 2021), and ends with D_s. These steps
-have no energy in common, and none is computed.
+F has many minimisers, and an observation through a blur or with holes is far from the good ones. The solver
+therefore begins with a path of half-quadratic splitting, x+ = prox_{tau f}(D_s(x)) for decreasing noise
+levels s with tau proportional to s^2, and a last D_s (Geman and Yang 1995; with a learned denoiser, Zhang et
+al. 2021). The steps of this path have no common energy, so none is computed.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ from alr_cli.core.priors.protocol import Denoises
 from alr_cli.core.proximal import Fits, prox, smooth
 from alr_cli.core.solvers.base import Iterate, Objective, is_finite, per_picture
 
-_ROUNDING = 1e-6  # of F: it must not refuse the last small steps
+_ROUNDING = 1e-6  # relative to F, so that rounding errors do not reject the last small steps
 
 
 class Splits(Objective, Fits, Protocol):
-    """An objective of two terms. See `energy.Energy`.
+    """An objective with two terms. See `energy.Energy`.
 
-    unit: what makes its value F, and its gradient one in units of single pixels.
+    Attributes:
+        unit: The factor that converts its value to F, and its gradient to units of single pixels.
     """
 
     @property
@@ -44,7 +45,14 @@ class Splits(Objective, Fits, Protocol):
 
 @dataclass(frozen=True)
 class Position:
-    """x (B, C, H, W), the terms there, the gradient of lam g there, and the steps tau (B,) that led to it."""
+    """A point of the minimisation of F.
+
+    Attributes:
+        x: (B, C, H, W).
+        terms: The terms of the energy at x.
+        gradient: The gradient of lam g at x.
+        tau: The step sizes (B,) that led to x.
+    """
 
     x: Tensor
     terms: Terms
@@ -54,12 +62,21 @@ class Position:
 
 @dataclass(frozen=True)
 class Splitting:
-    """way: what denoises on the way, and tau for each, 0 for D alone.  tau: of the descent, to begin with.
-    momentum: on the way, beta x (x - x before) is added before D; beta falls from this to 0 in a straight
-    line.  mu: of the smooth picture to begin with (see `proximal.smooth`), 0 to begin as a problem does.
-    rounds: see `proximal.prox`.  iterations: steps of the way and the descent together.  gamma: how much of
-    the movement F must fall by.  eta: what tau shrinks by.  most: refusals in a row, after which a picture
-    rests. Its objective is a `Splits`."""
+    """The path, and then proximal gradient descent on F. Its objective is a `Splits`.
+
+    Attributes:
+        way: The denoisers of the path, and tau for each; 0 for D alone.
+        tau: Initial step size for F.
+        iterations: Number of steps of both parts together.
+        tol: As in `base.Solver`.
+        momentum: On the path, beta x (x - previous x) is added before D. beta decreases linearly from this
+            value to 0.
+        mu: Weight of the smooth start (see `proximal.smooth`); 0 uses the start of the problem.
+        rounds: See `proximal.prox`.
+        gamma: The required decrease of F, relative to the squared length of the step.
+        eta: The factor by which tau is reduced.
+        most: Number of consecutive rejections after which a picture is not changed any more.
+    """
 
     way: tuple[tuple[Denoises, float], ...]
     tau: float
@@ -99,7 +116,7 @@ class Splitting:
             yield Iterate(at.x, at.terms, change, moving, is_finite(at.terms, at.gradient))
 
     def _step(self, energy: Splits, at: Position) -> tuple[Position, Tensor]:
-        """One accepted step of each picture, and which pictures made one (B,)."""
+        """One accepted step for each picture, and which pictures accepted one, (B,)."""
         tau, value = at.tau.clone(), energy.unit * at.terms.energy
         for _ in range(self.most):
             found = self._at(energy, self._prox(energy, at.x - per_picture(tau) * at.gradient, tau), tau)
@@ -122,12 +139,12 @@ class Splitting:
         return prox(energy, z, tau, self.rounds)
 
     def _held(self, energy: Splits, z: Tensor, x: Tensor) -> Tensor:
-        """z where x may move, x elsewhere."""
+        """z where x may move, and x elsewhere."""
         return z if energy.free is None else torch.where(energy.free > 0, z, x)
 
 
 def _unknown(data: Tensor) -> Terms:
-    """The terms of an energy of which only the data term is known."""
+    """The terms of an energy if only the data term is known."""
     unknown = torch.full_like(data, torch.nan)
     return Terms(unknown, data, unknown, known=False)
 
