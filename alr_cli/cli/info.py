@@ -52,8 +52,8 @@ def info(
             "--range",
             metavar="LO:HI",
             parser=parse_range,
-            help="The numbers of the file that are black and white; levels of noise are in units of their "
-            "distance. Without it, they come from the tags of the file or from its numbers.",
+            help="The numbers of the file that mean black and white. Noise levels are relative to their "
+            "difference. By default they are found from the file's tags or its numbers.",
         ),
     ] = None,
     plot: Annotated[

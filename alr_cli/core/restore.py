@@ -260,9 +260,8 @@ class Restorer:
             return self._unchanged(pixels)
         problem = task.problem(batch, self.prior.margin, sigma)
         if problem.near and self.lam_for(1.0, strength=strength) == 0.0:
-            return replace(
-                self._unchanged(pixels), sigma=sigma
-            )  # without a prior the observation is the best
+            # without a prior the observation is the minimiser
+            return replace(self._unchanged(pixels), sigma=sigma)
         level = task.level(sigma * self._factor(pixels, sigma if problem.noise is None else 0.0))
 
         def finished(x: np.ndarray) -> np.ndarray:
