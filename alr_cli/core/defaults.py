@@ -1,4 +1,4 @@
-"""x* = arg min E(x) for a problem and a prior: which solver, with what, and for how long    (eq. 4)"""
+"""x* = arg min E(x) for a problem and a prior: which solver is used, with which settings    (eq. 4)"""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ from alr_cli.errors import UsageError
 
 DEFAULT = "default"
 Formulation = Literal["analysis", "synthesis"]
-_FAR_ITERATIONS, _HOLES_ITERATIONS = 100, 200  # of fourier, where A hides what only many steps bring back
-_COLOURED_ITERATIONS = 25  # of fourier, where the noise is coloured
+# for fourier, if A hides information that takes many steps to recover
+_FAR_ITERATIONS, _HOLES_ITERATIONS = 100, 200
+_COLOURED_ITERATIONS = 25  # for fourier, if the noise is coloured
 # For splitting: first level, number of steps, momentum and smoothness (see docs/notebook/wide.md).
 _BEGIN, _STAGES, _SMOOTH = 50 / 255, 16, 0.02
 _HOLES_BEGIN, _HOLES_STAGES, _HOLES_MOMENTUM = 70 / 255, 24, 0.9
@@ -68,7 +69,20 @@ def minimise(
     asked: SolverOptions = SolverOptions(),
     callback: Callback | None = None,
 ) -> Solution:
-    """sigma: of the noise. Raises UsageError for a solver that cannot be had."""
+    """Minimise the energy of a problem.
+
+    Args:
+        problem: The observation and how it came about.
+        data: The data term.
+        regularizer: R.
+        lam: The weight of R.
+        sigma: The noise level.
+        asked: What the caller asks of the descent.
+        callback: As in `solvers.base.solve`.
+
+    Raises:
+        UsageError: The solver cannot be used.
+    """
     return descend(problem, data, regularizer, lam, choose(regularizer, problem, lam, sigma, asked), callback)
 
 
@@ -80,8 +94,11 @@ def descend(
     solver: Solver,
     callback: Callback | None = None,
 ) -> Solution:
-    """Minimise the energy of a problem by this solver. A solver that compares energies sees all of R at once:
-    an energy must not turn under its feet."""
+    """Minimise the energy of a problem with this solver.
+
+    A solver that compares energies sees all of R at once, because the energy must not change between
+    comparisons.
+    """
     if not solver.compares and isinstance(regularizer, HasGlimpses):
         regularizer = regularizer.glimpses(problem.frame if problem.periodic else None)
     energy = Energy.of(problem, regularizer, lam, data)
@@ -96,10 +113,12 @@ def synthesise(
     solver: Solver,
     callback: Callback | None = None,
 ) -> Solution:
-    """As `descend`, over the latents of the prior: the solution and what a callback sees are pictures. Raises
-    UsageError for a prior without latents."""
+    """As `descend`, but over the latents of the prior.
+
+    The solution, and what a callback sees, are pictures. Raises UsageError for a prior without latents.
+    """
     if not isinstance(regularizer, HasLatents):
-        raise UsageError("only a flow makes pictures from latents: leave --formulation synthesis out")
+        raise UsageError("only a flow generates pictures from latents: leave --formulation synthesis out")
 
     def picture(z: Tensor) -> Tensor:
         with torch.no_grad():
@@ -152,7 +171,7 @@ def _why_not(solver: str) -> str:
         return "is for denoising with a prior that denoises in one step"
     if solver == Splitting.name:
         return "is for priors that denoise in one step at any level, and for white noise"
-    return "is for tuned priors (fields of experts), and for all but blurs that repeat the border"
+    return "is for fields of experts, and not for blurs that repeat the border"
 
 
 def _fourier(
@@ -177,7 +196,7 @@ def _fourier(
 def _direct(
     regularizer: Regularizer, problem: Problem, lam: float, sigma: float, asked: SolverOptions
 ) -> Direct | None:
-    """lambda = 2 / C makes its step the one that the regularizer was trained for."""
+    """With lambda = 2 / C, its step is the one that the regularizer was trained for."""
     if not isinstance(regularizer, Denoises) or not problem.near or problem.noise is not None:
         return None
     share = lam * regularizer.channels / 2
@@ -211,8 +230,10 @@ def _nmapg(asked: SolverOptions) -> Nmapg:
 
 
 def _adam(problem: Problem, sigma: float, asked: SolverOptions) -> Adam:
-    """See docs/performance.md for how many steps lead from the start to the solution. The sizes are the
-    paper's at its sigma of 0.1, and less noise is a shorter way."""
+    """Adam with the usual number of steps; see docs/performance.md.
+
+    The step sizes are those of the paper at its sigma of 0.1. Less noise is a shorter way.
+    """
     scale = (torch.tensor(sigma) / 0.1).clamp_max(1.0) if problem.near else torch.tensor(1.0)
     usual = Adam.iterations * (min(max(sigma / 0.1, 0.6), 2.0) if problem.near else 2)
     return Adam(asked.limit(round(usual)), asked.tolerance(Adam.tol), scale.to(problem.y))
