@@ -10,6 +10,7 @@ step of expectation maximisation).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Protocol
 
@@ -20,7 +21,7 @@ from alr_cli.core.numerics.reductions import squared_norm, total
 from alr_cli.core.operators.linear import LinearOperator
 from alr_cli.core.solvers.base import per_picture
 
-_STEPS, _TOL = 30, 1e-4  # of conjugate gradients; F, which is compared, includes the remaining error
+_STEPS, _TOL = 30, 1e-3  # of conjugate gradients; F, which is compared, includes the remaining error
 
 
 class Fits(Protocol):
@@ -60,7 +61,8 @@ def prox(
         return z  # known pixels have their values and determine nothing about the others
     t, operator = per_picture(step), objective.operator
     power = operator.power((z.shape[-2], z.shape[-1]))
-    scale = 1 / (1 + t * power.to(z)) if isinstance(power, Tensor) else None
+    share = math.prod(operator.output_shape[-2:]) / math.prod(operator.input_shape[-2:])  # that A* A keeps
+    scale = 1 / (1 + t * share * power.to(z)) if isinstance(power, Tensor) else None
 
     def normal(x: Tensor) -> Tensor:
         return x + t * operator.adjoint(operator.forward(x))
