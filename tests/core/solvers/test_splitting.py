@@ -35,7 +35,7 @@ PROBLEMS: dict[str, Problem] = {
 
 
 def random_potential() -> Potential:
-    """Of random weights: not convex, and its gradient is far from Lipschitz with 1."""
+    """A potential with random weights. It is not convex, and its gradient is far from 1-Lipschitz."""
     unet = UNet(UNetArchitecture(1, (8, 12), (1, 1)), torch.Generator().manual_seed(0)).double()
     return PotentialPrior(unet, (0.01, 0.4), lambda sigma: 1.0).at(SIGMA, Arithmetic(precision=torch.float64))
 
