@@ -78,7 +78,7 @@ def test_fig_2_spreads_over_all_scores_and_fig_3_has_a_row_for_each_level(
 
 def test_a_critic_sees_luma_if_it_is_gray_and_nothing_if_it_is_not(regularizer: LocalRegularizer) -> None:
     assert patches.fitted(cartoon(20, 20, 3), regularizer).shape == (20, 20, 1)
-    with pytest.raises(InputError, match="holds no 7 x 7 patch"):
+    with pytest.raises(InputError, match="contains no 7 x 7 patch"):
         patches.fitted(cartoon(6, 20, 1), regularizer)
     with pytest.raises(InputError, match="gray"):
         patches.fitted(cartoon(20, 20, 1), LocalRegularizer(Critic(Architecture(3, width=4, depth=3))))
