@@ -7,6 +7,7 @@ import pytest
 
 from alr_cli.cli.options.noise import WHITE, NoiseChoice
 from alr_cli.cli.restore.noise import NOISE_FLOOR, QUICK, noise_of
+from alr_cli.core import gray
 from alr_cli.core.noise import white
 from alr_cli.core.noise.white import add_gaussian_noise
 from tests.core.noise.test_estimation import photograph, with_noise
@@ -54,6 +55,7 @@ def test_a_quick_estimate_suffices_without_doubt(
         asked.append(most)
         return estimate(pixels, mask, most)
 
-    monkeypatch.setattr(white, "estimate_sigma", count)
+    for module in (white, gray):  # where it is defined, and where it is used for all pictures
+        monkeypatch.setattr(module, "estimate_sigma", count)
     noise_of(WHITE, sigma, PICTURES["white"][0], None)
     assert asked == looks
