@@ -44,7 +44,7 @@ def test_outside_of_steps_a_signal_acts_at_once() -> None:
             5,
             "stopped at step 7 of 9; the checkpoint is of step 5: continue with --resume (mine.checkpoint)",
         ),
-        (9, 9, "stopped after all 9 steps, while the result was measured: --resume measures again"),
+        (9, 9, "stopped after all 9 steps, during the final measurements: --resume repeats these"),
     ],
 )
 def test_a_stopped_training_says_how_to_continue(
