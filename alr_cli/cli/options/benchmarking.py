@@ -281,7 +281,7 @@ def _sigmas(protocol: ProtocolOptions, plan: Plan, task: Task) -> tuple[float, .
     sigmas = [values.parse_sigma(part.strip()) for part in text.split(",")]
     known = tuple(dict.fromkeys(sigma for sigma in sigmas if sigma is not None))
     if len(known) < len(sigmas):
-        raise UsageError(f"--sigmas {text}: give each noise level as a number such as 0.1 or 25/255")
+        raise UsageError(f"--sigmas {text}: give each noise level once, as a number such as 0.1 or 25/255")
     if task == "denoise" and 0 in known:
         raise UsageError(f"--sigmas {text}: there is nothing to denoise at level 0, leave it out")
     return known
