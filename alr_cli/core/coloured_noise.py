@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from alr_cli.core.noise.model import NoiseModel
@@ -64,6 +63,8 @@ def level_of(y: NDArray[np.floating], model: NoiseModel) -> float:
 
 def _levels(y: NDArray[np.floating], model: NoiseModel) -> NDArray[np.floating]:
     """sigma_c at the local means of y (B, C, H, W)."""
+    from scipy.ndimage import gaussian_filter  # its import takes as long as a third of torch's
+
     smooth = np.stack([[gaussian_filter(plane, _SMOOTH) for plane in picture] for picture in y])
     return np.stack([model.sigma_at(picture.transpose(1, 2, 0)).transpose(2, 0, 1) for picture in smooth])
 

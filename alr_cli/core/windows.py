@@ -12,7 +12,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 Window = tuple[slice, slice]
 
@@ -30,6 +29,8 @@ def windows(missing: NDArray[np.bool_], reach: int) -> list[Window] | None:
     Returns:
         The boxes, or None if they would cover most of the picture.
     """
+    from scipy import ndimage  # its import takes as long as a third of torch's
+
     height, width = missing.shape
     shape = math.ceil(height / _CELL), math.ceil(width / _CELL)
     cells = np.zeros(shape, bool)

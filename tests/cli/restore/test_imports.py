@@ -8,7 +8,8 @@ import pytest
 
 from tests.conftest import environment, scene, write_picture
 
-NEVER = ("torch._dynamo", "torch._inductor", "torch.onnx", "sympy", "skimage", "matplotlib", "alr_cli.bench")
+NEVER = ("torch._dynamo", "torch._inductor", "torch.onnx", "sympy", "skimage")
+NEVER += ("scipy.ndimage", "matplotlib", "alr_cli.bench")
 OTHERS = ("alr_cli.cli.benchmark", "alr_cli.cli.train", "alr_cli.core.training.bilevel")
 
 CODE = f"""
