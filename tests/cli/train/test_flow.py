@@ -57,7 +57,7 @@ def test_a_folder_gives_weights_and_samples(alr: Alr, edges: Path, tmp_path: Pat
     write_picture(tmp_path / "large.png", edge(1.0))
     result = alr("denoise", tmp_path / "large.png", "-w", out, "--sigma", "0.1")
     assert result.code == 5
-    assert "8 x 8 pixels and this one has 16 x 16" in result.stderr
+    assert "8 x 8 pixels, and this one has 16 x 16" in result.stderr
 
 
 def test_a_stopped_training_continues_to_the_same_weights(

@@ -43,7 +43,7 @@ def test_noise_costs_more_than_what_it_was_added_to() -> None:
 
 @pytest.mark.parametrize("shape", [(8, 9), (16, 16), (7, 8)])
 def test_a_picture_of_another_size_is_refused_with_the_size(shape: tuple[int, int]) -> None:
-    with pytest.raises(WeightsError, match=rf"8 x 8 pixels and this one has {shape[1]} x {shape[0]}"):
+    with pytest.raises(WeightsError, match=rf"8 x 8 pixels, and this one has {shape[1]} x {shape[0]}"):
         FlowRegularizer(a_flow()).value_and_grad(torch.rand(1, 1, *shape))
 
 
