@@ -44,7 +44,7 @@ def test_in_an_energy_it_is_the_papers_objective() -> None:
 
 @pytest.mark.parametrize("shape", [(32, 48), (16, 16)])
 def test_another_size_is_refused_in_a_sentence(shape: tuple[int, int]) -> None:
-    with pytest.raises(WeightsError, match="whole pictures of 32 x 32 and not of"):
+    with pytest.raises(WeightsError, match="whole pictures of 32 x 32 pixels and not of"):
         prior().at(0.1).value_and_grad(torch.zeros(1, 1, *shape))
 
 
