@@ -259,7 +259,7 @@ def test_on_one_grid_the_value_is_invariant_to_shifts_by_the_stride(
 
 @pytest.mark.parametrize(("height", "width"), [(14, 30), (30, 14), (1, 1)])
 def test_a_picture_without_a_patch_is_refused(height: int, width: int) -> None:
-    with pytest.raises(ValueError, match="holds no 15 x 15 patch"):
+    with pytest.raises(ValueError, match="contains no 15 x 15 patch"):
         LocalRegularizer(a_critic()).value_and_grad(torch.zeros(1, 1, height, width))
 
 
