@@ -165,3 +165,13 @@ def test_a_flow_is_invertible_and_denoises_its_own_pictures(name: str) -> None:
         settings = Settings(device="cpu", formulation=formulation, max_iter=30)
         restored = Restorer(load_weights(name), settings).denoise(noisy, 0.1).pixels
         assert psnr(restored, clean) > psnr(noisy, clean) + 3
+
+
+@pytest.mark.parametrize("side", [96, 97, 103])
+def test_the_border_of_a_picture_of_any_size_is_denoised_like_the_rest(side: int) -> None:
+    """Sides that are no multiple of the coarsest features need pixels beyond the frame."""
+    flat = np.full((side, side, 3), 0.5, np.float32)
+    noisy = flat + np.random.default_rng(0).normal(0, 0.2, flat.shape).astype(np.float32)
+    error = np.abs(Restorer(load_weights("color-wide"), Settings()).denoise(noisy, 0.2).pixels - flat)
+    assert error[-4:].mean() < 2.5 * error[8:-8, 8:-8].mean()
+    assert error[:, -4:].mean() < 2.5 * error[8:-8, 8:-8].mean()

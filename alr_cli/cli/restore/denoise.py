@@ -116,7 +116,7 @@ def denoise(
     learned regularizer, which scores all small patches of x. lambda(sigma) was
     fitted for the weights; --strength multiplies it.
 
-    Without -w, colour pictures with white noise of at least 0.04 get the
+    Without -w, colour pictures with white noise of at least 0.02 get the
     weights color-wide, whose energy has a wide field of view and denoises in
     one gradient step. For weaker noise color-tuned is better. It is also used
     with an option that describes the descent (--solver, --max-iter, --tol,

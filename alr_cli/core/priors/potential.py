@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from alr_cli.core.numerics.reductions import squared_norm
 from alr_cli.core.priors.protocol import Arithmetic, LambdaOfSigma
@@ -59,8 +59,15 @@ class Potential:
         return self.weight * value, gradient.mul_(self.weight)
 
     def denoise(self, y: Tensor, share: float = 1.0) -> Tensor:
-        """y - share grad g(y), which is D_sigma(y) for share = 1."""
-        return self.value_and_grad(y)[1].mul_(-share).add_(y)
+        """y - share grad g(y), which is D_sigma(y) for share = 1.
+
+        Where the sides of y are no multiples of the stride, g is that of y and a strip of its mirror image,
+        and the gradient is the one in the pixels of this larger picture: then the border is denoised, too.
+        """
+        gradient = torch.empty_like(y)
+        for inner, outer, kept in self._blocks(y):
+            gradient[inner] = self._slope(y[outer])[kept]
+        return gradient.mul_(-share * self.weight).add_(y)
 
     def at(self, sigma: float) -> Potential:
         """g for another noise level, which is at least the smallest in the training of U."""
@@ -69,18 +76,31 @@ class Potential:
     def _of_block(self, x: Tensor, kept: tuple[Any, ...]) -> tuple[Tensor, Tensor]:
         """||r||^2 / 2 over the part of a block that is kept, and its gradient over the whole block."""
         height, width = x.shape[-2:]
-        stride = self.unet.architecture.stride
-        beyond = (0, -width % stride, 0, -height % stride)
-        z = functional.pad(x / self.sigma, beyond, mode="replicate")
+        z, rows, columns = self._extended(x)
         with torch.no_grad():
             r, slopes = self.unet(z, torch.ones_like(z[:, :1]), self.precision)
             r[..., height:, :] = 0.0
             r[..., width:] = 0.0
             value = 0.5 * self.sigma**2 * squared_norm(r[kept])
             slope = self.unet.transposed(r, slopes, self.precision)
-        slope[..., height - 1, :] += slope[..., height:, :].sum(-2)  # the adjoint of replicating the border
-        slope[..., width - 1] += slope[..., width:].sum(-1)
-        return value, self.sigma * slope[..., :height, :width]
+        # The adjoint of mirroring.
+        slope = torch.zeros_like(slope[..., :height, :]).index_add_(-2, rows, slope)
+        slope = torch.zeros_like(slope[..., :width]).index_add_(-1, columns, slope)
+        return value, self.sigma * slope
+
+    def _slope(self, x: Tensor) -> Tensor:
+        """The gradient of ||r||^2 / 2 over a block and its mirrored strip, in the pixels of the block."""
+        z, _, _ = self._extended(x)
+        with torch.no_grad():
+            r, slopes = self.unet(z, torch.ones_like(z[:, :1]), self.precision)
+            slope = self.unet.transposed(r, slopes, self.precision)
+        return self.sigma * slope[..., : x.shape[-2], : x.shape[-1]]
+
+    def _extended(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """x / sigma, mirrored up to multiples of the stride, and which rows and columns of x it repeats."""
+        stride = self.unet.architecture.stride
+        rows, columns = (_mirrored(side, stride, x.device) for side in x.shape[-2:])
+        return (x / self.sigma).index_select(-2, rows).index_select(-1, columns), rows, columns
 
     def _blocks(self, x: Tensor) -> Iterator[tuple[Any, Any, Any]]:
         """For each block: its pixels, the pixels it sees, and the position of the former in the latter."""
@@ -158,3 +178,11 @@ def _pieces(size: int, tile: int, halo: int, stride: int) -> Iterator[tuple[slic
         last = min(first + side, size)
         begin, end = max(0, first - halo), min(size, last + halo)
         yield slice(first, last), slice(begin, end), slice(first - begin, last - begin)
+
+
+def _mirrored(side: int, stride: int, device: torch.device) -> Tensor:
+    """The pixels 0 ... side - 1, and their mirror image up to the next multiple of the stride.
+
+    Repeating the last pixel would make streaks of its noise, which U does not know: it would keep them.
+    """
+    return torch.from_numpy(np.pad(np.arange(side), (0, -side % stride), mode="reflect")).to(device)
