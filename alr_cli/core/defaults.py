@@ -18,7 +18,7 @@ from alr_cli.core.solvers.base import Callback, Record, Solution, Solver, solve
 from alr_cli.core.solvers.direct import Direct
 from alr_cli.core.solvers.lbfgs import Lbfgs
 from alr_cli.core.solvers.line_search import GradientDescent, Nmapg
-from alr_cli.core.solvers.preconditioned import COLOURED, FAR, HOLES, NEAR, Preconditioned
+from alr_cli.core.solvers.preconditioned import COLOURED, FAR, HOLES, NEAR, RAYS, Preconditioned
 from alr_cli.core.solvers.splitting import Splitting
 from alr_cli.core.synthesis import HasLatents, Synthesis
 from alr_cli.errors import UsageError
@@ -182,7 +182,9 @@ def _fourier(
     preconditioner = regularizer.preconditioner(problem, lam)
     if preconditioner is None:
         return None
-    usual, pace = _HOLES_ITERATIONS if problem.holes else _FAR_ITERATIONS, HOLES if problem.holes else FAR
+    usual, pace = _FAR_ITERATIONS, RAYS if problem.kernel is None else FAR
+    if problem.holes:
+        usual, pace = _HOLES_ITERATIONS, HOLES
     if problem.noise is not None:
         deviation = problem.beyond(problem.noise.deviation)
         preconditioner = preconditioner.for_noise(problem.noise.model, deviation)

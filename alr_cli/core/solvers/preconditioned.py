@@ -38,6 +38,7 @@ class Pace:
 # At missing frequencies only the regularizer contributes curvature to E, and hardly any at edges. For a
 # smaller u, deblurring amplifies rounding errors in flat places, by 1e5 in 30 steps (docs/performance.md).
 NEAR, FAR, HOLES = Pace(), Pace(0.1, 0.3, 0.95), Pace(0.0, 0.8, 0.97)
+RAYS = Pace(0.1, 0.1, 0.9)  # a ray transform leaves no flat place unseen, and small steps would end too early
 COLOURED = Pace(0.0, 0.15, 0.7)  # here the noisy picture is a better start than its Wiener filter
 
 
