@@ -80,7 +80,9 @@ def test_the_gradient_of_rounding_is_exact() -> None:
     assert bool((value > SquaredError(y).value_and_grad(z)[0]).all())
 
 
-@pytest.mark.parametrize(("shape", "said"), [((1, 3, 64, 95), "whole picture"), ((3, 1, 64, 96), "colour prior")])
+@pytest.mark.parametrize(
+    ("shape", "said"), [((1, 3, 64, 95), "whole picture"), ((3, 1, 64, 96), "colour prior")]
+)
 def test_what_does_not_fit_the_file_is_refused(shape: tuple[int, ...], said: str) -> None:
     coefficients = read_coefficients(jpeg_of(a_photograph(64, 96)), "a file")
     with pytest.raises(UsageError, match=said):
