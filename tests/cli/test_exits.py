@@ -129,7 +129,7 @@ def test_an_interrupted_batch_keeps_what_is_done_and_leaves_no_temporary_files(
 ) -> None:
     for name, side in (("a.png", 8), ("b.png", 400)):
         write_picture(tmp_path / name, scene(side, side))
-    command = "denoise a.png b.png -o out/ --sigma 0.1 --lam 0 --tile 0 --solver adam --max-iter 1000"
+    command = "denoise a.png b.png -o out/ --sigma 0.1 --lam 1e-6 --tile 0 --solver adam --max-iter 1000"
     process = subprocess.Popen(
         [sys.executable, "-m", "alr_cli", *command.split()],
         stderr=subprocess.PIPE,
