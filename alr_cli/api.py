@@ -18,7 +18,8 @@ from alr_cli.core.gray import white_level, without_copies
 from alr_cli.core.numerics.arrays import pictures_of
 from alr_cli.core.operators.kernels import normalize_kernel
 from alr_cli.core.operators.linear import Boundary
-from alr_cli.core.restore import Restoration, Restorer, Settings
+from alr_cli.core.restoration import Restoration
+from alr_cli.core.restore import Restorer, Settings
 from alr_cli.core.tasks import Deblurring, Denoising, Inpainting, Task
 from alr_cli.core.weights import Weights
 from alr_cli.errors import UsageError
@@ -36,7 +37,7 @@ class Restored:
 
     Attributes:
         pixels: The restored picture or batch, of the type and shape of the input. Not clamped to [0,1].
-        details: How each picture was restored; see `core.restore.Restoration`.
+        details: How each picture was restored; see `core.restoration.Restoration`.
     """
 
     pixels: Any

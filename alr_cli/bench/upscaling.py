@@ -21,7 +21,8 @@ from alr_cli.core.defaults import descend
 from alr_cli.core.metrics import psnr
 from alr_cli.core.priors.total_variation import TotalVariation
 from alr_cli.core.solvers.line_search import Nmapg
-from alr_cli.core.tasks import Upscaling, in_frame, observed, to_batch
+from alr_cli.core.tasks import Upscaling, from_batch, in_frame, observed, to_batch
+from alr_cli.files import interpolation
 
 SCALES = (2, 3, 4)
 _LUMA = np.array([65.481, 128.553, 24.966]) / 255
@@ -115,11 +116,7 @@ def means(scores: Iterable[Score]) -> list[Mean]:
 
 def bicubic(y: Pixels, task: Upscaling) -> Pixels:
     """Bicubic interpolation with a = -0.5."""
-    from PIL import Image
-
-    size = (task.scale * y.shape[1], task.scale * y.shape[0])
-    planes = [Image.fromarray(np.ascontiguousarray(plane)) for plane in np.moveaxis(y, 2, 0)]
-    return np.stack([np.asarray(plane.resize(size, Image.Resampling.BICUBIC)) for plane in planes], axis=2)
+    return interpolation.bicubic(y, task.scale * y.shape[1], task.scale * y.shape[0])
 
 
 def total_variation(y: Pixels, task: Upscaling) -> Pixels:
@@ -127,5 +124,4 @@ def total_variation(y: Pixels, task: Upscaling) -> Pixels:
     problem = task.problem(to_batch(y), TotalVariation.margin, 0.0)
     regularizer = TotalVariation(channels=problem.y.shape[1])
     solver = Nmapg(_TV_ITERATIONS, _TV_TOLERANCE)
-    x = problem.crop(descend(problem, SquaredError(problem.y), regularizer, _TV, solver).x)[0]
-    return np.ascontiguousarray(x.numpy().transpose(1, 2, 0))
+    return from_batch(problem.crop(descend(problem, SquaredError(problem.y), regularizer, _TV, solver).x))

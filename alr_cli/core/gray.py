@@ -22,6 +22,9 @@ from numpy.typing import NDArray
 from alr_cli.core.noise.white import estimate_sigma
 
 _TINTED = 1.5 / 255  # remainder of proportional channels that are rounded to 8 bits
+_AT_ONCE = 250_000  # pixels, of which several copies in float64 are alive
+_MIDDLE = 0.5  # is subtracted before squares are summed, so that less is lost to rounding
+_CONSTANT = 1e-14  # variance that is only rounding
 
 
 def without_copies(pixels: NDArray[Any]) -> NDArray[Any]:
@@ -53,14 +56,29 @@ def shares_noise(pixels: NDArray[np.floating], sigma: float) -> bool:
 def _tint(pixels: NDArray[np.floating], mask: NDArray[np.bool_] | None) -> tuple[NDArray[np.float64], float]:
     """Each channel as a multiple of their mean: the slopes (3,), and the root mean square of the
     remainder."""
-    usable = np.isfinite(pixels).all(axis=2)
-    seen = pixels[usable if mask is None else usable & ~mask].astype(np.float64)
-    if len(seen) == 0:
+    covariance = _covariance(pixels, mask)
+    if covariance is None:
         return np.ones(3), math.inf
-    centred = seen - seen.mean(axis=0)
-    mean = centred.mean(axis=1)
-    slopes = centred.T @ mean / max(float(mean @ mean), 1e-30)
-    return slopes, float(np.sqrt(np.mean((centred - np.outer(mean, slopes)) ** 2)))
+    with_mean = covariance.mean(axis=1)
+    variance = float(with_mean.mean())
+    slopes = with_mean / max(variance, _CONSTANT)
+    left = float(np.trace(covariance) - slopes @ slopes * variance) / 3
+    return slopes, math.sqrt(max(left, 0.0))
+
+
+def _covariance(pixels: NDArray[np.floating], mask: NDArray[np.bool_] | None) -> NDArray[np.float64] | None:
+    """The covariance (3, 3) of the channels of a picture (H, W, 3), or None if all pixels are unknown.
+
+    It is summed over bands of rows, because the float64 copies of a large picture would not fit into memory.
+    """
+    count, total, squares = 0, np.zeros(3), np.zeros((3, 3))
+    rows = max(1, _AT_ONCE // pixels.shape[1])
+    for first in range(0, len(pixels), rows):
+        band = slice(first, first + rows)
+        usable = np.isfinite(pixels[band]).all(axis=2)
+        seen = pixels[band][usable if mask is None else usable & ~mask[band]].astype(np.float64) - _MIDDLE
+        count, total, squares = count + len(seen), total + seen.sum(axis=0), squares + seen.T @ seen
+    return None if count == 0 else squares / count - np.outer(total, total) / count**2
 
 
 def equal_channels_factor(noise: Mapping[str, Any] | None) -> float:

@@ -5,22 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from alr_cli.core.restoration import Callback, Restoration, Step
 from alr_cli.core.tasks import Floats, Task
 from alr_cli.core.windows import Window
-
-if TYPE_CHECKING:
-    from alr_cli.core.restore import Restoration, Step
 
 
 def in_parts(
     pixels: Floats,
     parts: Sequence[tuple[Window, Task]],
-    restore: Callable[[Floats, Task, Callable[[Step], None] | None], Restoration],
-    look: Callable[[Step], None] | None,
+    restore: Callable[[Floats, Task, Callback | None], Restoration],
+    look: Callback | None,
 ) -> Restoration:
     """Restore some boxes of a picture and copy the rest.
 
@@ -37,7 +34,7 @@ def in_parts(
     done = []
     for number, (box, task) in enumerate(parts):
 
-        def follow(look: Callable[[Step], None], step: Step, number: int = number, box: Window = box) -> None:
+        def follow(look: Callback, step: Step, number: int = number, box: Window = box) -> None:
             def estimate() -> Floats:
                 whole = result.copy()
                 whole[box] = step.estimate()

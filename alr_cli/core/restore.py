@@ -21,6 +21,7 @@ from alr_cli.core.operators.linear import Boundary
 from alr_cli.core.parts import in_parts
 from alr_cli.core.priors.protocol import Arithmetic, ChoosesLevel, HasReach, HasScores, HasTiles
 from alr_cli.core.problems import Problem
+from alr_cli.core.restoration import Callback, Restoration, Step
 from alr_cli.core.solvers.base import Record, Solution, Solver
 from alr_cli.core.tasks import Deblurring, Denoising, Inpainting, Task
 from alr_cli.core.weights import Weights
@@ -46,6 +47,7 @@ class Settings:
             data_terms.py).
         formulation: Whether the unknown is the picture ("analysis") or, for flows, the latent that generates
             it ("synthesis").
+        fast: Whether to use a third of the usual iterations.
     """
 
     strength: float = 1.0
@@ -66,57 +68,6 @@ class Settings:
         asked = (self.max_iter, self.tol, self.lam)
         kind = (self.solver, self.formulation) != (defaults.DEFAULT, "analysis")
         return kind or any(value is not None for value in asked)
-
-
-@dataclass(frozen=True)
-class Step:
-    """What a callback receives at the start and after each iteration: energy = data_term + lam * regularizer.
-
-    Attributes:
-        iteration, max_iter: Number of the iteration, and the largest number.
-        energy, regularizer: None for a prior of which only the gradient is known.
-        data_term: The data term.
-        estimate: Returns the current x, (H, W, C) float32, not clamped. It is computed on demand.
-    """
-
-    iteration: int
-    max_iter: int
-    energy: float | None
-    data_term: float
-    regularizer: float | None
-    estimate: Callable[[], np.ndarray]
-
-
-@dataclass(frozen=True)
-class Restoration:
-    """A restored picture and how it was computed.
-
-    Attributes:
-        pixels: (H, W, C) float32, not clamped.
-        stop: Why the descent stopped; see `solvers.base.Solution`.
-        iterations: Number of iterations.
-        energy, data_term, regularizer: The terms at the end, as in energy.py.
-        lam: The lambda that was used.
-        strength: The strength that was used.
-        sigma: The noise level.
-        device, precision, tile: How it was computed.
-    """
-
-    pixels: np.ndarray
-    stop: str
-    iterations: int
-    energy: float | None
-    data_term: float
-    regularizer: float | None
-    lam: float
-    strength: float
-    sigma: float
-    device: str
-    precision: str
-    tile: int
-
-
-Callback = Callable[[Step], None]
 
 
 class Restorer:
@@ -162,7 +113,7 @@ class Restorer:
         copies = pixels.shape[2] // seen.shape[2]
 
         def all_channels(x: np.ndarray) -> np.ndarray:
-            return x.repeat(copies, axis=2)
+            return x if copies == 1 else x.repeat(copies, axis=2)
 
         look = _seen_as(all_channels, callback)
 
@@ -174,7 +125,7 @@ class Restorer:
             reach = prior.reach if isinstance(prior, HasReach) else prior.margin
             parts = task.parts(sigma, reach) if reach else None
             restoration = in_parts(seen, parts, part, look) if parts else part(seen, task, look)
-        return replace(restoration, pixels=restoration.pixels.repeat(copies, axis=2))
+        return replace(restoration, pixels=all_channels(restoration.pixels))
 
     def denoise(
         self,

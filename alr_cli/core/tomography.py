@@ -29,7 +29,8 @@ from alr_cli.core.operators.geometry import Geometry
 from alr_cli.core.operators.linear import Compose, Crop
 from alr_cli.core.operators.ray import RayTransform, check_memory
 from alr_cli.core.problems import Problem
-from alr_cli.core.restore import Callback, Restorer, Step
+from alr_cli.core.restoration import Callback, Step
+from alr_cli.core.restore import Restorer
 from alr_cli.core.solvers.primal_dual import total_variation
 from alr_cli.core.tasks import Task
 from alr_cli.errors import NonFiniteError

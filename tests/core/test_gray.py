@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import alr_cli as alr
+from alr_cli.core import gray
 from alr_cli.core.gray import shares_noise, white_level, without_copies
 from alr_cli.core.metrics import psnr
 from alr_cli.core.noise.white import add_gaussian_noise
@@ -53,3 +54,16 @@ def test_only_equal_channels_are_copies() -> None:
     assert without_copies(LIKE_GRAY["equal"]).shape == (96, 112, 1)
     assert without_copies(LIKE_GRAY["one level apart"]).shape == (96, 112, 3)
     assert without_copies(NOISY).shape == (96, 112, 1)
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_large_pictures_are_judged_band_by_band(hidden: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = COLOURED["a colour photograph"].astype(np.float32)
+    pixels[3, 5] = np.nan
+    mask = np.zeros(pixels.shape[:2], bool)
+    mask[10:40, 20:90] = hidden
+    expected = np.cov(pixels[np.isfinite(pixels).all(axis=2) & ~mask].T, bias=True)
+    for at_once in (10**9, 1000, 1):
+        monkeypatch.setattr(gray, "_AT_ONCE", at_once)
+        assert gray._covariance(pixels, mask) == pytest.approx(expected, abs=1e-9)
+    assert gray._covariance(pixels, np.ones_like(mask)) is None

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from alr_cli.core.noise.white import random_mask
-from alr_cli.core.restore import Step
+from alr_cli.core.restoration import Step
 from alr_cli.core.tasks import Inpainting
 from alr_cli.core.windows import windows
 from tests.core.restoring import SETTINGS, restorer, scene

@@ -21,13 +21,12 @@ from PIL import Image
 import alr_cli.api as alr
 from alr_cli.bench.studies.tuning import crops
 from alr_cli.core.data_terms import RoundedOff
-from alr_cli.core.energy import Energy
+from alr_cli.core.defaults import descend
 from alr_cli.core.jpeg import HALF_STEP, Coefficients
 from alr_cli.core.metrics import psnr
 from alr_cli.core.priors.total_variation import TotalVariation
 from alr_cli.core.problems import coded
 from alr_cli.core.restore import Restorer, Settings
-from alr_cli.core.solvers.base import solve
 from alr_cli.core.solvers.line_search import Nmapg
 from alr_cli.core.tasks import Decoding, from_batch
 from alr_cli.files.jpeg_coefficients import read_coefficients
@@ -73,8 +72,8 @@ def _quality(clean: np.ndarray, restored: np.ndarray) -> float:
 def _by_variation(coefficients: Coefficients, lam: float) -> np.ndarray:
     problem = coded(coefficients, 1, coefficients.level())
     data = RoundedOff(problem.y, HALF_STEP * coefficients.level())
-    energy = Energy.of(problem, TotalVariation(problem.y.shape[1]), lam, data)
-    return from_batch(problem.crop(solve(energy, problem.start, Nmapg(150, 1e-4)).x)).clip(0, 1)
+    x = descend(problem, data, TotalVariation(problem.y.shape[1]), lam, Nmapg(150, 1e-4)).x
+    return from_batch(problem.crop(x)).clip(0, 1)
 
 
 def _coded(clean: np.ndarray, quality: int) -> bytes:

@@ -19,6 +19,28 @@ Inputs = Annotated[
 ]
 
 
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", rich_help_panel=FILES, help="Replace existing outputs.")
+]
+SkipExisting = Annotated[
+    bool,
+    typer.Option(
+        "--skip-existing",
+        rich_help_panel=FILES,
+        help="Skip inputs whose output exists, so that an interrupted batch can be continued.",
+    ),
+]
+FailFast = Annotated[
+    bool, typer.Option("--fail-fast", rich_help_panel=FILES, help="Stop a batch at the first failure.")
+]
+
+
+def check_existing(overwrite: bool, skip_existing: bool) -> None:
+    """Raises UsageError if existing outputs are to be both replaced and skipped."""
+    if overwrite and skip_existing:
+        raise UsageError("--overwrite and --skip-existing contradict each other: give one of them")
+
+
 @dataclass(frozen=True, kw_only=True)
 class FileOptions:
     """Which files are read and written, and how."""
@@ -76,17 +98,8 @@ class FileOptions:
             help="Process folders inside folders, too. The output has the same tree.",
         ),
     ] = False
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", rich_help_panel=FILES, help="Replace existing outputs.")
-    ] = False
-    skip_existing: Annotated[
-        bool,
-        typer.Option(
-            "--skip-existing",
-            rich_help_panel=FILES,
-            help="Skip inputs whose output exists, so that an interrupted batch can be continued.",
-        ),
-    ] = False
+    overwrite: Overwrite = False
+    skip_existing: SkipExisting = False
     shard: Annotated[
         Shard | None,
         typer.Option(
@@ -99,9 +112,7 @@ class FileOptions:
             "belongs.",
         ),
     ] = None
-    fail_fast: Annotated[
-        bool, typer.Option("--fail-fast", rich_help_panel=FILES, help="Stop a batch at the first failure.")
-    ] = False
+    fail_fast: FailFast = False
     strip: Annotated[
         bool,
         typer.Option(
@@ -208,8 +219,7 @@ class FileOptions:
         return "found" if self.range is None else self.range.pair
 
     def __post_init__(self) -> None:
-        if self.overwrite and self.skip_existing:
-            raise UsageError("--overwrite and --skip-existing contradict each other: give one of them")
+        check_existing(self.overwrite, self.skip_existing)
         if self.page is not None and self.pages is not None:
             raise UsageError("--page selects one picture and --pages a part of a stack: give one of them")
         if self.suffix is not None and (not self.suffix or "/" in self.suffix or "\0" in self.suffix):

@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 import typer
 
 from alr_cli.cli.options import values
+from alr_cli.cli.options.files import FILES, FailFast, Overwrite, SkipExisting, check_existing
 from alr_cli.errors import UsageError
 
-SCAN, MEASUREMENT, METHOD, FILES = "Scan", "Measurement", "Method", "Files"
+SCAN, MEASUREMENT, METHOD = "Scan", "Measurement", "Method"
 Unit = Literal["deg", "rad"]
 
 
@@ -292,20 +293,9 @@ class SliceFileOptions:
         bool,
         typer.Option("-r", "--recursive", rich_help_panel=FILES, help="Process folders inside folders, too."),
     ] = False
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", rich_help_panel=FILES, help="Replace existing outputs.")
-    ] = False
-    skip_existing: Annotated[
-        bool,
-        typer.Option(
-            "--skip-existing",
-            rich_help_panel=FILES,
-            help="Skip inputs whose output exists, so that an interrupted batch can be continued.",
-        ),
-    ] = False
-    fail_fast: Annotated[
-        bool, typer.Option("--fail-fast", rich_help_panel=FILES, help="Stop a batch at the first failure.")
-    ] = False
+    overwrite: Overwrite = False
+    skip_existing: SkipExisting = False
+    fail_fast: FailFast = False
     reference: Annotated[
         str | None,
         typer.Option(
@@ -327,8 +317,7 @@ class SliceFileOptions:
     ] = 100_000_000
 
     def __post_init__(self) -> None:
-        if self.overwrite and self.skip_existing:
-            raise UsageError("--overwrite and --skip-existing contradict each other: give one of them")
+        check_existing(self.overwrite, self.skip_existing)
 
 
 def parse_level(option: str, text: object) -> float | None:

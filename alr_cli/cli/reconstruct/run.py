@@ -31,7 +31,7 @@ from alr_cli.cli.streams import StdoutClosed, Streams
 from alr_cli.errors import InputError, OutputError, PartialFailure, WeightsError
 
 if TYPE_CHECKING:
-    from alr_cli.core.restore import Step
+    from alr_cli.core.restoration import Step
     from alr_cli.core.tomography import Reconstructor, Slice
 
 Floats = NDArray[np.float32]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from alr_cli.core.restore import Step
+    from alr_cli.core.restoration import Step
 
 
 LONGEST_NAME = 20  # leaves room for the numbers on a terminal of 80 columns

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from alr_cli.cli.report.energy_plot import Moment
-    from alr_cli.core.restore import Restorer, Step
+    from alr_cli.core.restoration import Step
+    from alr_cli.core.restore import Restorer
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from alr_cli.cli.restore.noise import NOISE_FLOOR
 
 if TYPE_CHECKING:
-    from alr_cli.core.restore import Restoration, Restorer
+    from alr_cli.core.restoration import Restoration
+    from alr_cli.core.restore import Restorer
 
 MISFIT = 1.2  # times sigma^2; the true kernel leaves 0.9 of it, a wrong one 1.3 to 1.5
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from alr_cli.core.restore import Step
+    from alr_cli.core.restoration import Step
 
 LONG = 60.0
 """Seconds for a picture from which a message is useful."""

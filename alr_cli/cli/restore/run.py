@@ -14,17 +14,18 @@ from alr_cli.cli.options.noise import WHITE, NoiseChoice
 from alr_cli.cli.ranks import this_rank
 from alr_cli.cli.report.compare import Comparison
 from alr_cli.cli.report.progress import Progress, Silent
-from alr_cli.cli.report.records import Record, Report, Status, printable
+from alr_cli.cli.report.records import Record, Report, printable
 from alr_cli.cli.report.viewer import Viewer, ViewerOptions
 from alr_cli.cli.restore import destination
 from alr_cli.cli.restore.batch import Job, Remaining, Skip, plan
 from alr_cli.cli.restore.doubts import misfit, outside
 from alr_cli.cli.restore.loading import Loaded, Loader
 from alr_cli.cli.restore.models import ModelFailure, Models
+from alr_cli.cli.restore.outcomes import Outcome, details, not_done, of_stack, scores
 from alr_cli.cli.restore.patience import LARGE, Patience
 from alr_cli.cli.restore.pipeline import overlap
 from alr_cli.cli.restore.stacks import LoadedStack, RestoredStack, find_stack, restore_stack
-from alr_cli.cli.restore.task import Prepared, Task, size, what_happened
+from alr_cli.cli.restore.task import Prepared, Task, what_happened
 from alr_cli.cli.streams import StdoutClosed, Streams
 from alr_cli.errors import PartialFailure
 from alr_cli.files.atomic import write_atomic
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from alr_cli.core.restore import Restoration, Restorer
+    from alr_cli.core.restoration import Restoration
+    from alr_cli.core.restore import Restorer
     from alr_cli.files.pictures import Picture
 
 
@@ -60,15 +62,6 @@ class Restored:
     sha256: str
     chosen: bool
     doubts: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The result for one input: a record for programs, a line and details for people."""
-
-    record: Record
-    line: str
-    details: str
 
 
 def restore_all(
@@ -161,14 +154,14 @@ class _Batch:
             self.report.say(result.line)
             self.report.detail(result.details)
         elif isinstance(result, Skip):
-            self.report.record(_not_done(job, "skipped", "the output exists"))
+            self.report.record(not_done(job, "skipped", "the output exists"))
             self.report.say(f"{job.source}: skipped, {job.output} exists")
             if result.meanwhile:
                 self.left.scatter()
         elif isinstance(result, StdoutClosed):
             raise result
         else:
-            self.report.record(_not_done(job, "failed", explain(result)[1]))
+            self.report.record(not_done(job, "failed", explain(result)[1]))
             self._fail(job, result)
 
     def _fail(self, job: Job, error: Exception) -> None:
@@ -251,7 +244,7 @@ class _Batch:
     def write(self, restored: Restored | RestoredStack) -> Outcome:
         """Write one picture and compare it with its reference. A stack was written already."""
         if isinstance(restored, RestoredStack):
-            return _of_stack(restored)
+            return of_stack(restored)
         loaded, restoration, picture = restored.loaded, restored.restoration, restored.picture
         job = loaded.job
         # printed together with its result, because the next picture is being restored already
@@ -265,7 +258,7 @@ class _Batch:
             self.report.say(f"{path} written")
         for doubt in restored.doubts:
             self.report.warn(f"{job.source}: {doubt}")
-        psnr, ssim, gain = _scores(loaded, picture)
+        psnr, ssim, gain = scores(loaded, picture)
         record = Record(
             input=str(job.source),
             output=job.output,
@@ -298,72 +291,10 @@ class _Batch:
         if restored.chosen:
             noise += f", strength {restoration.strength:.2f} (chosen)"
         line = f"{job.source} -> {place}: {restored.weights}, {noise}, {effort}{gain}"
-        return Outcome(record, line, _details(restoration, picture, depth))
+        return Outcome(record, line, details(restoration, picture, depth))
 
     def _announce(self, loaded: Loaded) -> None:
         for note in loaded.notes:
             self.report.say(f"{loaded.job.source}: {note}")
         for warning in loaded.warnings:
             self.report.warn(f"{loaded.job.source}: {warning}")
-
-
-def _of_stack(stack: RestoredStack) -> Outcome:
-    job, last = stack.job, stack.last
-    record = Record(
-        input=str(job.source),
-        output=job.output,
-        status="ok",
-        seconds=stack.seconds,
-        iterations=stack.iterations,
-        stop=last.stop,
-        sigma=stack.levels[0],
-        sigma_estimated=stack.levels[0] if stack.estimated else None,
-        strength=last.strength,
-        device=last.device,
-        precision=last.precision,
-        tile=last.tile,
-        planes=stack.planes,
-        shape=stack.shape,
-        depth=stack.depth,
-        weights=stack.weights,
-        weights_sha256=stack.sha256,
-    )
-    place = "stdout" if job.target is None else job.output
-    levels = ", ".join(f"{level:.3g}" for level in stack.levels)
-    line = (
-        f"{job.source} -> {place}: {stack.planes} planes, {stack.weights}, sigma {levels}, "
-        f"{stack.iterations} iterations, {stack.seconds:.1f} s"
-    )
-    height, width, _ = stack.shape
-    return Outcome(record, line, f"  {width} x {height}, {stack.depth}, on {last.device} in {last.precision}")
-
-
-def _not_done(job: Job, status: Status, reason: str) -> Record:
-    return Record(input=str(job.source), output=job.output, status=status, reason=reason)
-
-
-def _details(restoration: "Restoration", picture: "Picture", depth: str) -> str:
-    energy, regularizer = (
-        "unknown" if value is None else f"{value:.6g}"
-        for value in (restoration.energy, restoration.regularizer)
-    )
-    return (
-        f"  {size(picture)}, {depth}; energy {energy} = data term {restoration.data_term:.6g} + "
-        f"lambda {restoration.lam:.4g} x regularizer {regularizer}; {restoration.stop} "
-        f"on {restoration.device} in {restoration.precision}, tile {restoration.tile or 'off'}"
-    )
-
-
-def _scores(loaded: Loaded, restored: "Picture") -> tuple[float | None, float | None, str]:
-    if loaded.reference is None:
-        return None, None, ""
-    from alr_cli.core.metrics import psnr, ssim
-
-    before = psnr(loaded.reference, loaded.prepared.result.pixels)
-    after, similarity = psnr(loaded.reference, restored.pixels), ssim(loaded.reference, restored.pixels)
-    said = [f"PSNR {_shown(before, '.2f')} -> {_shown(after, '.2f')} dB", f"SSIM {_shown(similarity, '.3f')}"]
-    return after, similarity, ", " + ", ".join(said)
-
-
-def _shown(score: float | None, form: str) -> str:
-    return "n/a" if score is None else format(score, form)

@@ -20,7 +20,8 @@ from alr_cli.cli.streams import Streams
 from alr_cli.errors import InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
-    from alr_cli.core.restore import Restoration, Restorer
+    from alr_cli.core.restoration import Restoration
+    from alr_cli.core.restore import Restorer
     from alr_cli.files.kept_planes import KeptPlanes
     from alr_cli.files.pictures import Picture
     from alr_cli.files.stack import Stack

@@ -89,14 +89,13 @@ class Upscale:
 def enlarged(picture: "Picture", width: int, height: int) -> "Picture":
     """The picture and its alpha channel, enlarged by bicubic interpolation."""
     import numpy as np
-    from PIL import Image
 
-    def larger(plane: "NDArray[np.float32]") -> "NDArray[np.float32]":
-        image = Image.fromarray(np.ascontiguousarray(plane))
-        return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))
+    from alr_cli.files.interpolation import bicubic
 
-    pixels = np.stack([larger(picture.pixels[..., channel]) for channel in range(picture.channels)], axis=-1)
-    alpha = None if picture.alpha is None else np.clip(larger(picture.alpha), 0.0, 1.0)
+    pixels = bicubic(picture.pixels, width, height)
+    alpha = picture.alpha
+    if alpha is not None:
+        alpha = np.clip(bicubic(alpha[..., None], width, height)[..., 0], 0.0, 1.0)
     return replace(picture, pixels=pixels, alpha=alpha)
 
 

@@ -52,10 +52,11 @@ class Potential:
     def value_and_grad(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """x: (B, C, H, W) -> (g (B,), dg/dx like x)."""
         value, gradient = x.new_zeros(x.shape[0]), torch.empty_like(x)
-        for inner, outer, kept in self._blocks(x):
-            part, slope = self._of_block(x[outer], kept)
-            value += part
-            gradient[inner] = slope[kept]
+        with torch.no_grad():
+            for inner, outer, kept in self._blocks(x):
+                part, slope = self._of_block(x[outer], kept)
+                value += part
+                gradient[inner] = slope[kept]
         return self.weight * value, gradient.mul_(self.weight)
 
     def denoise(self, y: Tensor, share: float = 1.0) -> Tensor:
@@ -65,8 +66,9 @@ class Potential:
         and the gradient is the one in the pixels of this larger picture: then the border is denoised, too.
         """
         gradient = torch.empty_like(y)
-        for inner, outer, kept in self._blocks(y):
-            gradient[inner] = self._slope(y[outer])[kept]
+        with torch.no_grad():
+            for inner, outer, kept in self._blocks(y):
+                gradient[inner] = self._slope(y[outer])[kept]
         return gradient.mul_(-share * self.weight).add_(y)
 
     def at(self, sigma: float) -> Potential:
@@ -76,13 +78,12 @@ class Potential:
     def _of_block(self, x: Tensor, kept: tuple[Any, ...]) -> tuple[Tensor, Tensor]:
         """||r||^2 / 2 over the part of a block that is kept, and its gradient over the whole block."""
         height, width = x.shape[-2:]
-        z, rows, columns = self._extended(x)
-        with torch.no_grad():
-            r, slopes = self.unet(z, torch.ones_like(z[:, :1]), self.precision)
-            r[..., height:, :] = 0.0
-            r[..., width:] = 0.0
-            value = 0.5 * self.sigma**2 * squared_norm(r[kept])
-            slope = self.unet.transposed(r, slopes, self.precision)
+        rows, columns = self._mirrored(height, x), self._mirrored(width, x)
+        r, slopes = self._residual(x, rows, columns)
+        r[..., height:, :] = 0.0
+        r[..., width:] = 0.0
+        value = 0.5 * self.sigma**2 * squared_norm(r[kept])
+        slope = self.unet.transposed(r, slopes, self.precision)
         # The adjoint of mirroring.
         slope = torch.zeros_like(slope[..., :height, :]).index_add_(-2, rows, slope)
         slope = torch.zeros_like(slope[..., :width]).index_add_(-1, columns, slope)
@@ -90,17 +91,23 @@ class Potential:
 
     def _slope(self, x: Tensor) -> Tensor:
         """The gradient of ||r||^2 / 2 over a block and its mirrored strip, in the pixels of the block."""
-        z, _, _ = self._extended(x)
-        with torch.no_grad():
-            r, slopes = self.unet(z, torch.ones_like(z[:, :1]), self.precision)
-            slope = self.unet.transposed(r, slopes, self.precision)
-        return self.sigma * slope[..., : x.shape[-2], : x.shape[-1]]
+        height, width = x.shape[-2:]
+        r, slopes = self._residual(x, self._mirrored(height, x), self._mirrored(width, x))
+        return self.sigma * self.unet.transposed(r, slopes, self.precision)[..., :height, :width]
 
-    def _extended(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """x / sigma, mirrored up to multiples of the stride, and which rows and columns of x it repeats."""
-        stride = self.unet.architecture.stride
-        rows, columns = (_mirrored(side, stride, x.device) for side in x.shape[-2:])
-        return (x / self.sigma).index_select(-2, rows).index_select(-1, columns), rows, columns
+    def _residual(self, x: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """U of these rows and columns of a block, and the slopes of its activations."""
+        z = (x / self.sigma).index_select(-2, rows).index_select(-1, columns)
+        seen: tuple[Tensor, list[Tensor]] = self.unet(z, torch.ones_like(z[:, :1]), self.precision)
+        return seen
+
+    def _mirrored(self, side: int, x: Tensor) -> Tensor:
+        """The pixels 0 ... side - 1, and their mirror image up to the next multiple of the stride.
+
+        Repeating the last pixel would make streaks of its noise, which U does not know: it would keep them.
+        """
+        beyond = (0, -side % self.unet.architecture.stride)
+        return torch.from_numpy(np.pad(np.arange(side), beyond, mode="reflect")).to(x.device)
 
     def _blocks(self, x: Tensor) -> Iterator[tuple[Any, Any, Any]]:
         """For each block: its pixels, the pixels it sees, and the position of the former in the latter."""
@@ -178,11 +185,3 @@ def _pieces(size: int, tile: int, halo: int, stride: int) -> Iterator[tuple[slic
         last = min(first + side, size)
         begin, end = max(0, first - halo), min(size, last + halo)
         yield slice(first, last), slice(begin, end), slice(first - begin, last - begin)
-
-
-def _mirrored(side: int, stride: int, device: torch.device) -> Tensor:
-    """The pixels 0 ... side - 1, and their mirror image up to the next multiple of the stride.
-
-    Repeating the last pixel would make streaks of its noise, which U does not know: it would keep them.
-    """
-    return torch.from_numpy(np.pad(np.arange(side), (0, -side % stride), mode="reflect")).to(device)

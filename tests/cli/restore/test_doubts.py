@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from alr_cli.cli.restore.doubts import misfit
-from alr_cli.core.restore import Restoration, Settings
+from alr_cli.core.restoration import Restoration
+from alr_cli.core.restore import Settings
 
 
 @pytest.mark.parametrize(

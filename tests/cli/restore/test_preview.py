@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from alr_cli.cli.restore.patience import Patience
-from alr_cli.core.restore import Step
+from alr_cli.core.restoration import Step
 from alr_cli.files.pictures import read_picture
 from tests.conftest import Alr, scene, write_picture
 
