@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alr_cli.bench.cache import default_folder
+from alr_cli.core.numerics.cosine_matrix import cosine_matrix
 from alr_cli.errors import InputError
 
 SIDE = 8
@@ -70,9 +71,7 @@ def mixture_path() -> Path:
 
 def basis() -> Floats:
     """(64, 63), orthonormal columns: the cosine transform of a patch in row-major order, without its mean."""
-    from scipy.fft import dct
-
-    cosines = dct(np.eye(SIDE), axis=0, norm="ortho")
+    cosines = cosine_matrix(SIDE)
     return np.asarray(np.kron(cosines, cosines)[1:].T, np.float32)
 
 

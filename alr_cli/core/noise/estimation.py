@@ -19,9 +19,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import dct
 
 from alr_cli.core.noise.model import KNOTS, LAGS, NoiseModel
+from alr_cli.core.numerics.cosine_matrix import cosine_matrix
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -37,7 +37,7 @@ MEDIAN_OF_SQUARE = 0.4549364  # the median of the square of a standard normal va
 FLOOR = (0.05 / 255) ** 2  # smallest variance that is divided by
 STEEPEST = 8.0  # |d log sigma / d sqrt(brightness)| of camera noise, except where white is clipped
 NEARLY_WHITE = 0.93
-COSINES = dct(np.eye(SIDE), axis=0, norm="ortho")  # (u, i)
+COSINES = cosine_matrix(SIDE)  # (u, i)
 ORDER = np.add.outer(np.arange(SIDE), np.arange(SIDE))
 _AT_LAG = np.stack(
     [(COSINES[:, : SIDE - lag] * COSINES[:, lag:]).mean(axis=1) for lag in range(LAGS)], axis=1

@@ -13,9 +13,9 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.fft import next_fast_len
 from torch import Tensor
 
+from alr_cli.core.numerics.fast_lengths import fast_length
 from alr_cli.core.operators.geometry import Geometry, direction
 
 Window = Literal["ram-lak", "hann"]
@@ -59,7 +59,7 @@ def fbp(y: Tensor, geometry: Geometry, window: Window = "ram-lak") -> Tensor:
 def _filtered(y: Tensor, window: Window) -> Tensor:
     """h * y along the last dimension, with h for detectors at distance 1."""
     count = y.shape[-1]
-    size = next_fast_len(2 * count, real=True)
+    size = fast_length(2 * count)
     n = np.fft.fftfreq(size, 1 / size).round()
     with np.errstate(divide="ignore"):
         h = np.where(n % 2 == 1, -1 / (math.pi * n) ** 2, 0.0)

@@ -11,9 +11,9 @@ from typing import Literal, Protocol, get_args
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.fft import next_fast_len
 from torch import Tensor
 
+from alr_cli.core.numerics.fast_lengths import fast_length
 from alr_cli.errors import UsageError
 
 Shape = tuple[int, int]
@@ -144,8 +144,8 @@ class Convolution:
             self._fft_shape, corner = shape, (0, 0)
         else:  # any size that fits the padded picture: what wraps around falls outside the window
             self._fft_shape = (
-                next_fast_len(len(self._rows), real=True),
-                next_fast_len(len(self._columns), real=True),
+                fast_length(len(self._rows)),
+                fast_length(len(self._columns)),
             )
             corner = (height - 1, width - 1)
         self._window = tuple(slice(c, c + n) for c, n in zip(corner, self.output_shape, strict=True))

@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from scipy.fft import next_fast_len
 from torch import Tensor
 
 from alr_cli.core.noise.model import NoiseModel
 from alr_cli.core.noise.spectrum import on_torus
 from alr_cli.core.numerics.chunks import bands, small
+from alr_cli.core.numerics.fast_lengths import fast_length
 from alr_cli.core.operators.linear import Shape
 from alr_cli.core.priors.cosines import SIDE, basis, colours
 from alr_cli.core.problems import Problem
@@ -117,7 +117,7 @@ def of_energy(amounts: Sequence[Tensor], filters: Sequence[Tensor], problem: Pro
     """
     shape = problem.operator.input_shape[-2], problem.operator.input_shape[-1]
     if not problem.periodic:
-        shape = next_fast_len(shape[0], real=True), next_fast_len(shape[1], real=True)
+        shape = fast_length(shape[0]), fast_length(shape[1])
     data = problem.operator.power(shape)
     if data is None:
         return None
