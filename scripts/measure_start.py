@@ -4,12 +4,14 @@
 
 What follows the two dashes are options of `alr denoise`. Each run is a process of its own, and its seconds
 are those of the processor. Printed are the medians: of all, of `import torch`, of the descent, and of the
-rest: the interpreter, the other imports, reading, estimating, loading, writing. Other programs make each of
-them larger: see whether `import torch` alone takes longer than usual.
+rest: the interpreter, the other imports, reading, estimating, loading, writing. One more run before them
+compiles the modules, as an installation does. Other programs make each of them larger: see whether `import
+torch` alone takes longer than usual.
 """
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -46,14 +48,15 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("options", nargs="*", help="of alr denoise")
     given = parser.parse_args()
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with tempfile.TemporaryDirectory() as folder:
         noisy = _noisy(Path(folder) / "noisy.png")
         command = [sys.executable, "-c", RUN, "denoise", str(noisy), "-o", str(noisy.with_name("x.png"))]
         command += ["--overwrite", "--threads", "1", "-q", *given.options]
         runs = [
-            json.loads(subprocess.run(command, capture_output=True, check=True, cwd=ROOT).stdout)
-            for _ in range(given.repeats)
-        ]
+            json.loads(subprocess.run(command, capture_output=True, check=True, cwd=ROOT, env=env).stdout)
+            for _ in range(given.repeats + 1)
+        ][1:]
     for name in ("all", "torch", "descent", "rest"):
         sys.stdout.write(f"{name:8} {median(run[name] for run in runs):.2f} s\n")
 

@@ -15,8 +15,10 @@ therefore left alone.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,7 +114,7 @@ def find_noise(pixels: NDArray[np.floating], mask: Bools | None = None) -> Found
     parts = _parts(pixels, mask)
     if parts is None:
         return _white(sigma, pixels.shape[2])
-    gray_sigma = sigma if pixels.shape[2] == 1 else _gray_sigma(pixels, mask)
+    gray_sigma = cache(lambda: sigma if pixels.shape[2] == 1 else _gray_sigma(pixels, mask))
     if _is_white(parts, sigma, gray_sigma):
         uneven = _uneven(parts)
         return _white(sigma, pixels.shape[2]) if uneven is None else _of(Kind.UNEVEN, uneven, pixels, 1.0)
@@ -163,7 +165,7 @@ def _parts(pixels: NDArray[np.floating], mask: Bools | None, white: bool = False
         return None
     brightness = patches.mean(axis=(1, 2, 3))
     mixing = opponent_matrix(pixels.shape[2]).astype(np.float32)
-    spectra = spectra_of(np.einsum("oc,ncij->noij", mixing, patches))
+    spectra = spectra_of(np.matmul(mixing, patches.reshape(*patches.shape[:2], -1)).reshape(patches.shape))
     levels, shapes = [], []
     for part in range(spectra.shape[1]):
         own = spectra[:, part]
@@ -184,15 +186,17 @@ def _gray_sigma(pixels: NDArray[np.floating], mask: Bools | None) -> float:
     return sigma if np.isfinite(sigma) else 0.0
 
 
-def _is_white(parts: _Parts, sigma: float, gray_sigma: float) -> bool:
+def _is_white(parts: _Parts, sigma: float, gray_sigma: Callable[[], float]) -> bool:
     """Whether the highest frequencies have as much energy as the others, and gray no more than the
     colours."""
     if len(parts.levels) == 1:
         return bool(sigma >= GRAY_WHITE * np.quantile(parts.levels[0], 0.25))
     level = float(np.quantile(parts.colour, 0.25))
-    alike = gray_sigma <= 1.6 * max(sigma, level) or np.quantile(parts.levels[0], 0.25) <= 1.6 * sigma
     fine = parts.shapes[1:, FINE].mean()  # if the level varies, sigma is its smallest value
-    return bool(alike and (sigma >= WHITE * level or (sigma >= 0.4 * level and fine >= WHITE)))
+    if not (sigma >= WHITE * level or (sigma >= 0.4 * level and fine >= WHITE)):
+        return False
+    alike = np.quantile(parts.levels[0], 0.25) <= 1.6 * sigma
+    return bool(alike or gray_sigma() <= 1.6 * max(sigma, level))
 
 
 def _uneven(parts: _Parts) -> _Parts | None:
@@ -210,7 +214,7 @@ def _uneven(parts: _Parts) -> _Parts | None:
     return _Parts(parts.brightness, same, np.ones_like(parts.shapes))
 
 
-def _without_gray_texture(parts: _Parts, gray_sigma: float) -> tuple[_Parts, float]:
+def _without_gray_texture(parts: _Parts, gray_sigma: Callable[[], float]) -> tuple[_Parts, float]:
     """The noise without gray texture, and how certain it is that it is noise."""
     gray = np.sort(parts.levels[0])
     low = float(np.quantile(gray, 0.25))
@@ -228,7 +232,7 @@ def _without_gray_texture(parts: _Parts, gray_sigma: float) -> tuple[_Parts, flo
             most = GRAYEST[1] if even else GRAY_AT_MOST
             bound = np.minimum(parts.levels[0], most * np.maximum(parts.colour, colour))
             return _Parts(parts.brightness, np.vstack([bound, parts.levels[1:]]), parts.shapes), sure
-    return (parts, _step(low, *WEAKEST)) if gray_sigma >= GRAY_WHITE * low else (parts, 0.0)
+    return (parts, _step(low, *WEAKEST)) if gray_sigma() >= GRAY_WHITE * low else (parts, 0.0)
 
 
 def _step(value: float, low: float, high: float) -> float:

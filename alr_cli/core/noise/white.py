@@ -56,8 +56,8 @@ def estimate_sigma(
     if len(corners) < FEWEST_PATCHES:
         return float("nan")
     views = np.lib.stride_tricks.sliding_window_view(pixels, (side, side), axis=(0, 1))
-    patches = views[tuple(corners.T)].astype(np.float64)  # (n, C, side, side)
-    patches = patches[~_without_grain(patches)]
+    seen = views[tuple(corners.T)]  # (n, C, side, side)
+    patches = seen[~_without_grain(seen)].astype(np.float64)
     if len(patches) < 0.1 * len(corners):
         return 0.0  # a drawing
     energy, fine = _spectrum(patches)
@@ -94,7 +94,7 @@ def _windows_all(usable: Bools, side: int) -> Bools:
     return result
 
 
-def _without_grain(patches: Floats) -> Bools:
+def _without_grain(patches: NDArray[np.floating]) -> Bools:
     """Which patches (n, C, side, side) have mostly equal neighbours: frames and blown skies, which have no
     noise.
 
@@ -114,11 +114,11 @@ def _spectrum(patches: Floats) -> tuple[Floats, Floats]:
     basis = np.einsum("ac,ui,vj->auvcij", colours, cosines, cosines).reshape(channels, side, side, -1)
     order = np.add.outer(np.arange(side), np.arange(side))
     fine = order >= 1.5 * (side - 1)
-    coarse = ~fine & (order > 0)
     flat = patches.reshape(len(patches), -1)
-    low_part = flat @ basis[:, coarse].reshape(-1, flat.shape[1]).T
-    high_part = flat @ basis[:, fine].reshape(-1, flat.shape[1]).T
-    return np.einsum("nm,nm->n", low_part, low_part), high_part
+    means, high_part = (flat @ basis[:, part].reshape(-1, flat.shape[1]).T for part in (order == 0, fine))
+    # The transform keeps the energy, so that of the low frequencies is what the others leave.
+    whole, constant, high = (np.einsum("nm,nm->n", part, part) for part in (flat, means, high_part))
+    return whole - constant - high, high_part
 
 
 def _sigma_of_smoothest(energy: Floats, fine: Floats, means: Floats, low: float, high: float) -> float:
