@@ -4,10 +4,10 @@
 
 Each folder provides crops, spread evenly over its pictures and over each picture. Every task uses the same
 crops, with its own noise. They are restored by `-w` with each strength, and by the experts that were the
-default before. Each line has a task and a folder, the PSNR in dB of the experts, the PSNR of `-w` for each
-strength, and the smallest gain over the experts on a crop. After a training this shows whether the parameters
-in core/priors/potential.py and core/tasks.py are still right: the best strength should be 1, and every crop
-should gain.
+default before. Pictures are in gray if `-w` is for gray ones. Each line has a task and a folder, the PSNR in
+dB of the experts, the PSNR of `-w` for each strength, and the smallest gain over the experts on a crop. After
+a training this shows whether the parameters in core/priors/potential.py and core/tasks.py are still right:
+the best strength should be 1, and every crop should gain.
 """
 
 import argparse
@@ -25,16 +25,17 @@ from alr_cli.core.noise.white import add_gaussian_noise, random_mask
 from alr_cli.core.operators.kernels import parse_kernel
 from alr_cli.core.restore import Restorer, Settings
 from alr_cli.core.tasks import Deblurring, Denoising, Inpainting, Task, Upscaling, in_frame, observed
-from alr_cli.files.weights import load_weights
+from alr_cli.files.weights import default_name, load_weights
 
 BORDER = 4  # width in pixels of the border of enlarged pictures that is left out, as in published tables
 
 
-def crops(folder: Path, count: int, side: int) -> Iterator[np.ndarray]:
-    """(side, side, 3) float32 on [0,1]: Weyl sequences of two irrationals cover a picture evenly."""
+def crops(folder: Path, count: int, side: int, channels: int) -> Iterator[np.ndarray]:
+    """(side, side, C) float32 on [0,1]: Weyl sequences of two irrationals cover a picture evenly."""
     paths = sorted(path for path in folder.iterdir() if path.suffix in (".png", ".jpg"))
     for index in range(count):
-        pixels = np.asarray(Image.open(paths[index * len(paths) // count]).convert("RGB"))
+        picture = Image.open(paths[index * len(paths) // count]).convert("RGB")
+        pixels = np.atleast_3d(np.asarray(picture.convert("L") if channels == 1 else picture))
         top = int((index * 0.7548776662 + 0.5) % 1 * (pixels.shape[0] - side + 1))
         left = int((index * 0.5698402910 + 0.5) % 1 * (pixels.shape[1] - side + 1))
         yield pixels[top : top + side, left : left + side].astype(np.float32) / 255
@@ -83,9 +84,15 @@ def main() -> None:
     parser.add_argument("--strengths", default="1")
     options = parser.parse_args()
     strengths = [float(text) for text in options.strengths.split(",")]
-    wide = Restorer(load_weights(options.weights), Settings())
-    experts = {held: Restorer(load_weights(f"color-{held}"), Settings()) for held in ("tuned", "holes")}
-    pictures = {folder: list(crops(folder, options.count, options.side)) for folder in options.folders}
+    weights = load_weights(options.weights)
+    channels = weights.channels
+    wide = Restorer(weights, Settings())
+    experts = {
+        held: Restorer(load_weights(default_name(channels, held)), Settings()) for held in (False, True)
+    }
+    pictures = {
+        folder: list(crops(folder, options.count, options.side, channels)) for folder in options.folders
+    }
     for name, task, sigma, clipped in tasks(options.side, options.kernels, options.only):
         if options.only not in name:
             continue
@@ -94,7 +101,7 @@ def main() -> None:
             for seed, picture in enumerate(clean):
                 y = add_gaussian_noise(observed(task, picture), sigma, seed, clipped)
                 truth = in_frame(task, picture)
-                before = experts["holes" if task.held(sigma) else "tuned"]
+                before = experts[task.held(sigma)]
                 found.append(
                     [
                         quality(before, y, task, sigma, 1.0, truth),

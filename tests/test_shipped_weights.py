@@ -39,7 +39,7 @@ def test_every_critic_is_small_and_its_card_carries_its_hash(name: str) -> None:
 
 
 HOLES = ["color-holes", "gray-holes"]
-QUICK = ["color-tuned", "gray-tuned", "color-wide"]
+QUICK = ["color-tuned", "gray-tuned", *WIDE]
 
 
 WHITE = [name for name in shipped_names() if name not in ("camera", *HOLES, *FLOWS)]
@@ -55,6 +55,22 @@ def test_every_critic_denoises_a_photograph(name: str, sigma: float, gain: float
     noisy = add_gaussian_noise(clean, sigma, seed=0)
     restored = Restorer(weights, Settings(device="cpu")).denoise(noisy, sigma).pixels
     assert psnr(restored, clean) > psnr(noisy, clean) + gain
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_more_strength_is_smoother_and_still_without_noise(name: str) -> None:
+    weights = load_weights(name)
+    clean = skimage.data.chelsea()[80:144, 120:184].astype(np.float32) / 255
+    if weights.channels == 1:
+        clean = clean.mean(axis=2, keepdims=True)
+    noisy = add_gaussian_noise(clean, 0.1, seed=0)
+    restorer = Restorer(weights, Settings(device="cpu"))
+    restored = [
+        restorer.denoise(noisy, 0.1, strength=strength).pixels for strength in (0.5, 0.8, 1, 1.4, 2, 4)
+    ]
+    variation = [float(np.abs(np.diff(each, axis=0)).mean()) for each in restored]
+    assert variation == sorted(variation, reverse=True)
+    assert psnr(restored[4], clean) > psnr(restored[2], clean) - 3
 
 
 EXPERTS = ["color-tuned", "gray-tuned", "color-unpaired", "gray-unpaired"]

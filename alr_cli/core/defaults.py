@@ -198,11 +198,18 @@ def _fourier(
 def _direct(
     regularizer: Regularizer, problem: Problem, lam: float, sigma: float, asked: SolverOptions
 ) -> Direct | None:
-    """With lambda = 2 / C, its step is the one that the regularizer was trained for."""
+    """With lambda = 2 / C, its step is the one that the regularizer was trained for.
+
+    A smaller lambda leaves a share of the noise. With a larger one the step would subtract more than the
+    noise, so it is the step for more noise instead, whose variance is in proportion to lambda.
+    """
     if not isinstance(regularizer, Denoises) or not problem.near or problem.noise is not None:
         return None
     share = lam * regularizer.channels / 2
-    return Direct(regularizer, share, asked.limit(Direct.iterations), asked.tolerance(Direct.tol))
+    denoiser: Denoises = regularizer
+    if share > 1 and isinstance(denoiser, Anneals):
+        denoiser, share = denoiser.at(denoiser.sigma * share**0.5), 1.0
+    return Direct(denoiser, share, asked.limit(Direct.iterations), asked.tolerance(Direct.tol))
 
 
 def _splitting(

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from alr_cli.core.residuals import Structure
+
 
 @dataclass(frozen=True)
 class Step:
@@ -40,6 +42,7 @@ class Restoration:
         strength: The strength that was used.
         sigma: The noise level.
         device, precision, tile: How it was computed.
+        structure: What a blur by the kernel does not explain; None for other tasks.
     """
 
     pixels: np.ndarray
@@ -54,6 +57,7 @@ class Restoration:
     device: str
     precision: str
     tile: int
+    structure: Structure | None = None
 
 
 Callback = Callable[[Step], None]

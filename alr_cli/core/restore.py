@@ -21,6 +21,7 @@ from alr_cli.core.operators.linear import Boundary
 from alr_cli.core.parts import in_parts
 from alr_cli.core.priors.protocol import Arithmetic, ChoosesLevel, HasReach, HasScores, HasTiles
 from alr_cli.core.problems import Problem
+from alr_cli.core.residuals import Structure, structure_of
 from alr_cli.core.restoration import Callback, Restoration, Step
 from alr_cli.core.solvers.base import Record, Solution, Solver
 from alr_cli.core.tasks import Deblurring, Denoising, Inpainting, Task
@@ -319,6 +320,7 @@ class Restorer:
             device=str(self.device),
             precision=devices.precision_name(self.precision),
             tile=side,
+            structure=_structure(problem, solution.x, sigma),
         )
 
     def _tile(self, shape: tuple[int, ...], precision: torch.dtype) -> int:
@@ -373,6 +375,14 @@ def _seen_as(finished: Callable[[np.ndarray], np.ndarray], callback: Callback | 
         callback(replace(step, estimate=lambda: finished(step.estimate())))
 
     return look
+
+
+def _structure(problem: Problem, x: Tensor, sigma: float) -> Structure | None:
+    """The structure of what a blur of x does not explain."""
+    if problem.kernel is None or not problem.plain or sigma <= 0:
+        return None
+    with torch.no_grad():
+        return structure_of(problem.operator.forward(x) - problem.y, sigma)
 
 
 def _means(terms: Terms) -> tuple[float | None, float, float | None]:

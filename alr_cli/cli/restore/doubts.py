@@ -15,14 +15,22 @@ MISFIT = 1.2  # times sigma^2; the true kernel leaves 0.9 of it, a wrong one 1.3
 def misfit(restoration: "Restoration", restorer: "Restorer") -> str | None:
     """A warning if the result does not explain the picture, or None.
 
-    After the usual descent, a larger remainder than the noise means that the noise, the operator or sigma is
-    wrong.
+    After the usual descent, a remainder that is larger than the noise means that the noise, the operator or
+    sigma is wrong. A remainder with structure means that the kernel is.
     """
     settings, sigma = restorer.settings, restoration.sigma
     asked = settings.max_iter is not None or settings.lam is not None or settings.fast
     usual = not asked and restoration.strength <= 1
-    if not usual or sigma < NOISE_FLOOR or restoration.data_term <= MISFIT * sigma**2:
+    if not usual or sigma < NOISE_FLOOR:
         return None
+    structure = restoration.structure
+    if restoration.data_term <= MISFIT * sigma**2:
+        if structure is None or not structure.certain:
+            return None
+        return (
+            f"what stays unexplained is not noise (up to {structure.power:.2g} times its power at a "
+            "frequency): the kernel may be wrong (try --kernel auto)"
+        )
     return (
         f"{math.sqrt(restoration.data_term):.3g} of the picture stays unexplained, but its noise is only "
         f"{sigma:.3g}: the kernel may be wrong (try --kernel auto), or --sigma too small"

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from alr_cli.cli.restore.doubts import misfit
+from alr_cli.core.residuals import Structure
 from alr_cli.core.restoration import Restoration
 from alr_cli.core.restore import Settings
 
@@ -32,6 +33,19 @@ def test_an_unexplained_residual_of_the_default_solver_is_reported(
             *(settings.strength, sigma, "cpu", "float32", 0),
         ),
         cast(Any, SimpleNamespace(settings=settings)),
+    )
+    assert (told is not None) == warned
+    assert told is None or "kernel may be wrong" in told
+
+
+@pytest.mark.parametrize(("power", "warned"), [(1.1, False), (3.0, True)])
+def test_structure_in_a_small_residual_is_reported(power: float, warned: bool) -> None:
+    told = misfit(
+        Restoration(
+            *(np.zeros((2, 2, 1), np.float32), "max_iter", 20, 1.0, 0.9 * 0.02**2, 1.0, 0.1),
+            *(1.0, 0.02, "cpu", "float32", 0, Structure(power, 225)),
+        ),
+        cast(Any, SimpleNamespace(settings=Settings())),
     )
     assert (told is not None) == warned
     assert told is None or "kernel may be wrong" in told
