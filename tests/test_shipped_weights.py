@@ -13,7 +13,9 @@ from alr_cli.core.noise.model import NoiseModel
 from alr_cli.core.noise.white import add_gaussian_noise
 from alr_cli.core.restore import Restorer, Settings
 from alr_cli.core.synthesis import HasLatents
+from alr_cli.core.tasks import Denoising
 from alr_cli.files.weights import default_name, load_weights, shipped_folder, shipped_names
+from tests.core.noise.test_model import a_model
 
 WIDE = ["color-wide"]
 
@@ -191,3 +193,18 @@ def test_the_border_of_a_picture_of_any_size_is_denoised_like_the_rest(side: int
     error = np.abs(Restorer(load_weights("color-wide"), Settings()).denoise(noisy, 0.2).pixels - flat)
     assert error[-4:].mean() < 2.5 * error[8:-8, 8:-8].mean()
     assert error[:, -4:].mean() < 2.5 * error[8:-8, 8:-8].mean()
+
+
+@pytest.mark.parametrize("name", ["color-tuned", "color-wide"])
+def test_noise_that_neighbours_share_is_removed_better_if_it_is_known(name: str) -> None:
+    clean = skimage.data.chelsea()[80:176, 120:216].astype(np.float32) / 255
+    model, sigma = a_model(), 0.04
+    batch = torch.from_numpy(clean.transpose(2, 0, 1).copy())[None]
+    noisy = NoiseField([model]).add(batch, sigma, torch.Generator().manual_seed(0))[0]
+    y = noisy[0].numpy().transpose(1, 2, 0).copy()
+    restorer = Restorer(load_weights(name), Settings(device="cpu"))
+    known, white = (
+        psnr(restorer.restore(y, task, sigma).pixels, clean)
+        for task in (Denoising(model.scaled(sigma / model.nominal)), Denoising())
+    )
+    assert known > max(white, psnr(y, clean)) + 0.5

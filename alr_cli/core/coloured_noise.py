@@ -19,7 +19,7 @@ from alr_cli.core.noise.opponent_colours import opponent_matrix
 from alr_cli.core.noise.spectrum import on_cosines
 from alr_cli.core.numerics.chunks import WHOLE, Piece
 from alr_cli.core.numerics.cosines import cosine_transform, inverse_cosine_transform
-from alr_cli.core.numerics.reductions import total
+from alr_cli.core.numerics.reductions import squared_norm, total
 
 _SMOOTH = 2.0  # pixels: of the Gaussian filter that estimates the picture without noise
 _GRID = 64  # frequencies in each direction, over which a spectrum is averaged
@@ -34,10 +34,12 @@ class ColouredNoise:
     Attributes:
         model: Its correlation.
         deviation: D^1/2 / sigma of each pixel, (B, C, H, W), positive, with mean square 1.
+        hidden: (H, W), True where the observation is unknown; None if it is known everywhere.
     """
 
     model: NoiseModel
     deviation: Tensor
+    hidden: Tensor | None = None
 
 
 def coloured_noise(y: Tensor, model: NoiseModel) -> ColouredNoise:
@@ -85,7 +87,7 @@ class ColouredGaussian:
 
     Attributes:
         y: (B, C, H, W).
-        deviation: As in `ColouredNoise`.
+        deviation: As in `ColouredNoise`, and infinite where the observation is unknown.
         precision: (C, H, W), C^-1 at each opponent colour and frequency, positive.
         clipped: Whether pixels at 0 and 1 are treated as clipped, so that z beyond them has no misfit.
     """
@@ -98,7 +100,10 @@ class ColouredGaussian:
     @classmethod
     def of(cls, y: Tensor, noise: ColouredNoise, clipped: bool = False) -> ColouredGaussian:
         shape = y.shape[-2], y.shape[-1]
-        return cls(y, noise.deviation, 1.0 / on_cosines(noise.model, shape).to(y), clipped)
+        deviation = noise.deviation
+        if noise.hidden is not None:
+            deviation = deviation.masked_fill(noise.hidden, torch.inf)
+        return cls(y, deviation, 1.0 / on_cosines(noise.model, shape).to(y), clipped)
 
     def value_and_grad(self, z: Tensor, piece: Piece = WHOLE) -> tuple[Tensor, Tensor]:
         """z: (B, C, H, W), or some pictures of it -> (value (B,), gradient like z)."""
@@ -109,37 +114,54 @@ class ColouredGaussian:
         weighed = _filtered(residual / deviation, self.precision).div_(deviation)
         return total(residual * weighed), weighed.mul_(2.0)
 
-    def proximal(self, v: Tensor, step: float, tol: float = 1e-5, limit: int = 100) -> Tensor:
-        """arg min over z of ||z - v||^2 / 2 + step * (this term without clipping), with the shape of v (B, C,
-        H, W).
+    def proximal(self, v: Tensor, step: Tensor, tol: float = 1e-3, limit: int = 100) -> Tensor:
+        """arg min over z of ||z - v||^2 / 2 + step / 2 times this term, with the shape of v (B, C, H, W).
 
-        If all deviations are one, it is one division in the cosine transform. Otherwise it is computed by
-        conjugate gradients, preconditioned by that division, until the residual has fallen to `tol`.
+        Clipped pixels that v places beyond their bound have no misfit. If all deviations are one, it is one
+        division in the cosine transform. Otherwise it is computed by conjugate gradients, preconditioned by
+        that division, until the residual has fallen to `tol`.
+
+        Args:
+            v: (B, C, H, W).
+            step: (B,).
+            tol: Relative to v - y.
+            limit: The largest number of steps.
         """
-        usual = float(self.deviation.square().mean().sqrt())
-        damping = 1.0 / (1.0 + 2.0 * step * self.precision / usual**2)
-        change, residual = torch.zeros_like(v), v - self.y
-        first = float(residual.norm())
+        residual = v - self.y
+        if self.clipped:
+            residual[((self.y >= 1.0) & (residual > 0.0)) | ((self.y <= 0.0) & (residual < 0.0))] = 0.0
+        beyond = v - self.y - residual
+        t = _each(step)
+        usual = self.deviation.square().reciprocal().mean().rsqrt()
+        damping = 1.0 / (1.0 + t * self.precision / usual**2)
+        change = torch.zeros_like(v)
+        enough = tol**2 * squared_norm(residual)
         direction = turned = _filtered(residual, damping)
-        power = (residual * turned).sum()
+        power = total(residual * turned)
         for _ in range(limit):
-            if float(residual.norm()) <= tol * first:
+            if bool((squared_norm(residual) <= enough).all()):
                 break
             seen = _filtered(direction / self.deviation, self.precision).div_(self.deviation)
-            image = direction + 2.0 * step * seen
-            length = power / (direction * image).sum()
+            image = direction + t * seen
+            length = _each(power / total(direction * image).clamp_min(1e-30))
             change, residual = change + length * direction, residual - length * image
             turned = _filtered(residual, damping)
-            before, power = power, (residual * turned).sum()
-            direction = turned + power / before * direction
-        return self.y + change
+            before, power = power, total(residual * turned)
+            direction = turned + _each(power / before.clamp_min(1e-30)) * direction
+        return change.add_(self.y).add_(beyond)
+
+
+def _each(values: Tensor) -> Tensor:
+    """(B,) -> (B, 1, 1, 1)."""
+    return values.reshape(-1, 1, 1, 1)
 
 
 def _filtered(x: Tensor, weights: Tensor) -> Tensor:
-    """x (B, C, H, W), with the cosine transforms of its opponent colours multiplied by weights (C, H, W)."""
+    """x (B, C, H, W), with the cosine transforms of its opponent colours multiplied by weights (C, H, W), or
+    (B, C, H, W)."""
     result = torch.zeros_like(x)
     mixing = torch.from_numpy(opponent_matrix(x.shape[1])).to(x)
-    for opponent, weight in zip(mixing, weights, strict=True):  # one by one, to save memory
-        seen = cosine_transform(torch.einsum("c,bchw->bhw", opponent, x)) * weight
+    for number, opponent in enumerate(mixing):  # one by one, to save memory
+        seen = cosine_transform(torch.einsum("c,bchw->bhw", opponent, x)) * weights[..., number, :, :]
         result += opponent[:, None, None] * inverse_cosine_transform(seen)[:, None]
     return result

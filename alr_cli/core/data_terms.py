@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -35,6 +35,15 @@ class DataTerm(Protocol):
         z is the given piece of (B, C, H, W). The value is a sum over the pixels and channels of the piece;
         the gradient has the shape of z.
         """
+        ...
+
+
+@runtime_checkable
+class HasProximal(Protocol):
+    """A data term whose proximal map is known if A is the identity."""
+
+    def proximal(self, v: Tensor, step: Tensor) -> Tensor:
+        """arg min over z of ||z - v||^2 / 2 + step / 2 times this term: (B, C, H, W), (B,) -> like v."""
         ...
 
 

@@ -31,6 +31,9 @@ _COLOURED_ITERATIONS = 25  # for fourier, if the noise is coloured
 # For splitting: first level, number of steps, momentum and smoothness (see docs/notebook/wide.md).
 _BEGIN, _STAGES, _SMOOTH = 50 / 255, 16, 0.02
 _HOLES_BEGIN, _HOLES_STAGES, _HOLES_MOMENTUM = 70 / 255, 24, 0.9
+# If the noise is coloured, relative to its level: first level, last one, and that of D at the end; number of
+# steps; and the weight of the data term (see docs/noise.md).
+_COLOURED_BEGIN, _COLOURED_LAST, _COLOURED_END, _COLOURED_STAGES, _COLOURED_WEIGHT = 4.0, 0.5, 0.35, 8, 1.5
 _CLIPPED_ROUNDS = 2  # rounds of splitting if pixels are clipped
 
 
@@ -143,8 +146,9 @@ def choose(
     """The solver that was asked for, or the default.
 
     The defaults are: lbfgs for flows; for priors that denoise in one step, direct for white noise alone,
-    splitting for other operators, and nmapg for coloured noise; fourier if P is known, which is true of
-    fields of experts except for blurs that repeat the border; else adam.
+    and splitting for other noise and operators; nmapg for such priors if they know only one noise level;
+    fourier if P is known, which is true of fields of experts except for blurs that repeat the border; else
+    adam.
 
     Raises UsageError if the solver cannot be used.
     """
@@ -170,7 +174,7 @@ def _why_not(solver: str) -> str:
     if solver == Direct.name:
         return "is for denoising with a prior that denoises in one step"
     if solver == Splitting.name:
-        return "is for priors that denoise in one step at any level, and for white noise"
+        return "is for priors that denoise in one step at any level, and not for rounded coefficients"
     return "is for fields of experts, and not for blurs that repeat the border"
 
 
@@ -216,9 +220,11 @@ def _splitting(
     regularizer: Regularizer, problem: Problem, lam: float, sigma: float, asked: SolverOptions
 ) -> Splitting | None:
     """By default only the path of decreasing noise levels, since minimising F afterwards removes textures."""
-    if not isinstance(regularizer, Anneals) or not problem.plain or lam <= 0:
+    if not isinstance(regularizer, Anneals) or lam <= 0 or problem.half_step is not None:
         return None
     tau = 2 / (lam * regularizer.channels)
+    if problem.noise is not None:
+        return _coloured_splitting(regularizer, problem, tau, asked)
     usual, begin = (_HOLES_STAGES, _HOLES_BEGIN) if problem.holes else (_STAGES, _BEGIN)
     stages = max(2, min(usual, asked.limit(usual)))  # fewer stages follow the same path in larger steps
     last = regularizer.sigma
@@ -232,6 +238,23 @@ def _splitting(
     limit = len(way) if asked.iterations is None else asked.iterations
     tol = asked.tolerance(Splitting.tol)
     return Splitting(tuple(way), tau, limit, tol, momentum, mu, rounds)
+
+
+def _coloured_splitting(
+    regularizer: Anneals, problem: Problem, tau: float, asked: SolverOptions
+) -> Splitting | None:
+    """The path for noise that is not white. Its last level is below that of the noise, because the strongest
+    frequencies of the noise are left to the data term."""
+    if not problem.near or tuple(problem.operator.input_shape[-2:]) != problem.frame:
+        return None
+    stages = max(2, asked.limit(_COLOURED_STAGES))
+    weight = _COLOURED_WEIGHT * tau
+    pace = (_COLOURED_LAST / _COLOURED_BEGIN) ** (1 / (stages - 1))
+    levels = [_COLOURED_BEGIN * pace**stage for stage in range(stages)]
+    way = [(regularizer.at(level * regularizer.sigma), weight * level**2) for level in levels]
+    way.append((regularizer.at(_COLOURED_END * regularizer.sigma), 0.0))
+    limit = len(way) if asked.iterations is None else asked.iterations
+    return Splitting(tuple(way), weight, limit, asked.tolerance(Splitting.tol))
 
 
 def _nmapg(asked: SolverOptions) -> Nmapg:

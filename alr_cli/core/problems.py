@@ -178,7 +178,8 @@ def partly_seen(y: Tensor, hidden: Tensor, problem: Callable[[Tensor], Problem])
     mask: LinearOperator = Mask(known)
     if len(whole.operator.output_shape) == 3:
         mask = AllChannels(mask, y.shape[1])
-    return replace(whole, operator=Compose(mask, whole.operator), y=whole.y * known)
+    noise = None if whole.noise is None else replace(whole.noise, hidden=hidden)
+    return replace(whole, operator=Compose(mask, whole.operator), y=whole.y * known, noise=noise)
 
 
 def coded(coefficients: Coefficients, margin: int, level: float) -> Problem:

@@ -17,6 +17,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from alr_cli.core.data_terms import DataTerm, HasProximal
 from alr_cli.core.numerics.reductions import squared_norm, total
 from alr_cli.core.operators.linear import LinearOperator
 from alr_cli.core.solvers.base import per_picture
@@ -29,12 +30,15 @@ class Fits(Protocol):
 
     Attributes:
         free: 1 where x may move; None for everywhere.
+        data: The data term. If its proximal map is known, A is the identity on what was observed.
     """
 
     @property
     def operator(self) -> LinearOperator: ...
     @property
     def free(self) -> Tensor | None: ...
+    @property
+    def data(self) -> DataTerm: ...
 
     def add_misfit(self, x: Tensor, gradient: Tensor) -> None:
         """Add the gradient of f, which is A* (A x - y) for a squared error."""
@@ -59,6 +63,8 @@ def prox(
     """
     if objective.free is not None:
         return z  # known pixels have their values and determine nothing about the others
+    if isinstance(objective.data, HasProximal):
+        return objective.data.proximal(z, step)
     t, operator = per_picture(step), objective.operator
     power = operator.power((z.shape[-2], z.shape[-1]))
     share = math.prod(operator.output_shape[-2:]) / math.prod(operator.input_shape[-2:])  # that A* A keeps

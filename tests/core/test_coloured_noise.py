@@ -1,5 +1,7 @@
 """The data term of noise that depends on brightness and is correlated between neighbours and channels."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -74,14 +76,29 @@ def test_clipped_pixels_have_no_gradient_towards_the_bound() -> None:
     assert not gradient.any()
 
 
-@pytest.mark.parametrize("step", [0.1, 3.0])
+@pytest.mark.parametrize("clipped", [False, True])
 @pytest.mark.parametrize("model", [NoiseModel.white(0.1, 3), a_model()], ids=["white", "correlated"])
-def test_the_proximal_map_is_a_minimum(model: NoiseModel, step: float) -> None:
-    y = picture()
-    data, v = term(y, model), picture() + 0.3 * torch.randn(y.shape, generator=seeded(5), dtype=torch.float64)
+def test_the_proximal_map_is_a_minimum(model: NoiseModel, clipped: bool) -> None:
+    y = (1.4 * picture() - 0.2).clamp(0, 1) if clipped else picture()
+    v = picture() + 0.3 * torch.randn(y.shape, generator=seeded(5), dtype=torch.float64)
+    if clipped:  # with one step, v decides which pixels are clipped
+        v = torch.where((y == 0) | (y == 1), y + (y - 0.5), v)
+    data, step = term(y, model, clipped), torch.tensor([0.2, 6.0], dtype=torch.float64)
     z = data.proximal(v, step, tol=1e-9)
-    slope = z - v + step * data.value_and_grad(z)[1]
+    slope = z - v + 0.5 * step.reshape(-1, 1, 1, 1) * data.value_and_grad(z)[1]
     assert float(slope.abs().max()) < 1e-6 * float((v - y).abs().max())
+
+
+def test_an_unknown_pixel_says_nothing_about_the_others() -> None:
+    y, v = picture(), picture() + 0.1
+    hidden = torch.zeros(y.shape[-2:], dtype=torch.bool)
+    hidden[2:5, 3:6] = True
+    noise = replace(coloured_noise(y, a_model()), hidden=hidden)
+    found = [
+        ColouredGaussian.of(seen, noise).proximal(v, torch.ones(2, dtype=torch.float64), tol=1e-9)
+        for seen in (y, torch.where(hidden, 0.9, y))
+    ]
+    torch.testing.assert_close(*found, rtol=0, atol=1e-6)
 
 
 def test_concentrated_noise_needs_less_regularization() -> None:

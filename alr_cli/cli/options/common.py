@@ -81,7 +81,7 @@ class ModelOptions:
             "--solver",
             metavar="NAME",
             rich_help_panel=ENERGY,
-            help="The minimisation algorithm: fourier, adam, gd, nmapg, lbfgs or direct. default "
+            help="The minimisation algorithm: fourier, adam, gd, nmapg, lbfgs, direct or splitting. default "
             "takes the one that suits the weights.",
         ),
     ] = "default"

@@ -101,7 +101,7 @@ class Splitting:
         for number, (denoiser, tau) in enumerate(self.way[: self.iterations]):
             beta = self.momentum * (1 - number / len(self.way))
             z = self._held(energy, denoiser.denoise(x + beta * (x - before)), x)
-            before, x = x, self._prox(energy, z, torch.full_like(data, tau))
+            before, x = x, self._prox(energy, z, torch.full_like(data, tau)) if tau else z
             data = energy.misfit(x)
             yield Iterate(x, _unknown(data), rms(x - before), moving, bool(torch.isfinite(data).all()))
         if self.iterations > len(self.way):

@@ -7,9 +7,11 @@ import pytest
 import torch
 
 from alr_cli.core import problems
+from alr_cli.core.coloured_noise import ColouredGaussian, coloured_noise
 from alr_cli.core.data_terms import ClippedGaussian, DataTerm, SquaredError
 from alr_cli.core.defaults import SolverOptions, choose
 from alr_cli.core.energy import Energy
+from alr_cli.core.noise.model import NoiseModel
 from alr_cli.core.operators.downsample import bicubic
 from alr_cli.core.priors.potential import Potential, PotentialPrior
 from alr_cli.core.priors.protocol import Arithmetic
@@ -99,3 +101,16 @@ def test_it_is_the_usual_way_for_what_denoises_and_was_blurred_and_for_no_other_
     assert choose(random_potential(), PROBLEMS["blur"], 1.0, SIGMA).name == "splitting"
     with pytest.raises(UsageError, match="in one step"):
         choose(Quadratic(), PROBLEMS["blur"], 1.0, SIGMA, SolverOptions("splitting"))
+
+
+def test_on_the_path_coloured_noise_that_is_white_is_removed_as_by_any_data_term() -> None:
+    """The proximal map of the data term itself agrees with that of conjugate gradients."""
+    regularizer = random_potential()
+    problem = problems.denoising(Y.float(), 0, coloured_noise(Y.float(), NoiseModel.white(SIGMA, 1)))
+    assert problem.noise is not None
+    solver = choose(regularizer, problem, 1.0, SIGMA, SolverOptions("splitting", watched=False))
+    found = [
+        solve(Energy.of(problem, regularizer, 1.0, data), problem.start, solver).x
+        for data in (ColouredGaussian.of(problem.y, problem.noise), SquaredError(problem.y))
+    ]
+    torch.testing.assert_close(*found, atol=1e-4, rtol=0)
