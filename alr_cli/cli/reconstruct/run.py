@@ -6,7 +6,7 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,7 +28,7 @@ from alr_cli.cli.report.records import Record, Report, printable
 from alr_cli.cli.report.viewer import Viewer
 from alr_cli.cli.restore.batch import Job
 from alr_cli.cli.streams import StdoutClosed, Streams
-from alr_cli.errors import InputError, OutputError, PartialFailure, WeightsError
+from alr_cli.errors import InputError, OutputError, PartialFailure, UsageError, WeightsError
 
 if TYPE_CHECKING:
     from alr_cli.core.restoration import Step
@@ -71,6 +71,8 @@ def reconstruct_all(
     several."""
     if scan.angles is not None:
         check_angles(scan.angles)
+    if viewer.maps and method.method != "ours":
+        raise UsageError(f"--heatmap shows the scores of a prior, and --method {method.method} has none")
     if method.method == "ours":
         from alr_cli.files.weights import read_metadata
 
@@ -110,6 +112,8 @@ class _Batch:
                     prepared = prepare(
                         job.source, self.scan, self.measurement, self.streams, self.files.max_pixels
                     )
+                    if len(prepared.sinograms) > 1:
+                        self.viewer.refuse_stack(str(job.source), "--slice")
                     truth = self._truth(prepared)
                     for note in prepared.notes:
                         self.report.say(f"{job.source}: {note}")
@@ -156,6 +160,7 @@ class _Batch:
         # Line integrals were divided by the side of a pixel, so that the slices are per unit of --pitch.
         pixels = np.stack([each.pixels for each in slices])
         record = self._record(job, prepared, reconstructor, slices, seconds, truth)
+        self._draw_scores(prepared, reconstructor, slices[0])
         self._write(job, pixels, record)
         for path in self.viewer.write():
             self.report.say(f"{path} written")
@@ -172,6 +177,16 @@ class _Batch:
             f"{record.detectors} detectors, axis at {record.center:g}; lambda {record.lam}; range "
             f"{record.range:.4g}"
         )
+
+    def _draw_scores(self, prepared: Prepared, reconstructor: Reconstructor, found: Slice) -> None:
+        """The maps of scores of the slice, and of filtered backprojection as what one would see without the
+        prior."""
+        if reconstructor.restorer is None or not self.viewer.maps:
+            return
+        direct = replace(reconstructor, method="fbp")
+        before = direct.reconstruct(next(views(prepared)), prepared.geometry, found.sigma)
+        scaled = (each.pixels[..., None] / np.float32(found.range) for each in (before, found))
+        self.viewer.look(reconstructor.restorer, *scaled)
 
     def _one(
         self,

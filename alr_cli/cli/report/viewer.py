@@ -89,6 +89,11 @@ class Viewer:
         """Whether anything is drawn or traced."""
         return bool(self._options.paths)
 
+    @property
+    def maps(self) -> bool:
+        """Whether maps of scores are drawn."""
+        return self._options.heatmap is not None
+
     def check(self, pictures: int, taken: Iterable[str | None], overwrite: bool) -> None:
         """Refuse what cannot be shown or written, before any work. taken: files that are used otherwise.
         Raises UsageError or OutputError."""
@@ -104,10 +109,11 @@ class Viewer:
             occupied.add(os.path.realpath(path))
             check_place(option, path, overwrite)
 
-    def refuse_stack(self, name: str) -> None:
-        """Raise UsageError if a file for a single picture was requested."""
+    def refuse_stack(self, name: str, choice: str = "--page") -> None:
+        """Raise UsageError if a file for a single picture was requested. `choice` is the option that selects
+        one."""
         for option in (*self._options.paths, *self._beside):
-            raise UsageError(f"{option} is for one picture and {name} is a stack: select one with --page")
+            raise UsageError(f"{option} is for one picture and {name} is a stack: select one with {choice}")
 
     def watch(
         self, also: Callable[[Step], None] | None, reference: NDArray[np.float32] | None

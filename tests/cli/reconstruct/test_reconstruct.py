@@ -263,3 +263,28 @@ def test_the_energy_can_be_traced(alr: Alr, tmp_path: Path) -> None:
     y, trace = save(tmp_path / "y.npy", views()), tmp_path / "trace.csv"
     assert alr("reconstruct", y, "-o", tmp_path / "x.tif", *QUICK, "--trace", trace).code == 0
     assert len(trace.read_text().splitlines()) == 5
+
+
+def test_the_scores_of_a_prior_can_be_drawn(alr: Alr, tmp_path: Path) -> None:
+    sinogram, scores = save(tmp_path / "y.tif", views()), tmp_path / "scores.png"
+    out = tmp_path / "x.tif"
+    result = alr("reconstruct", sinogram, "-o", out, *QUICK, "--heatmap", scores)
+    assert result.code == 0, result.stderr
+    assert scores.read_bytes().startswith(b"\x89PNG") and f"{scores} written" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "pages", "sentence"),
+    [
+        (("--method", "tv"), 1, "shows the scores of a prior, and --method tv has none"),
+        (("-w", "gray-tuned"), 2, "is a stack: select one with --slice"),
+    ],
+)
+def test_scores_that_cannot_be_drawn_are_refused_before_any_work(
+    alr: Alr, tmp_path: Path, options: tuple[str, ...], pages: int, sentence: str
+) -> None:
+    sinogram = save(tmp_path / "y.tif", np.stack([views()] * pages))
+    out, scores = tmp_path / "x.tif", tmp_path / "scores.png"
+    result = alr("reconstruct", sinogram, "-o", out, *SCAN, *options, "--heatmap", scores)
+    assert result.code == 2 and sentence in result.stderr
+    assert not out.exists() and not scores.exists()
