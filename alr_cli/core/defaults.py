@@ -11,13 +11,23 @@ from torch import Tensor
 
 from alr_cli.core.data_terms import DataTerm, is_clipped
 from alr_cli.core.energy import Energy
-from alr_cli.core.priors.protocol import Anneals, Denoises, HasGlimpses, HasPreconditioner, Regularizer
+from alr_cli.core.priors.denoisers import DenoiserProx
+from alr_cli.core.priors.protocol import (
+    Anneals,
+    Denoises,
+    HasGlimpses,
+    HasPreconditioner,
+    HasProx,
+    Regularizer,
+)
 from alr_cli.core.problems import Problem
 from alr_cli.core.solvers.adam import Adam
+from alr_cli.core.solvers.admm import Admm
 from alr_cli.core.solvers.base import Callback, Record, Solution, Solver, solve
 from alr_cli.core.solvers.direct import Direct
 from alr_cli.core.solvers.lbfgs import Lbfgs
 from alr_cli.core.solvers.line_search import GradientDescent, Nmapg
+from alr_cli.core.solvers.plug_and_play import PlugAndPlay
 from alr_cli.core.solvers.preconditioned import COLOURED, FAR, HOLES, NEAR, RAYS, Preconditioned
 from alr_cli.core.solvers.splitting import Splitting
 from alr_cli.core.synthesis import HasLatents, Synthesis
@@ -34,7 +44,11 @@ _HOLES_BEGIN, _HOLES_STAGES, _HOLES_MOMENTUM = 70 / 255, 24, 0.9
 # If the noise is coloured, relative to its level: first level, last one, and that of D at the end; number of
 # steps; and the weight of the data term (see docs/noise.md).
 _COLOURED_BEGIN, _COLOURED_LAST, _COLOURED_END, _COLOURED_STAGES, _COLOURED_WEIGHT = 4.0, 0.5, 0.35, 8, 1.5
-_CLIPPED_ROUNDS = 2  # rounds of splitting if pixels are clipped
+_CLIPPED_ROUNDS = 2  # rounds of splitting and admm if pixels are clipped
+# For admm: level of D at the end, and at the beginning if it falls (see docs/guides/gradient.md).
+_ADMM_LEVEL, _ADMM_FIRST = 30 / 255, 50 / 255
+# For adam with a gradient network: number and scale of the steps.
+_FREE_ITERATIONS, _FREE_SCALE = 300, 0.1
 
 
 @dataclass(frozen=True)
@@ -146,9 +160,9 @@ def choose(
     """The solver that was asked for, or the default.
 
     The defaults are: lbfgs for flows; for priors that denoise in one step, direct for white noise alone,
-    and splitting for other noise and operators; nmapg for such priors if they know only one noise level;
-    fourier if P is known, which is true of fields of experts except for blurs that repeat the border; else
-    adam.
+    and splitting for other noise and operators; direct and adam for gradient networks, whose energy is
+    unknown; nmapg for priors that denoise at only one noise level; fourier if P is known, which is true of
+    fields of experts except for blurs that repeat the border; else adam.
 
     Raises UsageError if the solver cannot be used.
     """
@@ -159,6 +173,7 @@ def choose(
             return (
                 _direct(regularizer, problem, lam, sigma, asked)
                 or _splitting(regularizer, problem, lam, sigma, asked)
+                or _free(regularizer, asked)
                 or _nmapg(asked)
             )
         return _fourier(regularizer, problem, lam, sigma, asked) or _adam(problem, sigma, asked)
@@ -173,6 +188,8 @@ def choose(
 def _why_not(solver: str) -> str:
     if solver == Direct.name:
         return "is for denoising with a prior that denoises in one step"
+    if solver == Admm.name:
+        return "is for priors that denoise in one step at any level, and for white noise on free pixels"
     if solver == Splitting.name:
         return "is for priors that denoise in one step at any level, and not for rounded coefficients"
     return "is for fields of experts, and not for blurs that repeat the border"
@@ -257,6 +274,33 @@ def _coloured_splitting(
     return Splitting(tuple(way), weight, limit, asked.tolerance(Splitting.tol))
 
 
+def _free(regularizer: Regularizer, asked: SolverOptions) -> Adam | None:
+    """For a regularizer with a proximal map and perhaps no energy."""
+    if not isinstance(regularizer, HasProx):
+        return None
+    return Adam(asked.limit(_FREE_ITERATIONS), asked.tolerance(Adam.tol), _FREE_SCALE)
+
+
+def _admm(
+    regularizer: Regularizer, problem: Problem, lam: float, sigma: float, asked: SolverOptions
+) -> Admm | None:
+    """tau is such that the last level of the denoiser is `_ADMM_LEVEL`, or that of the noise if higher."""
+    if not problem.plain or lam <= 0 or sigma <= 0:
+        return None
+    weight = lam * regularizer.channels / 2
+    map: HasProx
+    if isinstance(regularizer, HasProx):
+        map, level = regularizer, sigma
+    elif isinstance(regularizer, Anneals):
+        map, level = DenoiserProx(regularizer), regularizer.sigma
+    else:
+        return None
+    tau, first = (max(end / level, 1.0) ** 2 / weight for end in (_ADMM_LEVEL, _ADMM_FIRST))
+    rounds = _CLIPPED_ROUNDS if problem.clips and is_clipped(problem.y) else 1
+    usual, tol = Admm.iterations, asked.tolerance(Admm.tol)
+    return Admm(map, weight, tau, first, iterations=asked.limit(usual), tol=tol, rounds=rounds)
+
+
 def _nmapg(asked: SolverOptions) -> Nmapg:
     return Nmapg(asked.limit(Nmapg.iterations), asked.tolerance(Nmapg.tol))
 
@@ -287,4 +331,8 @@ SOLVERS: Mapping[str, Choice] = {
     "lbfgs": lambda regularizer, problem, lam, sigma, asked: _lbfgs(asked),
     "direct": _direct,
     "splitting": _splitting,
+    "admm": _admm,
+    "pnp-gd": lambda regularizer, problem, lam, sigma, asked: PlugAndPlay(
+        asked.limit(PlugAndPlay.iterations), asked.tolerance(PlugAndPlay.tol)
+    ),
 }

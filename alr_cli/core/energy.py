@@ -9,7 +9,7 @@ frame lies in exactly p^2 patches, and R / N is the mean of eq. 3 up to the shar
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from alr_cli.core.data_terms import DataTerm, SquaredError
 from alr_cli.core.numerics.chunks import Piece, pictures, planes
+from alr_cli.core.numerics.reductions import rms
 from alr_cli.core.operators.linear import LinearOperator
 from alr_cli.core.priors.protocol import HasGradient, Regularizer
 
@@ -29,13 +30,21 @@ class Terms:
     """The energy of each picture of a batch and its two terms, (B,): energy = data + lam * regularizer.
 
     `known` says whether there is an energy. If only the gradient of the regularizer is known, energy and
-    regularizer are NaN.
+    regularizer are NaN, and `slope` is the root mean square of lam dR/dx in units of single pixels (see
+    `Energy.unit`). It is None where the value is known or was not asked for.
     """
 
     energy: Tensor
     data: Tensor
     regularizer: Tensor
     known: bool = True
+    slope: Tensor | None = None
+
+
+def unknown(data: Tensor) -> Terms:
+    """The terms of an energy of which only the data term (B,) is known."""
+    nothing = torch.full_like(data, torch.nan)
+    return Terms(nothing, data, nothing, known=False)
 
 
 class Energy:
@@ -113,7 +122,12 @@ class Energy:
 
     def value_and_grad(self, x: Tensor) -> tuple[Terms, Tensor]:
         """x: (B, C, H, W) -> (terms, dE/dx like x)."""
-        return self._with_data(x, *self.regularizer.value_and_grad(x))
+        value, gradient = self.regularizer.value_and_grad(x)
+        slope = (
+            None if value is not None else 0.5 * self.regularizer.channels * self.lam.to(x) * rms(gradient)
+        )
+        terms, gradient = self._with_data(x, value, gradient)
+        return replace(terms, slope=slope), gradient
 
     def grad(self, x: Tensor) -> tuple[Terms, Tensor]:
         """Like `value_and_grad`, for callers that do not need the energy. It stays unknown if it costs

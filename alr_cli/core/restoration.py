@@ -19,6 +19,8 @@ class Step:
         energy, regularizer: None for a prior of which only the gradient is known.
         data_term: The data term.
         estimate: Returns the current x, (H, W, C) float32, not clamped. It is computed on demand.
+        slope: Where there is no energy, the root mean square of lam times the gradient of the regularizer;
+            else None.
     """
 
     iteration: int
@@ -27,6 +29,7 @@ class Step:
     data_term: float
     regularizer: float | None
     estimate: Callable[[], np.ndarray]
+    slope: float | None = None
 
 
 @dataclass(frozen=True)

@@ -358,8 +358,9 @@ class Restorer:
         def report(record: Record, x: Tensor) -> None:
             if callback is None:
                 return
-            terms = _means(record.terms)
-            callback(Step(record.iteration, solver.iterations, *terms, lambda: _pixels(problem, x)))
+            terms, slope = _means(record.terms), record.terms.slope
+            mean = None if slope is None else float(slope.mean())
+            callback(Step(record.iteration, solver.iterations, *terms, lambda: _pixels(problem, x), mean))
 
         descend = defaults.synthesise if settings.formulation == "synthesis" else defaults.descend
         return descend(problem, self._data(problem, sigma), regularizer, lam, solver, report)

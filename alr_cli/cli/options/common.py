@@ -76,13 +76,15 @@ class ModelOptions:
         ),
     ] = None
     solver: Annotated[
-        Literal["default", "fourier", "adam", "gd", "nmapg", "lbfgs", "direct", "splitting"],
+        Literal[
+            "default", "fourier", "adam", "gd", "nmapg", "lbfgs", "direct", "splitting", "admm", "pnp-gd"
+        ],
         typer.Option(
             "--solver",
             metavar="NAME",
             rich_help_panel=ENERGY,
-            help="The minimisation algorithm: fourier, adam, gd, nmapg, lbfgs, direct or splitting. default "
-            "takes the one that suits the weights.",
+            help="The minimisation algorithm: fourier, adam, gd, nmapg, lbfgs, direct, splitting, admm or "
+            "pnp-gd. default takes the one that suits the weights.",
         ),
     ] = "default"
     formulation: Annotated[

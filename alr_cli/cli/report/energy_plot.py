@@ -22,6 +22,7 @@ class Moment:
         energy, regularizer: None for a prior that has only a gradient.
         data_term: The data term.
         psnr: In dB; None without a reference.
+        slope: The root mean square of lam times the gradient of the regularizer, if there is no energy.
     """
 
     iteration: int
@@ -29,10 +30,14 @@ class Moment:
     data_term: float
     regularizer: float | None
     psnr: float | None
+    slope: float | None = None
 
 
 def draw_trace(moments: Sequence[Moment]) -> bytes:
-    """Plot the energy and its terms, and below them the PSNR if it is known. Returns a PNG."""
+    """Plot the energy and its terms, and below them the PSNR if it is known. Returns a PNG.
+
+    Where there is no energy, the data term is drawn with the size of the gradient of the regularizer.
+    """
     measured = [moment for moment in moments if moment.psnr is not None]
     figure = drawing.new(6.4, 4.4 if measured else 3.0)
     rows = 2 if measured else 1
@@ -45,8 +50,14 @@ def draw_trace(moments: Sequence[Moment]) -> bytes:
         rest = [whole - part for whole, part in zip(energy, data, strict=True)]
         terms.plot(iterations, energy, color=drawing.BLACK, label="energy")
         terms.plot(iterations, rest, ":", color=drawing.RED, label="lambda x regularizer")
+    slopes = [(moment.iteration, moment.slope) for moment in moments if moment.slope is not None]
+    if slopes:
+        other = terms.twinx()
+        lines = other.semilogy(*zip(*slopes, strict=True), ":", color=drawing.RED, label="|lambda G(x)|")
+        terms.plot([], [], ":", color=drawing.RED, label=lines[0].get_label())
+        other.set_ylabel("size of the gradient")
     terms.legend(fontsize="small")
-    terms.set_ylabel("energy")
+    terms.set_ylabel("data term, no energy" if slopes else "energy")
     if measured:
         quality = grid[1, 0]
         quality.plot(

@@ -129,7 +129,7 @@ class Viewer:
 
             quality = None if reference is None else psnr(reference, step.estimate())
             self._moments.append(
-                Moment(step.iteration, step.energy, step.data_term, step.regularizer, quality)
+                Moment(step.iteration, step.energy, step.data_term, step.regularizer, quality, step.slope)
             )
             if also is not None:
                 also(step)

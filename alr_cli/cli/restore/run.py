@@ -290,6 +290,10 @@ class _Batch:
         noise = f"sigma {restoration.sigma:.3g}"
         if restored.chosen:
             noise += f", strength {restoration.strength:.2f} (chosen)"
+        if restoration.stop == "diverged":
+            self.report.warn(
+                f"{job.source}: the iteration diverged; the result is the iterate at which it was steadiest"
+            )
         line = f"{job.source} -> {place}: {restored.weights}, {noise}, {effort}{gain}"
         return Outcome(record, line, details(restoration, picture, depth))
 

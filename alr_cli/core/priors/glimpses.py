@@ -16,6 +16,7 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from alr_cli.core.priors.local import LocalRegularizer
+    from alr_cli.core.priors.protocol import Regularizer
 
 _ORDER = (0, 3, 6, 1, 4, 7, 2, 5)  # consecutive glimpses differ much in orientation
 
@@ -79,6 +80,22 @@ class Turning:
             whole = self._regularizer
             self._sides[glimpse.side] = whole.of(network.turned(glimpse.side)) if glimpse.side else whole
         return self._sides[glimpse.side].on_grid(x, glimpse.row, glimpse.column, valued)
+
+
+class InTurn:
+    """Any regularizer, seen in another of the eight orientations at every evaluation."""
+
+    def __init__(self, regularizer: Regularizer) -> None:
+        self._regularizer = regularizer
+        self.channels, self.margin = regularizer.channels, regularizer.margin
+        self.evaluations = 0
+
+    def value_and_grad(self, x: Tensor) -> tuple[Tensor | None, Tensor]:
+        """x: (B, C, H, W) -> (R (B,) of the turned picture, its gradient like x)."""
+        side = _ORDER[self.evaluations % 8]
+        self.evaluations += 1
+        value, gradient = self._regularizer.value_and_grad(turned(x, side))
+        return value, turned_back(gradient, side)
 
 
 def turned(x: Tensor, side: int) -> Tensor:

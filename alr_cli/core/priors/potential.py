@@ -14,18 +14,15 @@ from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from alr_cli.core.numerics.reductions import squared_norm
+from alr_cli.core.priors.blocks import HALO, automatic_tile, blocks, mirrored
 from alr_cli.core.priors.protocol import Arithmetic, LambdaOfSigma
 from alr_cli.core.priors.unet import UNet, UNetArchitecture
 from alr_cli.core.problems import Problem
 
-_HALO = 64  # pixels that a block sees of its neighbours; more changes no 8-bit value (docs/notebook/wide.md)
-_AUTOMATIC = 768  # side of the blocks of a large picture; takes half a gigabyte
-_WHOLE = 1_500_000  # pixels up to which a picture is one block
 # Fitted for the path of solvers/splitting.py, see docs/notebook/wide.md.
 _BEHIND = 0.35  # lambda for blurs and holes, relative to that for denoising
 _ENLARGED = 2.0  # final level of enlarged pictures, relative to that of the noise
@@ -37,7 +34,7 @@ class Potential:
     them.
 
     `weight` multiplies g. The side of the blocks is the tile of `arithmetic`, 0 for the whole picture. Blocks
-    see `_HALO` pixels of their neighbours, which is further than any noticeable influence, and are aligned to
+    see `HALO` pixels of their neighbours, which is further than any noticeable influence, and are aligned to
     the coarsest features of U.
     """
 
@@ -102,21 +99,10 @@ class Potential:
         return seen
 
     def _mirrored(self, side: int, x: Tensor) -> Tensor:
-        """The pixels 0 ... side - 1, and their mirror image up to the next multiple of the stride.
-
-        Repeating the last pixel would make streaks of its noise, which U does not know: it would keep them.
-        """
-        beyond = (0, -side % self.unet.architecture.stride)
-        return torch.from_numpy(np.pad(np.arange(side), beyond, mode="reflect")).to(x.device)
+        return mirrored(side, self.unet.architecture.stride, x.device)
 
     def _blocks(self, x: Tensor) -> Iterator[tuple[Any, Any, Any]]:
-        """For each block: its pixels, the pixels it sees, and the position of the former in the latter."""
-        stride = self.unet.architecture.stride
-        halo = -(-_HALO // stride) * stride
-        for rows in _pieces(x.shape[-2], self.tile, halo, stride):
-            for columns in _pieces(x.shape[-1], self.tile, halo, stride):
-                inner, outer, kept = ((..., down, across) for down, across in zip(rows, columns, strict=True))
-                yield inner, outer, kept
+        return blocks(x.shape, self.tile, self.unet.architecture.stride)
 
 
 class PotentialPrior:
@@ -125,7 +111,7 @@ class PotentialPrior:
 
     kind = "potential"
     margin = 0
-    reach = _HALO
+    reach = HALO
 
     def __init__(self, unet: UNet, sigma_range: tuple[float, float], lam: LambdaOfSigma) -> None:
         self.network = unet
@@ -175,13 +161,4 @@ class PotentialPrior:
 
     def tile(self, shape: tuple[int, ...], device: torch.device, precision: torch.dtype) -> int:
         """See `protocol.HasTiles`."""
-        return 0 if shape[-2] * shape[-1] <= _WHOLE else _AUTOMATIC
-
-
-def _pieces(size: int, tile: int, halo: int, stride: int) -> Iterator[tuple[slice, slice, slice]]:
-    """Split an axis into pieces of `tile` pixels: each piece, what it sees, and its position in that."""
-    side = max(stride, tile // stride * stride) if tile else size
-    for first in range(0, size, side):
-        last = min(first + side, size)
-        begin, end = max(0, first - halo), min(size, last + halo)
-        yield slice(first, last), slice(begin, end), slice(first - begin, last - begin)
+        return automatic_tile(shape)

@@ -191,11 +191,13 @@ class HasProx(Protocol):
 
 @runtime_checkable
 class Denoises(Protocol):
-    """A regularizer whose gradient step removes noise of its level."""
+    """A regularizer that removes noise of its level in one step."""
 
     def denoise(self, y: Tensor, share: float = 1.0) -> Tensor:
-        """y - share grad R(y): a picture y (B, C, H, W) with white noise -> an estimate of the clean
-        picture."""
+        """A picture y (B, C, H, W) with white noise -> an estimate of the clean picture.
+
+        It is y - share grad R(y), or the proximal map of share R.
+        """
         ...
 
 

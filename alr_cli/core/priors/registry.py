@@ -13,11 +13,13 @@ from alr_cli.core.priors.critic import CriticPrior
 from alr_cli.core.priors.experts import ExpertsPrior
 from alr_cli.core.priors.flow import FlowPrior
 from alr_cli.core.priors.global_critic import GlobalPrior
+from alr_cli.core.priors.gradient_network import GradientPrior
 from alr_cli.core.priors.potential import PotentialPrior
 from alr_cli.core.priors.protocol import LambdaOfSigma, StoredPrior
 
 PRIORS: dict[str, type[StoredPrior]] = {
-    kind.kind: kind for kind in (CriticPrior, ExpertsPrior, FlowPrior, GlobalPrior, PotentialPrior)
+    kind.kind: kind
+    for kind in (CriticPrior, ExpertsPrior, FlowPrior, GlobalPrior, GradientPrior, PotentialPrior)
 }
 
 

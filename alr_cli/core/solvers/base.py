@@ -17,7 +17,7 @@ from torch import Tensor
 from alr_cli.core.energy import Terms
 from alr_cli.core.numerics.reductions import squared_norm
 
-Stop = Literal["converged", "max_iter", "non_finite"]
+Stop = Literal["converged", "max_iter", "diverged", "non_finite"]
 
 
 class Objective(Protocol):
@@ -55,6 +55,8 @@ class Iterate:
         moving: Which pictures still move, (B,).
         finite: Whether the objective and its gradient are finite. If not, x is the last point where they
             were.
+        astray: Which pictures ran away, (B,), and were put back where their steps were shortest; None for a
+            descent that cannot.
     """
 
     x: Tensor
@@ -62,6 +64,7 @@ class Iterate:
     change: Tensor
     moving: Tensor
     finite: bool
+    astray: Tensor | None = None
 
 
 class Solver(Protocol):
@@ -104,8 +107,8 @@ class Solution:
     Attributes:
         x: The minimiser that was found.
         stop: "converged" if the last update of every picture was at most tol, or no step lowers the energy
-            measurably; "max_iter"; or "non_finite", and then x is the last point with a finite energy and
-            gradient, up to rounding.
+            measurably; "max_iter"; "diverged" if a picture ran away; or "non_finite", and then x is the last
+            point with a finite energy and gradient, up to rounding.
         history: A record for each iteration; the first one is the start.
     """
 
@@ -128,7 +131,7 @@ def solve(objective: Objective, start: Tensor, solver: Solver, callback: Callbac
             wants to keep of x, because solvers may work in place.
     """
     history: list[Record] = []
-    x = start.clone()
+    x, diverged = start.clone(), False
     del start
     for iteration, iterate in enumerate(solver.run(objective, x)):
         x = iterate.x
@@ -137,9 +140,10 @@ def solve(objective: Objective, start: Tensor, solver: Solver, callback: Callbac
         history.append(Record(iteration, iterate.terms, iterate.change))
         if callback is not None:
             callback(history[-1], x)
+        diverged = iterate.astray is not None and bool(iterate.astray.any())
         if not bool(iterate.moving.any()):
-            return Solution(x, "converged", history)
-    return Solution(x, "max_iter", history)
+            return Solution(x, "diverged" if diverged else "converged", history)
+    return Solution(x, "diverged" if diverged else "max_iter", history)
 
 
 def is_finite(terms: Terms, gradient: Tensor) -> bool:

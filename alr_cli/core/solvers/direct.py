@@ -14,7 +14,7 @@ from typing import Protocol, cast
 import torch
 from torch import Tensor
 
-from alr_cli.core.energy import Terms
+from alr_cli.core.energy import unknown
 from alr_cli.core.numerics.reductions import rms
 from alr_cli.core.priors.protocol import Denoises
 from alr_cli.core.solvers.base import Iterate, Objective, per_picture
@@ -57,7 +57,7 @@ class Direct:
         energy = cast(Identical, objective)
         data = energy.misfit(x)
         moving, change = torch.ones_like(data, dtype=torch.bool), torch.zeros_like(data)
-        yield Iterate(x, _of(data), change, moving, True)
+        yield Iterate(x, unknown(data), change, moving, True)
         v = _shifted(energy, x)
         for _ in range(self.iterations):
             step = per_picture(moving.to(x.dtype), x) * (self.regularizer.denoise(v, self.share) - x)
@@ -65,7 +65,7 @@ class Direct:
             v = _shifted(energy, x)
             moving = moving & (rms(v - before) > self.tol)
             data = energy.misfit(x)
-            yield Iterate(x, _of(data), rms(step), moving, bool(torch.isfinite(data).all()))
+            yield Iterate(x, unknown(data), rms(step), moving, bool(torch.isfinite(data).all()))
 
 
 def _shifted(energy: Identical, x: Tensor) -> Tensor:
@@ -73,9 +73,3 @@ def _shifted(energy: Identical, x: Tensor) -> Tensor:
     gradient = torch.zeros_like(x)
     energy.add_misfit(x, gradient)
     return x - gradient
-
-
-def _of(data: Tensor) -> Terms:
-    """The terms of an energy of which only the data term is known."""
-    unknown = torch.full_like(data, torch.nan)
-    return Terms(unknown, data, unknown, known=False)

@@ -20,7 +20,7 @@ from typing import Protocol, cast
 import torch
 from torch import Tensor
 
-from alr_cli.core.energy import Terms
+from alr_cli.core.energy import Terms, unknown
 from alr_cli.core.numerics.reductions import rms, squared_norm
 from alr_cli.core.priors.protocol import Denoises
 from alr_cli.core.proximal import Fits, prox, smooth
@@ -95,7 +95,7 @@ class Splitting:
         energy = cast(Splits, objective)
         data = energy.misfit(x)
         moving = torch.ones_like(data, dtype=torch.bool)
-        yield Iterate(x, _unknown(data), torch.zeros_like(data), moving, True)
+        yield Iterate(x, unknown(data), torch.zeros_like(data), moving, True)
         x = smooth(energy, x, self.mu) if self.mu else x
         before = x
         for number, (denoiser, tau) in enumerate(self.way[: self.iterations]):
@@ -103,7 +103,7 @@ class Splitting:
             z = self._held(energy, denoiser.denoise(x + beta * (x - before)), x)
             before, x = x, self._prox(energy, z, torch.full_like(data, tau)) if tau else z
             data = energy.misfit(x)
-            yield Iterate(x, _unknown(data), rms(x - before), moving, bool(torch.isfinite(data).all()))
+            yield Iterate(x, unknown(data), rms(x - before), moving, bool(torch.isfinite(data).all()))
         if self.iterations > len(self.way):
             yield from self._descent(energy, x, moving)
 
@@ -141,12 +141,6 @@ class Splitting:
     def _held(self, energy: Splits, z: Tensor, x: Tensor) -> Tensor:
         """z where x may move, and x elsewhere."""
         return z if energy.free is None else torch.where(energy.free > 0, z, x)
-
-
-def _unknown(data: Tensor) -> Terms:
-    """The terms of an energy if only the data term is known."""
-    unknown = torch.full_like(data, torch.nan)
-    return Terms(unknown, data, unknown, known=False)
 
 
 def _select(condition: Tensor, yes: Position, no: Position) -> Position:

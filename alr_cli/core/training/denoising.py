@@ -5,9 +5,8 @@ This is the gradient-step loss of Hurault, Leclaire and Papadakis (2022); J^T r 
 U-Net, D_sigma needs little more training. The error of a crop is its root mean square, so that nearly the
 PSNR of each crop counts. The weight makes all noise levels count equally.
 
-Matrices of weights are updated by Muon (Jordan et al. 2024), an orthogonalised momentum step; the first and
-the last layer by Adam. The step size is constant except for a warm-up and a linear decrease to zero at the
-end, so that a run can be continued from before the decrease.
+The step size (learner.py) is constant except for a warm-up and a linear decrease to zero at the end, so that
+a run can be continued from before the decrease.
 """
 
 from __future__ import annotations
@@ -22,7 +21,8 @@ import torch
 from torch import Tensor
 
 from alr_cli.core.priors.unet import UNet
-from alr_cli.core.training.adversarial import Progress, prefixed, same_shape
+from alr_cli.core.training.adversarial import Progress
+from alr_cli.core.training.learner import Learner
 from alr_cli.core.training.patches import PatchSource
 from alr_cli.core.training.workers import Workers
 
@@ -121,7 +121,7 @@ class CropSource:
         where = torch.rand(count, 2, generator=generator, device=self.device)
         rows, columns = (where * self._shapes[chosen]).long().unbind(1)
         clean = self._turned(self._patches.take(chosen, rows, columns), generator)
-        sigma = self._levels(recipe, generator).reshape(-1, 1, 1, 1)
+        sigma = self.levels(recipe, generator).reshape(-1, 1, 1, 1)
         level = self._uneven(recipe, generator)
         noise = torch.randn(clean.shape, generator=generator, device=self.device) * level
         return Pair(clean, noise, sigma, level)
@@ -133,7 +133,7 @@ class CropSource:
         crops = torch.where(turns[1], crops.flip(-2), crops)
         return torch.where(turns[2], crops.transpose(-1, -2), crops)
 
-    def _levels(self, recipe: DenoisingRecipe, generator: torch.Generator) -> Tensor:
+    def levels(self, recipe: DenoisingRecipe, generator: torch.Generator) -> Tensor:
         """sigma, (B,)."""
         level, chance = torch.rand(2, recipe.batch_size, generator=generator, device=self.device)
         rare = recipe.sigma_high + (recipe.sigma_rare - recipe.sigma_high) * level
@@ -174,14 +174,7 @@ class DenoisingTrainer:
         self.workers = Workers()
         self.device = source.device
         self.generator = torch.Generator(self.device).manual_seed(recipe.seed)
-        self.unet = _copy(start, start.state_dict()).to(self.device)
-        self.average = {name: value.detach().clone() for name, value in self.unet.state_dict().items()}
-        ends = [self.unet.head, self.unet.tail]
-        self._inner = [p for p in self.unet.parameters() if all(p is not end for end in ends)]
-        # they share the memory
-        self._matrices = [torch.nn.Parameter(p.detach().flatten(1)) for p in self._inner]
-        self.muon = torch.optim.Muon(self._matrices, lr=recipe.lr, weight_decay=0.0)
-        self.adam = torch.optim.Adam(ends, lr=recipe.lr_ends, betas=(0.9, 0.99))
+        self.learner = Learner(start, recipe.lr, recipe.lr_ends, recipe.ema, self.device)
         self._error: Callable[..., Tensor] = torch.compile(self._error_of) if compiled else self._error_of
         self.step_count = 0
 
@@ -199,7 +192,7 @@ class DenoisingTrainer:
         pair = self.source.draw(self.recipe, self.generator)
         loss = self._error(pair.clean, pair.noise, pair.sigma, pair.level)
         loss.backward()  # type: ignore[no-untyped-call]
-        self._update(factor)
+        self.learner.update(factor, self.step_count)
         self.step_count += 1
         return Progress(self.step_count, self.recipe.lr * factor, {"loss": float(loss.detach())})
 
@@ -207,63 +200,31 @@ class DenoisingTrainer:
         """The loss, for the members of a `Pair`."""
         dtype = torch.bfloat16 if self.recipe.bfloat16 else torch.float32
         z = clean / sigma + noise
-        seen, slopes = self.unet(z, level, dtype)
+        seen, slopes = self.learner.unet(z, level, dtype)
         if self.recipe.gradient:
-            seen = self.unet.transposed(seen, slopes, dtype)
+            seen = self.learner.unet.transposed(seen, slopes, dtype)
         rms: Tensor = ((seen - noise) * sigma).square().mean((1, 2, 3)).add(1e-8).sqrt()
         return (rms / sigma.flatten().sqrt()).mean()
 
-    def _update(self, factor: float) -> None:
-        for matrix, weight in zip(self._matrices, self._inner, strict=True):
-            matrix.grad = weight.grad.flatten(1) if weight.grad is not None else None
-        for optimiser, lr in ((self.muon, self.recipe.lr), (self.adam, self.recipe.lr_ends)):
-            for group in optimiser.param_groups:
-                group["lr"] = factor * lr
-            optimiser.step()  # type: ignore[no-untyped-call]
-        self.unet.zero_grad(set_to_none=True)
-        # At first the average follows quickly, so that it does not remember a random start.
-        decay = min(self.recipe.ema, (1 + self.step_count) / (10 + self.step_count))
-        with torch.no_grad():
-            for name, value in self.unet.state_dict().items():
-                self.average[name].lerp_(value, 1 - decay)
+    @property
+    def unet(self) -> UNet:
+        """The current network."""
+        return self.learner.unet
 
     def trained(self) -> UNet:
         """A copy of the network as it would be shipped now: the moving average."""
-        return _copy(self.unet, self.average).to(self.device).eval()
+        return self.learner.trained()
 
     def state(self) -> dict[str, Tensor]:
         """Everything that `restore_state` needs, as named tensors on the CPU."""
-        state = {f"learned.{k}": v for k, v in self.unet.state_dict().items()}
-        state |= {f"average.{k}": v for k, v in self.average.items()}
-        for name, optimiser in (("muon", self.muon), ("adam", self.adam)):
-            for index, moments in optimiser.state_dict()["state"].items():
-                state |= {f"{name}.{index}.{key}": torch.as_tensor(value) for key, value in moments.items()}
-        state["generator"] = self.generator.get_state()
-        state["step"] = torch.tensor(self.step_count)
-        return {name: value.detach().cpu().clone().contiguous() for name, value in state.items()}
+        own = {"generator": self.generator.get_state().cpu(), "step": torch.tensor(self.step_count)}
+        return {**self.learner.state(), **own}
 
     def restore_state(self, state: Mapping[str, Tensor]) -> None:
         """Continue exactly where `state` was taken.
 
         Raises KeyError, ValueError or RuntimeError if it does not fit. The trainer cannot be used after that.
         """
-        with torch.no_grad():
-            for name, value in self.unet.state_dict().items():
-                value.copy_(same_shape(state[f"learned.{name}"], value))
-                self.average[name].copy_(same_shape(state[f"average.{name}"], value))
-        for prefix, optimiser in (("muon.", self.muon), ("adam.", self.adam)):
-            moments: dict[int, dict[str, Tensor]] = {}
-            for name, value in prefixed(dict(state), prefix).items():
-                index, key = name.split(".")
-                moments.setdefault(int(index), {})[key] = value.clone()
-            optimiser.load_state_dict(
-                {"state": moments, "param_groups": optimiser.state_dict()["param_groups"]}
-            )
+        self.learner.restore_state(state)
         self.generator.set_state(state["generator"].byte())
         self.step_count = int(state["step"])
-
-
-def _copy(unet: UNet, numbers: Mapping[str, Tensor]) -> UNet:
-    copy = UNet(unet.architecture)
-    copy.load_state_dict(dict(numbers))
-    return copy

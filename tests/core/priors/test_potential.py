@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from alr_cli.core.priors import potential
+from alr_cli.core.priors import blocks
 from alr_cli.core.priors.potential import PotentialPrior
 from alr_cli.core.priors.protocol import Arithmetic
 from alr_cli.core.priors.unet import UNet, UNetArchitecture
@@ -59,7 +59,7 @@ def test_denoising_is_one_gradient_step_and_without_noise_returns_the_picture() 
 @pytest.mark.parametrize("tile", [8, 24, 40])
 def test_blocks_that_see_twice_the_reach_are_exact(tile: int, monkeypatch: pytest.MonkeyPatch) -> None:
     one = prior(widths=(8,))
-    monkeypatch.setattr(potential, "_HALO", 2 * one.network.architecture.reach)
+    monkeypatch.setattr(blocks, "HALO", 2 * one.network.architecture.reach)
     x = random(2, 1, 61, 90)
     value, gradient = one.at(0.05, EXACT).value_and_grad(x)
     tiled, tiled_gradient = one.at(0.05, Arithmetic(tile, torch.float64)).value_and_grad(x)
