@@ -24,6 +24,8 @@ Target = Literal[
     "fig5",
     "speed",
     "oberlin",
+    "reg",
+    "reg-convergence",
 ]
 TARGETS: tuple[Target, ...] = get_args(Target)
 LUNZ1_SIDE = 128  # pixels; the central part of each picture is used
@@ -90,6 +92,9 @@ PLANS: dict[Target | None, Plan] = {
     "fig5": Plan(("deblur",), _RUN | _BLUR, (0.03,), (False,), ("tv", OURS), limit=2),
     # Its tasks are defined in studies/oberlin_tasks.py.
     "oberlin": Plan((), _DATA, limit=15),
+    # Their tasks are defined in studies/reg.py.
+    "reg": Plan((), _DATA),
+    "reg-convergence": Plan((), _DATA, limit=2),
     "speed": Plan(("denoise",), frozenset({"--data", "--methods", "--sides"})),
 }
 
@@ -102,7 +107,7 @@ def owners(option: str) -> str:
 
 def saves_pictures(target: Target | None) -> bool:
     """Whether a target produces restored pictures."""
-    return target not in (*FIGURES, "speed", "lunz2", "oberlin", "upscale")
+    return target not in (*FIGURES, "speed", "lunz2", "oberlin", "reg", "reg-convergence", "upscale")
 
 
 def undrawable(target: Target | None) -> str | None:

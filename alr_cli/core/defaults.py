@@ -34,6 +34,7 @@ from alr_cli.core.synthesis import HasLatents, Synthesis
 from alr_cli.errors import UsageError
 
 DEFAULT = "default"
+FREE = "pnp-adam"
 Formulation = Literal["analysis", "synthesis"]
 # for fourier, if A hides information that takes many steps to recover
 _FAR_ITERATIONS, _HOLES_ITERATIONS = 100, 200
@@ -188,6 +189,8 @@ def choose(
 def _why_not(solver: str) -> str:
     if solver == Direct.name:
         return "is for denoising with a prior that denoises in one step"
+    if solver == FREE:
+        return "is for gradient networks"
     if solver == Admm.name:
         return "is for priors that denoise in one step at any level, and for white noise on free pixels"
     if solver == Splitting.name:
@@ -332,6 +335,7 @@ SOLVERS: Mapping[str, Choice] = {
     "direct": _direct,
     "splitting": _splitting,
     "admm": _admm,
+    FREE: lambda regularizer, problem, lam, sigma, asked: _free(regularizer, asked),
     "pnp-gd": lambda regularizer, problem, lam, sigma, asked: PlugAndPlay(
         asked.limit(PlugAndPlay.iterations), asked.tolerance(PlugAndPlay.tol)
     ),

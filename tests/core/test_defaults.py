@@ -26,7 +26,9 @@ def test_steps_grow_with_the_noise_and_blurs_take_more() -> None:
     assert adam_steps(problems.inpainting(Y, Y[0, 0] > 0.5, 4), 0.0) == 100
 
 
-@pytest.mark.parametrize("name", sorted(set(SOLVERS) - {"admm", "direct", "splitting"}))  # not for experts
+@pytest.mark.parametrize(
+    "name", sorted(set(SOLVERS) - {"admm", "direct", "pnp-adam", "splitting"})
+)  # not for experts
 def test_solver_options_are_used(name: str) -> None:
     solver = choose(
         LocalRegularizer(some_experts()), problems.denoising(Y, 13), 0.1, 0.1, SolverOptions(name, 7, 0.25)

@@ -12,6 +12,7 @@ from alr_cli.bench.protocol import OURS, Setting
 from alr_cli.bench.targets import FIGURES, LUNZ1_SIDE, PLANS, Target, saves_pictures, undrawable
 from alr_cli.cli.benchmark import figures as figures
 from alr_cli.cli.benchmark import files as files
+from alr_cli.cli.benchmark import gradient as gradient
 from alr_cli.cli.benchmark import tomography as tomography
 from alr_cli.cli.benchmark import upscaling as upscaling
 from alr_cli.cli.benchmark.album import Album
@@ -36,7 +37,8 @@ def benchmark(
             metavar="TARGET",
             help="denoise, deblur, inpaint or upscale; table1, table2, fig1 to fig5 of the paper; lunz1 and "
             "lunz2, tables 1 and 2 of Lunz, Oktem and Schoenlieb (2018), lunz2 on slices of --data; oberlin; "
-            "speed. By default the first three.",
+            "reg and reg-convergence, plug and play with a gradient network; speed. By default the first "
+            "three.",
         ),
     ] = None,
     *,
@@ -59,6 +61,7 @@ def benchmark(
       alr benchmark denoise --data photos/ --html pages/
       alr benchmark oberlin --data faces/ -w faces32-flow --markdown
       alr benchmark upscale --data set5/ --markdown
+      alr benchmark reg --data set5/ -w color-reg,color-wide,color-tuned
 
     Degrades each clean picture x, and restores the observation y by each method:
 
@@ -88,7 +91,9 @@ def benchmark(
         pictures = files.middles(pictures, LUNZ1_SIDE)
     place = _place(target, table, [name for name, _ in pictures])
     album = _album(target, table, [name for name, _ in pictures])
-    if target in ("fig2", "fig3", "upscale") or any(OURS in names for names in able.values()):
+    if target in ("fig2", "fig3", "reg", "reg-convergence", "upscale") or any(
+        OURS in names for names in able.values()
+    ):
         contenders.check()
     _set_threads(compute.threads)
     methods = {setting: contenders.labels(able[setting.task]) for setting in settings if able[setting.task]}
@@ -103,6 +108,8 @@ def benchmark(
         means: list[Mean] | None = None
         if target == "oberlin":
             shown = figures.oberlin(run, protocol, model, title)
+        elif target == "reg" or target == "reg-convergence":
+            shown = gradient.gradient(target, run, pictures, title, protocol.seed)
         elif target == "speed":
             shown = figures.speed(run, pictures[0], contenders.labels(able["denoise"]), sides)
         elif target == "lunz2":

@@ -77,14 +77,24 @@ class ModelOptions:
     ] = None
     solver: Annotated[
         Literal[
-            "default", "fourier", "adam", "gd", "nmapg", "lbfgs", "direct", "splitting", "admm", "pnp-gd"
+            "default",
+            "fourier",
+            "adam",
+            "gd",
+            "nmapg",
+            "lbfgs",
+            "direct",
+            "splitting",
+            "admm",
+            "pnp-adam",
+            "pnp-gd",
         ],
         typer.Option(
             "--solver",
             metavar="NAME",
             rich_help_panel=ENERGY,
-            help="The minimisation algorithm: fourier, adam, gd, nmapg, lbfgs, direct, splitting, admm or "
-            "pnp-gd. default takes the one that suits the weights.",
+            help="The minimisation algorithm: fourier, adam, gd, nmapg, lbfgs, direct, splitting, admm, "
+            "pnp-adam or pnp-gd. default takes the one that suits the weights.",
         ),
     ] = "default"
     formulation: Annotated[

@@ -8,9 +8,9 @@ import typer
 from alr_cli.cli.options import values
 from alr_cli.errors import UsageError
 
-RecipeName = Literal["adversarial", "flow", "potential"]
+RecipeName = Literal["adversarial", "flow", "potential", "reg"]
 
-CRITIC, FLOW, RUN = "Critic", "Flow", "Run"
+CRITIC, FLOW, REG, RUN = "Critic", "Flow", "Regularizing gradient", "Run"
 RECIPE = "Recipe (the defaults are the paper's)"
 
 
@@ -33,8 +33,8 @@ class CriticOptions:
             metavar="N",
             parser=values.whole("--width", least=1),
             rich_help_panel=CRITIC,
-            show_default="32; 64 for a flow or a potential",
-            help="Number of feature channels; for a potential, at half the resolution.",
+            show_default="32; 64 for a flow or a potential, 48 for the gradient of reg",
+            help="Number of feature channels; for a potential and for reg, at half the resolution.",
         ),
     ] = None
     depth: Annotated[
@@ -75,7 +75,8 @@ class KindOptions:
             rich_help_panel=CRITIC,
             help="adversarial: the critic of the paper. flow: a density for aligned pictures of one "
             "size. potential: an energy with a wide field of view, which denoises in one step "
-            "(docs/notebook/wide.md).",
+            "(docs/notebook/wide.md). reg: the gradient of a regularizer together with its denoiser "
+            "(docs/guides/gradient.md).",
         ),
     ] = "adversarial"
     size: Annotated[
@@ -85,9 +86,9 @@ class KindOptions:
             metavar="N",
             parser=values.whole("--size", least=2),
             rich_help_panel=FLOW,
-            show_default="32; 64 for a potential",
+            show_default="32; 64 for a potential and reg",
             help="For a flow: side in pixels of the pictures that it models; larger pictures are "
-            "reduced by averaging blocks. For a potential: side of the training crops.",
+            "reduced by averaging blocks. For a potential and reg: side of the training crops.",
         ),
     ] = None
     levels: Annotated[
@@ -110,6 +111,52 @@ class KindOptions:
             help="Number of coupling steps at each level.",
         ),
     ] = 8
+    init: Annotated[
+        str | None,
+        typer.Option(
+            "--init",
+            metavar="FILE",
+            rich_help_panel=REG,
+            help="Weights of a potential whose U-Net is the first denoiser. Without them it is random.",
+        ),
+    ] = None
+    plain: Annotated[
+        int | None,
+        typer.Option(
+            "--plain",
+            metavar="K",
+            parser=values.whole("--plain", least=0),
+            rich_help_panel=REG,
+            show_default="a tenth of the steps with --init, else half of them",
+            help="Number of steps at the beginning that train the denoiser alone.",
+        ),
+    ] = None
+    joint_weight: Annotated[
+        float,
+        typer.Option(
+            "--joint-weight",
+            metavar="X",
+            parser=values.number("--joint-weight", above=0),
+            rich_help_panel=REG,
+            help="Weight of the loss that ties the gradient to the denoiser.",
+        ),
+    ] = 0.3
+    fixed_denoiser: Annotated[
+        bool,
+        typer.Option(
+            "--fixed-denoiser",
+            rich_help_panel=REG,
+            help="Do not train the denoiser together with the gradient.",
+        ),
+    ] = False
+    explicit: Annotated[
+        bool,
+        typer.Option(
+            "--explicit",
+            rich_help_panel=REG,
+            help="Train the gradient of an energy, instead of a free network.",
+        ),
+    ] = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +170,7 @@ class RecipeOptions:
             metavar="K",
             parser=values.whole("--iterations", least=1),
             rich_help_panel=RECIPE,
-            show_default="100000; 4000 for a flow, 20000 for a potential",
+            show_default="100000; 4000 for a flow, 20000 for a potential, 12000 for reg",
             help="Number of steps. The first half of the steps of a potential train a plain denoiser.",
         ),
     ] = None
@@ -134,7 +181,7 @@ class RecipeOptions:
             metavar="M",
             parser=values.whole("--batch-size", least=1),
             rich_help_panel=RECIPE,
-            show_default="32; 8 for a potential",
+            show_default="32; 8 for a potential and reg",
             help="Number of clean patches per step. As many noisy patches are used.",
         ),
     ] = None
@@ -145,8 +192,9 @@ class RecipeOptions:
             metavar="X",
             parser=values.number("--lr", above=0),
             rich_help_panel=RECIPE,
-            show_default="0.001; 0.006 for a potential",
-            help="Initial step size. It decays exponentially; for a potential it falls linearly at the end.",
+            show_default="0.001; 0.006 for a potential and reg",
+            help="Initial step size. It decays exponentially; for a potential and reg it falls linearly at "
+            "the end.",
         ),
     ] = None
     lr_final: Annotated[
@@ -189,7 +237,7 @@ class RecipeOptions:
             parser=values.number("--ema", least=0, below=1),
             rich_help_panel=RECIPE,
             help="Keep a moving average of the weights with this decay, for instance 0.999. 0 means "
-            "none, or the default of a flow (0.998) or a potential (0.999).",
+            "none, or the default of a flow (0.998), a potential or reg (0.999).",
         ),
     ] = 0.0
     seed: Annotated[

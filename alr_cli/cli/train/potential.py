@@ -24,7 +24,7 @@ from alr_cli.core.training.patches import as_float
 from alr_cli.core.training.two_stages import TwoStageTrainer
 from alr_cli.core.training.validation import Validation
 from alr_cli.errors import UsageError
-from alr_cli.files.folders import load_folder
+from alr_cli.files.folders import PictureFolder, load_folder
 
 WIDTH, SIDE, BATCH, ITERATIONS, EMA = 64, 64, 8, 20_000, 0.999
 LEVELS = 1 / 255, 102 / 255  # default range of noise levels
@@ -82,11 +82,7 @@ def prepare(
     side = kind.size or SIDE
     if side % architecture.stride:
         raise UsageError(f"--size {side} is not a multiple of {architecture.stride}: choose a size that is")
-    range = data.black_and_white
-    clean = load_folder(Path(data.clean_dir), channels, side, data.exclude or (), range)
-    val = None if data.val_dir is None else load_folder(Path(data.val_dir), channels, side, range=range)
-    for sentence in (*clean.skipped, *(val.skipped if val is not None else ())):
-        report.warn(f"left out: {sentence}")
+    clean, validation = read_folders(data, channels, side, report)
     device = devices.choose(run.device)
     devices.set_threads(run.threads)
     recipe = _recipe(options, side, (low, high))
@@ -94,7 +90,6 @@ def prepare(
     recipe = replace(recipe, bfloat16=bfloat16)
     start = UNet(architecture, torch.Generator().manual_seed(recipe.seed))
     trainer = TwoStageTrainer(start, recipe, CropSource([clean.pictures], side, device), (low, high))
-    validation = Validation.from_pictures([as_float(picture) for picture in (val or clean).pictures])
     pictures = TrainingData(clean, None, (low, high), validation)
     description: dict[str, Any] = {
         "architecture": {"kind": PotentialPrior.kind, **architecture.as_dict()},
@@ -104,6 +99,19 @@ def prepare(
     session = PotentialSession(trainer, description, pictures, checkpoint_of(Path(run.output)), run, report)
     session.potential = trainer
     return session
+
+
+def read_folders(
+    data: DataOptions, channels: int, side: int, report: Report
+) -> tuple[PictureFolder, Validation]:
+    """The clean pictures, and the validation crops of --val-dir or of these. Files that are left out are
+    reported as warnings. Raises InputError."""
+    range = data.black_and_white
+    clean = load_folder(Path(data.clean_dir), channels, side, data.exclude or (), range)
+    val = None if data.val_dir is None else load_folder(Path(data.val_dir), channels, side, range=range)
+    for sentence in (*clean.skipped, *(val.skipped if val is not None else ())):
+        report.warn(f"left out: {sentence}")
+    return clean, Validation.from_pictures([as_float(picture) for picture in (val or clean).pictures])
 
 
 def _recipe(options: RecipeOptions, side: int, levels: tuple[float, float]) -> DenoisingRecipe:

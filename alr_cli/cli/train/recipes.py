@@ -33,9 +33,16 @@ def _potential() -> Prepare:
     return prepare
 
 
+def _reg() -> Prepare:
+    from alr_cli.cli.train.reg import prepare
+
+    return prepare
+
+
 # These are functions and not modules, because the modules import torch and the options are checked first.
 RECIPES: dict[RecipeName, Callable[[], Prepare]] = {
     "adversarial": _adversarial,
     "flow": _flow,
     "potential": _potential,
+    "reg": _reg,
 }

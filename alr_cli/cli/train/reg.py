@@ -1,0 +1,160 @@
+"""`alr train --recipe reg`: the gradient of a regularizer, together with the denoiser it belongs to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from alr_cli.cli.options.training import CriticOptions, KindOptions, RecipeOptions, RunOptions
+from alr_cli.cli.options.training_data import DataOptions
+from alr_cli.cli.ranks import this_rank
+from alr_cli.cli.report.records import Report
+from alr_cli.cli.train.inputs import TrainingData, describe
+from alr_cli.cli.train.potential import BATCH, ENDS, SIDE, read_folders
+from alr_cli.cli.train.progress import TrainingBar
+from alr_cli.cli.train.session import Session, checkpoint_of
+from alr_cli.core.numerics import devices
+from alr_cli.core.priors.gradient_network import GradientNetwork
+from alr_cli.core.priors.potential import PotentialPrior
+from alr_cli.core.priors.unet import UNet, UNetArchitecture
+from alr_cli.core.training.calibration import psnr
+from alr_cli.core.training.denoising import CropSource
+from alr_cli.core.training.joint import JointRecipe, JointTrainer
+from alr_cli.errors import UsageError
+from alr_cli.files.weights import load_weights, save_weights
+
+WIDTH, LR, EMA, DENOISER = 48, 6e-3, 0.999, 64
+LEVELS = 1 / 255, 50 / 255  # default range of noise levels
+PLAIN = 0.1, 0.5  # share of the steps that train D alone, with --init and without
+FALL = 0.5  # share of the steps in which the step size falls
+
+
+class JointSession(Session):
+    """A training session that also reports pixels per second, the PSNR of D, and how well G fits it."""
+
+    joint: JointTrainer
+
+    def pace(self, steps_per_second: float) -> dict[str, float]:
+        recipe = self.joint.recipe
+        pixels = steps_per_second * recipe.batch_size * recipe.patch**2
+        return {**super().pace(steps_per_second), "pixels_per_second": pixels}
+
+    def validate(self, bar: TrainingBar) -> None:
+        step, scores = self.trainer.step_count, self._scores()
+        bar.validated(list(scores.values())[1]["psnr"])
+        self.report.event({"event": "validation", "step": step, "levels": scores})
+        told = ", ".join(
+            f"{score['psnr']:.2f} dB and {score['misfit']:.2f} at sigma {sigma}"
+            for sigma, score in scores.items()
+        )
+        self.report.say(f"step {step}: PSNR of D and relative misfit of G: {told}")
+
+    def _scores(self) -> dict[str, dict[str, float]]:
+        """For three levels, the PSNR of D, and ||s^2 G(D(z)) - (z - D(z))|| / ||z - D(z)||."""
+        (low, high), prior = self.pictures.levels, self.joint.trained()
+        clean, noise = self.validation.clean, self.validation.noise
+        scores = {}
+        for sigma in (low, (low * high) ** 0.5, high):
+            regularizer, z = prior.at(sigma), clean + sigma * noise
+            restored = regularizer.denoise(z)
+            misfit = regularizer.value_and_grad(restored)[1] - (z - restored)
+            relative = float(misfit.norm() / (z - restored).norm())
+            scores[f"{sigma:.3g}"] = {"psnr": float(psnr(restored, clean).mean()), "misfit": relative}
+        return scores
+
+    def _finish(self, output: Path) -> None:
+        """Write the weights in half precision. lambda is 2 / C at every level, as in training."""
+        prior, (low, high) = self.joint.trained(), self.pictures.levels
+        lam = prior.lam(low)
+        metadata = {
+            **self.description,
+            "sigma_range": [low, high],
+            "lam": [[sigma, lam] for sigma in dict.fromkeys((low, high))],
+            "validation_psnr": {sigma: score["psnr"] for sigma, score in self._scores().items()},
+        }
+        prior.network.half()
+        digest = save_weights(output, prior, metadata)
+        psnrs = metadata["validation_psnr"]
+        self.report.event({"event": "done", "output": str(output), "sha256": digest, "psnr": psnrs})
+        self.report.say(f"wrote {output}: use it with -w {output}")
+
+
+def prepare(
+    data: DataOptions,
+    critic: CriticOptions,
+    kind: KindOptions,
+    options: RecipeOptions,
+    run: RunOptions,
+    report: Report,
+) -> JointSession:
+    """Read the folder and return a session at step 0. Raises UsageError, InputError or WeightsError."""
+    if data.noisy_dir is not None:
+        raise UsageError("--noisy-dir belongs to --recipe adversarial: reg learns from clean pictures only")
+    if this_rank().size > 1:
+        raise UsageError("reg is trained in one process: start it without torchrun")
+    low, high = levels = data.levels if data.sigma is not None else LEVELS
+    channels, side = 1 if critic.gray else 3, kind.size or SIDE
+    start = _start(kind, critic, channels, options.seed)
+    stride = max(unet.architecture.stride for unet in (start.denoiser, start.gradient))
+    if side % stride:
+        raise UsageError(f"--size {side} is not a multiple of {stride}: choose a size that is")
+    clean, validation = read_folders(data, channels, side, report)
+    device = devices.choose(run.device)
+    devices.set_threads(run.threads)
+    bfloat16 = devices.precision_name(devices.choose_precision(run.precision, device)) == "bfloat16"
+    iterations, lr, usual = options.iterations or JointRecipe.iterations, options.lr or LR, JointRecipe()
+    share = PLAIN[0] if kind.init else PLAIN[1]
+    recipe = JointRecipe(
+        iterations=iterations,
+        plain=min(iterations, round(share * iterations) if kind.plain is None else kind.plain),
+        batch_size=options.batch_size or BATCH,
+        patch=side,
+        weight=kind.joint_weight,
+        update=not kind.fixed_denoiser,
+        lr=lr,
+        lr_ends=ENDS * lr,
+        warm_up=min(usual.warm_up, iterations // 10),
+        fall=round(FALL * iterations),
+        ema=options.ema or EMA,
+        sigma_low=low,
+        sigma_high=high,
+        sigma_faint=max(low, high / 5),
+        bfloat16=bfloat16,
+        seed=options.seed,
+    )
+    trainer = JointTrainer(start, recipe, CropSource([clean.pictures], side, device))
+    pictures = TrainingData(clean, None, levels, validation)
+    description: dict[str, Any] = {
+        "architecture": trainer.trained().description,
+        "recipe": {**recipe.as_dict(), "start": kind.init},
+        "data": describe(pictures, data),
+    }
+    session = JointSession(trainer, description, pictures, checkpoint_of(Path(run.output)), run, report)
+    session.joint = trainer
+    return session
+
+
+def _start(kind: KindOptions, critic: CriticOptions, channels: int, seed: int) -> GradientNetwork:
+    """The networks at the beginning. Raises UsageError or WeightsError."""
+    random = torch.Generator().manual_seed(seed)
+    width = critic.width or WIDTH
+    try:
+        gradient = UNet(_widths(channels, width), random)
+        denoiser = UNet(_widths(channels, critic.width or DENOISER), random)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    if kind.init is not None:
+        prior = load_weights(kind.init).prior
+        if prior.kind != PotentialPrior.kind or not isinstance(prior.network, UNet):
+            raise UsageError(f"--init {kind.init} is no potential: give color-wide, or one of your own")
+        if prior.channels != channels:
+            gray = "a gray" if prior.channels == 1 else "a colour"
+            raise UsageError(f"--init {kind.init} is {gray} prior, which --gray decides: give another")
+        denoiser = prior.network
+    return GradientNetwork(denoiser, gradient, kind.explicit)
+
+
+def _widths(channels: int, width: int) -> UNetArchitecture:
+    return UNetArchitecture(channels, (width, 3 * width // 2, 2 * width))
