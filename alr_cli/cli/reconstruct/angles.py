@@ -19,6 +19,7 @@ _MOST = 100_000
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _STEPS = re.compile(rf"({_NUMBER}):({_NUMBER}):(\d{{1,6}})")
 _ENDLESS = 7.0  # in radians, more than one turn
+_GAP, _WIDER = 30.0, 4.0  # degrees without a view, and how many times the usual distance they must be
 
 
 def check_angles(text: str) -> None:
@@ -79,6 +80,8 @@ def angles_of(
     warnings = _suspicions(angles, unit)
     radians = np.radians(angles) if unit == "deg" else np.asarray(angles, np.float64)
     _refuse_doubles(radians)
+    if options.fan is None:
+        warnings = warnings or _gaps(np.degrees(radians))
     return (-radians if options.clockwise else radians), warnings
 
 
@@ -94,6 +97,23 @@ def _suspicions(angles: NDArray[np.float64], unit: str) -> list[str]:
     if unit == "rad" and largest > 2 * _ENDLESS:
         return [f"the angles go up to {largest:.4g} radians: if they are degrees, give --unit deg"]
     return []
+
+
+def _gaps(degrees: NDArray[np.float64]) -> list[str]:
+    """A sentence on the widest gap between the angles of parallel rays, which see the same from both
+    sides."""
+    import numpy as np
+
+    sides = np.sort(np.mod(degrees, 180.0))
+    gaps = np.diff(np.append(sides, sides[0] + 180.0))
+    widest, usual = int(gaps.argmax()), float(np.median(gaps))
+    if len(sides) < 4 or gaps[widest] <= max(_GAP, _WIDER * usual):
+        return []
+    start = float(sides[widest])
+    return [
+        f"there is no view between {start:.4g} and {start + gaps[widest]:.4g} degrees: edges in these "
+        "directions cannot be reconstructed; check --angles if the scan covers half a turn"
+    ]
 
 
 def _refuse_doubles(radians: NDArray[np.float64]) -> None:

@@ -19,6 +19,9 @@ _LARGEST = 20.0  # exp(-20); a larger line integral cannot be measured
 _BAD = 0.01  # share of the counts that may be unusable
 _CUT = 0.1  # share of the largest value, at the ends of the row of detectors
 _MASS = 0.3  # by which the sums of the rows may vary
+_DARK = 0.9  # share of what the ends of the rows see; a middle below it is darker than the surroundings
+_STRIPES = 0.03  # share of the largest value; larger jumps that all rows share belong to the detectors
+_FEW = 16, 32  # angles and detectors; with fewer this cannot be told
 _OFF, _SURE = 0.25, 4.0  # detectors and standard deviations from which on the axis counts as misplaced
 
 
@@ -95,6 +98,16 @@ def suspicions(
             "the sums of the rows differ by more than 30 %, which is impossible if the whole object is seen "
             "from all sides: the sinogram may be transposed, or lack its flat field"
         ]
+    if not counts and _darker_inside(sinogram):
+        return [
+            "the values are lower behind the object than beside it, as intensities are: give --counts --flat "
+            "FILE, which takes their logarithm"
+        ]
+    if _striped(sinogram):
+        return [
+            "neighbouring detectors differ in the same way at all angles, which gives rings in the slice: "
+            "the flat field seems to be missing (--counts --flat FILE), or not to belong to this scan"
+        ]
     level = float(np.quantile(np.abs(sinogram), 0.99))
     if np.abs(sinogram[:, [0, -1]]).mean(0).max() > _CUT * level:
         return [
@@ -102,6 +115,29 @@ def suspicions(
             "near its edge and too bright"
         ]
     return _axis_elsewhere(sinogram, angles, centre) if parallel else []
+
+
+def _darker_inside(sinogram: Floats) -> bool:
+    """Whether the middle of the rows is darker than their ends, where the rays pass the object."""
+    quarter = sinogram.shape[-1] // 4
+    ends = float(np.median(sinogram[:, [0, 1, -2, -1]]))
+    middle = float(np.median(sinogram[:, quarter : sinogram.shape[-1] - quarter]))
+    return ends > 0 and middle < _DARK * ends
+
+
+def _striped(sinogram: Floats) -> bool:
+    """Whether every detector adds something of its own to all rows.
+
+    Fourth differences along the detectors hardly contain the object. Those that all rows share are compared
+    with what noise would leave of them in the mean over the rows.
+    """
+    if sinogram.shape[0] < _FEW[0] or sinogram.shape[1] < _FEW[1]:
+        return False
+    jumps = np.diff(sinogram.astype(np.float64), 4, axis=-1)
+    shared = jumps.mean(0)
+    noise = float(np.median(np.abs(jumps - shared))) / len(jumps) ** 0.5
+    level = float(np.quantile(np.abs(sinogram), 0.99))
+    return bool(np.median(np.abs(shared)) > max(_STRIPES * level, _SURE * noise))
 
 
 def _masses_differ(sinogram: Floats) -> bool:

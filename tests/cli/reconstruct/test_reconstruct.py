@@ -234,6 +234,17 @@ WARNED = {
     "counts": (SCAN, 1000 * np.exp(-views()), "if they are counts, give --counts"),
     "radians": (("--angles", "0:3.14:24"), views(), "if they are radians, give --unit rad"),
     "degrees": ((*SCAN, "--unit", "rad"), views(), "if they are degrees, give --unit deg"),
+    "intensities": (SCAN, np.exp(-20 * views()), "as intensities are: give --counts --flat"),
+    "a flat field for other detectors": (
+        SCAN,
+        views() - 0.1 * np.random.default_rng(1).standard_normal(SIDE),
+        "neighbouring detectors differ in the same way at all angles",
+    ),
+    "half of the angles": (
+        ("--angles", "0:90:24"),
+        views(angles=tuple(np.arange(24) * math.pi / 48)),
+        "there is no view between 86.25 and 180 degrees",
+    ),
     "the sign": (SCAN, -views(), "change their sign"),
     "an object cut off": (SCAN, views()[:, 10:28], "the object reaches the end of the row of detectors"),
     "transposed": (
