@@ -17,6 +17,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from alr_cli.api import deblur as deblur
+    from alr_cli.api import decode as decode
     from alr_cli.api import denoise as denoise
     from alr_cli.api import inpaint as inpaint
     from alr_cli.api import kernel as kernel
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
     from alr_cli.core.solvers import solve as solve
 
 _PLACES = {
-    **dict.fromkeys(("read", "write", "load", "kernel", "denoise", "deblur", "inpaint"), "alr_cli.api"),
+    **dict.fromkeys(
+        ("read", "write", "load", "kernel", "denoise", "deblur", "inpaint", "decode"), "alr_cli.api"
+    ),
     "blockwise": "alr_cli.blocks",
     "Energy": "alr_cli.core.energy",
     "solve": "alr_cli.core.solvers",

@@ -217,6 +217,33 @@ def inpaint(
     return _restored(pixels, task, sigma, weights, settings)
 
 
+def decode(
+    picture: Picture,
+    *,
+    weights: str | None = None,
+    settings: Settings = Settings(),  # noqa: B008 - immutable
+) -> Restored:
+    """Remove the artefacts of JPEG compression, using the coefficients of the file.
+
+        x = alr.decode(alr.read("old.jpg"))
+
+    Args:
+        picture: A picture that `read` read from a JPEG file.
+        weights: As in `denoise`.
+        settings: As in `denoise`.
+
+    Raises:
+        InputError: The picture was not read from a JPEG file, or the file is of a kind that is not supported.
+        UsageError: jpeglib is not installed.
+        AlrError: Any error of `core.restore.Restorer`.
+    """
+    from alr_cli.files.jpeg_coefficients import decoding, read_coefficients
+
+    coefficients = read_coefficients(picture.coded, "the picture")
+    task = decoding(coefficients, picture.exif)
+    return _restored(picture.pixels, lambda seen: task, coefficients.level(), weights, settings)
+
+
 def _restored(
     pixels: Any,
     task: Callable[[NDArray[np.float32]], Task],

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import skimage
 import torch
+from PIL import Image
 from torch import Tensor
 
 import alr_cli as alr
@@ -15,7 +17,7 @@ from alr_cli.core.metrics import psnr
 from alr_cli.core.priors.protocol import Regularizer
 from alr_cli.core.problems import Problem
 from alr_cli.core.restore import Settings
-from alr_cli.errors import UsageError
+from alr_cli.errors import InputError, UsageError
 from tests.conftest import scene
 from tests.core.noise.test_estimation import photograph, with_noise
 from tests.core.noise.test_model import a_model
@@ -207,6 +209,20 @@ def test_a_kernel_is_divided_by_its_sum_and_a_mask_may_be_of_255() -> None:
     holes[5:9, 5:9] = 255
     filled = alr.inpaint(NOISY, holes, 0, settings=FEW).pixels
     assert np.array_equal(filled[holes == 0], NOISY[holes == 0])
+
+
+def test_a_jpeg_file_is_decoded_as_by_the_command(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    pytest.importorskip("jpeglib")
+    coded, plain = tmp_path / "coded.jpg", tmp_path / "plain.png"
+    Image.fromarray(skimage.data.astronaut()[100:148, 200:264]).save(coded, quality=20)
+    Image.open(coded).save(plain)
+    command = request.getfixturevalue("alr")
+    assert command("denoise", coded, "-o", tmp_path / "out.tif", "--jpeg").code == 0
+    expected = alr.read(tmp_path / "out.tif").pixels
+    decoded = alr.decode(alr.read(coded)).pixels.clip(0, 1)  # the file is clipped and rounded
+    np.testing.assert_allclose(decoded, expected, atol=0.51 / 255)
+    with pytest.raises(InputError, match="not a JPEG"):
+        alr.decode(alr.read(plain))
 
 
 # --- names ---

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from alr_cli.errors import InputError, UsageError
+from alr_cli.files.orientation import orientation_of, turned
 
 if TYPE_CHECKING:
     from alr_cli.core.jpeg import Coefficients
+    from alr_cli.core.tasks import Decoding
 
 _KNOWN = ("GRAYSCALE", "YCbCr")
 
@@ -59,3 +61,11 @@ def read_coefficients(data: bytes | None, name: str) -> Coefficients:
         for plane, table, factor in zip(found, jpeg.quant_tbl_no, most // samples, strict=False)
     )
     return Coefficients(planes, int(jpeg.height), int(jpeg.width))
+
+
+def decoding(coefficients: Coefficients, exif: bytes | None) -> Decoding:
+    """The task of decoding a file, whose pixels are seen turned as its EXIF data say."""
+    from alr_cli.core.tasks import Decoding
+
+    orientation = orientation_of(exif)
+    return Decoding(coefficients, lambda stored: turned(stored, orientation))

@@ -48,12 +48,11 @@ class Denoise:
         return Prepared(picture, coefficients=read_coefficients(picture.coded, str(source)))
 
     def degradation(self, prepared: Prepared) -> "Degradation":
-        from alr_cli.core.tasks import Decoding, Denoising
-        from alr_cli.files.orientation import orientation_of, turned
+        from alr_cli.core.tasks import Denoising
+        from alr_cli.files.jpeg_coefficients import decoding
 
         if prepared.coefficients is not None:
-            orientation = orientation_of(prepared.picture.exif)
-            return Decoding(prepared.coefficients, lambda stored: turned(stored, orientation))
+            return decoding(prepared.coefficients, prepared.picture.exif)
         return Denoising(noise=prepared.noise)
 
     def strength(self, restorer: "Restorer", prepared: Prepared, sigma: float) -> float | None:

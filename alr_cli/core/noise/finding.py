@@ -53,7 +53,11 @@ WEAKEST_EVEN = 0.8 * LEVEL, 1.1 * LEVEL  # the same if gray is even
 SUREST = 2.6 * LEVEL, 3.4 * LEVEL  # the same whatever gray looks like
 GRAYEST = 4.8, 7.0  # noise in gray / noise in colour: certainly noise, certainly texture
 ONE_COLOUR = 3.0  # ratio of the opponent colours above which the stronger one is texture of that colour
-GRAY_AT_MOST = 2.2  # largest noise in gray / noise in colour, unless gray is even; the rest is texture
+GRAY_AT_MOST = 2.0  # largest noise in gray / noise in colour of cameras; the rest is texture
+TEXTURED = 3.0  # the same ratio, above which the spectrum of the noise in gray is that of the noise in colour
+SPARED = 1.1  # what noise in gray / noise in colour may exceed its smallest values over the brightnesses
+LEAST_TEXTURED = 3  # one in so many brightnesses tells the spectrum of the noise in gray
+COLOUR_AT_MOST = 1.8  # the same for the stronger colour / the weaker one
 FEWEST_PATCHES = 400
 
 
@@ -102,6 +106,13 @@ class _Parts:
         """The level of the weaker opponent colour, (K,)."""
         weaker: Floats = self.levels[1:].min(axis=0)
         return weaker
+
+    @property
+    def ratio(self) -> Floats:
+        """Gray / colour, (K,). It is the same at all brightnesses for the noise of a camera, and texture adds
+        to it."""
+        result: Floats = self.levels[0] / np.maximum(self.colour, 1e-9)
+        return result
 
 
 def find_noise(pixels: NDArray[np.floating], mask: Bools | None = None) -> Found:
@@ -166,7 +177,7 @@ def _parts(pixels: NDArray[np.floating], mask: Bools | None, white: bool = False
     brightness = patches.mean(axis=(1, 2, 3))
     mixing = opponent_matrix(pixels.shape[2]).astype(np.float32)
     spectra = spectra_of(np.matmul(mixing, patches.reshape(*patches.shape[:2], -1)).reshape(patches.shape))
-    levels, shapes = [], []
+    levels, shapes, seen = [], [], []
     for part in range(spectra.shape[1]):
         own = spectra[:, part]
         at, powers = Look(own[:, None]).powers(own, brightness)
@@ -175,7 +186,13 @@ def _parts(pixels: NDArray[np.floating], mask: Bools | None, white: bool = False
             variance, shape = np.median(powers[:, FINE], axis=1), np.ones_like(shape)
         levels.append(np.sqrt(variance))
         shapes.append(shape)
-    return _Parts(at, np.array(levels), np.array(shapes))
+        seen.append(powers)
+    parts = _Parts(at, np.array(levels), np.array(shapes))
+    if len(levels) > 1 and not white:
+        least = np.argsort(parts.ratio)[: max(1, len(at) // LEAST_TEXTURED)]
+        gray, colours = without_texture(seen[0][least])[1], parts.shapes[1:].mean(axis=0)
+        parts.shapes[0] = gray if np.sort(parts.ratio)[1] <= TEXTURED else colours
+    return parts
 
 
 def _gray_sigma(pixels: NDArray[np.floating], mask: Bools | None) -> float:
@@ -229,9 +246,10 @@ def _without_gray_texture(parts: _Parts, gray_sigma: Callable[[], float]) -> tup
             sure = max(sure, _step(colour, *WEAKEST_EVEN))
         sure = max(sure, _step(colour, *SUREST))
         if sure > 0:
-            most = GRAYEST[1] if even else GRAY_AT_MOST
+            most = min(SPARED * float(np.sort(parts.ratio)[1]), GRAY_AT_MOST)
             bound = np.minimum(parts.levels[0], most * np.maximum(parts.colour, colour))
-            return _Parts(parts.brightness, np.vstack([bound, parts.levels[1:]]), parts.shapes), sure
+            colours = np.minimum(parts.levels[1:], COLOUR_AT_MOST * parts.colour)
+            return _Parts(parts.brightness, np.vstack([bound, colours]), parts.shapes), sure
     return (parts, _step(low, *WEAKEST)) if gray_sigma() >= GRAY_WHITE * low else (parts, 0.0)
 
 

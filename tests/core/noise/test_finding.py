@@ -43,6 +43,15 @@ def test_correlated_noise_is_found(scene: np.ndarray) -> None:
     assert found.model.neighbours == pytest.approx(model.neighbours, abs=0.15)
 
 
+@pytest.mark.parametrize("name", ["brick", "grass", "gravel"])
+def test_texture_without_flat_places_is_not_added_to_the_noise(name: str) -> None:
+    """The noise in colour bounds that in gray, of which nothing can be measured here."""
+    scene = clean(name) * np.array([1.0, 0.95, 0.9], np.float32)
+    model = a_model()
+    found = find_noise(as_file(with_noise(scene, model)))
+    assert 0.5 < found.sigma / model.level(scene) < 1.5
+
+
 @pytest.mark.parametrize("sigma", [0.02, 0.1, 0.2])
 @pytest.mark.parametrize("name", ["coffee", "chelsea", "camera", "astronaut"])
 def test_the_level_of_white_noise_is_that_of_its_estimator(name: str, sigma: float) -> None:
