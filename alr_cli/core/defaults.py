@@ -40,7 +40,7 @@ Formulation = Literal["analysis", "synthesis"]
 _FAR_ITERATIONS, _HOLES_ITERATIONS = 100, 200
 _COLOURED_ITERATIONS = 25  # for fourier, if the noise is coloured
 # For splitting: first level, number of steps, momentum and smoothness (see docs/notebook/wide.md).
-_BEGIN, _STAGES, _SMOOTH = 50 / 255, 16, 0.02
+_BEGIN, _STAGES, _MOMENTUM, _SMOOTH = 50 / 255, 16, 0.7, 0.02
 _HOLES_BEGIN, _HOLES_STAGES, _HOLES_MOMENTUM = 70 / 255, 24, 0.9
 # If the noise is coloured, relative to its level: first level, last one, and that of D at the end; number of
 # steps; and the weight of the data term (see docs/noise.md).
@@ -254,7 +254,7 @@ def _splitting(
     way.append((regularizer.at(last), 0.0))
     rounds = _CLIPPED_ROUNDS if problem.clips and sigma > 0 and is_clipped(problem.y) else 1
     mu = 0.0 if problem.holes or problem.enlarges else _SMOOTH
-    momentum = _HOLES_MOMENTUM if problem.holes else 0.0
+    momentum = _HOLES_MOMENTUM if problem.holes else _MOMENTUM
     limit = len(way) if asked.iterations is None else asked.iterations
     tol = asked.tolerance(Splitting.tol)
     return Splitting(tuple(way), tau, limit, tol, momentum, mu, rounds)
