@@ -53,8 +53,8 @@ WEAKEST_EVEN = 0.8 * LEVEL, 1.1 * LEVEL  # the same if gray is even
 SUREST = 2.6 * LEVEL, 3.4 * LEVEL  # the same whatever gray looks like
 GRAYEST = 4.8, 7.0  # noise in gray / noise in colour: certainly noise, certainly texture
 ONE_COLOUR = 3.0  # ratio of the opponent colours above which the stronger one is texture of that colour
-GRAY_AT_MOST = 2.0  # largest noise in gray / noise in colour of cameras; the rest is texture
-TEXTURED = 3.0  # the same ratio, above which the spectrum of the noise in gray is that of the noise in colour
+TEXTURED = 3.0  # the same ratio, above which gray shows only texture; camera files have 1.3 to 3
+GRAY_USUAL = 2.0  # the ratio that is assumed there
 SPARED = 1.1  # what noise in gray / noise in colour may exceed its smallest values over the brightnesses
 LEAST_TEXTURED = 3  # one in so many brightnesses tells the spectrum of the noise in gray
 COLOUR_AT_MOST = 1.8  # the same for the stronger colour / the weaker one
@@ -246,7 +246,8 @@ def _without_gray_texture(parts: _Parts, gray_sigma: Callable[[], float]) -> tup
             sure = max(sure, _step(colour, *WEAKEST_EVEN))
         sure = max(sure, _step(colour, *SUREST))
         if sure > 0:
-            most = min(SPARED * float(np.sort(parts.ratio)[1]), GRAY_AT_MOST)
+            least = float(np.sort(parts.ratio)[1])
+            most = SPARED * least if least <= TEXTURED else GRAY_USUAL
             bound = np.minimum(parts.levels[0], most * np.maximum(parts.colour, colour))
             colours = np.minimum(parts.levels[1:], COLOUR_AT_MOST * parts.colour)
             return _Parts(parts.brightness, np.vstack([bound, colours]), parts.shapes), sure
