@@ -109,7 +109,8 @@ class GradientPrior:
         """The architecture of both networks, and the kind."""
         parts = {"denoiser": self.network.denoiser, "gradient": self.network.gradient}
         described = {name: unet.architecture.as_dict() for name, unet in parts.items()}
-        return {"kind": self.kind, **described, "explicit": self.network.explicit}
+        whole = {"kind": self.kind, "channels": self.channels, "explicit": self.network.explicit}
+        return {**whole, **described}
 
     @classmethod
     def described(
@@ -117,12 +118,15 @@ class GradientPrior:
     ) -> GradientPrior:
         """The inverse of `description`; the numbers are loaded later. Raises TypeError or ValueError."""
         parts = dict(architecture)
-        explicit = parts.pop("explicit")
+        channels, explicit = parts.pop("channels"), parts.pop("explicit")
         if set(parts) != {"denoiser", "gradient"} or not isinstance(explicit, bool):
             raise ValueError("a gradient network consists of a denoiser and a gradient")
         with torch.device("meta"):
             unets = {name: UNet(UNetArchitecture(**fields)) for name, fields in parts.items()}
-        return cls(GradientNetwork(**unets, explicit=explicit), sigma_range, lam)
+        prior = cls(GradientNetwork(**unets, explicit=explicit), sigma_range, lam)
+        if prior.channels != channels:
+            raise ValueError(f"the networks see {prior.channels} channels, not {channels}")
+        return prior
 
     def to(self, device: torch.device) -> GradientPrior:
         """A copy on that device."""

@@ -122,7 +122,7 @@ def test_a_prior_is_what_its_description_says() -> None:
 
 
 SMALL = UNetArchitecture(1, (4, 8), (1, 1)).as_dict()
-GOOD = {"denoiser": SMALL, "gradient": SMALL, "explicit": False}
+GOOD = {"denoiser": SMALL, "gradient": SMALL, "explicit": False, "channels": 1}
 
 
 @pytest.mark.parametrize(
@@ -135,6 +135,7 @@ GOOD = {"denoiser": SMALL, "gradient": SMALL, "explicit": False}
         {"gradient": SMALL | {"nonsense": 1}},
         {"explicit": "yes"},
         {"third": SMALL},
+        {"channels": 3},
     ],
 )
 def test_invalid_descriptions_are_refused(wrong: dict[str, object]) -> None:
