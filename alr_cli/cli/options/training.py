@@ -8,8 +8,9 @@ import typer
 from alr_cli.cli.options import values
 from alr_cli.errors import UsageError
 
-RecipeName = Literal["adversarial", "flow", "potential", "reg"]
+RecipeName = Literal["adversarial", "flow", "global", "potential", "reg"]
 
+MOST_ANGLES = 1000
 CRITIC, FLOW, REG, RUN = "Critic", "Flow", "Regularizing gradient", "Run"
 RECIPE = "Recipe (the defaults are the paper's)"
 
@@ -33,7 +34,7 @@ class CriticOptions:
             metavar="N",
             parser=values.whole("--width", least=1),
             rich_help_panel=CRITIC,
-            show_default="32; 64 for a flow or a potential, 48 for the gradient of reg",
+            show_default="32; 16 for global, 64 for a flow or a potential, 48 for the gradient of reg",
             help="Number of feature channels; for a potential and for reg, at half the resolution.",
         ),
     ] = None
@@ -74,9 +75,10 @@ class KindOptions:
             "--recipe",
             rich_help_panel=CRITIC,
             help="adversarial: the critic of the paper. flow: a density for aligned pictures of one "
-            "size. potential: an energy with a wide field of view, which denoises in one step "
-            "(docs/notebook/wide.md). reg: the gradient of a regularizer together with its denoiser "
-            "(docs/guides/gradient.md).",
+            "size. global: a critic of whole pictures of one size, for tomography "
+            "(docs/guides/tomography.md). potential: an energy with a wide field of view, which denoises "
+            "in one step (docs/notebook/wide.md). reg: the gradient of a regularizer together with its "
+            "denoiser (docs/guides/gradient.md).",
         ),
     ] = "adversarial"
     size: Annotated[
@@ -86,8 +88,8 @@ class KindOptions:
             metavar="N",
             parser=values.whole("--size", least=2),
             rich_help_panel=FLOW,
-            show_default="32; 64 for a potential and reg",
-            help="For a flow: side in pixels of the pictures that it models; larger pictures are "
+            show_default="32; 128 for global, 64 for a potential and reg",
+            help="For a flow and for global: side in pixels of the pictures; larger pictures are "
             "reduced by averaging blocks. For a potential and reg: side of the training crops.",
         ),
     ] = None
@@ -111,6 +113,16 @@ class KindOptions:
             help="Number of coupling steps at each level.",
         ),
     ] = 8
+    geometry: Annotated[
+        str,
+        typer.Option(
+            "--geometry",
+            metavar="identity|parallel:ANGLES",
+            rich_help_panel=CRITIC,
+            help="For global: what is measured. identity: pixels with noise. parallel:30: sinograms of "
+            "30 angles over half a turn, from which slices are computed by filtered backprojection.",
+        ),
+    ] = "identity"
     init: Annotated[
         str | None,
         typer.Option(
@@ -158,6 +170,24 @@ class KindOptions:
         ),
     ] = False
 
+    def __post_init__(self) -> None:
+        self.angles  # noqa: B018 - parsed here, so that a mistake is found before any file is read
+        if self.geometry != "identity" and self.recipe != "global":
+            raise UsageError("--geometry belongs to --recipe global: leave it out")
+
+    @property
+    def angles(self) -> int | None:
+        """Number of angles of the simulated scans; None for pixels with noise."""
+        if self.geometry == "identity":
+            return None
+        kind, _, count = self.geometry.partition(":")
+        if kind != "parallel" or not (count.isascii() and count.isdigit() and 1 <= int(count) <= MOST_ANGLES):
+            raise UsageError(
+                f"--geometry {self.geometry} is not known: write identity, or parallel:ANGLES with the "
+                f"number of angles, for example parallel:30 (at most {MOST_ANGLES})"
+            )
+        return int(count)
+
 
 @dataclass(frozen=True, kw_only=True)
 class RecipeOptions:
@@ -170,7 +200,7 @@ class RecipeOptions:
             metavar="K",
             parser=values.whole("--iterations", least=1),
             rich_help_panel=RECIPE,
-            show_default="100000; 4000 for a flow, 20000 for a potential, 12000 for reg",
+            show_default="100000; 2500 for global, 4000 for a flow, 20000 for a potential, 12000 for reg",
             help="Number of steps. The first half of the steps of a potential train a plain denoiser.",
         ),
     ] = None
@@ -181,7 +211,7 @@ class RecipeOptions:
             metavar="M",
             parser=values.whole("--batch-size", least=1),
             rich_help_panel=RECIPE,
-            show_default="32; 8 for a potential and reg",
+            show_default="32; 16 for global, 8 for a potential and reg",
             help="Number of clean patches per step. As many noisy patches are used.",
         ),
     ] = None
@@ -192,7 +222,7 @@ class RecipeOptions:
             metavar="X",
             parser=values.number("--lr", above=0),
             rich_help_panel=RECIPE,
-            show_default="0.001; 0.006 for a potential and reg",
+            show_default="0.001; 0.0001 for global, 0.006 for a potential and reg",
             help="Initial step size. It decays exponentially; for a potential and reg it falls linearly at "
             "the end.",
         ),
@@ -214,7 +244,7 @@ class RecipeOptions:
             metavar="X",
             parser=values.number("--mu", least=0),
             rich_help_panel=RECIPE,
-            help="Weight of the gradient penalty.",
+            help="Weight of the gradient penalty. global always takes 20.",
         ),
     ] = 5.0
     one_sided: Annotated[

@@ -27,6 +27,12 @@ def _flow() -> Prepare:
     return prepare
 
 
+def _global() -> Prepare:
+    from alr_cli.cli.train.whole import prepare
+
+    return prepare
+
+
 def _potential() -> Prepare:
     from alr_cli.cli.train.potential import prepare
 
@@ -43,6 +49,7 @@ def _reg() -> Prepare:
 RECIPES: dict[RecipeName, Callable[[], Prepare]] = {
     "adversarial": _adversarial,
     "flow": _flow,
+    "global": _global,
     "potential": _potential,
     "reg": _reg,
 }

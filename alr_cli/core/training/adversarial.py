@@ -8,15 +8,18 @@ bit on the CPU.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from alr_cli.core.noise.field import NoiseField
 from alr_cli.core.priors.critic import Architecture, Critic, CriticPrior, scored
 from alr_cli.core.priors.local import unfitted
+from alr_cli.core.priors.protocol import StoredPrior
+from alr_cli.core.training.calibration import LambdaCurve
 from alr_cli.core.training.criteria import wgan_gp
 from alr_cli.core.training.patches import PatchSource
 from alr_cli.core.training.workers import Workers
@@ -133,24 +136,25 @@ class Progress:
     measures: dict[str, float]
 
 
-class Trainer:
-    """Algorithm 1 with its state."""
+class AdversarialTrainer:
+    """Algorithm 1 with its state, for any critic."""
 
     def __init__(
         self,
-        architecture: Architecture,
+        begin: Callable[[torch.Generator], nn.Module],
         recipe: Recipe,
         source: BatchSource,
         device: str | torch.device = "cpu",
         workers: Workers | None = None,
     ) -> None:
-        """`workers` are the processes that train together, each with its own minibatches of `batch_size`."""
+        """`begin` draws a critic. `workers` are the processes that train together, each with its own
+        minibatches of `batch_size`."""
         self.recipe = recipe
         self.source = source
         self.workers = workers or Workers()
         self.device = torch.device(device)
         self.generator = torch.Generator().manual_seed(recipe.seed)
-        critic = Critic(architecture, self.generator).to(self.device)
+        critic = begin(self.generator).to(self.device)
         if self.workers.rank > 0:  # the same critic in all processes, but different patches
             self.generator.manual_seed(recipe.seed + (self.workers.rank << 32))
         self.critic = critic.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -169,7 +173,7 @@ class Trainer:
         return self.step_count >= self.iterations
 
     @property
-    def curve(self) -> None:
+    def curve(self) -> LambdaCurve | None:
         """None, because eq. 7 does not determine lambda(sigma), which is fitted afterwards."""
         return None
 
@@ -203,13 +207,15 @@ class Trainer:
     def _score(self, patches: Tensor) -> Tensor:
         return scored(self.critic, patches, self.recipe.bfloat16)
 
-    def trained(self) -> CriticPrior:
+    @property
+    def levels(self) -> tuple[float, float]:
+        """The range of noise levels."""
+        return self.recipe.sigma_low, self.recipe.sigma_high
+
+    def trained(self) -> StoredPrior:
         """A copy of the prior as it would be shipped now, without lambda. It is the moving average if there
         is one."""
-        critic = Critic(self.critic.architecture)
-        critic.load_state_dict(self.average or self.critic.state_dict())
-        levels = (self.recipe.sigma_low, self.recipe.sigma_high)
-        return CriticPrior(critic.to(self.device).eval(), levels, unfitted)
+        raise NotImplementedError
 
     def _update_average(self) -> None:
         # At first the average follows quickly, so that it does not remember the random start.
@@ -246,6 +252,26 @@ class Trainer:
             raise ValueError(f"{count} processes trained together, and now there are {self.workers.size}")
         self.generator.set_state(state[_generator_of(self.workers.rank)].byte())
         self.step_count = int(state["step"])
+
+
+class Trainer(AdversarialTrainer):
+    """Algorithm 1 of the paper, for a critic of patches."""
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        recipe: Recipe,
+        source: BatchSource,
+        device: str | torch.device = "cpu",
+        workers: Workers | None = None,
+    ) -> None:
+        self.architecture = architecture
+        super().__init__(lambda random: Critic(architecture, random), recipe, source, device, workers)
+
+    def trained(self) -> CriticPrior:
+        critic = Critic(self.architecture)
+        critic.load_state_dict(self.average or self.critic.state_dict())
+        return CriticPrior(critic.to(self.device).eval(), self.levels, unfitted)
 
 
 def _generator_of(rank: int) -> str:

@@ -72,4 +72,4 @@ def gradient_length(critic: Callable[[Tensor], Tensor], points: Tensor) -> Tenso
 
 
 def _values(critic: Callable[[Tensor], Tensor], points: Tensor) -> Tensor:
-    return critic(points).flatten(1).mean(1)
+    return critic(points).reshape(len(points), -1).mean(1)

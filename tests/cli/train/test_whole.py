@@ -1,0 +1,107 @@
+"""`alr train --recipe global`: critics of whole pictures, for denoising and for tomography."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from alr_cli.core.priors.global_critic import GlobalPrior
+from alr_cli.core.training.adversarial import AdversarialTrainer, Progress
+from alr_cli.core.training.calibration import LambdaCurve
+from alr_cli.core.training.validation import Validation
+from alr_cli.files.weights import CHECKPOINT, load_weights, read_tensors
+from tests.conftest import Alr, write_picture
+
+SIDE = 16
+QUICK = (
+    *("--recipe", "global", "--size", str(SIDE), "--width", "2", "--gray", "--threads", "1"),
+    *("--iterations", "12", "--batch-size", "4", "--checkpoint-every", "6", "--sigma", "0.1"),
+)
+SCAN = ("--geometry", "parallel:8")
+
+
+def disk(number: int) -> np.ndarray:
+    """(16, 16, 1)."""
+    down, across = np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2
+    return np.asarray(0.8 * (down**2 + across**2 < (3 + number / 2) ** 2), np.float32)[..., None]
+
+
+@pytest.fixture(scope="module")
+def disks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("disks")
+    for number in range(6):
+        write_picture(folder / f"{number}.png", disk(number))
+    return folder
+
+
+def test_a_critic_for_denoising_has_a_fitted_lambda(
+    alr: Alr, disks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Validation, "fit", lambda *_: LambdaCurve(((0.1, 0.07),)))
+    out = tmp_path / "disks.safetensors"
+    result = alr("train", "--clean-dir", disks, "-o", out, *QUICK, "--geometry", "identity")
+    assert result.code == 0, result.stderr
+    weights = load_weights(str(out))
+    assert (weights.prior.kind, weights.lam(0.1)) == (GlobalPrior.kind, pytest.approx(0.07))
+    write_picture(tmp_path / "noisy.png", disk(3) + np.float32(0.05))
+    result = alr("denoise", tmp_path / "noisy.png", "-w", out, "--sigma", "0.1", "-o", tmp_path / "x.png")
+    assert result.code == 0, result.stderr
+
+
+def test_a_critic_for_scans_has_the_lambda_of_the_formula(alr: Alr, disks: Path, tmp_path: Path) -> None:
+    out = tmp_path / "scans.safetensors"
+    result = alr("train", "--clean-dir", disks, "-o", out, *QUICK, *SCAN)
+    assert result.code == 0, result.stderr
+    assert load_weights(str(out)).lam(0.1) == pytest.approx(0.2)
+    sinogram, detectors = tmp_path / "y.tif", math.ceil(SIDE * math.sqrt(2)) + 1
+    across = np.arange(detectors) - (detectors - 1) / 2
+    row = 0.1 * np.sqrt(np.maximum(25 - across**2, 0))
+    noise = 0.01 * np.random.default_rng(0).standard_normal((8, detectors))
+    tifffile.imwrite(sinogram, (row + noise).astype(np.float32))
+    slice = tmp_path / "slice.tif"
+    options = ("--angles", "0:180:8", "--size", str(SIDE), "-w", out, "-o", slice)
+    result = alr("reconstruct", sinogram, *options)
+    assert result.code == 0, result.stderr
+    assert tifffile.imread(slice).shape == (SIDE, SIDE)
+
+
+def test_a_stopped_training_continues_to_the_same_weights(
+    alr: Alr, disks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    straight, stopped = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+    assert alr("train", "--clean-dir", disks, "-o", straight, *QUICK, *SCAN).code == 0
+    step = AdversarialTrainer.step
+
+    def interrupted(trainer: AdversarialTrainer) -> Progress:
+        if trainer.step_count == 9:
+            raise KeyboardInterrupt
+        return step(trainer)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AdversarialTrainer, "step", interrupted)
+        assert alr("train", "--clean-dir", disks, "-o", stopped, *QUICK, *SCAN).code == 130
+    state, _ = read_tensors(Path(f"{stopped}.checkpoint"), CHECKPOINT)
+    assert int(state["step"]) == 6 and not stopped.exists()
+    assert alr("train", "--clean-dir", disks, "-o", stopped, *QUICK, *SCAN, "--resume").code == 0
+    assert load_weights(str(straight)).sha256 == load_weights(str(stopped)).sha256
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "sentence"),
+    [
+        (("--geometry", "fan:1:1"), 2, "write identity, or parallel:ANGLES"),
+        (("--geometry", "parallel:0"), 2, "write identity, or parallel:ANGLES"),
+        (("--recipe", "flow", *SCAN), 2, "--geometry belongs to --recipe global"),
+        (("--size", "17"), 2, "must be a multiple of 16"),
+        (("--noisy-dir", "."), 2, "global simulates its measurements"),
+        (("--size", "32"), 3, "smaller than 32 x 32"),
+    ],
+)
+def test_impossible_trainings_are_one_sentence(
+    alr: Alr, disks: Path, tmp_path: Path, options: tuple[str, ...], code: int, sentence: str
+) -> None:
+    result = alr("train", "--clean-dir", disks, "-o", tmp_path / "x.safetensors", *QUICK, *options)
+    assert result.code == code and sentence in result.stderr
+    assert not list(tmp_path.iterdir())
