@@ -75,8 +75,8 @@ class KindOptions:
             "--recipe",
             rich_help_panel=CRITIC,
             help="adversarial: the critic of the paper. flow: a density for aligned pictures of one "
-            "size. global: a critic of whole pictures of one size, for tomography "
-            "(docs/guides/tomography.md). potential: an energy with a wide field of view, which denoises "
+            "size. global: a critic of whole pictures of one size, for tomography. "
+            "potential: an energy with a wide field of view, which denoises "
             "in one step (docs/notebook/wide.md). reg: the gradient of a regularizer together with its "
             "denoiser (docs/guides/gradient.md).",
         ),

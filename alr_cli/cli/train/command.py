@@ -48,7 +48,8 @@ def train(
 
     then fits lambda(sigma) on the validation pictures and writes both.
 
-    With --recipe global the critic sees whole pictures (docs/guides/tomography.md).
+    With --recipe global the critic sees whole pictures
+    (docs/guides/tomography.md).
     A flow instead maximises the likelihood of whole pictures of one kind, such
     as aligned faces (docs/guides/flows.md). A potential learns to denoise in
     one step (docs/notebook/wide.md). reg trains the gradient of a regularizer

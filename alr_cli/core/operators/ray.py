@@ -227,6 +227,8 @@ def _pieces(
     level = np.flatnonzero((slope == 0.0) & (np.abs(beside[0] - np.round(beside[0])) < _ON_LINE))
     first[level], cell[level] = 0.5, np.round(beside[0][level])[:, None] - 1.0
 
+    # Cells far beyond the slice have no number that fits; those next to it are left out below all the same.
+    np.clip(cell, -2, cells, out=cell)
     number = np.empty((*cell.shape, 2), np.int64 if strips * cells >= 2**31 else np.int32)
     number[..., 0] = cell * strides[1]
     number[..., 0] += np.arange(strips, dtype=number.dtype) * strides[0]

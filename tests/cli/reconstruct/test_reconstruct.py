@@ -207,9 +207,11 @@ def test_impossible_options_are_refused_in_one_sentence(
     assert not (tmp_path / "x.tif").exists()
 
 
-def test_an_axis_beyond_the_slice_is_refused(alr: Alr, tmp_path: Path) -> None:
+@pytest.mark.parametrize("center", ["1e6", "99999999"])
+def test_an_axis_beyond_the_slice_is_refused(alr: Alr, tmp_path: Path, center: str) -> None:
     y = save(tmp_path / "y.npy", views())
-    result = alr("reconstruct", y, "-o", tmp_path / "x.tif", *SCAN, "--center", "1e6", "--method", "tv")
+    scan = (*SCAN, "--center", center, "--pitch", "1e6", "--pixel", "1e-6")
+    result = alr("reconstruct", y, "-o", tmp_path / "x.tif", *scan, "--method", "tv")
     assert result.code == 2 and "error: no ray meets the slice" in result.stderr
 
 
