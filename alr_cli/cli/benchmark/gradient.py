@@ -40,6 +40,14 @@ def gradient(
                     )
             if not found:
                 raise UsageError("none of these weights have a gradient network: name some with -w")
+            for each in restorers:
+                apart = reg.asymmetry_of(each, clean[0][1])
+                if apart is not None:
+                    run.report.event({"kind": "asymmetry", "weights": each.weights.name, "value": apart})
+                    run.report.say(
+                        f"{each.weights.name}: the Jacobian of G is asymmetric by {apart:.2f}, between 0 for "
+                        "the gradient of an energy and 0.7 for an arbitrary map"
+                    )
             blur, sigma = reg.CONVERGENCE
             return reg.convergence_table(found, f"{title}; {blur}, sigma {sigma:g}")
         scores: list[reg.Score] = []

@@ -44,6 +44,12 @@ class GradientNetwork(nn.Module):
             raise ValueError("the two networks see different numbers of channels")
         self.denoiser, self.gradient, self.explicit = denoiser, gradient, explicit
 
+    def slope(self, x: Tensor) -> Tensor:
+        """c G(x), differentiable. x is (B, C, H, W), H and W multiples of the stride."""
+        seen, slopes = self.gradient(x / SCALE, torch.ones_like(x[:, :1]))
+        result: Tensor = self.gradient.transposed(seen, slopes) if self.explicit else seen
+        return result
+
 
 class RegularizingGradient:
     """R = s^2 phi at the level s = sigma, a regularizer of which the gradient and the proximal map are known.

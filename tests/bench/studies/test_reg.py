@@ -21,11 +21,11 @@ from tests.core.toys import Quadratic
 CLEAN = np.random.default_rng(0).random((32, 40, 3)).astype(np.float32)
 
 
-def restorer(channels: int = 3) -> Restorer:
+def restorer(channels: int = 3, explicit: bool = False) -> Restorer:
     unets = [
         UNet(UNetArchitecture(channels, (4, 8), (1, 1)), torch.Generator().manual_seed(n)) for n in (0, 1)
     ]
-    prior = GradientPrior(GradientNetwork(*unets), (0.01, 0.2), lambda sigma: 2 / channels)
+    prior = GradientPrior(GradientNetwork(*unets, explicit=explicit), (0.01, 0.2), lambda sigma: 2 / channels)
     return Restorer(Weights(prior, {}, "", "small"), Settings(precision="float32", max_iter=4))
 
 
@@ -95,6 +95,13 @@ def test_a_gradient_is_symmetric_and_a_rotation_is_not() -> None:
     assert linear(matrix + matrix.T) < 1e-6
     assert linear(matrix - matrix.T) == pytest.approx(1.0)
     assert linear(matrix) == pytest.approx(0.7, abs=0.1)
+
+
+def test_the_explicit_gradient_is_symmetric_and_a_free_one_is_not() -> None:
+    free, explicit = restorer(), restorer(explicit=True)
+    found = [reg.asymmetry_of(each, CLEAN) for each in (free, explicit)]
+    assert found[0] is not None and found[0] > 0.2
+    assert found[1] is not None and found[1] < 1e-3
 
 
 def test_plug_and_play_needs_no_energy() -> None:
