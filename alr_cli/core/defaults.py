@@ -46,7 +46,7 @@ _HOLES_BEGIN, _HOLES_STAGES, _HOLES_MOMENTUM = 70 / 255, 24, 0.9
 # steps; and the weight of the data term (see docs/noise.md).
 _COLOURED_BEGIN, _COLOURED_LAST, _COLOURED_END, _COLOURED_STAGES, _COLOURED_WEIGHT = 4.0, 0.5, 0.35, 8, 1.5
 _CLIPPED_ROUNDS = 2  # rounds of splitting and admm if pixels are clipped
-# For admm: level of D at the end, and at the beginning if it falls (see docs/guides/gradient.md).
+# For admm: level of D at the end, and at the beginning if it falls (Fermanian, Le Pendu and Guillemot 2022).
 _ADMM_LEVEL, _ADMM_FIRST = 30 / 255, 50 / 255
 # For adam with a gradient network: number and scale of the steps.
 _FREE_ITERATIONS, _FREE_SCALE = 300, 0.1
