@@ -49,11 +49,10 @@ def default_name(channels: int, held: bool = False, wide: bool = False) -> str:
     Args:
         channels: 1 or 3.
         held: Whether pixels are missing and the others known exactly.
-        wide: Whether a wide prior is best, if there is one.
+        wide: Whether a wide prior is best.
     """
-    if wide and channels == 3:
-        return "color-wide"
-    return ("gray" if channels == 1 else "color") + ("-holes" if held else "-tuned")
+    kind = "wide" if wide else "holes" if held else "tuned"
+    return f"{'gray' if channels == 1 else 'color'}-{kind}"
 
 
 def locate(name_or_path: str) -> Path:

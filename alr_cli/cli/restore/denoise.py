@@ -115,10 +115,10 @@ def denoise(
     learned regularizer, which scores all small patches of x. lambda(sigma) was
     fitted for the weights; --strength multiplies it.
 
-    Without -w, colour pictures with white noise of at least 0.02 get the
-    weights color-wide, whose energy has a wide field of view and denoises in
-    one gradient step. For weaker noise color-tuned is better. It is also used
-    with an option that describes the descent (--solver, --max-iter, --tol,
+    Without -w, pictures with white noise of at least 0.02 get the weights
+    color-wide or gray-wide, whose energy has a wide field of view and denoises
+    in one gradient step. For weaker noise color-tuned and gray-tuned are used.
+    They are also used with an option that describes the descent (--solver, --max-iter, --tol,
     --lam) or observes it (--trace, --plot, --heatmap).
     """
     from alr_cli.cli.restore.run import restore_all

@@ -1,8 +1,10 @@
-"""The default prior: color-wide for colour pictures that are denoised in one step, else fields of experts."""
+"""The default prior: the wide energy where it denoises in one step or follows its path, else fields of
+experts."""
 
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.conftest import Alr
 
@@ -36,5 +38,26 @@ def test_the_default_prior_depends_on_the_options(
 ) -> None:
     monkeypatch.chdir(picture.parent)
     result = alr(command, picture, "--sigma", "0.1", "--json", "-o", "out.png", *options)
+    assert result.code == 0
+    assert result.lines()[0]["weights"] == expected
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "expected"),
+    [
+        ("denoise", (), "gray-wide"),
+        ("denoise", ("--sigma", "0.019"), "gray-tuned"),
+        ("deblur", ("--kernel", "box:3"), "gray-wide"),
+        ("inpaint", ("--missing", "0.5", "--sigma", "0"), "gray-wide"),
+        ("inpaint", ("--missing", "0.9", "--sigma", "0"), "gray-holes"),
+        ("upscale", ("--scale", "2"), "gray-wide"),
+    ],
+)
+def test_gray_pictures_have_a_wide_prior_too(
+    alr: Alr, picture: Path, command: str, options: tuple[str, ...], expected: str
+) -> None:
+    gray, out = picture.with_name("gray.png"), picture.with_name("out.png")
+    Image.open(picture).convert("L").save(gray)
+    result = alr(command, gray, "--sigma", "0.1", "--json", "-o", out, *options)
     assert result.code == 0
     assert result.lines()[0]["weights"] == expected
