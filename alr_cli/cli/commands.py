@@ -7,6 +7,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from alr_cli.cli import exits
+
 # These modules are imported before the input is checked. They import torch and other heavy packages only
 # inside functions.
 COMMANDS = {
@@ -65,6 +67,13 @@ class LazyGroup(TyperGroup):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.commands = _Commands()
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command. Typer would turn Ctrl-C into an exit without a sentence."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stop:
+            raise exits.interrupted(stop) from stop
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(self.commands)

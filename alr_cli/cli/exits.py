@@ -25,11 +25,20 @@ SENTENCES = {  # exceptions of other libraries; an AlrError has its own sentence
 
 
 class Terminated(BaseException):
-    """SIGTERM or SIGHUP, raised in the main thread so that `finally` blocks run."""
+    """SIGTERM or SIGHUP, raised in the main thread so that `finally` blocks run; or Ctrl-C that ended a
+    command."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = number
+
+
+def interrupted(stop: KeyboardInterrupt) -> Terminated:
+    """Ctrl-C with its notes, as an exception that Typer passes on."""
+    found = Terminated(signal.SIGINT)
+    for note in getattr(stop, "__notes__", ()):
+        found.add_note(note)
+    return found
 
 
 def explain(error: BaseException) -> tuple[int, str]:
@@ -44,6 +53,8 @@ def _explain(error: BaseException) -> tuple[int, str]:
         return error.exit_code, ""
     if isinstance(error, AlrError):
         return error.exit_code, str(error)
+    if isinstance(error, Terminated) and error.number == signal.SIGINT:
+        return SENTENCES[KeyboardInterrupt]
     if isinstance(error, Terminated):
         return 128 + error.number, f"stopped by {signal.Signals(error.number).name}"
     if isinstance(error, typer.TyperException):

@@ -147,6 +147,7 @@ def test_an_interrupted_batch_keeps_what_is_done_and_leaves_no_temporary_files(
     assert (process.returncode, stdout) == (code, "")
     assert "Traceback" not in stderr
     assert "2 pictures: 1 restored" in stderr
+    assert stderr.splitlines()[-1] == f"error: {'interrupted' if code == 130 else 'stopped by SIGTERM'}"
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
 
 
