@@ -97,11 +97,11 @@ def prepare(
     trainer = GlobalTrainer(architecture, recipe, source, device)
     shown = [picture.transpose(1, 2, 0) for picture in pictures]
     validation = Validation.from_pictures(shown, count=4, side=side, per_picture=1)
+    used = TrainingData(folder, None, levels, validation)
     description: dict[str, Any] = {
         "architecture": trainer.trained().description,
         "recipe": {**recipe.as_dict(), "geometry": kind.geometry},
-        "data": describe(TrainingData(folder, None, levels, validation), data),
+        "data": describe(used, data),
     }
     session = Session if scan is None else ScannedSession
-    used = TrainingData(folder, None, levels, validation)
     return session(trainer, description, used, checkpoint_of(Path(run.output)), run, report)

@@ -203,8 +203,7 @@ class DenoisingTrainer:
         seen, slopes = self.learner.unet(z, level, dtype)
         if self.recipe.gradient:
             seen = self.learner.unet.transposed(seen, slopes, dtype)
-        rms: Tensor = ((seen - noise) * sigma).square().mean((1, 2, 3)).add(1e-8).sqrt()
-        return (rms / sigma.flatten().sqrt()).mean()
+        return weighted_rms((seen - noise) * sigma, sigma)
 
     @property
     def unet(self) -> UNet:
@@ -228,3 +227,9 @@ class DenoisingTrainer:
         self.learner.restore_state(state)
         self.generator.set_state(state["generator"].byte())
         self.step_count = int(state["step"])
+
+
+def weighted_rms(error: Tensor, sigma: Tensor) -> Tensor:
+    """The loss of the module for errors (B, C, p, p) at levels sigma (B, 1, 1, 1), averaged over crops."""
+    rms: Tensor = error.square().mean((1, 2, 3)).add(1e-8).sqrt()
+    return (rms / sigma.flatten().sqrt()).mean()

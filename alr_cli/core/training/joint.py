@@ -22,7 +22,7 @@ from torch import Tensor
 from alr_cli.core.priors.gradient_network import SCALE, GradientNetwork, GradientPrior
 from alr_cli.core.training.adversarial import Progress, prefixed
 from alr_cli.core.training.calibration import LambdaCurve
-from alr_cli.core.training.denoising import CropSource, DenoisingRecipe
+from alr_cli.core.training.denoising import CropSource, DenoisingRecipe, weighted_rms
 from alr_cli.core.training.learner import Learner
 from alr_cli.core.training.workers import Workers
 
@@ -173,7 +173,7 @@ class JointTrainer:
     def _plain_error(self, clean: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
         """The first term alone."""
         seen, _ = self.of_denoiser.unet(clean / sigma + noise, torch.ones_like(clean[:, :1]), self._dtype)
-        return _size((seen - noise) * sigma, sigma)
+        return weighted_rms((seen - noise) * sigma, sigma)
 
     def _errors(self, clean: Tensor, noise: Tensor, true: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
         """Both terms, for crops with noise of the levels `true` (B, 1, 1, 1) and the levels `sigma` of D."""
@@ -186,7 +186,7 @@ class JointTrainer:
         if self.explicit:
             slope = self.of_gradient.unet.transposed(slope, slopes, dtype)
         larger = torch.maximum(true, sigma)
-        return _size(x - clean, larger), _size(sigma**2 / SCALE * slope - (z - x), larger)
+        return weighted_rms(x - clean, larger), weighted_rms(sigma**2 / SCALE * slope - (z - x), larger)
 
     @property
     def _dtype(self) -> torch.dtype:
@@ -214,9 +214,3 @@ class JointTrainer:
         self.of_denoiser.restore_state(prefixed(dict(state), "denoiser."))
         self.generator.set_state(state["generator"].byte())
         self.step_count = int(state["step"])
-
-
-def _size(error: Tensor, sigma: Tensor) -> Tensor:
-    """|e| as in the module, averaged over crops; `sigma` is (B, 1, 1, 1)."""
-    rms: Tensor = error.square().mean((1, 2, 3)).add(1e-8).sqrt()
-    return (rms / sigma.flatten().sqrt()).mean()
