@@ -10,7 +10,7 @@ from alr_cli.cli.report.records import Report
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
-    from alr_cli.core.training.adversarial import Progress
+    from alr_cli.core.training.stepwise import Progress
 
 
 LABELS = {

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from alr_cli.cli.train.inputs import TrainingData
     from alr_cli.core.priors.protocol import StoredPrior
-    from alr_cli.core.training.adversarial import Progress
     from alr_cli.core.training.calibration import LambdaCurve
+    from alr_cli.core.training.stepwise import Progress
     from alr_cli.core.training.workers import Workers
 
 

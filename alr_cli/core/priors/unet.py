@@ -101,6 +101,11 @@ class UNet(nn.Module):
         self.decoder = nn.ModuleList([stage(*each) for each in zip(outer, blocks, strict=False)])
         self.tail = layer(4 * architecture.channels, widths[0], 3, _START)
 
+    @property
+    def ends(self) -> list[nn.Parameter]:
+        """The first and the last layer."""
+        return [self.head, self.tail]
+
     def forward(
         self, z: Tensor, level: Tensor, dtype: torch.dtype = torch.float32
     ) -> tuple[Tensor, list[Tensor]]:

@@ -19,9 +19,16 @@ from alr_cli.core.noise.field import NoiseField
 from alr_cli.core.priors.critic import Architecture, Critic, CriticPrior, scored
 from alr_cli.core.priors.local import unfitted
 from alr_cli.core.priors.protocol import StoredPrior
-from alr_cli.core.training.calibration import LambdaCurve
 from alr_cli.core.training.criteria import wgan_gp
 from alr_cli.core.training.patches import PatchSource
+from alr_cli.core.training.stepwise import (
+    Progress,
+    Stepwise,
+    adam_state,
+    prefixed,
+    restore_adam,
+    stored,
+)
 from alr_cli.core.training.workers import Workers
 
 
@@ -126,17 +133,7 @@ class SyntheticNoise:
         return Batch(noisy + sigma.reshape(-1, 1, 1, 1) * noise, clean, length)
 
 
-@dataclass(frozen=True)
-class Progress:
-    """What one step measured, by name. For `Trainer`: objective, wasserstein, gradient_norm (see
-    criteria.py)."""
-
-    step: int
-    lr: float
-    measures: dict[str, float]
-
-
-class AdversarialTrainer:
+class AdversarialTrainer(Stepwise[Recipe]):
     """Algorithm 1 with its state, for any critic."""
 
     def __init__(
@@ -149,11 +146,8 @@ class AdversarialTrainer:
     ) -> None:
         """`begin` draws a critic. `workers` are the processes that train together, each with its own
         minibatches of `batch_size`."""
-        self.recipe = recipe
+        super().__init__(recipe, device, workers)
         self.source = source
-        self.workers = workers or Workers()
-        self.device = torch.device(device)
-        self.generator = torch.Generator().manual_seed(recipe.seed)
         critic = begin(self.generator).to(self.device)
         if self.workers.rank > 0:  # the same critic in all processes, but different patches
             self.generator.manual_seed(recipe.seed + (self.workers.rank << 32))
@@ -162,20 +156,6 @@ class AdversarialTrainer:
             {k: v.detach().clone() for k, v in self.critic.state_dict().items()} if recipe.ema else {}
         )
         self.optimiser = torch.optim.Adam(self.critic.parameters(), lr=recipe.lr, betas=(0.9, 0.999))
-        self.step_count = 0
-
-    @property
-    def iterations(self) -> int:
-        return self.recipe.iterations
-
-    @property
-    def done(self) -> bool:
-        return self.step_count >= self.iterations
-
-    @property
-    def curve(self) -> LambdaCurve | None:
-        """None, because eq. 7 does not determine lambda(sigma), which is fitted afterwards."""
-        return None
 
     def step(self) -> Progress:
         """One iteration of Algorithm 1."""
@@ -233,7 +213,7 @@ class AdversarialTrainer:
         for rank, generator in enumerate(self.workers.gather(self.generator.get_state())):
             state[_generator_of(rank)] = generator
         state["step"] = torch.tensor(self.step_count)
-        return {name: value.detach().cpu().clone().contiguous() for name, value in state.items()}
+        return stored(state)
 
     def restore_state(self, state: dict[str, Tensor]) -> None:
         """Continue exactly where `state` was taken.
@@ -276,36 +256,3 @@ class Trainer(AdversarialTrainer):
 
 def _generator_of(rank: int) -> str:
     return f"generator.{rank}" if rank else "generator"
-
-
-def adam_state(optimiser: torch.optim.Adam) -> dict[str, Tensor]:
-    """The moments and counts of Adam as named tensors."""
-    return {
-        f"adam.{index}.{name}": torch.as_tensor(value)
-        for index, moments in optimiser.state_dict()["state"].items()
-        for name, value in moments.items()
-    }
-
-
-def restore_adam(optimiser: torch.optim.Adam, state: dict[str, Tensor]) -> None:
-    """The inverse of `adam_state`. Raises KeyError, ValueError or RuntimeError if it does not fit."""
-    parameters = dict(enumerate(p for group in optimiser.param_groups for p in group["params"]))
-    moments: dict[int, dict[str, Tensor]] = {}
-    for name, value in prefixed(state, "adam.").items():
-        index, key = name.split(".")
-        # In the memory layout of its parameter, because another order of the same sums would round
-        # differently.
-        like = parameters[int(index)].detach() if value.dim() else value
-        moments.setdefault(int(index), {})[key] = torch.empty_like(like).copy_(same_shape(value, like))
-    groups = optimiser.state_dict()["param_groups"]
-    optimiser.load_state_dict({"state": moments, "param_groups": groups})
-
-
-def same_shape(value: Tensor, like: Tensor) -> Tensor:
-    if value.shape != like.shape:
-        raise ValueError(f"{tuple(value.shape)} where {tuple(like.shape)} belongs")
-    return value
-
-
-def prefixed(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}

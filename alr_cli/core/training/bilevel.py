@@ -30,12 +30,18 @@ from alr_cli.core.priors.glimpses import Glimpse
 from alr_cli.core.priors.preconditioner import powers
 from alr_cli.core.solvers.base import solve
 from alr_cli.core.solvers.preconditioned import HOLES, NEAR, Preconditioned
-from alr_cli.core.training.adversarial import Progress, adam_state, restore_adam, same_shape
 from alr_cli.core.training.calibration import LambdaCurve
 from alr_cli.core.training.crops import Case, CaseSource
 from alr_cli.core.training.implicit import Local, Scaled
 from alr_cli.core.training.patches import PatchSource
-from alr_cli.core.training.workers import Workers
+from alr_cli.core.training.stepwise import (
+    Progress,
+    Stepwise,
+    adam_state,
+    restore_adam,
+    same_shape,
+    stored,
+)
 
 _POOL = 8
 _BETAS = (0.9, 0.99)
@@ -80,8 +86,8 @@ class TuningRecipe:
         return asdict(self)
 
 
-class Tuner:
-    """Bilevel training with its state. It has the same interface as `Trainer`."""
+class Tuner(Stepwise[TuningRecipe]):
+    """Bilevel training with its state."""
 
     def __init__(
         self,
@@ -100,13 +106,10 @@ class Tuner:
         device: Where to compute.
         field: Draws the noise; None for white noise.
         """
-        self.recipe = recipe
+        # a single process, because the pools of several would not fit into a checkpoint
+        super().__init__(recipe, device)
         sigmas = (recipe.sigma_low, recipe.sigma_high)
         self.cases = CaseSource(source, recipe.batch_size, sigmas, recipe.visits, field, recipe.holes)
-        # a single process, because the pools of several would not fit into a checkpoint
-        self.workers = Workers()
-        self.device = torch.device(device)
-        self.generator = torch.Generator().manual_seed(recipe.seed)
         self.critic = Experts(start.architecture).to(self.device)
         self.critic.load_state_dict(start.state_dict())
         self.log_lam = torch.tensor(
@@ -118,15 +121,6 @@ class Tuner:
         self.optimiser = torch.optim.Adam([{"params": [p]} for p in learned.values()], betas=_BETAS)
         self.average = {name: value.detach().clone() for name, value in learned.items()}
         self.pool: list[Case] = []
-        self.step_count = 0
-
-    @property
-    def iterations(self) -> int:
-        return self.recipe.iterations
-
-    @property
-    def done(self) -> bool:
-        return self.step_count >= self.iterations
 
     @property
     def curve(self) -> LambdaCurve:
@@ -242,7 +236,7 @@ class Tuner:
             state |= {f"pool.{index}.{field.name}": getattr(case, field.name) for field in fields(case)}
         state["generator"] = self.generator.get_state()
         state["step"] = torch.tensor(self.step_count)
-        return {name: value.detach().cpu().clone().contiguous() for name, value in state.items()}
+        return stored(state)
 
     def restore_state(self, state: dict[str, Tensor]) -> None:
         """Continue exactly where `state` was taken.

@@ -12,7 +12,7 @@ a run can be continued from before the decrease.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -21,10 +21,9 @@ import torch
 from torch import Tensor
 
 from alr_cli.core.priors.unet import UNet
-from alr_cli.core.training.adversarial import Progress
-from alr_cli.core.training.learner import Learner
+from alr_cli.core.training.learner import Learner, LearnerTraining
 from alr_cli.core.training.patches import PatchSource
-from alr_cli.core.training.workers import Workers
+from alr_cli.core.training.stepwise import Progress
 
 
 @dataclass(frozen=True)
@@ -153,8 +152,8 @@ class CropSource:
         return level[:, None]
 
 
-class DenoisingTrainer:
-    """Training by denoising, with its state. It has the same interface as `Trainer`."""
+class DenoisingTrainer(LearnerTraining[DenoisingRecipe]):
+    """Training by denoising, with its state."""
 
     def __init__(
         self,
@@ -169,22 +168,11 @@ class DenoisingTrainer:
         source: The source of crops.
         compiled: Use torch.compile, which is a fifth faster after a minute of compilation.
         """
-        self.recipe = recipe
+        super().__init__(recipe, source.device, draws_on=source.device)
         self.source = source
-        self.workers = Workers()
-        self.device = source.device
-        self.generator = torch.Generator(self.device).manual_seed(recipe.seed)
         self.learner = Learner(start, recipe.lr, recipe.lr_ends, recipe.ema, self.device)
+        self.learners = {"": self.learner}
         self._error: Callable[..., Tensor] = torch.compile(self._error_of) if compiled else self._error_of
-        self.step_count = 0
-
-    @property
-    def iterations(self) -> int:
-        return self.recipe.iterations
-
-    @property
-    def done(self) -> bool:
-        return self.step_count >= self.iterations
 
     def step(self) -> Progress:
         """One step on fresh crops."""
@@ -200,33 +188,19 @@ class DenoisingTrainer:
         """The loss, for the members of a `Pair`."""
         dtype = torch.bfloat16 if self.recipe.bfloat16 else torch.float32
         z = clean / sigma + noise
-        seen, slopes = self.learner.unet(z, level, dtype)
+        seen, slopes = self.unet(z, level, dtype)
         if self.recipe.gradient:
-            seen = self.learner.unet.transposed(seen, slopes, dtype)
+            seen = self.unet.transposed(seen, slopes, dtype)
         return weighted_rms((seen - noise) * sigma, sigma)
 
     @property
     def unet(self) -> UNet:
         """The current network."""
-        return self.learner.unet
+        return self.learner.network
 
     def trained(self) -> UNet:
         """A copy of the network as it would be shipped now: the moving average."""
         return self.learner.trained()
-
-    def state(self) -> dict[str, Tensor]:
-        """Everything that `restore_state` needs, as named tensors on the CPU."""
-        own = {"generator": self.generator.get_state().cpu(), "step": torch.tensor(self.step_count)}
-        return {**self.learner.state(), **own}
-
-    def restore_state(self, state: Mapping[str, Tensor]) -> None:
-        """Continue exactly where `state` was taken.
-
-        Raises KeyError, ValueError or RuntimeError if it does not fit. The trainer cannot be used after that.
-        """
-        self.learner.restore_state(state)
-        self.generator.set_state(state["generator"].byte())
-        self.step_count = int(state["step"])
 
 
 def weighted_rms(error: Tensor, sigma: Tensor) -> Tensor:

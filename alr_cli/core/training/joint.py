@@ -12,7 +12,7 @@ error that trains potentials, too (denoising.py), and all levels count equally. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,11 +20,9 @@ import torch
 from torch import Tensor
 
 from alr_cli.core.priors.gradient_network import SCALE, GradientNetwork, GradientPrior
-from alr_cli.core.training.adversarial import Progress, prefixed
-from alr_cli.core.training.calibration import LambdaCurve
 from alr_cli.core.training.denoising import CropSource, DenoisingRecipe, weighted_rms
-from alr_cli.core.training.learner import Learner
-from alr_cli.core.training.workers import Workers
+from alr_cli.core.training.learner import Learner, LearnerTraining
+from alr_cli.core.training.stepwise import Progress
 
 
 @dataclass(frozen=True)
@@ -91,10 +89,8 @@ class JointRecipe:
         return asdict(self)
 
 
-class JointTrainer:
-    """Training of D and G, with its state. It has the same interface as `Trainer`."""
-
-    curve: LambdaCurve | None = None  # lambda is 2 / C, see `trained`
+class JointTrainer(LearnerTraining[JointRecipe]):
+    """Training of D and G, with its state."""
 
     def __init__(
         self,
@@ -109,30 +105,19 @@ class JointTrainer:
         source: The source of crops.
         compiled: Use torch.compile, which is a fifth faster after a minute of compilation.
         """
-        self.recipe = recipe
+        super().__init__(recipe, source.device, draws_on=source.device)
         self.source = source
-        self.workers = Workers()
-        self.device = source.device
-        self.generator = torch.Generator(self.device).manual_seed(recipe.seed)
         self.explicit = start.explicit
         lr, lr_ends, ema = recipe.lr, recipe.lr_ends, recipe.ema
         self.of_gradient = Learner(start.gradient, lr, lr_ends, ema, self.device)
         self.of_denoiser = Learner(
             start.denoiser, recipe.share * lr, recipe.share * lr_ends, ema, self.device
         )
+        self.learners = {"gradient.": self.of_gradient, "denoiser.": self.of_denoiser}
         self._plain: Callable[..., Tensor] = self._plain_error
         self._both: Callable[..., tuple[Tensor, Tensor]] = self._errors
         if compiled:
             self._plain, self._both = torch.compile(self._plain_error), torch.compile(self._errors)
-        self.step_count = 0
-
-    @property
-    def iterations(self) -> int:
-        return self.recipe.iterations
-
-    @property
-    def done(self) -> bool:
-        return self.step_count >= self.iterations
 
     @property
     def plain(self) -> bool:
@@ -167,24 +152,24 @@ class JointTrainer:
         if recipe.update:
             self.of_denoiser.update(factor, self.step_count)
         else:
-            self.of_denoiser.unet.zero_grad(set_to_none=True)
+            self.of_denoiser.network.zero_grad(set_to_none=True)
         return {"loss": float(match.detach())}
 
     def _plain_error(self, clean: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
         """The first term alone."""
-        seen, _ = self.of_denoiser.unet(clean / sigma + noise, torch.ones_like(clean[:, :1]), self._dtype)
+        seen, _ = self.of_denoiser.network(clean / sigma + noise, torch.ones_like(clean[:, :1]), self._dtype)
         return weighted_rms((seen - noise) * sigma, sigma)
 
     def _errors(self, clean: Tensor, noise: Tensor, true: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
         """Both terms, for crops with noise of the levels `true` (B, 1, 1, 1) and the levels `sigma` of D."""
         z, ones, dtype = clean + true * noise, torch.ones_like(clean[:, :1]), self._dtype
-        seen, _ = self.of_denoiser.unet(z / sigma, ones, dtype)
+        seen, _ = self.of_denoiser.network(z / sigma, ones, dtype)
         x = z - sigma * seen
         if not self.recipe.update:
             x = x.detach()
-        slope, slopes = self.of_gradient.unet(x / SCALE, ones, dtype)
+        slope, slopes = self.of_gradient.network(x / SCALE, ones, dtype)
         if self.explicit:
-            slope = self.of_gradient.unet.transposed(slope, slopes, dtype)
+            slope = self.of_gradient.network.transposed(slope, slopes, dtype)
         larger = torch.maximum(true, sigma)
         return weighted_rms(x - clean, larger), weighted_rms(sigma**2 / SCALE * slope - (z - x), larger)
 
@@ -197,20 +182,3 @@ class JointTrainer:
         network = GradientNetwork(self.of_denoiser.trained(), self.of_gradient.trained(), self.explicit)
         recipe, share = self.recipe, 2 / network.gradient.architecture.channels
         return GradientPrior(network, (recipe.sigma_low, recipe.sigma_high), lambda sigma: share)
-
-    def state(self) -> dict[str, Tensor]:
-        """Everything that `restore_state` needs, as named tensors on the CPU."""
-        state = {f"gradient.{name}": value for name, value in self.of_gradient.state().items()}
-        state |= {f"denoiser.{name}": value for name, value in self.of_denoiser.state().items()}
-        own = {"generator": self.generator.get_state().cpu(), "step": torch.tensor(self.step_count)}
-        return {**state, **own}
-
-    def restore_state(self, state: Mapping[str, Tensor]) -> None:
-        """Continue exactly where `state` was taken.
-
-        Raises KeyError, ValueError or RuntimeError if it does not fit. The trainer cannot be used after that.
-        """
-        self.of_gradient.restore_state(prefixed(dict(state), "gradient."))
-        self.of_denoiser.restore_state(prefixed(dict(state), "denoiser."))
-        self.generator.set_state(state["generator"].byte())
-        self.step_count = int(state["step"])

@@ -19,8 +19,14 @@ from torch import Tensor
 from alr_cli.core.priors.flow import FlowPrior
 from alr_cli.core.priors.glow import Glow, GlowArchitecture
 from alr_cli.core.priors.local import unfitted
-from alr_cli.core.training.adversarial import Progress, adam_state, prefixed, restore_adam
-from alr_cli.core.training.workers import Workers
+from alr_cli.core.training.stepwise import (
+    Progress,
+    Stepwise,
+    adam_state,
+    prefixed,
+    restore_adam,
+    stored,
+)
 
 _INITIAL = 512  # number of pictures for the data-dependent initialisation
 _LONGEST_GRADIENT = 5.0  # norm of the gradient in bits per dimension; usually it is below 1
@@ -59,7 +65,7 @@ class LikelihoodRecipe:
         return asdict(self)
 
 
-class LikelihoodTrainer:
+class LikelihoodTrainer(Stepwise[LikelihoodRecipe]):
     """Maximum likelihood training with its state.
 
     Args:
@@ -80,27 +86,15 @@ class LikelihoodTrainer:
     ) -> None:
         if pictures.dtype != torch.uint8:
             raise ValueError("bits per dimension are defined for eight-bit pictures: give uint8")
-        self.recipe = recipe
+        super().__init__(recipe, device)
         self.pictures = pictures
         self.sigmas = sigmas
-        self.workers = Workers()
-        self.device = torch.device(device)
-        self.generator = torch.Generator().manual_seed(recipe.seed)
         flow = Glow(architecture, self.generator)
         flow.initialise(self._draw(_INITIAL))
         self.flow = flow.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.flow.run_shifts_in_bfloat16(recipe.bfloat16)
         self.average = {name: value.detach().clone() for name, value in self.flow.state_dict().items()}
         self.optimiser = torch.optim.Adam(self.flow.parameters(), lr=recipe.lr, betas=(0.9, 0.99))
-        self.step_count = 0
-
-    @property
-    def iterations(self) -> int:
-        return self.recipe.iterations
-
-    @property
-    def done(self) -> bool:
-        return self.step_count >= self.iterations
 
     def step(self) -> Progress:
         """One minibatch. If numbers are not finite afterwards, the state must not be stored."""
@@ -118,11 +112,6 @@ class LikelihoodTrainer:
         measures = {"bits_per_dimension": float(bits.detach()), "gradient_norm": float(length)}
         return Progress(self.step_count, lr, measures)
 
-    @property
-    def curve(self) -> None:
-        """None, because the likelihood does not determine lambda(sigma), which is fitted afterwards."""
-        return None
-
     def trained(self) -> FlowPrior:
         """A copy of the prior as it would be shipped now, without lambda: the moving average."""
         flow = Glow(self.flow.architecture)
@@ -136,7 +125,7 @@ class LikelihoodTrainer:
         state |= adam_state(self.optimiser)
         state["generator"] = self.generator.get_state()
         state["step"] = torch.tensor(self.step_count)
-        return {name: value.detach().cpu().clone().contiguous() for name, value in state.items()}
+        return stored(state)
 
     def restore_state(self, state: dict[str, Tensor]) -> None:
         """Continue exactly where `state` was taken.

@@ -15,16 +15,16 @@ from torch import Tensor
 
 from alr_cli.core.priors.potential import PotentialPrior
 from alr_cli.core.priors.unet import UNet
-from alr_cli.core.training.adversarial import Progress, prefixed
 from alr_cli.core.training.calibration import LambdaCurve
 from alr_cli.core.training.denoising import CropSource, DenoisingRecipe, DenoisingTrainer
+from alr_cli.core.training.stepwise import Progress, prefixed
 
 _PLAIN = 0.5  # share of the steps that train the plain denoiser
 _GENTLER = 0.7  # factor of the step size in the second stage
 
 
 class TwoStageTrainer:
-    """Both stages, with the state of the current one. It has the same interface as `Trainer`."""
+    """Both stages, with the state of the current one. It has the interface of the other trainings."""
 
     curve: LambdaCurve | None = None  # lambda is fitted at the end
 
@@ -100,7 +100,7 @@ class TwoStageTrainer:
         """
         stage = self._recipe_of(int(state["gradient"]))
         self._stage = DenoisingTrainer(self._stage.unet, stage, self.source)
-        self._stage.restore_state(prefixed(dict(state), "stage."))
+        self._stage.restore_state(prefixed(state, "stage."))
 
     def _recipe_of(self, stage: int) -> DenoisingRecipe:
         whole, plain = self.recipe, self.plain_steps

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from alr_cli.core.priors.flow import FlowPrior
-from alr_cli.core.training.adversarial import Progress
 from alr_cli.core.training.calibration import LambdaCurve
 from alr_cli.core.training.likelihood import LikelihoodTrainer
+from alr_cli.core.training.stepwise import Progress
 from alr_cli.core.training.validation import Validation
 from alr_cli.files.pictures import read_picture
 from alr_cli.files.weights import CHECKPOINT, load_weights, read_metadata, read_tensors

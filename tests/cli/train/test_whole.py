@@ -8,8 +8,9 @@ import pytest
 import tifffile
 
 from alr_cli.core.priors.global_critic import GlobalPrior
-from alr_cli.core.training.adversarial import AdversarialTrainer, Progress
+from alr_cli.core.training.adversarial import AdversarialTrainer
 from alr_cli.core.training.calibration import LambdaCurve
+from alr_cli.core.training.stepwise import Progress
 from alr_cli.core.training.validation import Validation
 from alr_cli.files.weights import CHECKPOINT, load_weights, read_tensors
 from tests.conftest import Alr, write_picture

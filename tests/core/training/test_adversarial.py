@@ -12,8 +12,9 @@ from torch import Tensor
 from alr_cli.core.noise.field import NoiseField
 from alr_cli.core.noise.model import NoiseModel
 from alr_cli.core.priors.critic import Architecture
-from alr_cli.core.training.adversarial import Progress, Recipe, SyntheticNoise, Trainer
+from alr_cli.core.training.adversarial import Recipe, SyntheticNoise, Trainer
 from alr_cli.core.training.patches import PatchSource
+from alr_cli.core.training.stepwise import Progress
 from alr_cli.files.weights import CHECKPOINT, read_tensors, write_tensors
 from tests.core.toys import seeded
 

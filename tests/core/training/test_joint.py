@@ -50,13 +50,13 @@ def test_the_second_term_vanishes_for_a_proximal_map_and_the_gradient_of_its_fun
     one = trainer(replace(RECIPE, update=update))
     clean, noise = torch.rand(3, 1, 8, 8), torch.randn(3, 1, 8, 8)
     levels = [torch.full((3, 1, 1, 1), level) for level in (true, sigma)]
-    one.of_denoiser.unet = Exact(lambda z: sigma / (variance + sigma**2) * (sigma * z - mean))  # type: ignore[assignment]
-    one.of_gradient.unet = Exact(lambda z: SCALE / variance * (SCALE * z - mean))  # type: ignore[assignment]
+    one.of_denoiser.network = Exact(lambda z: sigma / (variance + sigma**2) * (sigma * z - mean))  # type: ignore[assignment]
+    one.of_gradient.network = Exact(lambda z: SCALE / variance * (SCALE * z - mean))  # type: ignore[assignment]
     denoising, match = one._errors(clean, noise, *levels)
     least = one._errors(torch.zeros(3, 1, 8, 8), torch.zeros(3, 1, 8, 8), *levels)[1]
     assert float(match) < 2e-4 * max(sigma, true) ** -0.5 < float(denoising)
     assert float(least) < 2e-4 * max(sigma, true) ** -0.5
-    one.of_gradient.unet = Exact(lambda z: 1.2 * SCALE / variance * (SCALE * z - mean))  # type: ignore[assignment]
+    one.of_gradient.network = Exact(lambda z: 1.2 * SCALE / variance * (SCALE * z - mean))  # type: ignore[assignment]
     assert float(one._errors(clean, noise, *levels)[1]) > 3 * float(match)
 
 
@@ -72,9 +72,9 @@ def test_a_fixed_denoiser_is_trained_only_before() -> None:
     one = trainer(replace(RECIPE, update=False))
     changed = []
     for _ in range(8):
-        before = {name: value.clone() for name, value in one.of_denoiser.unet.state_dict().items()}
+        before = {name: value.clone() for name, value in one.of_denoiser.network.state_dict().items()}
         one.step()
-        after = one.of_denoiser.unet.state_dict()
+        after = one.of_denoiser.network.state_dict()
         changed.append(any(not torch.equal(value, after[name]) for name, value in before.items()))
     assert changed == [True] * RECIPE.plain + [False] * (8 - RECIPE.plain)
 
@@ -82,9 +82,9 @@ def test_a_fixed_denoiser_is_trained_only_before() -> None:
 def test_the_second_term_alone_moves_the_denoiser_if_it_may() -> None:
     one = trainer(replace(RECIPE, plain=0))
     one.step()
-    before = one.of_denoiser.unet.head.detach().clone()
+    before = one.of_denoiser.network.head.detach().clone()
     one.step()  # the levels are independent here, and delta is 0
-    assert not torch.equal(one.of_denoiser.unet.head, before)
+    assert not torch.equal(one.of_denoiser.network.head, before)
 
 
 @pytest.mark.parametrize("explicit", [False, True])
