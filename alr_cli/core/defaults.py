@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -12,6 +12,7 @@ from torch import Tensor
 from alr_cli.core.data_terms import DataTerm, is_clipped
 from alr_cli.core.energy import Energy
 from alr_cli.core.priors.denoisers import DenoiserProx
+from alr_cli.core.priors.orientations import IN_TURN, ROTATIONS, Turned
 from alr_cli.core.priors.protocol import (
     Anneals,
     Denoises,
@@ -233,7 +234,9 @@ def _direct(
     denoiser: Denoises = regularizer
     if share > 1 and isinstance(denoiser, Anneals):
         denoiser, share = denoiser.at(denoiser.sigma * share**0.5), 1.0
-    return Direct(denoiser, share, asked.limit(Direct.iterations), asked.tolerance(Direct.tol))
+    steps = asked.limit(Direct.iterations) if is_clipped(problem.y) else 0
+    sides = ROTATIONS[:1] if asked.fast else ROTATIONS
+    return Direct(denoiser, share, steps, asked.tolerance(Direct.tol), sides)
 
 
 def _splitting(
@@ -257,7 +260,7 @@ def _splitting(
     momentum = _HOLES_MOMENTUM if problem.holes else _MOMENTUM
     limit = len(way) if asked.iterations is None else asked.iterations
     tol = asked.tolerance(Splitting.tol)
-    return Splitting(tuple(way), tau, limit, tol, momentum, mu, rounds)
+    return Splitting(_in_turn(way), tau, limit, tol, momentum, mu, rounds)
 
 
 def _coloured_splitting(
@@ -274,7 +277,14 @@ def _coloured_splitting(
     way = [(regularizer.at(level * regularizer.sigma), weight * level**2) for level in levels]
     way.append((regularizer.at(_COLOURED_END * regularizer.sigma), 0.0))
     limit = len(way) if asked.iterations is None else asked.iterations
-    return Splitting(tuple(way), weight, limit, asked.tolerance(Splitting.tol))
+    return Splitting(_in_turn(way), weight, limit, asked.tolerance(Splitting.tol))
+
+
+def _in_turn(way: Sequence[tuple[Denoises, float]]) -> tuple[tuple[Denoises, float], ...]:
+    """The steps of a path, each of which sees the picture in another orientation."""
+    return tuple(
+        (Turned(denoiser, IN_TURN[number % len(IN_TURN)]), tau) for number, (denoiser, tau) in enumerate(way)
+    )
 
 
 def _free(regularizer: Regularizer, asked: SolverOptions) -> Adam | None:

@@ -24,8 +24,8 @@ from torch.overrides import TorchFunctionMode
 from alr_cli.core.numerics.chunks import parts
 from alr_cli.core.numerics.reductions import total
 from alr_cli.core.operators.kernels import norm_of
-from alr_cli.core.priors.glimpses import turned_back
 from alr_cli.core.priors.local import LocalNetwork, LocalPrior, SumAndGrad
+from alr_cli.core.priors.orientations import turned_back
 from alr_cli.core.problems import Problem
 
 Activation = Literal["relu", "leaky_relu", "silu", "softplus"]

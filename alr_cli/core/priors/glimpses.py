@@ -11,15 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
+
+from alr_cli.core.priors.orientations import IN_TURN, turned, turned_back
 
 if TYPE_CHECKING:
     from alr_cli.core.priors.local import LocalRegularizer
     from alr_cli.core.priors.protocol import Regularizer
-
-_ORDER = (0, 3, 6, 1, 4, 7, 2, 5)  # consecutive glimpses differ much in orientation
-
 
 _SQUARE = ((0, 0), (1, 1), (0, 1), (1, 0))
 
@@ -36,7 +34,7 @@ class Glimpse:
     def number(cls, count: int, stride: int = 1, turns: bool = True) -> Glimpse:
         """The 8 s^2 glimpses in turn as `count` increases from 0; without turns, the s^2 grids."""
         side, grid = count % 8, (count % 8 + count // 8) % stride**2
-        return cls(_ORDER[side], *divmod(grid, stride)) if turns else cls(0, *_place(count, stride))
+        return cls(IN_TURN[side], *divmod(grid, stride)) if turns else cls(0, *_place(count, stride))
 
     def of(self, x: Tensor) -> Tensor:
         """The view of x (..., H, W); differentiable."""
@@ -92,19 +90,7 @@ class InTurn:
 
     def value_and_grad(self, x: Tensor) -> tuple[Tensor | None, Tensor]:
         """x: (B, C, H, W) -> (R (B,) of the turned picture, its gradient like x)."""
-        side = _ORDER[self.evaluations % 8]
+        side = IN_TURN[self.evaluations % 8]
         self.evaluations += 1
         value, gradient = self._regularizer.value_and_grad(turned(x, side))
         return value, turned_back(gradient, side)
-
-
-def turned(x: Tensor, side: int) -> Tensor:
-    """(..., H, W) transformed by one of the eight symmetries of the square; 0 is the identity."""
-    x = torch.rot90(x, side % 4, (-2, -1))
-    return (x.flip(-1) if side >= 4 else x).contiguous()
-
-
-def turned_back(x: Tensor, side: int) -> Tensor:
-    """The inverse of `turned`, which is also its adjoint."""
-    x = x.flip(-1) if side >= 4 else x
-    return torch.rot90(x, -(side % 4), (-2, -1)).contiguous()

@@ -1,8 +1,8 @@
 """x+ = v - w grad R(v),    v = x - grad f(x):    one gradient step of a regularizer that denoises
 
-With white noise alone, v is the observation, and the first step is the last one. Where pixels were clipped, v
-replaces them by their expected values given x (the E step of expectation maximisation), which settle within a
-few steps.
+With white noise alone, v is the observation, and one step is enough. Where pixels were clipped, v replaces
+them by their expected values given x (the E step of expectation maximisation), which settle within a few
+steps. The result is the mean of the last step over several orientations of v, see priors/orientations.py.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from alr_cli.core.energy import unknown
 from alr_cli.core.numerics.reductions import rms
+from alr_cli.core.priors.orientations import ROTATIONS, Turned
 from alr_cli.core.priors.protocol import Denoises
 from alr_cli.core.solvers.base import Iterate, Objective, per_picture
 
@@ -40,32 +41,51 @@ class Direct:
     The objective must be an `Identical`.
 
     Attributes:
-        regularizer: The regularizer that denoises.
+        denoiser: The regularizer that denoises.
         share: w; the regularizer was trained for 1.
-        iterations: Largest number of steps.
-        tol: A picture stops once the root mean square of the change of v is below this.
+        iterations: Largest number of steps during which v changes; 0 if no pixel was clipped.
+        tol: v has settled once the root mean square of its change is below this.
+        sides: The orientations of the last step. Each of them counts as an iteration, whose x is the mean so
+            far.
     """
 
-    regularizer: Denoises
+    denoiser: Denoises
     share: float = 1.0
     iterations: int = 6
     tol: float = 5e-4
+    sides: tuple[int, ...] = ROTATIONS
     name: str = field(default="direct", init=False)
     compares: bool = field(default=False, init=False)
 
     def run(self, objective: Objective, x: Tensor) -> Iterator[Iterate]:
         energy = cast(Identical, objective)
         data = energy.misfit(x)
-        moving, change = torch.ones_like(data, dtype=torch.bool), torch.zeros_like(data)
-        yield Iterate(x, unknown(data), change, moving, True)
+        unsettled = torch.ones_like(data, dtype=torch.bool)
+        yield Iterate(x, unknown(data), torch.zeros_like(data), unsettled, True)
         v = _shifted(energy, x)
         for _ in range(self.iterations):
-            step = per_picture(moving.to(x.dtype), x) * (self.regularizer.denoise(v, self.share) - x)
+            step = per_picture(unsettled.to(x.dtype), x) * (self.denoiser.denoise(v, self.share) - x)
             x, before = x + step, v
             v = _shifted(energy, x)
-            moving = moving & (rms(v - before) > self.tol)
-            data = energy.misfit(x)
-            yield Iterate(x, unknown(data), rms(step), moving, bool(torch.isfinite(data).all()))
+            unsettled = unsettled & (rms(v - before) > self.tol)
+            yield _iterate(energy, x, step, torch.ones_like(unsettled))
+            if not bool(unsettled.any()):
+                break
+        yield from self._mean(energy, v, unsettled if self.iterations else torch.zeros_like(unsettled))
+
+    def _mean(self, energy: Identical, v: Tensor, unsettled: Tensor) -> Iterator[Iterate]:
+        """The mean of the denoised v over its orientations, after one, two, and so on of them."""
+        x = torch.zeros_like(v)
+        for number, side in enumerate(self.sides, 1):
+            step = Turned(self.denoiser, side).denoise(v, self.share).sub_(x).div_(number)
+            x = x + step
+            last = number == len(self.sides)
+            yield _iterate(energy, x, step, unsettled if last else torch.ones_like(unsettled))
+
+
+def _iterate(energy: Identical, x: Tensor, step: Tensor, moving: Tensor) -> Iterate:
+    data = energy.misfit(x)
+    return Iterate(x, unknown(data), rms(step), moving, bool(torch.isfinite(data).all()))
 
 
 def _shifted(energy: Identical, x: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from alr_cli.core.defaults import SolverOptions, choose
 from alr_cli.core.energy import Energy
 from alr_cli.core.noise.model import NoiseModel
 from alr_cli.core.operators.downsample import bicubic
+from alr_cli.core.priors.orientations import Turned
 from alr_cli.core.priors.potential import Potential, PotentialPrior
 from alr_cli.core.priors.protocol import Arithmetic
 from alr_cli.core.priors.unet import UNet, UNetArchitecture
@@ -84,8 +85,10 @@ def test_a_shorter_way_ends_at_the_same_level_of_noise(asked: SolverOptions) -> 
     assert isinstance(solver, Splitting)
     assert len(solver.way) - 1 <= solver.iterations <= len(solver.way)
     (first, _), *_, (last, tau) = solver.way
-    assert isinstance(first, Potential) and isinstance(last, Potential)
-    assert first.sigma > last.sigma == SIGMA
+    assert isinstance(first, Turned) and isinstance(last, Turned)
+    assert isinstance(first.of, Potential) and isinstance(last.of, Potential)
+    assert first.of.sigma > last.of.sigma == SIGMA
+    assert len({denoiser.side for denoiser, _ in solver.way}) == min(8, len(solver.way))
     assert tau == 0
 
 

@@ -1,0 +1,48 @@
+"""D_T(y) = T^-1 D(T y),    T: one of the rotations and reflections of the square
+
+No orientation of a picture is better than another, but a trained network treats them a little differently.
+The mean of D_T over several T is closer to the truth than each of its terms, and it is the gradient step of
+an energy, the mean of g(T x). A solver with many steps uses another T at each step instead, which costs
+nothing (Zhang et al. 2021).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from alr_cli.core.priors.protocol import Denoises
+
+ROTATIONS = (0, 1, 2, 3)
+IN_TURN = (0, 3, 6, 1, 4, 7, 2, 5)  # consecutive orientations differ much
+
+
+@dataclass(frozen=True)
+class Turned:
+    """A denoiser that sees pictures turned.
+
+    Attributes:
+        of: The denoiser.
+        side: The orientation, see `turned`.
+    """
+
+    of: Denoises
+    side: int
+
+    def denoise(self, y: Tensor, share: float = 1.0) -> Tensor:
+        """See `protocol.Denoises`."""
+        return turned_back(self.of.denoise(turned(y, self.side), share), self.side)
+
+
+def turned(x: Tensor, side: int) -> Tensor:
+    """(..., H, W) transformed by one of the eight symmetries of the square; 0 is the identity."""
+    x = torch.rot90(x, side % 4, (-2, -1))
+    return (x.flip(-1) if side >= 4 else x).contiguous()
+
+
+def turned_back(x: Tensor, side: int) -> Tensor:
+    """The inverse of `turned`, which is also its adjoint."""
+    x = x.flip(-1) if side >= 4 else x
+    return torch.rot90(x, -(side % 4), (-2, -1)).contiguous()
