@@ -31,6 +31,7 @@ from alr_cli.core.solvers.line_search import GradientDescent, Nmapg
 from alr_cli.core.solvers.plug_and_play import PlugAndPlay
 from alr_cli.core.solvers.preconditioned import COLOURED, FAR, HOLES, NEAR, RAYS, Preconditioned
 from alr_cli.core.solvers.splitting import Splitting
+from alr_cli.core.solvers.unrolled import Unrolled, Unrolls
 from alr_cli.core.synthesis import HasLatents, Synthesis
 from alr_cli.errors import UsageError
 
@@ -166,8 +167,14 @@ def choose(
     unknown; nmapg for priors that denoise at only one noise level; fourier if P is known, which is true of
     fields of experts except for blurs that repeat the border; else adam.
 
-    Raises UsageError if the solver cannot be used.
+    Weights that were trained for a few steps on one task take these steps, and refuse other tasks.
+
+    Raises UsageError if the solver, or such weights, cannot be used.
     """
+    if isinstance(regularizer, Unrolls) and not regularizer.suits(problem):
+        raise UsageError(
+            f"these weights were trained for {regularizer.task} and nothing else: choose others with -w"
+        )
     if asked.solver == DEFAULT and isinstance(regularizer, HasLatents):
         return _lbfgs(asked)
     if asked.solver == DEFAULT:
@@ -178,7 +185,11 @@ def choose(
                 or _free(regularizer, asked)
                 or _nmapg(asked)
             )
-        return _fourier(regularizer, problem, lam, sigma, asked) or _adam(problem, sigma, asked)
+        return (
+            _unrolled(regularizer, lam, asked)
+            or _fourier(regularizer, problem, lam, sigma, asked)
+            or _adam(problem, sigma, asked)
+        )
     if asked.solver not in SOLVERS:
         raise UsageError(f"unknown solver {asked.solver!r}: choose {', '.join(SOLVERS)}")
     solver = SOLVERS[asked.solver](regularizer, problem, lam, sigma, asked)
@@ -192,6 +203,8 @@ def _why_not(solver: str) -> str:
         return "is for denoising with a prior that denoises in one step"
     if solver == FREE:
         return "is for gradient networks"
+    if solver == Unrolled.name:
+        return "is for weights of alr train --recipe unrolled"
     if solver == Admm.name:
         return "is for priors that denoise in one step at any level, and for white noise on free pixels"
     if solver == Splitting.name:
@@ -314,6 +327,15 @@ def _admm(
     return Admm(map, weight, tau, first, iterations=asked.limit(usual), tol=tol, rounds=rounds)
 
 
+def _unrolled(regularizer: Regularizer, lam: float, asked: SolverOptions) -> Unrolled | None:
+    """All steps, unless fewer are asked for. lambda is 2 / C as in training, or weights G more or less."""
+    if not isinstance(regularizer, Unrolls):
+        return None
+    share = lam * regularizer.channels / 2
+    pace = tuple((size, share * weight) for size, weight in regularizer.pace)
+    return Unrolled(regularizer, pace, len(pace) if asked.iterations is None else asked.iterations)
+
+
 def _nmapg(asked: SolverOptions) -> Nmapg:
     return Nmapg(asked.limit(Nmapg.iterations), asked.tolerance(Nmapg.tol))
 
@@ -345,6 +367,7 @@ SOLVERS: Mapping[str, Choice] = {
     "direct": _direct,
     "splitting": _splitting,
     "admm": _admm,
+    Unrolled.name: lambda regularizer, problem, lam, sigma, asked: _unrolled(regularizer, lam, asked),
     FREE: lambda regularizer, problem, lam, sigma, asked: _free(regularizer, asked),
     "pnp-gd": lambda regularizer, problem, lam, sigma, asked: PlugAndPlay(
         asked.limit(PlugAndPlay.iterations), asked.tolerance(PlugAndPlay.tol)

@@ -27,7 +27,7 @@ def test_steps_grow_with_the_noise_and_blurs_take_more() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", sorted(set(SOLVERS) - {"admm", "direct", "pnp-adam", "splitting"})
+    "name", sorted(set(SOLVERS) - {"admm", "direct", "pnp-adam", "splitting", "unrolled"})
 )  # not for experts
 def test_solver_options_are_used(name: str) -> None:
     solver = choose(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import mean
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from alr_cli.core.defaults import FREE, SolverOptions, choose, descend
 from alr_cli.core.metrics import psnr
 from alr_cli.core.priors.denoisers import Red
 from alr_cli.core.priors.protocol import Arithmetic, HasProx, Regularizer
+from alr_cli.core.priors.slope import HasSlope
 from alr_cli.core.priors.total_variation import TotalVariation
 from alr_cli.core.restore import Restorer
 from alr_cli.core.solvers.base import Solver
@@ -56,15 +57,6 @@ CONVERGENCE = "blur 2.0", 0.01  # blur and noise of the plots of convergence
 # Weights of TV: the best of four on three crops of validation pictures; for holes, three were alike
 PROBED = 64  # largest side in pixels of the crop on which the Jacobian is probed
 TV_BLUR, TV_HOLES = 4e-4, 1e-3
-
-
-@runtime_checkable
-class HasSlope(Protocol):
-    """A network with a gradient that can be differentiated."""
-
-    def slope(self, x: torch.Tensor) -> torch.Tensor:
-        """A multiple of G(x); x is (B, C, H, W)."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -220,13 +212,12 @@ def asymmetry_of(restorer: Restorer, clean: Floats) -> float | None:
     """The asymmetry of the Jacobian of the regularizer's gradient at D(z) of a clean picture (H, W, C) with
     noise; None where the gradient cannot be differentiated or there is no D."""
     prior, level = restorer.prior, CONVERGENCE[1]
-    network = prior.network
     regularizer = prior.at(level)
-    if not isinstance(network, HasSlope) or not isinstance(regularizer, HasProx):
+    if not isinstance(prior, HasSlope) or not isinstance(regularizer, HasProx):
         return None
     rows, columns = (min(side, PROBED) // 8 * 8 for side in clean.shape[:2])
     y = observe(Denoising(), clean[:rows, :columns], level, 0)
-    return asymmetry(network.slope, regularizer.prox(to_batch(y), 1.0))
+    return asymmetry(prior.slope, regularizer.prox(to_batch(y), 1.0))
 
 
 def table(scores: Sequence[Score], title: str) -> Table:

@@ -88,13 +88,14 @@ class ModelOptions:
             "admm",
             "pnp-adam",
             "pnp-gd",
+            "unrolled",
         ],
         typer.Option(
             "--solver",
             metavar="NAME",
             rich_help_panel=ENERGY,
             help="The minimisation algorithm: fourier, adam, gd, nmapg, lbfgs, direct, splitting, admm, "
-            "pnp-adam or pnp-gd. default takes the one that suits the weights.",
+            "pnp-adam, pnp-gd or unrolled. default takes the one that suits the weights.",
         ),
     ] = "default"
     formulation: Annotated[

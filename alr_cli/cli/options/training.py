@@ -8,9 +8,9 @@ import typer
 from alr_cli.cli.options import values
 from alr_cli.errors import UsageError
 
-RecipeName = Literal["adversarial", "flow", "global", "potential", "reg"]
+RecipeName = Literal["adversarial", "flow", "global", "potential", "reg", "unrolled"]
 
-MOST_ANGLES = 1000
+MOST_ANGLES, MOST_STEPS = 1000, 64
 CRITIC, FLOW, REG, RUN = "Critic", "Flow", "Regularizing gradient", "Run"
 RECIPE = "Recipe (the defaults are the paper's)"
 
@@ -34,8 +34,9 @@ class CriticOptions:
             metavar="N",
             parser=values.whole("--width", least=1),
             rich_help_panel=CRITIC,
-            show_default="32; 16 for global, 64 for a flow or a potential, 48 for the gradient of reg",
-            help="Number of feature channels; for a potential and for reg, at half the resolution.",
+            show_default="32; 16 for global, 64 for a flow or a potential, 48 for the gradient of reg and "
+            "unrolled",
+            help="Number of feature channels; for a potential, reg and unrolled, at half the resolution.",
         ),
     ] = None
     depth: Annotated[
@@ -78,7 +79,7 @@ class KindOptions:
             "size. global: a critic of whole pictures of one size, for tomography. "
             "potential: an energy with a wide field of view, which denoises "
             "in one step (docs/notebook/wide.md). reg: the gradient of a regularizer together with its "
-            "denoiser (docs/guides/gradient.md).",
+            "denoiser (docs/guides/gradient.md). unrolled: a few steps of gradient descent for one --task.",
         ),
     ] = "adversarial"
     size: Annotated[
@@ -88,9 +89,9 @@ class KindOptions:
             metavar="N",
             parser=values.whole("--size", least=2),
             rich_help_panel=FLOW,
-            show_default="32; 128 for global, 64 for a potential and reg",
+            show_default="32; 128 for global, 64 for a potential, reg and unrolled",
             help="For a flow and for global: side in pixels of the pictures; larger pictures are "
-            "reduced by averaging blocks. For a potential and reg: side of the training crops.",
+            "reduced by averaging blocks. For a potential, reg and unrolled: side of the training crops.",
         ),
     ] = None
     levels: Annotated[
@@ -129,9 +130,30 @@ class KindOptions:
             "--init",
             metavar="FILE",
             rich_help_panel=REG,
-            help="Weights of a potential whose U-Net is the first denoiser. Without them it is random.",
+            help="For reg: weights of a potential whose U-Net is the first denoiser. For unrolled: weights "
+            "of reg or of a potential, whose gradient is the first one. Without them it is random.",
         ),
     ] = None
+    task: Annotated[
+        str | None,
+        typer.Option(
+            "--task",
+            metavar="TASK",
+            rich_help_panel=REG,
+            help="For unrolled: the task, as upscale:2, or as deblur: and a kernel, for instance "
+            "deblur:gaussian:11:1.6.",
+        ),
+    ] = None
+    unroll: Annotated[
+        int,
+        typer.Option(
+            "--unroll",
+            metavar="K",
+            parser=values.whole("--unroll", least=1),
+            rich_help_panel=REG,
+            help="For unrolled: number of steps of the descent.",
+        ),
+    ] = 6
     plain: Annotated[
         int | None,
         typer.Option(
@@ -174,6 +196,20 @@ class KindOptions:
         self.angles  # noqa: B018 - parsed here, so that a mistake is found before any file is read
         if self.geometry != "identity" and self.recipe != "global":
             raise UsageError("--geometry belongs to --recipe global: leave it out")
+        if self.task is not None and self.recipe != "unrolled":
+            raise UsageError("--task belongs to --recipe unrolled: leave it out")
+        if self.recipe == "unrolled":
+            self._check_task()
+
+    def _check_task(self) -> None:
+        """Raise UsageError for a task that is not one."""
+        from alr_cli.core.task_names import GRAMMAR, parse_task
+
+        if self.task is None:
+            raise UsageError(f"--recipe unrolled is for one task: give --task, and {GRAMMAR}")
+        parse_task(self.task)
+        if self.unroll > MOST_STEPS:
+            raise UsageError(f"--unroll {self.unroll} is too many: give at most {MOST_STEPS}")
 
     @property
     def angles(self) -> int | None:
@@ -200,7 +236,8 @@ class RecipeOptions:
             metavar="K",
             parser=values.whole("--iterations", least=1),
             rich_help_panel=RECIPE,
-            show_default="100000; 2500 for global, 4000 for a flow, 20000 for a potential, 12000 for reg",
+            show_default="100000; 2500 for global, 4000 for a flow, 20000 for a potential, 12000 for reg, "
+            "2000 for unrolled",
             help="Number of steps. The first half of the steps of a potential train a plain denoiser.",
         ),
     ] = None
@@ -211,7 +248,7 @@ class RecipeOptions:
             metavar="M",
             parser=values.whole("--batch-size", least=1),
             rich_help_panel=RECIPE,
-            show_default="32; 16 for global, 8 for a potential and reg",
+            show_default="32; 16 for global, 8 for a potential and reg, 4 for unrolled",
             help="Number of clean patches per step. As many noisy patches are used.",
         ),
     ] = None
@@ -222,9 +259,9 @@ class RecipeOptions:
             metavar="X",
             parser=values.number("--lr", above=0),
             rich_help_panel=RECIPE,
-            show_default="0.001; 0.0001 for global, 0.006 for a potential and reg",
-            help="Initial step size. It decays exponentially; for a potential and reg it falls linearly at "
-            "the end.",
+            show_default="0.001; 0.0001 for global, 0.006 for a potential and reg, 0.002 for unrolled",
+            help="Initial step size. It decays exponentially; for a potential, reg and unrolled it falls "
+            "linearly at the end.",
         ),
     ] = None
     lr_final: Annotated[
@@ -267,7 +304,7 @@ class RecipeOptions:
             parser=values.number("--ema", least=0, below=1),
             rich_help_panel=RECIPE,
             help="Keep a moving average of the weights with this decay, for instance 0.999. 0 means "
-            "none, or the default of a flow (0.998), a potential or reg (0.999).",
+            "none, or the default of a flow (0.998), a potential or reg (0.999), or unrolled (0.99).",
         ),
     ] = 0.0
     seed: Annotated[

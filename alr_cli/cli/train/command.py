@@ -41,6 +41,7 @@ def train(
       alr train --recipe flow --size 32 --clean-dir aligned/ -o mine.safetensors
       alr train --recipe potential --clean-dir clean/ -o mine.safetensors
       alr train --recipe reg --init color-wide --clean-dir clean/ -o mine.safetensors
+      alr train --recipe unrolled --task upscale:2 --init color-reg --clean-dir clean/ -o mine.safetensors
 
     Maximises, over patches z of 15 x 15 pixels,
 
@@ -53,7 +54,8 @@ def train(
     A flow instead maximises the likelihood of whole pictures of one kind, such
     as aligned faces (docs/guides/flows.md). A potential learns to denoise in
     one step (docs/notebook/wide.md). reg trains the gradient of a regularizer
-    together with a denoiser (docs/guides/gradient.md).
+    together with a denoiser, and unrolled a few steps of gradient descent for
+    one task (docs/guides/gradient.md).
 
     Ctrl-C leaves a checkpoint, and --resume continues from it exactly. Use the
     result with -w mine.safetensors.

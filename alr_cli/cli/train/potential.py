@@ -10,38 +10,35 @@ import torch
 
 from alr_cli.cli.options.training import CriticOptions, KindOptions, RecipeOptions, RunOptions
 from alr_cli.cli.options.training_data import DataOptions
-from alr_cli.cli.ranks import this_rank
 from alr_cli.cli.report.records import Report
+from alr_cli.cli.train.cropped import (
+    ENDS,
+    SIDE,
+    CroppedSession,
+    check,
+    check_side,
+    prepare_device,
+    read_folders,
+)
 from alr_cli.cli.train.inputs import TrainingData, describe
 from alr_cli.cli.train.progress import TrainingBar
-from alr_cli.cli.train.session import Session, checkpoint_of
-from alr_cli.core.numerics import devices
+from alr_cli.cli.train.session import checkpoint_of
 from alr_cli.core.priors.potential import PotentialPrior
 from alr_cli.core.priors.unet import UNet, UNetArchitecture
 from alr_cli.core.training.calibration import psnr
 from alr_cli.core.training.denoising import CropSource, DenoisingRecipe
-from alr_cli.core.training.patches import as_float
 from alr_cli.core.training.two_stages import TwoStageTrainer
-from alr_cli.core.training.validation import Validation
 from alr_cli.errors import UsageError
-from alr_cli.files.folders import PictureFolder, load_folder
 
-WIDTH, SIDE, BATCH, ITERATIONS, EMA = 64, 64, 8, 20_000, 0.999
+WIDTH, BATCH, ITERATIONS, EMA = 64, 8, 20_000, 0.999
 LEVELS = 1 / 255, 102 / 255  # default range of noise levels
-ENDS = 0.05  # step size of the first and the last layer, relative to that of the others
 FALL = 0.25  # share of the steps in which the step size falls
 
 
-class PotentialSession(Session):
-    """A training session that also reports pixels per second, and the PSNR of what the current
-    stage trains."""
+class PotentialSession(CroppedSession):
+    """A training session that reports the PSNR of what the current stage trains."""
 
     potential: TwoStageTrainer
-
-    def pace(self, steps_per_second: float) -> dict[str, float]:
-        recipe = self.potential.recipe
-        pixels = steps_per_second * recipe.batch_size * recipe.patch**2
-        return {**super().pace(steps_per_second), "pixels_per_second": pixels}
 
     def validate(self, bar: TrainingBar) -> None:
         low, high = self.pictures.levels
@@ -66,28 +63,19 @@ def prepare(
     report: Report,
 ) -> PotentialSession:
     """Read the folder and return a session at step 0. Raises UsageError or InputError."""
-    if data.noisy_dir is not None:
-        raise UsageError(
-            "--noisy-dir belongs to --recipe adversarial: a potential learns from clean pictures only"
-        )
-    if this_rank().size > 1:
-        raise UsageError("a potential is trained in one process: start it without torchrun")
+    check(data, "a potential")
     low, high = data.levels if data.sigma is not None else LEVELS
     width = critic.width or WIDTH
     channels = 1 if critic.gray else 3
     try:
-        architecture = UNetArchitecture(channels, (width, 3 * width // 2, 2 * width))
+        architecture = UNetArchitecture.of_width(channels, width)
     except ValueError as error:
         raise UsageError(str(error)) from error
     side = kind.size or SIDE
-    if side % architecture.stride:
-        raise UsageError(f"--size {side} is not a multiple of {architecture.stride}: choose a size that is")
+    check_side(side, architecture.stride)
     clean, validation = read_folders(data, channels, side, report)
-    device = devices.choose(run.device)
-    devices.set_threads(run.threads)
-    recipe = _recipe(options, side, (low, high))
-    bfloat16 = devices.precision_name(devices.choose_precision(run.precision, device)) == "bfloat16"
-    recipe = replace(recipe, bfloat16=bfloat16)
+    device, bfloat16 = prepare_device(run)
+    recipe = replace(_recipe(options, side, (low, high)), bfloat16=bfloat16)
     start = UNet(architecture, torch.Generator().manual_seed(recipe.seed))
     trainer = TwoStageTrainer(start, recipe, CropSource([clean.pictures], side, device), (low, high))
     pictures = TrainingData(clean, None, (low, high), validation)
@@ -97,21 +85,8 @@ def prepare(
         "data": describe(pictures, data),
     }
     session = PotentialSession(trainer, description, pictures, checkpoint_of(Path(run.output)), run, report)
-    session.potential = trainer
+    session.potential, session.pixels = trainer, recipe.batch_size * side**2
     return session
-
-
-def read_folders(
-    data: DataOptions, channels: int, side: int, report: Report
-) -> tuple[PictureFolder, Validation]:
-    """The clean pictures, and the validation crops of --val-dir or of these. Files that are left out are
-    reported as warnings. Raises InputError."""
-    range = data.black_and_white
-    clean = load_folder(Path(data.clean_dir), channels, side, data.exclude or (), range)
-    val = None if data.val_dir is None else load_folder(Path(data.val_dir), channels, side, range=range)
-    for sentence in (*clean.skipped, *(val.skipped if val is not None else ())):
-        report.warn(f"left out: {sentence}")
-    return clean, Validation.from_pictures([as_float(picture) for picture in (val or clean).pictures])
 
 
 def _recipe(options: RecipeOptions, side: int, levels: tuple[float, float]) -> DenoisingRecipe:

@@ -45,6 +45,12 @@ def _reg() -> Prepare:
     return prepare
 
 
+def _unrolled() -> Prepare:
+    from alr_cli.cli.train.unrolled import prepare
+
+    return prepare
+
+
 # These are functions and not modules, because the modules import torch and the options are checked first.
 RECIPES: dict[RecipeName, Callable[[], Prepare]] = {
     "adversarial": _adversarial,
@@ -52,4 +58,5 @@ RECIPES: dict[RecipeName, Callable[[], Prepare]] = {
     "global": _global,
     "potential": _potential,
     "reg": _reg,
+    "unrolled": _unrolled,
 }

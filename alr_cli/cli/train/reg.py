@@ -9,13 +9,20 @@ import torch
 
 from alr_cli.cli.options.training import CriticOptions, KindOptions, RecipeOptions, RunOptions
 from alr_cli.cli.options.training_data import DataOptions
-from alr_cli.cli.ranks import this_rank
 from alr_cli.cli.report.records import Report
+from alr_cli.cli.train.cropped import (
+    ENDS,
+    SIDE,
+    CroppedSession,
+    check,
+    check_side,
+    prepare_device,
+    read_folders,
+)
 from alr_cli.cli.train.inputs import TrainingData, describe
-from alr_cli.cli.train.potential import BATCH, ENDS, SIDE, read_folders
+from alr_cli.cli.train.potential import BATCH
 from alr_cli.cli.train.progress import TrainingBar
-from alr_cli.cli.train.session import Session, checkpoint_of
-from alr_cli.core.numerics import devices
+from alr_cli.cli.train.session import checkpoint_of
 from alr_cli.core.priors.gradient_network import GradientNetwork
 from alr_cli.core.priors.potential import PotentialPrior
 from alr_cli.core.priors.unet import UNet, UNetArchitecture
@@ -31,15 +38,10 @@ PLAIN = 0.1, 0.5  # share of the steps that train D alone, with --init and witho
 FALL = 0.5  # share of the steps in which the step size falls
 
 
-class JointSession(Session):
-    """A training session that also reports pixels per second, the PSNR of D, and how well G fits it."""
+class JointSession(CroppedSession):
+    """A training session that reports the PSNR of D, and how well G fits it."""
 
     joint: JointTrainer
-
-    def pace(self, steps_per_second: float) -> dict[str, float]:
-        recipe = self.joint.recipe
-        pixels = steps_per_second * recipe.batch_size * recipe.patch**2
-        return {**super().pace(steps_per_second), "pixels_per_second": pixels}
 
     def validate(self, bar: TrainingBar) -> None:
         step, scores = self.trainer.step_count, self._scores()
@@ -90,20 +92,13 @@ def prepare(
     report: Report,
 ) -> JointSession:
     """Read the folder and return a session at step 0. Raises UsageError, InputError or WeightsError."""
-    if data.noisy_dir is not None:
-        raise UsageError("--noisy-dir belongs to --recipe adversarial: reg learns from clean pictures only")
-    if this_rank().size > 1:
-        raise UsageError("reg is trained in one process: start it without torchrun")
+    check(data, "reg")
     low, high = levels = data.levels if data.sigma is not None else LEVELS
     channels, side = 1 if critic.gray else 3, kind.size or SIDE
     start = _start(kind, critic, channels, options.seed)
-    stride = max(unet.architecture.stride for unet in (start.denoiser, start.gradient))
-    if side % stride:
-        raise UsageError(f"--size {side} is not a multiple of {stride}: choose a size that is")
+    check_side(side, max(unet.architecture.stride for unet in (start.denoiser, start.gradient)))
     clean, validation = read_folders(data, channels, side, report)
-    device = devices.choose(run.device)
-    devices.set_threads(run.threads)
-    bfloat16 = devices.precision_name(devices.choose_precision(run.precision, device)) == "bfloat16"
+    device, bfloat16 = prepare_device(run)
     iterations, lr, usual = options.iterations or JointRecipe.iterations, options.lr or LR, JointRecipe()
     share = PLAIN[0] if kind.init else PLAIN[1]
     recipe = JointRecipe(
@@ -132,7 +127,7 @@ def prepare(
         "data": describe(pictures, data),
     }
     session = JointSession(trainer, description, pictures, checkpoint_of(Path(run.output)), run, report)
-    session.joint = trainer
+    session.joint, session.pixels = trainer, recipe.batch_size * side**2
     return session
 
 
@@ -141,8 +136,8 @@ def _start(kind: KindOptions, critic: CriticOptions, channels: int, seed: int) -
     random = torch.Generator().manual_seed(seed)
     width = critic.width or WIDTH
     try:
-        gradient = UNet(_widths(channels, width), random)
-        denoiser = UNet(_widths(channels, critic.width or DENOISER), random)
+        gradient = UNet(UNetArchitecture.of_width(channels, width), random)
+        denoiser = UNet(UNetArchitecture.of_width(channels, critic.width or DENOISER), random)
     except ValueError as error:
         raise UsageError(str(error)) from error
     if kind.init is not None:
@@ -154,7 +149,3 @@ def _start(kind: KindOptions, critic: CriticOptions, channels: int, seed: int) -
             raise UsageError(f"--init {kind.init} is {gray} prior, which --gray decides: give another")
         denoiser = prior.network
     return GradientNetwork(denoiser, gradient, kind.explicit)
-
-
-def _widths(channels: int, width: int) -> UNetArchitecture:
-    return UNetArchitecture(channels, (width, 3 * width // 2, 2 * width))

@@ -23,6 +23,7 @@ from alr_cli.core.priors.blocks import HALO, Residual, automatic_tile
 from alr_cli.core.priors.glimpses import InTurn
 from alr_cli.core.priors.potential import Potential
 from alr_cli.core.priors.protocol import Arithmetic, LambdaOfSigma
+from alr_cli.core.priors.slope import Slope
 from alr_cli.core.priors.unet import UNet, UNetArchitecture
 from alr_cli.core.problems import Problem
 
@@ -43,12 +44,6 @@ class GradientNetwork(nn.Module):
         if denoiser.architecture.channels != gradient.architecture.channels:
             raise ValueError("the two networks see different numbers of channels")
         self.denoiser, self.gradient, self.explicit = denoiser, gradient, explicit
-
-    def slope(self, x: Tensor) -> Tensor:
-        """c G(x), differentiable. x is (B, C, H, W), H and W multiples of the stride."""
-        seen, slopes = self.gradient(x / SCALE, torch.ones_like(x[:, :1]))
-        result: Tensor = self.gradient.transposed(seen, slopes) if self.explicit else seen
-        return result
 
 
 class RegularizingGradient:
@@ -133,6 +128,11 @@ class GradientPrior:
         if prior.channels != channels:
             raise ValueError(f"the networks see {prior.channels} channels, not {channels}")
         return prior
+
+    @property
+    def slope(self) -> Slope:
+        """c^2 G. See `slope.HasSlope`."""
+        return Slope(self.network.gradient, self.network.explicit, SCALE)
 
     def to(self, device: torch.device) -> GradientPrior:
         """A copy on that device."""

@@ -20,12 +20,14 @@ from torch import Tensor
 from alr_cli.core.numerics.reductions import squared_norm
 from alr_cli.core.priors.blocks import HALO, automatic_tile, blocks, mirrored
 from alr_cli.core.priors.protocol import Arithmetic, LambdaOfSigma
+from alr_cli.core.priors.slope import Slope
 from alr_cli.core.priors.unet import UNet, UNetArchitecture
 from alr_cli.core.problems import Problem
 
 # Fitted for the path of solvers/splitting.py, see docs/notebook/wide.md.
 _BEHIND = 0.35  # lambda for blurs and holes, relative to that for denoising
 _ENLARGED = 2.0  # final level of enlarged pictures, relative to that of the noise
+_UNROLLED = 10 / 255  # level of the gradient from which an unrolled descent starts
 _HELD = 2 / 255  # final level if known pixels are held
 
 
@@ -134,6 +136,11 @@ class PotentialPrior:
         """The inverse of `description`; the numbers are loaded later. Raises TypeError or ValueError."""
         with torch.device("meta"):
             return cls(UNet(UNetArchitecture(**architecture)), sigma_range, lam)
+
+    @property
+    def slope(self) -> Slope:
+        """The gradient at the level from which an unrolled descent starts. See `slope.HasSlope`."""
+        return Slope(self.network, True, _UNROLLED)
 
     def to(self, device: torch.device) -> PotentialPrior:
         """A copy on that device."""

@@ -16,10 +16,19 @@ from alr_cli.core.priors.global_critic import GlobalPrior
 from alr_cli.core.priors.gradient_network import GradientPrior
 from alr_cli.core.priors.potential import PotentialPrior
 from alr_cli.core.priors.protocol import LambdaOfSigma, StoredPrior
+from alr_cli.core.priors.unrolled import UnrolledPrior
 
 PRIORS: dict[str, type[StoredPrior]] = {
     kind.kind: kind
-    for kind in (CriticPrior, ExpertsPrior, FlowPrior, GlobalPrior, GradientPrior, PotentialPrior)
+    for kind in (
+        CriticPrior,
+        ExpertsPrior,
+        FlowPrior,
+        GlobalPrior,
+        GradientPrior,
+        PotentialPrior,
+        UnrolledPrior,
+    )
 }
 
 

@@ -48,6 +48,11 @@ class UNetArchitecture:
         if not all(1 <= width <= 1024 for width in self.widths) or not all(0 <= n <= 16 for n in self.blocks):
             raise ValueError(f"unusable U-Net of widths {self.widths} and blocks {self.blocks}")
 
+    @classmethod
+    def of_width(cls, channels: int, width: int) -> UNetArchitecture:
+        """The usual U-Net with this number of features at half of the resolution. Raises ValueError."""
+        return cls(channels, (width, 3 * width // 2, 2 * width))
+
     @property
     def stride(self) -> int:
         """The side in pixels of one feature at the coarsest resolution."""

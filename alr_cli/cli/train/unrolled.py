@@ -1,0 +1,132 @@
+"""`alr train --recipe unrolled`: a few steps of gradient descent for one task, trained as a whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from alr_cli.cli.options.training import CriticOptions, KindOptions, RecipeOptions, RunOptions
+from alr_cli.cli.options.training_data import DataOptions
+from alr_cli.cli.report.records import Report
+from alr_cli.cli.train.cropped import (
+    ENDS,
+    SIDE,
+    CroppedSession,
+    check,
+    check_side,
+    prepare_device,
+    read_folders,
+)
+from alr_cli.cli.train.inputs import TrainingData, describe
+from alr_cli.cli.train.progress import TrainingBar
+from alr_cli.cli.train.session import checkpoint_of
+from alr_cli.core.priors.gradient_network import SCALE
+from alr_cli.core.priors.slope import HasSlope, Slope
+from alr_cli.core.priors.unet import UNet, UNetArchitecture
+from alr_cli.core.training.denoising import CropSource
+from alr_cli.core.training.unrolled import UnrolledRecipe, UnrolledTrainer
+from alr_cli.errors import UsageError
+from alr_cli.files.weights import load_weights, save_weights
+
+WIDTH = 48
+FALL = 0.25  # share of the training steps in which the step size falls
+
+
+class UnrolledSession(CroppedSession):
+    """A training session that restores the validation crops by all steps of the descent."""
+
+    unrolled: UnrolledTrainer
+
+    def validate(self, bar: TrainingBar) -> None:
+        before, after = self._psnr()
+        bar.validated(after)
+        step = self.trainer.step_count
+        self.report.event({"event": "validation", "step": step, "psnr": after, "psnr_of_start": before})
+        self.report.say(f"step {step}: PSNR {before:.2f} -> {after:.2f} dB on the validation crops")
+
+    def _psnr(self) -> tuple[float, float]:
+        """Of the start of the descent and of its result, in dB."""
+        low, high = self.pictures.levels
+        clean, noise = self.validation.clean, self.validation.noise
+        return self.unrolled.quality(clean, noise, (low + high) / 2)
+
+    def _finish(self, output: Path) -> None:
+        """Write the weights in half precision. lambda is 2 / C at every level, which changes no step."""
+        prior, (low, high) = self.unrolled.trained(), self.pictures.levels
+        before, after = self._psnr()
+        metadata = {
+            **self.description,
+            "sigma_range": [low, high],
+            "lam": [[sigma, prior.lam(sigma)] for sigma in dict.fromkeys((low, high))],
+            "validation_psnr": {f"{(low + high) / 2:.3g}": after},
+        }
+        prior.network.half()
+        digest = save_weights(output, prior, metadata)
+        done = {"event": "done", "output": str(output), "sha256": digest, "psnr": after}
+        self.report.event({**done, "psnr_of_start": before})
+        self.report.say(f"wrote {output} for {prior.task}: use it with -w {output}")
+
+
+def prepare(
+    data: DataOptions,
+    critic: CriticOptions,
+    kind: KindOptions,
+    options: RecipeOptions,
+    run: RunOptions,
+    report: Report,
+) -> UnrolledSession:
+    """Read the folder and return a session at step 0. Raises UsageError, InputError or WeightsError."""
+    check(data, "unrolled")
+    usual = UnrolledRecipe(kind.task or "")
+    low, high = levels = data.levels if data.sigma is not None else (usual.sigma_low, usual.sigma_high)
+    channels, side = 1 if critic.gray else 3, kind.size or SIDE
+    start = _start(kind.init, critic, channels, options.seed)
+    check_side(side, start.unet.architecture.stride)
+    clean, validation = read_folders(data, channels, side, report)
+    device, bfloat16 = prepare_device(run)
+    iterations, lr = options.iterations or usual.iterations, options.lr or usual.lr
+    recipe = UnrolledRecipe(
+        task=usual.task,
+        iterations=iterations,
+        unroll=kind.unroll,
+        batch_size=options.batch_size or usual.batch_size,
+        patch=side,
+        lr=lr,
+        lr_ends=ENDS * lr,
+        warm_up=min(usual.warm_up, iterations // 10),
+        fall=round(FALL * iterations),
+        ema=options.ema or usual.ema,
+        sigma_low=low,
+        sigma_high=high,
+        bfloat16=bfloat16,
+        seed=options.seed,
+    )
+    trainer = UnrolledTrainer(start, recipe, CropSource([clean.pictures], side, device))
+    pictures = TrainingData(clean, None, levels, validation)
+    description: dict[str, Any] = {
+        "architecture": trainer.trained().description,
+        "recipe": {**recipe.as_dict(), "start": kind.init},
+        "data": describe(pictures, data),
+    }
+    session = UnrolledSession(trainer, description, pictures, checkpoint_of(Path(run.output)), run, report)
+    session.unrolled, session.pixels = trainer, recipe.batch_size * side**2
+    return session
+
+
+def _start(init: str | None, critic: CriticOptions, channels: int, seed: int) -> Slope:
+    """G at the beginning. Raises UsageError or WeightsError."""
+    if init is None:
+        try:
+            architecture = UNetArchitecture.of_width(channels, critic.width or WIDTH)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+        return Slope(UNet(architecture, torch.Generator().manual_seed(seed)), False, SCALE)
+    prior = load_weights(init).prior
+    if not isinstance(prior, HasSlope):
+        raise UsageError(f"--init {init} has no gradient network: give color-reg, color-wide or your own")
+    if prior.channels != channels:
+        gray = "a gray" if prior.channels == 1 else "a colour"
+        raise UsageError(f"--init {init} is {gray} prior, which --gray decides: give another")
+    return prior.slope
