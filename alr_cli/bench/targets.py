@@ -26,10 +26,14 @@ Target = Literal[
     "oberlin",
     "reg",
     "reg-convergence",
+    "reg-unrolled",
+    "reg-ablation",
 ]
 TARGETS: tuple[Target, ...] = get_args(Target)
 LUNZ1_SIDE = 128  # pixels; the central part of each picture is used
 FIGURES: tuple[Target, ...] = ("fig1", "fig2", "fig3", "fig4", "fig5")
+# Tables that -o draws, too.
+PLOTS: tuple[Target, ...] = ("reg", "reg-convergence", "reg-unrolled", "reg-ablation")
 
 
 @dataclass(frozen=True)
@@ -92,9 +96,11 @@ PLANS: dict[Target | None, Plan] = {
     "fig5": Plan(("deblur",), _RUN | _BLUR, (0.03,), (False,), ("tv", OURS), limit=2),
     # Its tasks are defined in studies/oberlin_tasks.py.
     "oberlin": Plan((), _DATA, limit=15),
-    # Their tasks are defined in studies/reg.py.
-    "reg": Plan((), _DATA),
-    "reg-convergence": Plan((), _DATA, limit=2),
+    # Their tasks are defined in studies/reg_settings.py.
+    "reg": Plan((), _DATA | {"--crop", "--steps"}),
+    "reg-convergence": Plan((), _DATA | {"--crop", "--steps"}, limit=2),
+    "reg-unrolled": Plan((), _DATA | {"--steps", "--train-dir", "--task"}),
+    "reg-ablation": Plan((), _DATA | {"--crop", "--steps", "--train-dir"}, limit=2),
     "speed": Plan(("denoise",), frozenset({"--data", "--methods", "--sides"})),
 }
 
@@ -107,12 +113,12 @@ def owners(option: str) -> str:
 
 def saves_pictures(target: Target | None) -> bool:
     """Whether a target produces restored pictures."""
-    return target not in (*FIGURES, "speed", "lunz2", "oberlin", "reg", "reg-convergence", "upscale")
+    return target not in (*FIGURES, *PLOTS, "speed", "lunz2", "oberlin", "upscale")
 
 
 def undrawable(target: Target | None) -> str | None:
     """A sentence that says why a figure cannot be drawn, or None."""
-    if target in FIGURES and find_spec("matplotlib") is None:
+    if target in (*FIGURES, *PLOTS) and find_spec("matplotlib") is None:
         return f"{target} needs the package matplotlib: pip install matplotlib"
     return None
 

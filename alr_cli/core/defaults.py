@@ -51,7 +51,7 @@ _CLIPPED_ROUNDS = 2  # rounds of splitting and admm if pixels are clipped
 # For admm: level of D at the end, and at the beginning if it falls (Fermanian, Le Pendu and Guillemot 2022).
 _ADMM_LEVEL, _ADMM_FIRST = 30 / 255, 50 / 255
 # For adam with a gradient network: number and scale of the steps.
-_FREE_ITERATIONS, _FREE_SCALE = 300, 0.1
+FREE_ITERATIONS, FREE_SCALE = 300, 0.1
 
 
 @dataclass(frozen=True)
@@ -304,7 +304,7 @@ def _free(regularizer: Regularizer, asked: SolverOptions) -> Adam | None:
     """For a regularizer with a proximal map and perhaps no energy."""
     if not isinstance(regularizer, HasProx):
         return None
-    return Adam(asked.limit(_FREE_ITERATIONS), asked.tolerance(Adam.tol), _FREE_SCALE)
+    return Adam(asked.limit(FREE_ITERATIONS), asked.tolerance(Adam.tol), FREE_SCALE)
 
 
 def _admm(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alr_cli.bench.protocol import OURS, Setting
-from alr_cli.bench.targets import FIGURES, LUNZ1_SIDE, PLANS, Target, saves_pictures, undrawable
+from alr_cli.bench.targets import FIGURES, LUNZ1_SIDE, PLANS, PLOTS, Target, saves_pictures, undrawable
 from alr_cli.cli.benchmark import figures as figures
 from alr_cli.cli.benchmark import files as files
 from alr_cli.cli.benchmark import gradient as gradient
@@ -37,8 +38,8 @@ def benchmark(
             metavar="TARGET",
             help="denoise, deblur, inpaint or upscale; table1, table2, fig1 to fig5 of the paper; lunz1 and "
             "lunz2, tables 1 and 2 of Lunz, Oktem and Schoenlieb (2018), lunz2 on slices of --data; oberlin; "
-            "reg and reg-convergence, plug and play with a gradient network; speed. By default the first "
-            "three.",
+            "reg, reg-convergence, reg-unrolled and reg-ablation, plug and play with a gradient network; "
+            "speed. By default the first three.",
         ),
     ] = None,
     *,
@@ -62,6 +63,7 @@ def benchmark(
       alr benchmark oberlin --data faces/ -w faces32-flow --markdown
       alr benchmark upscale --data set5/ --markdown
       alr benchmark reg --data set5/ -w color-reg,color-wide,color-tuned
+      alr benchmark reg-unrolled --data val/ --train-dir clean/ --steps 150 -o plots/
 
     Degrades each clean picture x, and restores the observation y by each method:
 
@@ -82,16 +84,20 @@ def benchmark(
     settings, sides = settings_of(target, protocol), sides_of(protocol)
     note = _check_kernels(settings)
     able, problems = methods_of(target, protocol.methods)
+    if model.weights is None and target in gradient.DEFAULT_WEIGHTS:
+        model = replace(model, weights=gradient.DEFAULT_WEIGHTS[target])
     contenders = Contenders(model, compute)
     limit = PLANS[target].limit if protocol.limit is None else protocol.limit
     if target == "lunz2":
         tomography.check_data(protocol.data)
+    gradient.check(target, protocol.train_dir, protocol.task)
     pictures = files.pictures(protocol.data, limit)
-    if target == "lunz1":
-        pictures = files.middles(pictures, LUNZ1_SIDE)
+    side = LUNZ1_SIDE if target == "lunz1" else protocol.crop
+    if side is not None:
+        pictures = files.middles(pictures, side)
     place = _place(target, table, [name for name, _ in pictures])
     album = _album(target, table, [name for name, _ in pictures])
-    if target in ("fig2", "fig3", "reg", "reg-convergence", "upscale") or any(
+    if target in ("fig2", "fig3", "upscale", *gradient.TARGETS) or any(
         OURS in names for names in able.values()
     ):
         contenders.check()
@@ -108,8 +114,10 @@ def benchmark(
         means: list[Mean] | None = None
         if target == "oberlin":
             shown = figures.oberlin(run, protocol, model, title)
-        elif target == "reg" or target == "reg-convergence":
-            shown = gradient.gradient(target, run, pictures, title, protocol.seed)
+        elif target in gradient.TARGETS:
+            steps, train_dir = protocol.steps, protocol.train_dir
+            asked = gradient.Asked(pictures, title, protocol.seed, steps, train_dir, protocol.task, place)
+            shown = gradient.TARGETS[target](run, asked)
         elif target == "speed":
             shown = figures.speed(run, pictures[0], contenders.labels(able["denoise"]), sides)
         elif target == "lunz2":
@@ -147,7 +155,7 @@ def _check_kernels(settings: list[Setting]) -> str | None:
 
 def _place(target: Target | None, table: TableOptions, names: list[str]) -> Path | None:
     """The folder for pictures, or the file of a figure. Raises UsageError or OutputError."""
-    if target in FIGURES:
+    if target in FIGURES or (target in PLOTS and table.output is not None):
         problem = undrawable(target)
         if problem is not None:
             raise UsageError(problem)

@@ -126,6 +126,47 @@ class ProtocolOptions:
             "reflection. The default is 128,256,512.",
         ),
     ] = None
+    crop: Annotated[
+        int | None,
+        typer.Option(
+            "--crop",
+            metavar="N",
+            parser=values.whole("--crop", least=32),
+            rich_help_panel=FILES,
+            help="For reg, reg-convergence and reg-ablation: use only the middle N x N pixels of each "
+            "picture.",
+        ),
+    ] = None
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            "--steps",
+            metavar="N",
+            parser=values.whole("--steps", least=3),
+            rich_help_panel=PROTOCOL,
+            show_default="300 iterations for reg, 1000 for reg-convergence; 150 training steps for "
+            "reg-unrolled, 300 for reg-ablation",
+            help="Number of iterations, or of training steps for reg-unrolled and reg-ablation.",
+        ),
+    ] = None
+    train_dir: Annotated[
+        str | None,
+        typer.Option(
+            "--train-dir",
+            metavar="DIR",
+            rich_help_panel=FILES,
+            help="For reg-unrolled and reg-ablation: folder of clean pictures to train on.",
+        ),
+    ] = None
+    task: Annotated[
+        str | None,
+        typer.Option(
+            "--task",
+            metavar="TASK",
+            rich_help_panel=PROTOCOL,
+            help="For reg-unrolled: the task, as in alr train. The default is upscale:2.",
+        ),
+    ] = None
     seed: Annotated[
         int,
         typer.Option(
@@ -236,6 +277,10 @@ def _check_options(plan: Plan, protocol: ProtocolOptions) -> None:
         "--boundary": protocol.boundary,
         "--missing": protocol.missing,
         "--sides": protocol.sides,
+        "--crop": protocol.crop,
+        "--steps": protocol.steps,
+        "--train-dir": protocol.train_dir,
+        "--task": protocol.task,
         "--clip": protocol.clip,
     }
     for option, value in given.items():
