@@ -15,7 +15,9 @@ def purpose(path: Path, metadata: Facts) -> str:
     written = purpose_of(path)
     if written is not None:
         return written
-    kind = _pictures(metadata)
+    kind, task = _pictures(metadata), metadata["architecture"].get("task")
+    if task is not None:
+        return f"{kind} for {task} alone, with {_noise(metadata)}"
     if metadata.get("recipe", {}).get("holes"):
         return f"{kind} with missing pixels"
     return f"{kind} with {_noise(metadata)}"

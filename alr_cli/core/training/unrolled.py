@@ -56,8 +56,8 @@ class UnrolledRecipe:
     warm_up: int = 50
     fall: int = 500
     ema: float = 0.99
-    sigma_low: float = 2.55 / 255
-    sigma_high: float = 2.55 / 255
+    sigma_low: float = 0.01
+    sigma_high: float = 0.01
     bfloat16: bool = False
     seed: int = 0
 

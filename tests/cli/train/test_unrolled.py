@@ -47,6 +47,8 @@ def test_a_folder_gives_weights_for_one_task(alr: Alr, folder: Path, tmp_path: P
     line = json.loads(result.stdout)
     assert (line["iterations"], line["energy"], line["regularizer"]) == (3, None, None)
 
+    told = alr("info", out).stdout.decode()
+    assert "for: gray pictures for upscale:2 alone, with white noise" in told
     for command in (
         ("denoise", "--sigma", "0.1"),
         ("upscale", "--scale", "3"),
