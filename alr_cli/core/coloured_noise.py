@@ -24,6 +24,7 @@ from alr_cli.core.numerics.reductions import squared_norm, total
 _SMOOTH = 2.0  # pixels: of the Gaussian filter that estimates the picture without noise
 _GRID = 64  # frequencies in each direction, over which a spectrum is averaged
 _GAIN_POWER = 0.12
+_NO_CORRELATION = 1e-6
 _LEAST = 0.25  # smallest deviation of a pixel, relative to the level; larger ratios slow any descent
 
 
@@ -40,6 +41,18 @@ class ColouredNoise:
     model: NoiseModel
     deviation: Tensor
     hidden: Tensor | None = None
+
+    @property
+    def white(self) -> bool:
+        """Whether no two pixels or channels share noise, so that only its level differs between pixels."""
+        rest = self.model.correlation.copy()
+        rest[..., 0, 0] -= np.eye(self.model.channels)
+        return bool(np.abs(rest).max() < _NO_CORRELATION)
+
+    @property
+    def known_deviation(self) -> Tensor:
+        """`deviation`, and infinite where the observation is unknown."""
+        return self.deviation if self.hidden is None else self.deviation.masked_fill(self.hidden, torch.inf)
 
 
 def coloured_noise(y: Tensor, model: NoiseModel) -> ColouredNoise:
@@ -100,10 +113,7 @@ class ColouredGaussian:
     @classmethod
     def of(cls, y: Tensor, noise: ColouredNoise, clipped: bool = False) -> ColouredGaussian:
         shape = y.shape[-2], y.shape[-1]
-        deviation = noise.deviation
-        if noise.hidden is not None:
-            deviation = deviation.masked_fill(noise.hidden, torch.inf)
-        return cls(y, deviation, 1.0 / on_cosines(noise.model, shape).to(y), clipped)
+        return cls(y, noise.known_deviation, 1.0 / on_cosines(noise.model, shape).to(y), clipped)
 
     def value_and_grad(self, z: Tensor, piece: Piece = WHOLE) -> tuple[Tensor, Tensor]:
         """z: (B, C, H, W), or some pictures of it -> (value (B,), gradient like z)."""

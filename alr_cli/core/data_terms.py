@@ -2,6 +2,7 @@
 
 SquaredError      ||z - y||^2: Gaussian noise of one level.
 ClippedGaussian   y = clip(z + sigma e, 0, 1), e ~ N(0, 1): the squared error inside, log Phi at the ends.
+UnevenGaussian    either of them, where the level of the noise differs between pixels.
 RoundedOff        y = z rounded to steps of known width: the squared error, and more of it beyond half a step.
 
 A file stores no values outside of [0,1]. A pixel at 1 only says "at least 1", and a pixel at 0 "at most 0".
@@ -99,23 +100,62 @@ class ClippedGaussian:
         y = self.y[piece]
         value, gradient = z.new_zeros(z.shape[0]), torch.empty_like(z)
         for band in bands(z, _AT_ONCE):
-            part, gradient[band] = self._of_band(z[band], y[band])
-            value += part
+            sigma = z.new_full((1,), max(self.sigma, _LEAST)).expand_as(z[band])
+            part, gradient[band] = _of_pixels(z[band], y[band], sigma)
+            value += total(part)
         return value, gradient
 
-    def _of_band(self, z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        difference = z - y
-        value, gradient = difference.square(), 2.0 * difference
-        for end, sign in ((1.0, 1.0), (0.0, -1.0)):
-            at_end = y == end
-            if not bool(at_end.any()):
-                continue
-            sigma = max(self.sigma, _LEAST)
-            u = sign * difference[at_end] / sigma  # how far z lies beyond the end
-            log_share = torch.special.log_ndtr(u)
-            value[at_end] = -2.0 * sigma**2 * log_share
-            gradient[at_end] = -2.0 * sigma * sign * _density_over_share(u, log_share)
-        return total(value), gradient
+
+@dataclass(frozen=True)
+class UnevenGaussian:
+    """||(z - y) / d||^2: white noise of level sigma d, where d differs between pixels.
+
+    Attributes:
+        y: (B, C, H, W).
+        deviation: d, (B, C, H, W), positive, and infinite where the observation is unknown.
+        sigma: The level for d = 1.
+        clipped: Whether y was cut off at 0 and 1, as in `ClippedGaussian`.
+    """
+
+    y: Tensor
+    deviation: Tensor
+    sigma: float
+    clipped: bool = False
+
+    def value_and_grad(self, z: Tensor, piece: Piece = WHOLE) -> tuple[Tensor, Tensor]:
+        """As in `DataTerm`."""
+        y, deviation = self.y[piece], self.deviation[piece]
+        weight = deviation.square().reciprocal()
+        if not self.clipped:
+            difference = z - y
+            return total(weight * difference.square()), difference.mul_(2.0).mul_(weight)
+        level = (self.sigma * deviation).clamp(_LEAST, 1.0 / _LEAST)
+        value, gradient = _of_pixels(z, y, level)
+        return total(weight * value), gradient.mul_(weight)
+
+    def proximal(self, v: Tensor, step: Tensor) -> Tensor:
+        """See `HasProximal`. Clipped pixels that v places beyond their bound have no misfit."""
+        pull = step.reshape(-1, 1, 1, 1) * self.deviation.square().reciprocal()
+        y = self.y
+        if self.clipped:
+            y = torch.where(((y >= 1.0) & (v > y)) | ((y <= 0.0) & (v < y)), v, y)
+        return (v + pull * y) / (1.0 + pull)
+
+
+def _of_pixels(z: Tensor, y: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+    """-2 sigma^2 log p(y | z) of each clipped pixel, and its gradient. All tensors have the shape of z."""
+    difference = z - y
+    value, gradient = difference.square(), 2.0 * difference
+    for end, sign in ((1.0, 1.0), (0.0, -1.0)):
+        at_end = y == end
+        if not bool(at_end.any()):
+            continue
+        level = sigma[at_end]
+        u = sign * difference[at_end] / level  # how far z lies beyond the end
+        log_share = torch.special.log_ndtr(u)
+        value[at_end] = -2.0 * level.square() * log_share
+        gradient[at_end] = -2.0 * level * sign * _density_over_share(u, log_share)
+    return value, gradient
 
 
 def _density_over_share(u: Tensor, log_share: Tensor) -> Tensor:

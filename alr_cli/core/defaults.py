@@ -20,6 +20,7 @@ from alr_cli.core.priors.protocol import (
     HasPreconditioner,
     HasProx,
     Regularizer,
+    TakesLevels,
 )
 from alr_cli.core.problems import Problem
 from alr_cli.core.solvers.adam import Adam
@@ -162,10 +163,11 @@ def choose(
 ) -> Solver:
     """The solver that was asked for, or the default.
 
-    The defaults are: lbfgs for flows; for priors that denoise in one step, direct for white noise alone,
-    and splitting for other noise and operators; direct and adam for gradient networks, whose energy is
-    unknown; nmapg for priors that denoise at only one noise level; fourier if P is known, which is true of
-    fields of experts except for blurs that repeat the border; else adam.
+    The defaults are: lbfgs for flows; for priors that denoise in one step, direct for white noise alone
+    (also if its level differs between pixels and the prior takes that into account), and splitting for other
+    noise and operators; direct and adam for gradient networks, whose energy is unknown; nmapg for priors that
+    denoise at only one noise level; fourier if P is known, which is true of fields of experts except for
+    blurs that repeat the border; else adam.
 
     Weights that were trained for a few steps on one task take these steps, and refuse other tasks.
 
@@ -241,15 +243,21 @@ def _direct(
     A smaller lambda leaves a share of the noise. With a larger one the step would subtract more than the
     noise, so it is the step for more noise instead, whose variance is in proportion to lambda.
     """
-    if not isinstance(regularizer, Denoises) or not problem.near or problem.noise is not None:
+    if not isinstance(regularizer, Denoises) or not problem.near:
         return None
-    share = lam * regularizer.channels / 2
     denoiser: Denoises = regularizer
+    variance, noise = None, problem.noise
+    if noise is not None:
+        if not noise.white or noise.hidden is not None or not isinstance(regularizer, TakesLevels):
+            return None
+        variance = noise.deviation.square()
+        denoiser = regularizer.with_levels(variance.mean(1, keepdim=True).sqrt())
+    share = lam * regularizer.channels / 2
     if share > 1 and isinstance(denoiser, Anneals):
         denoiser, share = denoiser.at(denoiser.sigma * share**0.5), 1.0
     steps = asked.limit(Direct.iterations) if is_clipped(problem.y) else 0
     sides = ROTATIONS[:1] if asked.fast else ROTATIONS
-    return Direct(denoiser, share, steps, asked.tolerance(Direct.tol), sides)
+    return Direct(denoiser, share, steps, asked.tolerance(Direct.tol), sides, variance)
 
 
 def _splitting(

@@ -12,7 +12,14 @@ from torch import Tensor
 
 from alr_cli.core import defaults, jpeg, problems
 from alr_cli.core.coloured_noise import ColouredGaussian, gain
-from alr_cli.core.data_terms import ClippedGaussian, DataTerm, RoundedOff, SquaredError, is_clipped
+from alr_cli.core.data_terms import (
+    ClippedGaussian,
+    DataTerm,
+    RoundedOff,
+    SquaredError,
+    UnevenGaussian,
+    is_clipped,
+)
 from alr_cli.core.defaults import Formulation, SolverOptions
 from alr_cli.core.energy import Terms
 from alr_cli.core.gray import equal_channels_factor, shares_noise, without_copies
@@ -332,6 +339,8 @@ class Restorer:
 
     def _data(self, problem: Problem, sigma: float) -> DataTerm:
         clipped = self.settings.clip_aware and sigma > 0 and problem.clips and is_clipped(problem.y)
+        if problem.noise is not None and problem.noise.white:
+            return UnevenGaussian(problem.y, problem.noise.known_deviation, sigma, clipped)
         if problem.noise is not None:
             return ColouredGaussian.of(problem.y, problem.noise, clipped)
         if clipped:

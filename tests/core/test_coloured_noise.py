@@ -116,3 +116,11 @@ def test_a_model_is_converted_to_the_number_of_channels() -> None:
 def test_a_model_without_noise_is_refused() -> None:
     with pytest.raises(ValueError, match="without noise"):
         coloured_noise(picture(), NoiseModel(np.zeros((3, 17)), a_model().correlation))
+
+
+@pytest.mark.parametrize(
+    ("model", "white"),
+    [(NoiseModel.white(0.1, 3), True), (NoiseModel.poisson(0.03, 0, 0, 1), True), (a_model(), False)],
+)
+def test_noise_without_correlation_is_recognised(model: NoiseModel, white: bool) -> None:
+    assert coloured_noise(picture(model.channels), model).white == white

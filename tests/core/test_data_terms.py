@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from alr_cli.core.data_terms import ClippedGaussian, SquaredError, is_clipped
+from alr_cli.core.data_terms import ClippedGaussian, SquaredError, UnevenGaussian, is_clipped
 from tests.core.toys import seeded
 
 SIGMA = 0.2
@@ -74,3 +74,39 @@ def test_without_noise_it_is_the_squared_error_inside(sigma: float, z: float) ->
 )
 def test_clipping_is_detected_from_the_values(values: list[float], clipped: bool) -> None:
     assert is_clipped(torch.tensor(values)) == clipped
+
+
+@pytest.mark.parametrize("clipped", [False, True])
+def test_noise_of_one_level_is_a_case_of_uneven_noise(clipped: bool) -> None:
+    y = observed()
+    z = 1.4 * torch.rand(y.shape, generator=seeded(2), dtype=torch.float64) - 0.2
+    even = ClippedGaussian(y, SIGMA) if clipped else SquaredError(y)
+    uneven = UnevenGaussian(y, torch.ones_like(y), SIGMA, clipped)
+    for one, two in zip(uneven.value_and_grad(z), even.value_and_grad(z), strict=True):
+        torch.testing.assert_close(one, two)
+
+
+@pytest.mark.parametrize("clipped", [False, True])
+def test_where_the_noise_is_twice_as_strong_a_misfit_counts_a_quarter(clipped: bool) -> None:
+    y = observed()
+    z = 1.4 * torch.rand(y.shape, generator=seeded(2), dtype=torch.float64) - 0.2
+    weak = UnevenGaussian(y, torch.ones_like(y), 2 * SIGMA, clipped).value_and_grad(z)
+    strong = UnevenGaussian(y, torch.full_like(y, 2), SIGMA, clipped).value_and_grad(z)
+    for one, two in zip(strong, weak, strict=True):
+        torch.testing.assert_close(one, two / 4)
+
+
+@pytest.mark.parametrize("clipped", [False, True])
+def test_its_proximal_map_is_a_minimum(clipped: bool) -> None:
+    y = observed()
+    deviation = 0.5 + torch.rand(y.shape, generator=seeded(5), dtype=torch.float64)
+    deviation[..., 2, 2] = torch.inf
+    term = UnevenGaussian(y, deviation, 1e-5, clipped)
+    v = torch.rand(y.shape, generator=seeded(6), dtype=torch.float64)
+    if clipped:  # v decides which pixels are clipped
+        v = torch.where((y == 0) | (y == 1), y + (y - 0.5), v)
+    step = torch.tensor([0.2, 6.0], dtype=torch.float64)
+    z = term.proximal(v, step)
+    slope = z - v + 0.5 * step.reshape(-1, 1, 1, 1) * term.value_and_grad(z)[1]
+    assert float(slope.abs().max()) < 1e-6
+    torch.testing.assert_close(z[..., 2, 2], v[..., 2, 2])

@@ -33,9 +33,10 @@ from alr_cli.core.noise.estimation import (
     spectra_of,
     without_texture,
 )
+from alr_cli.core.noise.linear_variance import LinearVariance
 from alr_cli.core.noise.model import NoiseModel
 from alr_cli.core.noise.opponent_colours import opponent_matrix
-from alr_cli.core.noise.white import estimate_sigma
+from alr_cli.core.noise.white import estimate_sigma, sigma_by_brightness
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -45,7 +46,9 @@ LITTLE = 0.5 * LEVEL  # weaker noise counts as none
 WHITE = 0.8  # share of the level in the highest frequencies from which on noise is white
 FINE = np.add.outer(np.arange(SIDE), np.arange(SIDE)) >= 1.4 * SIDE
 GRAY_WHITE = 0.6  # the same in gray, where texture adds to the level
-UNEVEN = 1.7  # white noise of one level varies less than this between brightnesses
+UNEVEN = 1.35, 1.45  # white noise varies less than this between brightnesses, in colour and in gray
+UNEVEN_LEAST = 1.5 * LEVEL, 4 * LEVEL  # weakest noise of which that can be said
+UNEXPLAINED = 0.08, 0.045  # how far the levels may be from those of a variance that is linear in brightness
 EVEN = 1.5  # noise in gray varies less than this, most texture more
 GRAY_LEAST = 2 * LEVEL  # least noise in gray for that rule
 WEAKEST = 1.15 * LEVEL, 1.7 * LEVEL  # noise in colour: certainly none, certainly noise
@@ -124,15 +127,14 @@ def find_noise(pixels: NDArray[np.floating], mask: Bools | None = None) -> Found
         return Found(Kind.NONE, float("nan"), None)
     parts = _parts(pixels, mask)
     if parts is None:
-        return _white(sigma, pixels.shape[2])
+        return _white_or_uneven(sigma, pixels, mask)
     gray_sigma = cache(lambda: sigma if pixels.shape[2] == 1 else _gray_sigma(pixels, mask))
     if _is_white(parts, sigma, gray_sigma):
-        uneven = _uneven(parts)
-        return _white(sigma, pixels.shape[2]) if uneven is None else _of(Kind.UNEVEN, uneven, pixels, 1.0)
+        return _white_or_uneven(sigma, pixels, mask)
     parts, confidence = _without_gray_texture(parts, gray_sigma)
     if confidence == 0.0:
-        return _white(sigma, pixels.shape[2])
-    return _of(Kind.CORRELATED, parts, pixels, confidence)
+        return _white_or_uneven(sigma, pixels, mask)
+    return _of(Kind.CORRELATED, _model(parts), pixels, confidence)
 
 
 def noise_of_kind(
@@ -142,11 +144,15 @@ def noise_of_kind(
 
     `level` is the level of white noise, if it is known.
     """
+    if kind is Kind.UNEVEN:
+        linear = LinearVariance.of(*sigma_by_brightness(pixels, mask))
+        if linear is not None:
+            return _of(kind, linear.model(pixels.shape[2]), pixels)
     sigma = estimate_sigma(pixels, mask) if level is None else level
-    parts = None if kind is Kind.WHITE else _parts(pixels, mask, white=kind is Kind.UNEVEN)
+    parts = _parts(pixels, mask) if kind is Kind.CORRELATED else None
     if parts is None:
         return _white(sigma, pixels.shape[2]) if np.isfinite(sigma) else Found(Kind.NONE, sigma, None)
-    return _of(kind, parts, pixels, 1.0)
+    return _of(kind, _model(parts), pixels)
 
 
 def _white(sigma: float, channels: int) -> Found:
@@ -155,20 +161,31 @@ def _white(sigma: float, channels: int) -> Found:
     return Found(Kind.WHITE, sigma, NoiseModel.white(sigma, channels))
 
 
-def _of(kind: Kind, parts: _Parts, pixels: NDArray[np.floating], confidence: float) -> Found:
-    model = _model(parts).scaled(confidence)
+def _white_or_uneven(sigma: float, pixels: NDArray[np.floating], mask: Bools | None) -> Found:
+    """White noise, with a level that depends on brightness if that explains what is measured.
+
+    Texture adds to the level at some brightnesses, but hardly in proportion to brightness.
+    """
+    channels = pixels.shape[2]
+    linear = LinearVariance.of(*sigma_by_brightness(pixels, mask)) if sigma >= LITTLE else None
+    if linear is None:
+        return _white(sigma, channels)
+    even, least, unexplained = (each[channels == 1] for each in (UNEVEN, UNEVEN_LEAST, UNEXPLAINED))
+    if linear.spread <= even or linear.least < least or linear.unexplained > unexplained:
+        return _white(sigma, channels)
+    return _of(Kind.UNEVEN, linear.model(channels), pixels)
+
+
+def _of(kind: Kind, model: NoiseModel, pixels: NDArray[np.floating], confidence: float = 1.0) -> Found:
+    model = model.scaled(confidence)
     sigma = model.level(pixels)
     if sigma < LITTLE:
         return Found(Kind.NONE, sigma, None, confidence)
     return Found(kind, sigma, model, confidence)
 
 
-def _parts(pixels: NDArray[np.floating], mask: Bools | None, white: bool = False) -> _Parts | None:
-    """The variation in the flattest places; None if there are not enough of them.
-
-    `white` says that the noise is known to be white, so that its level is measured in the highest
-    frequencies.
-    """
+def _parts(pixels: NDArray[np.floating], mask: Bools | None) -> _Parts | None:
+    """The variation in the flattest places; None if there are not enough of them."""
     patches = patches_of(pixels, mask)
     equal = (patches[..., 1:] == patches[..., :-1]).all(axis=1).mean(axis=(1, 2))
     patches = patches[equal < 0.75]
@@ -182,13 +199,11 @@ def _parts(pixels: NDArray[np.floating], mask: Bools | None, white: bool = False
         own = spectra[:, part]
         at, powers = Look(own[:, None]).powers(own, brightness)
         variance, shape = without_texture(powers)
-        if white:
-            variance, shape = np.median(powers[:, FINE], axis=1), np.ones_like(shape)
         levels.append(np.sqrt(variance))
         shapes.append(shape)
         seen.append(powers)
     parts = _Parts(at, np.array(levels), np.array(shapes))
-    if len(levels) > 1 and not white:
+    if len(levels) > 1:
         least = np.argsort(parts.ratio)[: max(1, len(at) // LEAST_TEXTURED)]
         gray, colours = without_texture(seen[0][least])[1], parts.shapes[1:].mean(axis=0)
         parts.shapes[0] = gray if np.sort(parts.ratio)[1] <= TEXTURED else colours
@@ -214,21 +229,6 @@ def _is_white(parts: _Parts, sigma: float, gray_sigma: Callable[[], float]) -> b
         return False
     alike = np.quantile(parts.levels[0], 0.25) <= 1.6 * sigma
     return bool(alike or gray_sigma() <= 1.6 * max(sigma, level))
-
-
-def _uneven(parts: _Parts) -> _Parts | None:
-    """White noise whose level depends on brightness, as measured in the colours; None if it does not.
-
-    Black and white, where noise is clipped, do not count.
-    """
-    if len(parts.levels) == 1:
-        return None
-    inside = (parts.brightness > 0.06) & (parts.brightness < 0.94)
-    levels = np.sort(parts.colour[inside])
-    if len(levels) < 4 or levels[-2] <= UNEVEN * levels[1] or levels[1] < LEVEL:
-        return None
-    same = np.broadcast_to(parts.colour, parts.levels.shape)
-    return _Parts(parts.brightness, same, np.ones_like(parts.shapes))
 
 
 def _without_gray_texture(parts: _Parts, gray_sigma: Callable[[], float]) -> tuple[_Parts, float]:

@@ -19,6 +19,8 @@ PATCH_SIDES = (7, 5, 3, 2)  # the largest is used of which the picture has enoug
 ENOUGH_PATCHES = 1000
 FEWEST_PATCHES = 64
 FEWEST_SMOOTH = 200
+BINS = 12  # of brightness, with equally many patches
+FEWEST_ALIKE = 400  # patches of similar brightness
 MOST_PATCHES = 30_000  # more of them cost time and do not improve the estimate
 
 
@@ -46,26 +48,62 @@ def estimate_sigma(
         sigma >= 0. It is 0 for a picture without any grain, and NaN if there are fewer than 64 patches of 2 x
             2 usable pixels.
     """
+    usable = _usable(pixels, mask)
+    patches, share = _patches(pixels, usable, most)
+    if share == 0.0:
+        return float("nan")
+    if share < 0.1:
+        return 0.0  # a drawing
+    return _sigma_of_smoothest(*_spectrum(patches), patches.mean(axis=(2, 3)), *_bounds(pixels, usable))
+
+
+def sigma_by_brightness(pixels: NDArray[np.floating], mask: Bools | None = None) -> tuple[Floats, Floats]:
+    """The level of white noise at up to twelve brightnesses (K,), and these brightnesses.
+
+    It is `estimate_sigma` of the patches of similar brightness. K is smaller for small pictures, and 0 if
+    nothing can be estimated.
+    """
+    usable = _usable(pixels, mask)
+    patches, share = _patches(pixels, usable, MOST_PATCHES)
+    if share < 0.1:
+        return np.empty(0), np.empty(0)
+    (energy, fine), means, bounds = _spectrum(patches), patches.mean(axis=(2, 3)), _bounds(pixels, usable)
+    brightness = means.mean(axis=1)
+    groups = np.array_split(np.argsort(brightness, kind="stable"), min(BINS, len(means) // FEWEST_ALIKE) or 1)
+    sigma = [_sigma_of_smoothest(energy[group], fine[group], means[group], *bounds) for group in groups]
+    return np.array(sigma), np.array([brightness[group].mean() for group in groups])
+
+
+def _usable(pixels: NDArray[np.floating], mask: Bools | None) -> Bools:
     usable = np.ones(pixels.shape[:2], bool) if mask is None else ~mask
     for channel in range(pixels.shape[2]):
         usable &= np.isfinite(pixels[..., channel])
+    return usable
+
+
+def _patches(pixels: NDArray[np.floating], usable: Bools, most: int) -> tuple[Floats, float]:
+    """Patches (n, C, side, side) that have grain, and their share; the share is 0 if there are too few
+    patches."""
     for side in PATCH_SIDES:
         corners = _corners(usable, side, most)
         if len(corners) >= np.clip(np.count_nonzero(usable) / 3, FEWEST_PATCHES, ENOUGH_PATCHES):
             break
     if len(corners) < FEWEST_PATCHES:
-        return float("nan")
+        return np.empty((0, pixels.shape[2], side, side)), 0.0
     views = np.lib.stride_tricks.sliding_window_view(pixels, (side, side), axis=(0, 1))
-    seen = views[tuple(corners.T)]  # (n, C, side, side)
+    seen = views[tuple(corners.T)]
     patches = seen[~_without_grain(seen)].astype(np.float64)
-    if len(patches) < 0.1 * len(corners):
-        return 0.0  # a drawing
-    energy, fine = _spectrum(patches)
-    means = patches.mean(axis=(2, 3))
-    # A bound of the range was involved in clipping only if the extreme value is exactly on it.
+    return patches, max(len(patches), 1e-3) / len(corners)
+
+
+def _bounds(pixels: NDArray[np.floating], usable: Bools) -> tuple[float, float]:
+    """The bounds at which noise was clipped, infinite if it was not.
+
+    A bound of the range was involved in clipping only if the extreme value is exactly on it.
+    """
     low = 0.0 if pixels.min(where=usable[..., None], initial=np.inf) == 0 else -np.inf
     high = 1.0 if pixels.max(where=usable[..., None], initial=-np.inf) == 1 else np.inf
-    return _sigma_of_smoothest(energy, fine, means, low, high)
+    return low, high
 
 
 def _corners(usable: Bools, side: int, most: int) -> NDArray[np.intp]:

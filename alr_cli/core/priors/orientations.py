@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from alr_cli.core.priors.protocol import Denoises
+from alr_cli.core.priors.protocol import Denoises, TakesLevels
 
 ROTATIONS = (0, 1, 2, 3)
 IN_TURN = (0, 3, 6, 1, 4, 7, 2, 5)  # consecutive orientations differ much
@@ -33,7 +33,8 @@ class Turned:
 
     def denoise(self, y: Tensor, share: float = 1.0) -> Tensor:
         """See `protocol.Denoises`."""
-        return turned_back(self.of.denoise(turned(y, self.side), share), self.side)
+        of = self.of.turned(self.side) if isinstance(self.of, TakesLevels) else self.of
+        return turned_back(of.denoise(turned(y, self.side), share), self.side)
 
 
 def turned(x: Tensor, side: int) -> Tensor:

@@ -3,7 +3,7 @@
 r_sigma(x) = x - N_sigma(x) is the noise that a U-Net sees in x. g is thus the energy of the gradient-step
 denoiser (Hurault, Leclaire and Papadakis 2022), and D_sigma(x) = x - grad g_sigma(x) denoises in one step.
 
-r_sigma(x) = sigma U(x / sigma, m), where m is the map of the relative noise level, 1 for white noise.
+r_sigma(x) = sigma U(x / sigma, m), where m is the map of the relative noise level, 1 for noise of one level.
 Therefore g_{c sigma}(c x) = c^2 g_sigma(x). Below the lowest level that U was trained for, g keeps its form
 and is only weighted less, by sigma^2. Without noise D_sigma(x) = x.
 """
@@ -19,6 +19,7 @@ from torch import Tensor
 
 from alr_cli.core.numerics.reductions import squared_norm
 from alr_cli.core.priors.blocks import HALO, automatic_tile, blocks, mirrored
+from alr_cli.core.priors.orientations import turned
 from alr_cli.core.priors.protocol import Arithmetic, LambdaOfSigma
 from alr_cli.core.priors.slope import Slope
 from alr_cli.core.priors.unet import UNet, UNetArchitecture
@@ -37,23 +38,31 @@ class Potential:
 
     `weight` multiplies g. The side of the blocks is the tile of `arithmetic`, 0 for the whole picture. Blocks
     see `HALO` pixels of their neighbours, which is further than any noticeable influence, and are aligned to
-    the coarsest features of U.
+    the coarsest features of U. `relative` is m, (B, 1, H, W), or None for noise of one level.
     """
 
     margin = 0
 
-    def __init__(self, unet: UNet, sigma: float, weight: float, arithmetic: Arithmetic) -> None:
+    def __init__(
+        self,
+        unet: UNet,
+        sigma: float,
+        weight: float,
+        arithmetic: Arithmetic,
+        relative: Tensor | None = None,
+    ) -> None:
         self.unet = unet.eval().requires_grad_(False)
         self.channels = unet.architecture.channels
         self.sigma, self.weight = sigma, weight
         self.tile, self.precision = arithmetic.tile or 0, arithmetic.precision
+        self.relative = relative
 
     def value_and_grad(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """x: (B, C, H, W) -> (g (B,), dg/dx like x)."""
         value, gradient = x.new_zeros(x.shape[0]), torch.empty_like(x)
         with torch.no_grad():
             for inner, outer, kept in self._blocks(x):
-                part, slope = self._of_block(x[outer], kept)
+                part, slope = self._of_block(x[outer], self._levels(outer), kept)
                 value += part
                 gradient[inner] = slope[kept]
         return self.weight * value, gradient.mul_(self.weight)
@@ -67,18 +76,31 @@ class Potential:
         gradient = torch.empty_like(y)
         with torch.no_grad():
             for inner, outer, kept in self._blocks(y):
-                gradient[inner] = self._slope(y[outer])[kept]
+                gradient[inner] = self._slope(y[outer], self._levels(outer))[kept]
         return gradient.mul_(-share * self.weight).add_(y)
 
     def at(self, sigma: float) -> Potential:
         """g for another noise level, which is at least the smallest in the training of U."""
-        return Potential(self.unet, sigma, 1.0, Arithmetic(self.tile, self.precision))
+        return Potential(self.unet, sigma, 1.0, Arithmetic(self.tile, self.precision), self.relative)
 
-    def _of_block(self, x: Tensor, kept: tuple[Any, ...]) -> tuple[Tensor, Tensor]:
+    def with_levels(self, relative: Tensor) -> Potential:
+        """See `protocol.TakesLevels`. U was trained for levels between 0.4 and 1.6 of the usual one."""
+        arithmetic = Arithmetic(self.tile, self.precision)
+        return Potential(self.unet, self.sigma, self.weight, arithmetic, relative)
+
+    def turned(self, side: int) -> Potential:
+        """See `protocol.TakesLevels`."""
+        return self if self.relative is None else self.with_levels(turned(self.relative, side))
+
+    def _levels(self, outer: tuple[Any, ...]) -> Tensor | None:
+        """m of a block."""
+        return None if self.relative is None else self.relative[outer]
+
+    def _of_block(self, x: Tensor, m: Tensor | None, kept: tuple[Any, ...]) -> tuple[Tensor, Tensor]:
         """||r||^2 / 2 over the part of a block that is kept, and its gradient over the whole block."""
         height, width = x.shape[-2:]
         rows, columns = self._mirrored(height, x), self._mirrored(width, x)
-        r, slopes = self._residual(x, rows, columns)
+        r, slopes = self._residual(x, m, rows, columns)
         r[..., height:, :] = 0.0
         r[..., width:] = 0.0
         value = 0.5 * self.sigma**2 * squared_norm(r[kept])
@@ -88,16 +110,21 @@ class Potential:
         slope = torch.zeros_like(slope[..., :width]).index_add_(-1, columns, slope)
         return value, self.sigma * slope
 
-    def _slope(self, x: Tensor) -> Tensor:
+    def _slope(self, x: Tensor, m: Tensor | None) -> Tensor:
         """The gradient of ||r||^2 / 2 over a block and its mirrored strip, in the pixels of the block."""
         height, width = x.shape[-2:]
-        r, slopes = self._residual(x, self._mirrored(height, x), self._mirrored(width, x))
+        r, slopes = self._residual(x, m, self._mirrored(height, x), self._mirrored(width, x))
         return self.sigma * self.unet.transposed(r, slopes, self.precision)[..., :height, :width]
 
-    def _residual(self, x: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def _residual(
+        self, x: Tensor, m: Tensor | None, rows: Tensor, columns: Tensor
+    ) -> tuple[Tensor, list[Tensor]]:
         """U of these rows and columns of a block, and the slopes of its activations."""
         z = (x / self.sigma).index_select(-2, rows).index_select(-1, columns)
-        seen: tuple[Tensor, list[Tensor]] = self.unet(z, torch.ones_like(z[:, :1]), self.precision)
+        level = torch.ones_like(z[:, :1])
+        if m is not None:
+            level = m.index_select(-2, rows).index_select(-1, columns).to(z).expand_as(level)
+        seen: tuple[Tensor, list[Tensor]] = self.unet(z, level, self.precision)
         return seen
 
     def _mirrored(self, side: int, x: Tensor) -> Tensor:

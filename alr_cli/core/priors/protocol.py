@@ -213,6 +213,20 @@ class Anneals(Denoises, Protocol):
 
 
 @runtime_checkable
+class TakesLevels(Protocol):
+    """A regularizer that denoises pictures whose noise differs between pixels."""
+
+    def with_levels(self, relative: Tensor) -> Denoises:
+        """The same regularizer for noise that is `relative` times as strong at each pixel, (B, 1, H, W)."""
+        ...
+
+    def turned(self, side: int) -> Denoises:
+        """The same regularizer for turned pictures, whose levels are turned with them; see
+        `orientations.turned`."""
+        ...
+
+
+@runtime_checkable
 class ChoosesLevel(Protocol):
     """A prior that needs another level than that of the noise, depending on the operator."""
 

@@ -1,8 +1,9 @@
-"""x+ = v - w grad R(v),    v = x - grad f(x):    one gradient step of a regularizer that denoises
+"""x+ = v - w grad R(v),    v = x - D grad f(x):    one gradient step of a regularizer that denoises
 
-With white noise alone, v is the observation, and one step is enough. Where pixels were clipped, v replaces
-them by their expected values given x (the E step of expectation maximisation), which settle within a few
-steps. The result is the mean of the last step over several orientations of v, see priors/orientations.py.
+D is the variance of each pixel relative to the usual one, and 1 for noise of one level. With white noise
+alone v is the observation, and one step is enough. Where pixels were clipped, v replaces them by their
+expected values given x (the E step of expectation maximisation), which settle within a few steps. The result
+is the mean of the last step over several orientations of v, see priors/orientations.py.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class Direct:
         tol: v has settled once the root mean square of its change is below this.
         sides: The orientations of the last step. Each of them counts as an iteration, whose x is the mean so
             far.
+        variance: D, with the shape of x, or None for 1.
     """
 
     denoiser: Denoises
@@ -54,6 +56,7 @@ class Direct:
     iterations: int = 6
     tol: float = 5e-4
     sides: tuple[int, ...] = ROTATIONS
+    variance: Tensor | None = None
     name: str = field(default="direct", init=False)
     compares: bool = field(default=False, init=False)
 
@@ -62,11 +65,11 @@ class Direct:
         data = energy.misfit(x)
         unsettled = torch.ones_like(data, dtype=torch.bool)
         yield Iterate(x, unknown(data), torch.zeros_like(data), unsettled, True)
-        v = _shifted(energy, x)
+        v = self._shifted(energy, x)
         for _ in range(self.iterations):
             step = per_picture(unsettled.to(x.dtype), x) * (self.denoiser.denoise(v, self.share) - x)
             x, before = x + step, v
-            v = _shifted(energy, x)
+            v = self._shifted(energy, x)
             unsettled = unsettled & (rms(v - before) > self.tol)
             yield _iterate(energy, x, step, torch.ones_like(unsettled))
             if not bool(unsettled.any()):
@@ -82,14 +85,13 @@ class Direct:
             last = number == len(self.sides)
             yield _iterate(energy, x, step, unsettled if last else torch.ones_like(unsettled))
 
+    def _shifted(self, energy: Identical, x: Tensor) -> Tensor:
+        """x - D grad f(x)."""
+        gradient = torch.zeros_like(x)
+        energy.add_misfit(x, gradient)
+        return x - (gradient if self.variance is None else self.variance * gradient)
+
 
 def _iterate(energy: Identical, x: Tensor, step: Tensor, moving: Tensor) -> Iterate:
     data = energy.misfit(x)
     return Iterate(x, unknown(data), rms(step), moving, bool(torch.isfinite(data).all()))
-
-
-def _shifted(energy: Identical, x: Tensor) -> Tensor:
-    """x - grad f(x)."""
-    gradient = torch.zeros_like(x)
-    energy.add_misfit(x, gradient)
-    return x - gradient

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from alr_cli.core.priors import blocks
+from alr_cli.core.priors.orientations import Turned, turned
 from alr_cli.core.priors.potential import PotentialPrior
 from alr_cli.core.priors.protocol import Arithmetic
 from alr_cli.core.priors.unet import UNet, UNetArchitecture
@@ -54,6 +55,40 @@ def test_denoising_is_one_gradient_step_and_without_noise_returns_the_picture() 
     assert float((prior().at(RANGE[0] / 10, EXACT).denoise(y) - y).abs().max()) == pytest.approx(
         float(least) / 100
     )
+
+
+def test_noise_of_one_level_is_a_case_of_levels_that_differ_between_pixels() -> None:
+    y, regularizer = random(2, 1, 15, 22), prior().at(0.05, EXACT)
+    torch.testing.assert_close(
+        regularizer.with_levels(torch.ones(1, 1, 15, 22)).denoise(y), regularizer.denoise(y)
+    )
+
+
+@pytest.mark.parametrize("shape", [(16, 24), (15, 22)])
+def test_the_gradient_is_the_slope_of_the_value_for_levels_that_differ(shape: tuple[int, int]) -> None:
+    levels = 0.5 + random(2, 1, *shape, seed=2)
+    regularizer = prior(3).at(0.05, EXACT).with_levels(levels)
+    x, direction = random(2, 3, *shape), random(2, 3, *shape, seed=1) - 0.5
+    _, gradient = regularizer.value_and_grad(x)
+    ahead, behind = (regularizer.value_and_grad(x + t * direction)[0] for t in (5e-8, -5e-8))
+    slope = (gradient * direction).flatten(1).sum(1)
+    torch.testing.assert_close((ahead - behind) / 1e-7, slope, rtol=1e-4, atol=1e-7)
+
+
+def test_levels_are_turned_with_the_picture() -> None:
+    y, levels = random(1, 1, 16, 24), 0.5 + random(1, 1, 16, 24, seed=2)
+    regularizer = prior().at(0.05, EXACT)
+    seen = Turned(regularizer.with_levels(levels), 3).denoise(y)
+    expected = regularizer.with_levels(turned(levels, 3)).denoise(turned(y, 3))
+    torch.testing.assert_close(turned(seen, 3), expected)
+
+
+def test_each_block_sees_the_levels_of_its_own_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "HALO", 64)
+    y, levels = random(1, 1, 40, 56), 0.5 + random(1, 1, 40, 56, seed=2)
+    whole = prior().at(0.05, EXACT).with_levels(levels).denoise(y)
+    tiled = prior().at(0.05, Arithmetic(24, torch.float64)).with_levels(levels).denoise(y)
+    torch.testing.assert_close(tiled, whole)
 
 
 @pytest.mark.parametrize("tile", [8, 24, 40])

@@ -4,10 +4,12 @@ import pytest
 import torch
 
 from alr_cli.core import problems
-from alr_cli.core.data_terms import ClippedGaussian, SquaredError
+from alr_cli.core.coloured_noise import ColouredNoise
+from alr_cli.core.data_terms import ClippedGaussian, SquaredError, UnevenGaussian
 from alr_cli.core.defaults import SolverOptions, minimise
 from alr_cli.core.energy import Energy
-from alr_cli.core.priors.orientations import ROTATIONS, Turned
+from alr_cli.core.noise.model import NoiseModel
+from alr_cli.core.priors.orientations import ROTATIONS, Turned, turned
 from alr_cli.core.priors.potential import PotentialPrior
 from alr_cli.core.priors.protocol import Arithmetic
 from alr_cli.core.priors.total_variation import TotalVariation
@@ -115,3 +117,42 @@ def test_a_regularizer_that_does_not_denoise_is_refused() -> None:
         minimise(
             problems.denoising(y, 1), SquaredError(y), TotalVariation(1), 1.0, SIGMA, SolverOptions("direct")
         )
+
+
+class Adapts(Smooths):
+    """As Smooths, but smooths less where there is less noise."""
+
+    def __init__(self, relative: torch.Tensor | float = 1.0) -> None:
+        self.relative = relative
+
+    def with_levels(self, relative: torch.Tensor) -> "Adapts":
+        return Adapts(relative)
+
+    def turned(self, side: int) -> "Adapts":
+        return Adapts(turned(self.relative, side)) if isinstance(self.relative, torch.Tensor) else self
+
+    def denoise(self, y: torch.Tensor, share: float = 1.0) -> torch.Tensor:
+        return y - share * self.relative * self.value_and_grad(y)[1]
+
+
+def uneven(y: torch.Tensor) -> ColouredNoise:
+    deviation = torch.linspace(0.4, 1.6, y.shape[-1]).expand_as(y)
+    return ColouredNoise(NoiseModel.white(SIGMA, 1), deviation / deviation.square().mean().sqrt())
+
+
+def test_levels_that_differ_between_pixels_are_turned_with_the_picture() -> None:
+    y = noisy()
+    noise = uneven(y)
+    problem = problems.denoising(y, 0, noise)
+    found = minimise(problem, UnevenGaussian(y, noise.deviation, SIGMA), Adapts(), lam=2.0, sigma=SIGMA)
+    torch.testing.assert_close(found.x, Adapts(noise.deviation).denoise(y))
+    assert (found.stop, found.history[-1].iteration) == ("converged", 4)
+
+
+def test_clipped_pixels_rise_further_where_there_is_more_noise() -> None:
+    y = torch.ones(1, 1, 32, 32)
+    noise = uneven(y)
+    data = UnevenGaussian(y, noise.deviation, SIGMA, clipped=True)
+    x = minimise(problems.denoising(y, 0, noise), data, Adapts(), 2.0, SIGMA).x
+    left, right = x[..., 8].mean(), x[..., 24].mean()
+    assert 1 < float(left) < float(right)
