@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from alr_cli.core.noise.model import POISSON_KNOTS, NoiseModel
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating]
 
 FEWEST = 5  # brightnesses
 
