@@ -19,6 +19,7 @@ from alr_cli.core.priors.protocol import (
     HasGlimpses,
     HasPreconditioner,
     HasProx,
+    PostProcesses,
     Regularizer,
     TakesLevels,
 )
@@ -27,8 +28,10 @@ from alr_cli.core.solvers.adam import Adam
 from alr_cli.core.solvers.admm import Admm
 from alr_cli.core.solvers.base import Callback, Record, Solution, Solver, solve
 from alr_cli.core.solvers.direct import Direct
+from alr_cli.core.solvers.discrepancy import Discrepancy
 from alr_cli.core.solvers.lbfgs import Lbfgs
 from alr_cli.core.solvers.line_search import GradientDescent, Nmapg
+from alr_cli.core.solvers.once import Once
 from alr_cli.core.solvers.plug_and_play import PlugAndPlay
 from alr_cli.core.solvers.preconditioned import COLOURED, FAR, HOLES, NEAR, RAYS, Preconditioned
 from alr_cli.core.solvers.splitting import Splitting
@@ -40,7 +43,7 @@ DEFAULT = "default"
 FREE = "pnp-adam"
 Formulation = Literal["analysis", "synthesis"]
 # for fourier, if A hides information that takes many steps to recover
-_FAR_ITERATIONS, _HOLES_ITERATIONS = 100, 200
+_FAR_ITERATIONS, _HOLES_ITERATIONS, _RAYS_ITERATIONS = 100, 200, 50
 _COLOURED_ITERATIONS = 25  # for fourier, if the noise is coloured
 # For splitting: first level, number of steps, momentum and smoothness (see docs/notebook/wide.md).
 _BEGIN, _STAGES, _MOMENTUM, _SMOOTH = 50 / 255, 16, 0.7, 0.02
@@ -48,6 +51,12 @@ _HOLES_BEGIN, _HOLES_STAGES, _HOLES_MOMENTUM = 70 / 255, 24, 0.9
 # If the noise is coloured, relative to its level: first level, last one, and that of D at the end; number of
 # steps; and the weight of the data term (see docs/noise.md).
 _COLOURED_BEGIN, _COLOURED_LAST, _COLOURED_END, _COLOURED_STAGES, _COLOURED_WEIGHT = 4.0, 0.5, 0.35, 8, 1.5
+# For rays: first level, last one relative to that of the noise per pixel, number of steps, momentum, and
+# steps of conjugate gradients, few of which suffice for a small tau (see docs/guides/tomography.md).
+_RAYS_BEGIN, _RAYS_LAST, _RAYS_STAGES, _RAYS_MOMENTUM = 0.15, 0.13, 16, 0.7
+_RAYS_STEPS = 5
+# For proximal gradient steps without a path.
+_PROXIMAL_ITERATIONS, _PROXIMAL_STEPS = 60, 15
 _CLIPPED_ROUNDS = 2  # rounds of splitting and admm if pixels are clipped
 # For admm: level of D at the end, and at the beginning if it falls (Fermanian, Le Pendu and Guillemot 2022).
 _ADMM_LEVEL, _ADMM_FIRST = 30 / 255, 50 / 255
@@ -64,6 +73,7 @@ class SolverOptions:
         iterations, tol: See `solvers.base.Solver`.
         watched: Whether the energy of every step is needed, or only that of the last one.
         fast: Use a third of the usual iterations.
+        discrepancy: Stop once the residual is this many times the noise (see solvers/discrepancy.py).
     """
 
     solver: str = DEFAULT
@@ -71,6 +81,7 @@ class SolverOptions:
     tol: float | None = None
     watched: bool = True
     fast: bool = False
+    discrepancy: float | None = None
 
     def limit(self, usual: int) -> int:
         if self.iterations is not None:
@@ -161,13 +172,13 @@ def choose(
     sigma: float,
     asked: SolverOptions = SolverOptions(),
 ) -> Solver:
-    """The solver that was asked for, or the default.
+    """The solver that was asked for, or the default; with the rule that stops it early, if asked for.
 
-    The defaults are: lbfgs for flows; for priors that denoise in one step, direct for white noise alone
-    (also if its level differs between pixels and the prior takes that into account), and splitting for other
-    noise and operators; direct and adam for gradient networks, whose energy is unknown; nmapg for priors that
-    denoise at only one noise level; fourier if P is known, which is true of fields of experts except for
-    blurs that repeat the border; else adam.
+    The defaults are: once for post-processing; lbfgs for flows; for priors that denoise in one step, direct
+    for white noise alone (also if its level differs between pixels and the prior takes that into account),
+    and splitting for other noise and operators; direct and adam for gradient networks, whose energy is
+    unknown; nmapg for priors that denoise at only one noise level; fourier if P is known, which is true of
+    fields of experts except for blurs that repeat the border; splitting without a path for rays; else adam.
 
     Weights that were trained for a few steps on one task take these steps, and refuse other tasks.
 
@@ -177,6 +188,18 @@ def choose(
         raise UsageError(
             f"these weights were trained for {regularizer.task} and nothing else: choose others with -w"
         )
+    solver = _chosen(regularizer, problem, lam, sigma, asked)
+    if asked.discrepancy is None:
+        return solver
+    measured = problem.y.shape[-2] * problem.y.shape[-1]
+    return Discrepancy(solver, (asked.discrepancy * sigma) ** 2 * measured / problem.pixels)
+
+
+def _chosen(
+    regularizer: Regularizer, problem: Problem, lam: float, sigma: float, asked: SolverOptions
+) -> Solver:
+    if asked.solver == DEFAULT and isinstance(regularizer, PostProcesses):
+        return Once(regularizer)
     if asked.solver == DEFAULT and isinstance(regularizer, HasLatents):
         return _lbfgs(asked)
     if asked.solver == DEFAULT:
@@ -187,11 +210,8 @@ def choose(
                 or _free(regularizer, asked)
                 or _nmapg(asked)
             )
-        return (
-            _unrolled(regularizer, lam, asked)
-            or _fourier(regularizer, problem, lam, sigma, asked)
-            or _adam(problem, sigma, asked)
-        )
+        own = _unrolled(regularizer, lam, asked) or _fourier(regularizer, problem, lam, sigma, asked)
+        return own or (_proximal(asked) if problem.rays else _adam(problem, sigma, asked))
     if asked.solver not in SOLVERS:
         raise UsageError(f"unknown solver {asked.solver!r}: choose {', '.join(SOLVERS)}")
     solver = SOLVERS[asked.solver](regularizer, problem, lam, sigma, asked)
@@ -223,6 +243,8 @@ def _fourier(
     if preconditioner is None:
         return None
     usual, pace = _FAR_ITERATIONS, RAYS if problem.kernel is None else FAR
+    if problem.rays:
+        usual = _RAYS_ITERATIONS
     if problem.holes:
         usual, pace = _HOLES_ITERATIONS, HOLES
     if problem.noise is not None:
@@ -269,6 +291,8 @@ def _splitting(
     tau = 2 / (lam * regularizer.channels)
     if problem.noise is not None:
         return _coloured_splitting(regularizer, problem, tau, asked)
+    if problem.rays:
+        return _rays_splitting(regularizer, tau, asked)
     usual, begin = (_HOLES_STAGES, _HOLES_BEGIN) if problem.holes else (_STAGES, _BEGIN)
     stages = max(2, min(usual, asked.limit(usual)))  # fewer stages follow the same path in larger steps
     last = regularizer.sigma
@@ -282,6 +306,25 @@ def _splitting(
     limit = len(way) if asked.iterations is None else asked.iterations
     tol = asked.tolerance(Splitting.tol)
     return Splitting(_in_turn(way), tau, limit, tol, momentum, mu, rounds)
+
+
+def _rays_splitting(regularizer: Anneals, tau: float, asked: SolverOptions) -> Splitting:
+    """The path for rays. Each coarse feature is seen by many rays, so that the noise of a slice is far below
+    the level per pixel. The last step fits the data, because D alone would blur the slice."""
+    stages = max(2, asked.limit(_RAYS_STAGES))
+    last = _RAYS_LAST * regularizer.sigma
+    first = max(_RAYS_BEGIN, 2 * last)
+    levels = [last * (first / last) ** (1 - stage / (stages - 1)) for stage in range(stages)]
+    way = [(regularizer.at(level), tau * (level / regularizer.sigma) ** 2) for level in levels]
+    tol = asked.tolerance(Splitting.tol)
+    return Splitting(_in_turn(way), tau, len(way), tol, _RAYS_MOMENTUM, steps=_RAYS_STEPS)
+
+
+def _proximal(asked: SolverOptions) -> Splitting:
+    """Proximal gradient descent for rays, whose ||A||^2 would make plain gradient steps a hundred times
+    shorter."""
+    usual, tol = asked.limit(_PROXIMAL_ITERATIONS), asked.tolerance(Splitting.tol)
+    return Splitting((), 1.0, usual, tol, steps=_PROXIMAL_STEPS)
 
 
 def _coloured_splitting(

@@ -50,6 +50,7 @@ class Problem:
         bounds: Smallest and largest value of the picture; None for no bounds.
         noise: What is known of the noise beside its level; None for white noise of one level.
         half_step: The largest rounding error of y if its noise is rounding; else None.
+        rays: Whether A integrates along rays, few of which see each pixel.
     """
 
     operator: LinearOperator
@@ -65,6 +66,7 @@ class Problem:
     bounds: tuple[float, float] | None = None
     noise: ColouredNoise | None = None
     half_step: float | None = None
+    rays: bool = False
 
     @property
     def start(self) -> Tensor:
@@ -82,8 +84,8 @@ class Problem:
 
     @property
     def enlarges(self) -> bool:
-        """Whether the unknown picture has more pixels than the observation."""
-        return self.pixels > self.y.shape[-2] * self.y.shape[-1]
+        """Whether the observation is a picture with larger pixels."""
+        return not self.rays and self.pixels > self.y.shape[-2] * self.y.shape[-1]
 
     def beyond(self, plane: Tensor) -> Tensor:
         """A quantity (B, C, H, W) that is known for each pixel of the frame, reflected to the extended

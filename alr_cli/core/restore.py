@@ -56,6 +56,7 @@ class Settings:
         formulation: Whether the unknown is the picture ("analysis") or, for flows, the latent that generates
             it ("synthesis").
         fast: Whether to use a third of the usual iterations.
+        discrepancy: See `defaults.SolverOptions`.
     """
 
     strength: float = 1.0
@@ -69,11 +70,12 @@ class Settings:
     clip_aware: bool = True
     formulation: Formulation = "analysis"
     fast: bool = False
+    discrepancy: float | None = None
 
     @property
     def descends(self) -> bool:
         """Whether they ask for a particular descent, by its solver, length, tolerance or lambda."""
-        asked = (self.max_iter, self.tol, self.lam)
+        asked = (self.max_iter, self.tol, self.lam, self.discrepancy)
         kind = (self.solver, self.formulation) != (defaults.DEFAULT, "analysis")
         return kind or any(value is not None for value in asked)
 
@@ -360,7 +362,9 @@ class Restorer:
     ) -> Solution:
         settings = self.settings
         watched = callback is not None
-        asked = SolverOptions(settings.solver, settings.max_iter, settings.tol, watched, settings.fast)
+        asked = SolverOptions(
+            settings.solver, settings.max_iter, settings.tol, watched, settings.fast, settings.discrepancy
+        )
         regularizer = self.prior.at(level, Arithmetic(side, self.precision))
         solver: Solver = defaults.choose(regularizer, problem, lam, sigma, asked)
 

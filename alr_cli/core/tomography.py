@@ -38,7 +38,7 @@ from alr_cli.errors import NonFiniteError
 Method = Literal["ours", "tv", "fbp"]
 Floats = NDArray[np.float32]
 
-ITERATIONS: dict[Method, int] = {"ours": 50, "tv": 200, "fbp": 0}
+_TV_ITERATIONS = 200
 _LOUDEST = 0.5  # the highest noise level for which lambda is evaluated
 _HIGH_QUANTILE, _HIGH_LEVEL = 0.995, 0.54  # of the pixels of a slice on [0,1]; the mean over CT slices
 # lambda of tv is the first number times sigma to the power of the second; see docs/guides/tomography.md
@@ -63,7 +63,7 @@ class Scanning(Task):
             return problems.extend(self.start(y), margin)
 
         operator = Compose(self.operator, beyond)
-        return Problem(operator, y, begin, frame, clips=False, bounds=(0.0, math.inf))
+        return Problem(operator, y, begin, frame, clips=False, bounds=(0.0, math.inf), rays=True)
 
     def start(self, y: Tensor, window: Window = "hann") -> Tensor:
         """Filtered backprojection, with negative values set to 0."""
@@ -112,7 +112,7 @@ class Reconstructor:
         restorer: For ours: the prior and its settings.
         strength: Factor of the usual lambda of tv.
         lam: Replaces lambda of tv.
-        iterations: None for the usual number.
+        iterations: Number of iterations of tv; None for the usual number.
         window: Window of the filter of fbp.
         device: The device for tv.
     """
@@ -186,7 +186,7 @@ class Reconstructor:
         device = devices.choose(self.device)
         seen = torch.from_numpy(y)[None, None].to(device)
         lam = self.lam if self.lam is not None else self.strength * tv_lam(level)
-        limit = ITERATIONS["tv"] if self.iterations is None else self.iterations
+        limit = _TV_ITERATIONS if self.iterations is None else self.iterations
         size = math.prod(task.operator.input_shape)
         for number, step in enumerate(total_variation(task.operator, seen, lam, task.start(seen), limit)):
             data, variation = float(step.data) / size, float(step.variation) / size

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from alr_cli.core.operators.geometry import Geometry
 from alr_cli.core.operators.ray import RayTransform
+from alr_cli.core.restoration import Step
 from alr_cli.core.restore import Restorer, Settings
 from alr_cli.core.tomography import Method, Reconstructor, Scanning, Slice, usual_range
 from alr_cli.errors import UsageError
@@ -28,6 +31,13 @@ def sinogram(geometry: Geometry = SCAN, sigma: float = 0.2) -> np.ndarray:
     return (chords(geometry, CENTRE, AXES) + noise).astype(np.float32)
 
 
+def pixelated(sigma: float = 0.2) -> np.ndarray:
+    """The sinogram of an ellipse that consists of pixels, so that it can be fitted exactly."""
+    seen = RayTransform(SCAN).forward(torch.from_numpy(ellipse(SCAN.size, CENTRE, AXES)).float()).numpy()
+    noise = sigma * np.random.default_rng(0).standard_normal(seen.shape)
+    return (seen + noise).astype(np.float32)
+
+
 def error(found: Slice, size: tuple[int, int]) -> float:
     return float(np.sqrt(np.mean((found.pixels - ellipse(size, CENTRE, AXES)) ** 2)))
 
@@ -39,6 +49,25 @@ def test_tv_and_a_learned_prior_are_nearer_to_the_truth_than_backprojection(geom
         m: error(reconstructor(m).reconstruct(y, geometry), geometry.size) for m in ("fbp", "tv", "ours")
     }
     assert errors["tv"] < 0.9 * errors["fbp"] and errors["ours"] < 0.9 * errors["fbp"]
+
+
+def test_a_wide_prior_follows_a_path_whose_last_step_fits_the_data() -> None:
+    wide = Reconstructor("ours", Restorer(load_weights("gray-wide"), Settings(precision="float32")))
+    y, steps = pixelated(), list[Step]()
+    found = wide.reconstruct(y, SCAN, 0.2, callback=steps.append)
+    assert error(found, SCAN.size) < 0.8 * error(reconstructor("fbp").reconstruct(y, SCAN), SCAN.size)
+    assert found.pixels.min() >= 0 and 0.7 < found.residual / found.sigma < 1.1
+    assert found.iterations == len(steps) - 1
+
+
+def test_a_descent_can_be_stopped_by_the_noise() -> None:
+    weights, plain = load_weights("gray-tuned"), Settings(solver="pnp-gd", max_iter=40, precision="float32")
+    whole, stopped = (
+        Reconstructor("ours", Restorer(weights, settings)).reconstruct(pixelated(), SCAN, 0.2)
+        for settings in (plain, replace(plain, discrepancy=1.2))
+    )
+    assert stopped.stop == "discrepancy" and stopped.iterations < whole.iterations
+    assert whole.residual < stopped.residual <= 1.2 * 0.2
 
 
 @pytest.mark.parametrize("method", ["tv", "ours"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,11 @@ from alr_cli.errors import InputError, UsageError
 if TYPE_CHECKING:
     from alr_cli.bench.degradations import Pixels
     from alr_cli.bench.tables.layout import Table
-    from alr_cli.core.tomography import Reconstructor
+    from alr_cli.bench.tomography import Contender
 
-DEFAULT = "ct-tuned"
+DEFAULT = "gray-wide,ct-tuned"
+STEPS = 200  # gradient steps of the published critic, of which the best is taken
+RED_STEPS = 100
 
 
 def lunz2(
@@ -55,20 +58,36 @@ def lunz2(
     return Table(f"lunz2: {title}; 128 x 128 from 30 angles", headings, tuple(rows), words=2)
 
 
-def contenders(model: ModelOptions, compute: ComputeOptions) -> dict[str, Reconstructor]:
-    """The methods: baselines, and ours once for each weights file of -w."""
-    from alr_cli.cli.reconstruct.run import build_reconstructor
+def contenders(model: ModelOptions, compute: ComputeOptions) -> dict[str, Contender]:
+    """The methods: baselines, and those that the weights files of -w are for.
 
-    names = (model.weights or DEFAULT).split(",")
+    A critic of whole pictures is also stopped as the published one was, and a network for post-processing
+    also serves as the denoiser of RED.
+    """
+    from alr_cli.bench.tomography import Contender
+    from alr_cli.cli.reconstruct.run import build_reconstructor
+    from alr_cli.files.weights import read_metadata
+
+    def of(options: MethodOptions, with_truth: bool = False) -> Contender:
+        return Contender(build_reconstructor(options, compute), with_truth)
+
     methods = {
-        "fbp": MethodOptions(method="fbp"),
-        "fbp hann": MethodOptions(method="fbp", window="hann"),
-        "tv": MethodOptions(method="tv"),
+        "fbp": of(MethodOptions(method="fbp")),
+        "fbp hann": of(MethodOptions(method="fbp", window="hann")),
+        "tv": of(MethodOptions(method="tv")),
     }
-    for name in names:
+    for name in (model.weights or DEFAULT).split(","):
         label = Path(name).name.removesuffix(".safetensors")
-        methods[label] = MethodOptions(weights=name, strength=model.strength, lam=model.lam)
-    return {label: build_reconstructor(method, compute) for label, method in methods.items()}
+        options = MethodOptions(weights=name, strength=model.strength, lam=model.lam)
+        kind = read_metadata(name)["architecture"].get("kind")
+        methods[label] = of(options)
+        if kind == "global":
+            methods[f"{label}, stopped as published"] = of(
+                replace(options, solver="pnp-gd", max_iter=STEPS), True
+            )
+        if kind == "postprocessor":
+            methods[f"RED with {label}"] = of(replace(options, solver="pnp-gd", max_iter=RED_STEPS))
+    return methods
 
 
 def check_data(data: str | None) -> None:

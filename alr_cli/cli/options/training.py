@@ -8,7 +8,7 @@ import typer
 from alr_cli.cli.options import values
 from alr_cli.errors import UsageError
 
-RecipeName = Literal["adversarial", "flow", "global", "potential", "reg", "unrolled"]
+RecipeName = Literal["adversarial", "flow", "global", "post", "potential", "reg", "unrolled"]
 
 MOST_ANGLES, MOST_STEPS = 1000, 64
 CRITIC, FLOW, REG, RUN = "Critic", "Flow", "Regularizing gradient", "Run"
@@ -36,7 +36,8 @@ class CriticOptions:
             rich_help_panel=CRITIC,
             show_default="32; 16 for global, 64 for a flow or a potential, 48 for the gradient of reg and "
             "unrolled",
-            help="Number of feature channels; for a potential, reg and unrolled, at half the resolution.",
+            help="Number of feature channels; for U-Nets (post, potential, reg, unrolled), at half the "
+            "resolution.",
         ),
     ] = None
     depth: Annotated[
@@ -77,6 +78,7 @@ class KindOptions:
             rich_help_panel=CRITIC,
             help="adversarial: the critic of the paper. flow: a density for aligned pictures of one "
             "size. global: a critic of whole pictures of one size, for tomography. "
+            "post: a U-Net that removes the artefacts of filtered backprojection. "
             "potential: an energy with a wide field of view, which denoises "
             "in one step (docs/notebook/wide.md). reg: the gradient of a regularizer together with its "
             "denoiser (docs/guides/gradient.md). unrolled: a few steps of gradient descent for one --task.",
@@ -89,8 +91,8 @@ class KindOptions:
             metavar="N",
             parser=values.whole("--size", least=2),
             rich_help_panel=FLOW,
-            show_default="32; 128 for global, 64 for a potential, reg and unrolled",
-            help="For a flow and for global: side in pixels of the pictures; larger pictures are "
+            show_default="32; 128 for global and post, 64 for a potential, reg and unrolled",
+            help="For a flow, global and post: side in pixels of the pictures; larger pictures are "
             "reduced by averaging blocks. For a potential, reg and unrolled: side of the training crops.",
         ),
     ] = None
@@ -120,8 +122,9 @@ class KindOptions:
             "--geometry",
             metavar="identity|parallel:ANGLES",
             rich_help_panel=CRITIC,
-            help="For global: what is measured. identity: pixels with noise. parallel:30: sinograms of "
-            "30 angles over half a turn, from which slices are computed by filtered backprojection.",
+            help="For global and post: what is measured. identity: pixels with noise (global only). "
+            "parallel:30: sinograms of 30 angles over half a turn, from which slices are computed by "
+            "filtered backprojection.",
         ),
     ] = "identity"
     init: Annotated[
@@ -130,8 +133,9 @@ class KindOptions:
             "--init",
             metavar="FILE",
             rich_help_panel=REG,
-            help="For reg: weights of a potential whose U-Net is the first denoiser. For unrolled: weights "
-            "of reg or of a potential, whose gradient is the first one. Without them it is random.",
+            help="For reg: weights of a potential whose U-Net is the first denoiser; for post: such a U-Net "
+            "to begin with. For unrolled: weights of reg or of a potential, whose gradient is the first one. "
+            "Without them it is random.",
         ),
     ] = None
     task: Annotated[
@@ -194,8 +198,8 @@ class KindOptions:
 
     def __post_init__(self) -> None:
         self.angles  # noqa: B018 - parsed here, so that a mistake is found before any file is read
-        if self.geometry != "identity" and self.recipe != "global":
-            raise UsageError("--geometry belongs to --recipe global: leave it out")
+        if self.geometry != "identity" and self.recipe not in ("global", "post"):
+            raise UsageError("--geometry belongs to --recipe global and post: leave it out")
         if self.task is not None and self.recipe != "unrolled":
             raise UsageError("--task belongs to --recipe unrolled: leave it out")
         if self.recipe == "unrolled":
@@ -236,8 +240,8 @@ class RecipeOptions:
             metavar="K",
             parser=values.whole("--iterations", least=1),
             rich_help_panel=RECIPE,
-            show_default="100000; 2500 for global, 4000 for a flow, 20000 for a potential, 12000 for reg, "
-            "2000 for unrolled",
+            show_default="100000; 2500 for global, 4000 for a flow and post, 20000 for a potential, 12000 "
+            "for reg, 2000 for unrolled",
             help="Number of steps. The first half of the steps of a potential train a plain denoiser.",
         ),
     ] = None
@@ -248,7 +252,7 @@ class RecipeOptions:
             metavar="M",
             parser=values.whole("--batch-size", least=1),
             rich_help_panel=RECIPE,
-            show_default="32; 16 for global, 8 for a potential and reg, 4 for unrolled",
+            show_default="32; 16 for global, 8 for a potential and reg, 4 for post and unrolled",
             help="Number of clean patches per step. As many noisy patches are used.",
         ),
     ] = None
@@ -259,9 +263,9 @@ class RecipeOptions:
             metavar="X",
             parser=values.number("--lr", above=0),
             rich_help_panel=RECIPE,
-            show_default="0.001; 0.0001 for global, 0.006 for a potential and reg, 0.002 for unrolled",
-            help="Initial step size. It decays exponentially; for a potential, reg and unrolled it falls "
-            "linearly at the end.",
+            show_default="0.001; 0.0001 for global, 0.006 for post, a potential and reg, 0.002 for unrolled",
+            help="Initial step size. It decays exponentially; for post, a potential, reg and unrolled it "
+            "falls linearly at the end.",
         ),
     ] = None
     lr_final: Annotated[
@@ -304,7 +308,8 @@ class RecipeOptions:
             parser=values.number("--ema", least=0, below=1),
             rich_help_panel=RECIPE,
             help="Keep a moving average of the weights with this decay, for instance 0.999. 0 means "
-            "none, or the default of a flow (0.998), a potential or reg (0.999), or unrolled (0.99).",
+            "none, or the default of a flow (0.998), post (0.995), a potential or reg (0.999), or "
+            "unrolled (0.99).",
         ),
     ] = 0.0
     seed: Annotated[

@@ -250,9 +250,29 @@ class MethodOptions:
             "--max-iter",
             metavar="N",
             parser=values.whole("--max-iter", least=1),
-            show_default="50, tv 200",
+            show_default="that of the solver; tv 200",
             rich_help_panel=METHOD,
             help="Number of iterations.",
+        ),
+    ] = None
+    solver: Annotated[
+        Literal["default", "fourier", "adam", "gd", "nmapg", "splitting", "pnp-gd"],
+        typer.Option(
+            "--solver",
+            metavar="NAME",
+            rich_help_panel=METHOD,
+            help="The minimisation algorithm of ours: fourier, adam, gd, nmapg, splitting or pnp-gd. default "
+            "takes the one that suits the weights.",
+        ),
+    ] = "default"
+    discrepancy: Annotated[
+        float | None,
+        typer.Option(
+            "--discrepancy",
+            metavar="X",
+            parser=values.number("--discrepancy", above=0),
+            rich_help_panel=METHOD,
+            help="Stop ours once the residual is X times the noise. 1 is the distance of the true slice.",
         ),
     ] = None
     window: Annotated[
@@ -268,6 +288,10 @@ class MethodOptions:
         if self.method == "fbp" and (self.lam, self.strength, self.max_iter) != (None, None, None):
             raise UsageError(
                 "--method fbp has no lambda and no iterations: leave --lam, --strength and --max-iter out"
+            )
+        if self.method != "ours" and (self.solver != "default" or self.discrepancy is not None):
+            raise UsageError(
+                f"--solver and --discrepancy are for --method ours, not for {self.method}: leave them out"
             )
         if self.method == "tv" and (self.lam == 0 or self.strength == 0):
             raise UsageError("--method tv needs a lambda above 0: use --method fbp for none")

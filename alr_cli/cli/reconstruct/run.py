@@ -297,7 +297,7 @@ def build_reconstructor(method: MethodOptions, compute: ComputeOptions) -> Recon
     """Load what the method needs. This imports torch."""
     from alr_cli.core.numerics import devices
     from alr_cli.core.restore import Restorer, Settings
-    from alr_cli.core.tomography import ITERATIONS, Reconstructor
+    from alr_cli.core.tomography import Reconstructor
     from alr_cli.files.weights import load_weights
 
     devices.set_threads(compute.threads)
@@ -311,7 +311,9 @@ def build_reconstructor(method: MethodOptions, compute: ComputeOptions) -> Recon
         settings = Settings(
             strength=1.0 if method.strength is None else method.strength,
             lam=method.lam,
-            max_iter=method.max_iter or ITERATIONS["ours"],
+            solver=method.solver,
+            max_iter=method.max_iter,
+            discrepancy=method.discrepancy,
             tile=compute.tile,
             precision=compute.precision,
             device=compute.device,

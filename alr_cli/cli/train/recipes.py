@@ -33,6 +33,12 @@ def _global() -> Prepare:
     return prepare
 
 
+def _post() -> Prepare:
+    from alr_cli.cli.train.post import prepare
+
+    return prepare
+
+
 def _potential() -> Prepare:
     from alr_cli.cli.train.potential import prepare
 
@@ -56,6 +62,7 @@ RECIPES: dict[RecipeName, Callable[[], Prepare]] = {
     "adversarial": _adversarial,
     "flow": _flow,
     "global": _global,
+    "post": _post,
     "potential": _potential,
     "reg": _reg,
     "unrolled": _unrolled,

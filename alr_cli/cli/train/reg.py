@@ -141,11 +141,16 @@ def _start(kind: KindOptions, critic: CriticOptions, channels: int, seed: int) -
     except ValueError as error:
         raise UsageError(str(error)) from error
     if kind.init is not None:
-        prior = load_weights(kind.init).prior
-        if prior.kind != PotentialPrior.kind or not isinstance(prior.network, UNet):
-            raise UsageError(f"--init {kind.init} is no potential: give color-wide, or one of your own")
-        if prior.channels != channels:
-            gray = "a gray" if prior.channels == 1 else "a colour"
-            raise UsageError(f"--init {kind.init} is {gray} prior, which --gray decides: give another")
-        denoiser = prior.network
+        denoiser = unet_of(kind.init, channels)
     return GradientNetwork(denoiser, gradient, kind.explicit)
+
+
+def unet_of(name: str, channels: int) -> UNet:
+    """The U-Net of the potential that --init names. Raises UsageError or WeightsError."""
+    prior = load_weights(name).prior
+    if prior.kind != PotentialPrior.kind or not isinstance(prior.network, UNet):
+        raise UsageError(f"--init {name} is no potential: give color-wide, or one of your own")
+    if prior.channels != channels:
+        gray = "a gray" if prior.channels == 1 else "a colour"
+        raise UsageError(f"--init {name} is {gray} prior, which --gray decides: give another")
+    return prior.network

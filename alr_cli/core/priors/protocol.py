@@ -227,6 +227,15 @@ class TakesLevels(Protocol):
 
 
 @runtime_checkable
+class PostProcesses(Protocol):
+    """A regularizer with a network that turns a rough reconstruction into a good one."""
+
+    def postprocess(self, x: Tensor) -> Tensor:
+        """The start of a problem, (B, C, H, W) -> a better estimate."""
+        ...
+
+
+@runtime_checkable
 class ChoosesLevel(Protocol):
     """A prior that needs another level than that of the noise, depending on the operator."""
 

@@ -14,6 +14,7 @@ from alr_cli.core.priors.experts import ExpertsPrior
 from alr_cli.core.priors.flow import FlowPrior
 from alr_cli.core.priors.global_critic import GlobalPrior
 from alr_cli.core.priors.gradient_network import GradientPrior
+from alr_cli.core.priors.postprocessor import PostProcessorPrior
 from alr_cli.core.priors.potential import PotentialPrior
 from alr_cli.core.priors.protocol import LambdaOfSigma, StoredPrior
 from alr_cli.core.priors.unrolled import UnrolledPrior
@@ -26,6 +27,7 @@ PRIORS: dict[str, type[StoredPrior]] = {
         FlowPrior,
         GlobalPrior,
         GradientPrior,
+        PostProcessorPrior,
         PotentialPrior,
         UnrolledPrior,
     )

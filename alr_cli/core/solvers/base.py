@@ -17,7 +17,7 @@ from torch import Tensor
 from alr_cli.core.energy import Terms
 from alr_cli.core.numerics.reductions import squared_norm
 
-Stop = Literal["converged", "max_iter", "diverged", "non_finite"]
+Stop = Literal["converged", "discrepancy", "max_iter", "diverged", "non_finite"]
 
 
 class Objective(Protocol):
@@ -57,6 +57,8 @@ class Iterate:
             were.
         astray: Which pictures ran away, (B,), and were put back where their steps were shortest; None for a
             descent that cannot.
+        fits: Which pictures are as near to the observation as the noise allows, (B,); None if this does not
+            matter.
     """
 
     x: Tensor
@@ -65,6 +67,7 @@ class Iterate:
     moving: Tensor
     finite: bool
     astray: Tensor | None = None
+    fits: Tensor | None = None
 
 
 class Solver(Protocol):
@@ -107,8 +110,9 @@ class Solution:
     Attributes:
         x: The minimiser that was found.
         stop: "converged" if the last update of every picture was at most tol, or no step lowers the energy
-            measurably; "max_iter"; "diverged" if a picture ran away; or "non_finite", and then x is the last
-            point with a finite energy and gradient, up to rounding.
+            measurably; "discrepancy" if a picture was left as near to the observation as the noise allows
+            (see discrepancy.py); "max_iter"; "diverged" if a picture ran away; or "non_finite", and then x is
+            the last point with a finite energy and gradient, up to rounding.
         history: A record for each iteration; the first one is the start.
     """
 
@@ -142,7 +146,8 @@ def solve(objective: Objective, start: Tensor, solver: Solver, callback: Callbac
             callback(history[-1], x)
         diverged = iterate.astray is not None and bool(iterate.astray.any())
         if not bool(iterate.moving.any()):
-            return Solution(x, "diverged" if diverged else "converged", history)
+            fits = iterate.fits is not None and bool(iterate.fits.any())
+            return Solution(x, "diverged" if diverged else "discrepancy" if fits else "converged", history)
     return Solution(x, "diverged" if diverged else "max_iter", history)
 
 

@@ -73,6 +73,7 @@ class Splitting:
             value to 0.
         mu: Weight of the smooth start (see `proximal.smooth`); 0 uses the start of the problem.
         rounds: See `proximal.prox`.
+        steps: Largest number of steps of conjugate gradients in `proximal.prox`.
         gamma: The required decrease of F, relative to the squared length of the step.
         eta: The factor by which tau is reduced.
         most: Number of consecutive rejections after which a picture is not changed any more.
@@ -85,6 +86,7 @@ class Splitting:
     momentum: float = 0.0
     mu: float = 0.0
     rounds: int = 1
+    steps: int = 30
     gamma: float = 0.1
     eta: float = 0.8
     most: int = 30
@@ -136,7 +138,9 @@ class Splitting:
         return Position(x, terms, gradient.mul_(energy.unit).sub_(misfit), tau)
 
     def _prox(self, energy: Splits, z: Tensor, tau: Tensor) -> Tensor:
-        return prox(energy, z, tau, self.rounds)
+        x = prox(energy, z, tau, self.rounds, self.steps)
+        energy.project(x)
+        return x
 
     def _held(self, energy: Splits, z: Tensor, x: Tensor) -> Tensor:
         """z where x may move, and x elsewhere."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from torch import Tensor
 
 from alr_cli.core.priors.unet import UNet
 from alr_cli.core.training.learner import Learner, LearnerTraining
-from alr_cli.core.training.patches import PatchSource
+from alr_cli.core.training.patches import PatchSource, turned
 from alr_cli.core.training.stepwise import Progress
 
 
@@ -92,6 +92,14 @@ class Pair:
     level: Tensor
 
 
+class PairSource(Protocol):
+    """A source of batches."""
+
+    @property
+    def device(self) -> torch.device: ...
+    def draw(self, recipe: DenoisingRecipe, generator: torch.Generator) -> Pair: ...
+
+
 class CropSource:
     """Crops of pictures, in all eight orientations, with noise.
 
@@ -119,18 +127,11 @@ class CropSource:
         chosen = torch.multinomial(self._chances, count, replacement=True, generator=generator)
         where = torch.rand(count, 2, generator=generator, device=self.device)
         rows, columns = (where * self._shapes[chosen]).long().unbind(1)
-        clean = self._turned(self._patches.take(chosen, rows, columns), generator)
+        clean = turned(self._patches.take(chosen, rows, columns), generator)
         sigma = self.levels(recipe, generator).reshape(-1, 1, 1, 1)
         level = self._uneven(recipe, generator)
         noise = torch.randn(clean.shape, generator=generator, device=self.device) * level
         return Pair(clean, noise, sigma, level)
-
-    def _turned(self, crops: Tensor, generator: torch.Generator) -> Tensor:
-        """Each crop in one of the eight orientations."""
-        turns = torch.rand(3, len(crops), 1, 1, 1, generator=generator, device=self.device) < 0.5
-        crops = torch.where(turns[0], crops.flip(-1), crops)
-        crops = torch.where(turns[1], crops.flip(-2), crops)
-        return torch.where(turns[2], crops.transpose(-1, -2), crops)
 
     def levels(self, recipe: DenoisingRecipe, generator: torch.Generator) -> Tensor:
         """sigma, (B,)."""
@@ -159,7 +160,7 @@ class DenoisingTrainer(LearnerTraining[DenoisingRecipe]):
         self,
         start: UNet,
         recipe: DenoisingRecipe,
-        source: CropSource,
+        source: PairSource,
         compiled: bool = False,
     ) -> None:
         """Args:

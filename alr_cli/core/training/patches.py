@@ -73,3 +73,12 @@ def as_float(picture: np.ndarray) -> np.ndarray:
     if picture.dtype == np.uint8:
         return picture.astype(np.float32) / np.float32(255)
     return picture.astype(np.float32)
+
+
+def turned(crops: Tensor, generator: torch.Generator) -> Tensor:
+    """Each of the square crops (B, C, p, p) in one of the eight orientations. The generator must be on their
+    device."""
+    turns = torch.rand(3, len(crops), 1, 1, 1, generator=generator, device=crops.device) < 0.5
+    crops = torch.where(turns[0], crops.flip(-1), crops)
+    crops = torch.where(turns[1], crops.flip(-2), crops)
+    return torch.where(turns[2], crops.transpose(-1, -2), crops)

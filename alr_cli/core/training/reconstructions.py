@@ -19,38 +19,59 @@ from alr_cli.core.priors.local import unfitted
 from alr_cli.core.tomography import Scanning
 from alr_cli.core.training.adversarial import AdversarialTrainer, Batch, Recipe
 from alr_cli.core.training.calibration import LambdaCurve
+from alr_cli.core.training.patches import turned
 
 
 def half_turn(side: int, angles: int) -> Geometry:
-    """Parallel rays from so many angles, and as many detectors as the diagonal needs."""
-    detectors = math.ceil(side * math.sqrt(2)) + 1
-    return Geometry((side, side), tuple(math.pi * k / angles for k in range(angles)), detectors)
+    """Parallel rays from so many angles. The detectors cover the diagonal, and a little more than one lies on
+    each pixel of it."""
+    diagonal = side * math.sqrt(2)
+    detectors = math.ceil(diagonal) + 1
+    middles = tuple(math.pi * (k + 0.5) / angles for k in range(angles))
+    return Geometry((side, side), middles, detectors, diagonal / detectors)
 
 
 @dataclass(frozen=True)
 class Reconstructions:
     """A source of minibatches, see `adversarial.BatchSource`. The clean and the measured pictures are drawn
-    independently.
+    independently, each in one of the eight orientations.
+
+    With a scan, the measured side shows a share t of the artefacts, x + t (A^+ (A x + e) - x), with t uniform
+    in the logarithm. A descent begins at all of the artefacts and ends near none, and the critic should know
+    the way. `Recipe.normalise` makes all shares count equally.
 
     Attributes:
         pictures: (n, C, N, N) on [0,1].
         recipe: Has the noise levels, per pixel.
         scan: The scan; None for denoising.
+        least: The smallest t; 1 as published.
     """
 
     pictures: Tensor
     recipe: Recipe
     scan: Scanning | None = None
+    least: float = 1.0
 
     def batch(self, count: int, generator: torch.Generator) -> Batch:
         clean, other = (
-            self.pictures[torch.randint(len(self.pictures), (count,), generator=generator)] for _ in range(2)
+            turned(self.pictures[torch.randint(len(self.pictures), (count,), generator=generator)], generator)
+            for _ in range(2)
         )
-        share = torch.rand(count, 1, 1, 1, generator=generator)
-        sigma = self.recipe.sigma_low * (self.recipe.sigma_high / self.recipe.sigma_low) ** share
+        sigma = levels((self.recipe.sigma_low, self.recipe.sigma_high), count, generator)
         y = other if self.scan is None else self.scan.observe(other)
         y = y + sigma * torch.randn(y.shape, generator=generator)
-        return Batch(y if self.scan is None else self.scan.start(y, "ram-lak"), clean, None)
+        if self.scan is None:
+            return Batch(y, clean, sigma.flatten() * math.sqrt(y[0].numel()))
+        artefacts = self.scan.start(y, "ram-lak") - other
+        artefacts *= levels((self.least, 1.0), count, generator)
+        return Batch(other + artefacts, clean, artefacts.flatten(1).norm(dim=1))
+
+
+def levels(range: tuple[float, float], count: int, generator: torch.Generator) -> Tensor:
+    """Noise levels that are uniform in the logarithm, (count, 1, 1, 1)."""
+    low, high = range
+    share = torch.rand(count, 1, 1, 1, generator=generator)
+    return low * (high / low) ** share
 
 
 def scan_of(side: int, angles: int) -> Scanning:

@@ -4,7 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from alr_cli.cli.benchmark.tomography import contenders
+from alr_cli.cli.options.common import ComputeOptions, ModelOptions
+from alr_cli.core.priors.global_critic import GlobalArchitecture, GlobalCritic, GlobalPrior
+from alr_cli.core.priors.local import unfitted
+from alr_cli.core.priors.postprocessor import PostProcessorPrior
+from alr_cli.core.priors.unet import UNet, UNetArchitecture
+from alr_cli.files.weights import save_weights
 from tests.bench.scenes import cartoon
 from tests.conftest import FAST, Alr, write_picture
 from tests.core.operators.scans import ellipse
@@ -20,6 +28,21 @@ def test_lunz2_measures_slices_beside_what_was_published(alr: Alr, tmp_path: Pat
     assert methods[:4] == ["fbp", "fbp hann", "tv", "gray-tuned"] and "U-Net, as published" in methods
     found = {(row[0].strip(), row[1].strip()): float(row[2]) for row in rows}
     assert found["0.005", "gray-tuned"] > found["0.005", "fbp"] + 3
+
+
+def test_weights_of_other_kinds_bring_the_methods_of_the_paper_with_them(tmp_path: Path) -> None:
+    critic, post = tmp_path / "critic.safetensors", tmp_path / "post.safetensors"
+    unet = UNet(UNetArchitecture(1, (2, 2), (1, 1)), torch.Generator().manual_seed(0))
+    priors = {
+        critic: GlobalPrior(GlobalCritic(GlobalArchitecture(16, 1, 1)), (0.1, 0.2), unfitted),
+        post: PostProcessorPrior(unet, (0.1, 0.2), unfitted),
+    }
+    for path, prior in priors.items():
+        save_weights(path, prior, {"sigma_range": [0.1, 0.2], "lam": [[0.1, 0.2]]})
+    found = contenders(ModelOptions(weights=f"{critic},{post}"), ComputeOptions())
+    names = ["fbp", "fbp hann", "tv", "critic", "critic, stopped as published", "post", "RED with post"]
+    assert list(found) == names
+    assert [name for name, method in found.items() if method.with_truth] == ["critic, stopped as published"]
 
 
 @pytest.mark.parametrize(

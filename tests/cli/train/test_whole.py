@@ -94,7 +94,7 @@ def test_a_stopped_training_continues_to_the_same_weights(
     [
         (("--geometry", "fan:1:1"), 2, "write identity, or parallel:ANGLES"),
         (("--geometry", "parallel:0"), 2, "write identity, or parallel:ANGLES"),
-        (("--recipe", "flow", *SCAN), 2, "--geometry belongs to --recipe global"),
+        (("--recipe", "flow", *SCAN), 2, "--geometry belongs to --recipe global and post"),
         (("--size", "17"), 2, "must be a multiple of 16"),
         (("--noisy-dir", "."), 2, "global simulates its measurements"),
         (("--size", "32"), 3, "smaller than 32 x 32"),

@@ -38,6 +38,17 @@ def test_a_reconstruction_shows_the_picture_with_artefacts() -> None:
     assert not torch.equal(batch.noisy[0], batch.noisy[1])
 
 
+def test_a_share_of_the_artefacts_is_between_the_picture_and_its_reconstruction() -> None:
+    picture, scan = disks()[5:6], scan_of(SIDE, 30)
+    whole, part = (Reconstructions(picture, RECIPE, scan, least) for least in (1.0, 0.1))
+    full, shared = (each.batch(40, torch.Generator().manual_seed(0)) for each in (whole, part))
+    assert full.length is not None and shared.length is not None
+    share = shared.length / full.length.mean()
+    assert 0.08 < float(share.min()) < 0.2 and 0.7 < float(share.max()) < 1.3
+    distance = (shared.noisy - picture).flatten(1).norm(dim=1)  # the disk looks alike in all orientations
+    assert torch.allclose(distance, shared.length, rtol=1e-4)
+
+
 def test_without_a_scan_the_pictures_have_white_noise_of_the_level() -> None:
     batch = Reconstructions(torch.zeros(1, 1, 64, 64), RECIPE).batch(4, torch.Generator().manual_seed(0))
     assert abs(float(batch.noisy.std()) - 0.1) < 0.005

@@ -1,0 +1,88 @@
+"""D(x) = x - s U(x / s, 1): a U-Net that removes the artefacts of filtered backprojection
+
+U is trained with pairs of backprojections and true slices of one geometry (training/postprocessing.py; Jin,
+McCann, Froustey and Unser 2017). s is a fixed share of the noise level per pixel. D is applied once, without
+looking at the sinogram again.
+
+The same D can also take the place of a regularizer, with the gradient x - D(x): this is regularization by
+denoising (RED; Romano, Elad and Milanfar 2017), which looks at the sinogram in every step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from alr_cli.core.priors.blocks import HALO, Residual
+from alr_cli.core.priors.protocol import Arithmetic, LambdaOfSigma
+from alr_cli.core.priors.unet import UNet, UNetArchitecture
+from alr_cli.core.problems import Problem
+
+SHARE = 0.5  # s relative to the noise level: roughly the error of backprojections from few angles
+
+
+class PostProcessor:
+    """D at one noise level, and the regularizer with the gradient x - D(x), which has no known value."""
+
+    margin = 0
+
+    def __init__(self, unet: UNet, sigma: float, arithmetic: Arithmetic) -> None:
+        self.channels = unet.architecture.channels
+        self._residual = Residual(unet, SHARE * sigma, arithmetic)
+
+    def value_and_grad(self, x: Tensor) -> tuple[None, Tensor]:
+        """x: (B, C, H, W) -> (None, x - D(x))."""
+        return None, self._residual(x)
+
+    def postprocess(self, x: Tensor) -> Tensor:
+        """D(x). See `protocol.PostProcesses`."""
+        return x - self._residual(x)
+
+
+class PostProcessorPrior:
+    """D for every noise level, as a prior that weights files can store."""
+
+    kind = "postprocessor"
+    margin = 0
+    reach = HALO
+
+    def __init__(self, unet: UNet, sigma_range: tuple[float, float], lam: LambdaOfSigma) -> None:
+        self.network = unet
+        self.sigma_range = sigma_range
+        self._lam = lam
+
+    @property
+    def channels(self) -> int:
+        return self.network.architecture.channels
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """The architecture and its kind."""
+        return {"kind": self.kind, **self.network.architecture.as_dict()}
+
+    @classmethod
+    def described(
+        cls, architecture: Mapping[str, Any], sigma_range: tuple[float, float], lam: LambdaOfSigma
+    ) -> PostProcessorPrior:
+        """The inverse of `description`; the numbers are loaded later. Raises TypeError or ValueError."""
+        with torch.device("meta"):
+            return cls(UNet(UNetArchitecture(**architecture)), sigma_range, lam)
+
+    def to(self, device: torch.device) -> PostProcessorPrior:
+        """A copy on that device."""
+        return PostProcessorPrior(deepcopy(self.network).to(device), self.sigma_range, self._lam)
+
+    def at(self, sigma: float, arithmetic: Arithmetic = Arithmetic()) -> PostProcessor:  # noqa: B008 - immutable
+        """D for noise of standard deviation sigma per pixel."""
+        return PostProcessor(self.network, sigma, arithmetic)
+
+    def lam(self, sigma: float) -> float:
+        """The weight of R in regularization by denoising."""
+        return self._lam(sigma)
+
+    def gain(self, problem: Problem) -> float:
+        return 1.0

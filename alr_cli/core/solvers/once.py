@@ -1,0 +1,49 @@
+"""x = D(x_0): a network that is applied once, to the start of a problem"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol, cast
+
+import torch
+from torch import Tensor
+
+from alr_cli.core.energy import unknown
+from alr_cli.core.numerics.reductions import rms
+from alr_cli.core.priors.protocol import PostProcesses
+from alr_cli.core.solvers.base import Iterate, Objective
+
+
+class Measures(Objective, Protocol):
+    """An objective with a data term. See `energy.Energy`."""
+
+    def misfit(self, x: Tensor) -> Tensor:
+        """The data term alone, (B,)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Once:
+    """Post-processing. The data term is reported, but plays no part. The objective must be a `Measures`.
+
+    Attributes:
+        regularizer: It has the network.
+    """
+
+    regularizer: PostProcesses
+    iterations: int = field(default=1, init=False)
+    tol: float = field(default=0.0, init=False)
+    name: str = field(default="once", init=False)
+    compares: bool = field(default=False, init=False)
+
+    def run(self, objective: Objective, x: Tensor) -> Iterator[Iterate]:
+        measured = cast(Measures, objective)
+        data = measured.misfit(x)
+        moving = torch.ones_like(data, dtype=torch.bool)
+        yield Iterate(x, unknown(data), torch.zeros_like(data), moving, True)
+        before, x = x, self.regularizer.postprocess(x)
+        objective.project(x)
+        data = measured.misfit(x)
+        finite = bool(torch.isfinite(data).all())
+        yield Iterate(x, unknown(data), rms(x - before), ~moving, finite)
