@@ -39,7 +39,7 @@ Method = Literal["ours", "tv", "fbp"]
 Floats = NDArray[np.float32]
 
 _TV_ITERATIONS = 200
-_LOUDEST = 0.5  # the highest noise level for which lambda is evaluated
+_LOUDEST = 2.0  # the highest noise level for which lambda is evaluated
 _HIGH_QUANTILE, _HIGH_LEVEL = 0.995, 0.54  # of the pixels of a slice on [0,1]; the mean over CT slices
 # lambda of tv is the first number times sigma to the power of the second; see docs/guides/tomography.md
 _TV = 3.6, 1.3

@@ -223,7 +223,7 @@ class MethodOptions:
             rich_help_panel=METHOD,
             help="Weights for gray pictures: a shipped name (see alr weights), or a file.",
         ),
-    ] = "ct-tuned"
+    ] = "gray-wide"
     strength: Annotated[
         float | None,
         typer.Option(

@@ -109,7 +109,7 @@ class GlobalRegularizer:
         if tuple(x.shape[-2:]) != (side, side):
             raise WeightsError(
                 f"this prior is for whole pictures of {side} x {side} pixels and not of {x.shape[-1]} x "
-                f"{x.shape[-2]}: choose a prior for patches, such as ct-tuned, or train one for this size"
+                f"{x.shape[-2]}: choose a prior for any size, such as gray-wide, or train one for this size"
             )
         factor = side / math.sqrt(self.channels)
         with torch.enable_grad(), self._arithmetic(x):

@@ -33,8 +33,10 @@ def half_turn(side: int, angles: int) -> Geometry:
 
 @dataclass(frozen=True)
 class Reconstructions:
-    """A source of minibatches, see `adversarial.BatchSource`. The clean and the measured pictures are drawn
-    independently, each in one of the eight orientations.
+    """A source of minibatches, see `adversarial.BatchSource`.
+
+    Both sides show the same pictures, each in one of the eight orientations. The expectation of the criterion
+    is that of independent sides, and its variance is much smaller.
 
     With a scan, the measured side shows a share t of the artefacts, x + t (A^+ (A x + e) - x), with t uniform
     in the logarithm. A descent begins at all of the artefacts and ends near none, and the critic should know
@@ -53,18 +55,16 @@ class Reconstructions:
     least: float = 1.0
 
     def batch(self, count: int, generator: torch.Generator) -> Batch:
-        clean, other = (
-            turned(self.pictures[torch.randint(len(self.pictures), (count,), generator=generator)], generator)
-            for _ in range(2)
-        )
+        chosen = torch.randint(len(self.pictures), (count,), generator=generator)
+        clean = turned(self.pictures[chosen], generator)
         sigma = levels((self.recipe.sigma_low, self.recipe.sigma_high), count, generator)
-        y = other if self.scan is None else self.scan.observe(other)
+        y = clean if self.scan is None else self.scan.observe(clean)
         y = y + sigma * torch.randn(y.shape, generator=generator)
         if self.scan is None:
             return Batch(y, clean, sigma.flatten() * math.sqrt(y[0].numel()))
-        artefacts = self.scan.start(y, "ram-lak") - other
+        artefacts = self.scan.start(y, "ram-lak") - clean
         artefacts *= levels((self.least, 1.0), count, generator)
-        return Batch(other + artefacts, clean, artefacts.flatten(1).norm(dim=1))
+        return Batch(clean + artefacts, clean, artefacts.flatten(1).norm(dim=1))
 
 
 def levels(range: tuple[float, float], count: int, generator: torch.Generator) -> Tensor:
