@@ -42,7 +42,7 @@ ORDER = np.add.outer(np.arange(SIDE), np.arange(SIDE))
 _AT_LAG = np.stack(
     [(COSINES[:, : SIDE - lag] * COSINES[:, lag:]).mean(axis=1) for lag in range(LAGS)], axis=1
 )
-_HALVES = tuple((ORDER > 1) & (parity == ORDER % 2) for parity in (0, 1))  # without the mean and the slopes
+HALVES = tuple((ORDER > 1) & (parity == ORDER % 2) for parity in (0, 1))  # without the mean and the slopes
 
 
 def estimate_noise(pixels: NDArray[np.floating], mask: Bools | None = None) -> NoiseModel | None:
@@ -73,7 +73,7 @@ class Look:
 
     def __init__(self, spectra: NDArray[np.float32]) -> None:
         squares = np.einsum("ncuv,ncuv->nuv", spectra, spectra)
-        self.energies = [squares[:, half].sum(axis=1) for half in _HALVES]
+        self.energies = [squares[:, half].sum(axis=1) for half in HALVES]
 
     def powers(self, signal: NDArray[np.float32], brightness: Floats) -> tuple[Floats, Floats]:
         """Second moments of `signal` in flat patches, by brightness.
@@ -92,7 +92,7 @@ class Look:
         powers = np.empty((len(groups), SIDE, SIDE))
         for power, group in zip(powers, groups, strict=True):
             count = max(int(FLAT_SHARE * len(group)), FEWEST_FLAT)
-            for energy, measured in zip(self.energies, reversed(_HALVES), strict=True):
+            for energy, measured in zip(self.energies, reversed(HALVES), strict=True):
                 flat = group[np.argpartition(energy[group], count - 1)[:count]]
                 squares = signal[flat][:, measured] ** 2
                 power[measured] = np.median(squares, axis=0) / MEDIAN_OF_SQUARE

@@ -1,6 +1,6 @@
 """sigma_o(b)^2 P_o(u, v): the noise of a picture, by opponent colour o and brightness b
 
-`estimation.py` measures the variation in the flattest places. Texture varies there, too, and in gray it
+`variation.py` measures the variation in the flattest places. Texture varies there, too, and in gray it
 cannot always be distinguished from noise. These properties distinguish them:
 
 1. Texture is gray. Photographs of leaves, stone and cloth hardly vary in colour from pixel to pixel (0.1 to
@@ -8,9 +8,9 @@ cannot always be distinguished from noise. These properties distinguish them:
 and what colour matrices and JPEG leave of its colour is a quarter to a half of the noise in gray.
 2. Noise is everywhere. Its level changes little between brightnesses, that of texture by factors.
 3. White noise fills the highest frequencies, where texture has almost nothing (white.py).
+4. Where a picture has flat places, many patches show nothing but noise and have the same energy (floors.py).
 
-If none of this holds, the variation does not count as noise. Weak grain that is alike in all channels is
-therefore left alone.
+If none of this holds, the variation does not count as noise.
 """
 
 from __future__ import annotations
@@ -24,18 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alr_cli.core.noise.drawings import is_drawing
-from alr_cli.core.noise.estimation import (
-    SIDE,
-    Look,
-    at_knots,
-    correlation_of,
-    patches_of,
-    spectra_of,
-    without_texture,
-)
+from alr_cli.core.noise.estimation import SIDE
 from alr_cli.core.noise.linear_variance import LinearVariance
 from alr_cli.core.noise.model import NoiseModel
 from alr_cli.core.noise.opponent_colours import opponent_matrix
+from alr_cli.core.noise.variation import Parts, Variation
 from alr_cli.core.noise.white import estimate_sigma, sigma_by_brightness
 
 Floats = NDArray[np.float64]
@@ -56,12 +49,7 @@ WEAKEST_EVEN = 0.8 * LEVEL, 1.1 * LEVEL  # the same if gray is even
 SUREST = 2.6 * LEVEL, 3.4 * LEVEL  # the same whatever gray looks like
 GRAYEST = 4.8, 7.0  # noise in gray / noise in colour: certainly noise, certainly texture
 ONE_COLOUR = 3.0  # ratio of the opponent colours above which the stronger one is texture of that colour
-TEXTURED = 3.0  # the same ratio, above which gray shows only texture; camera files have 1.3 to 3
-GRAY_USUAL = 2.0  # the ratio that is assumed there
-SPARED = 1.1  # what noise in gray / noise in colour may exceed its smallest values over the brightnesses
-LEAST_TEXTURED = 3  # one in so many brightnesses tells the spectrum of the noise in gray
-COLOUR_AT_MOST = 1.8  # the same for the stronger colour / the weaker one
-FEWEST_PATCHES = 400
+GRAY_ALONE = 1.0 * LEVEL, 1.4 * LEVEL  # noise in gray alone, per channel: certainly none, certainly noise
 
 
 class Kind(Enum):
@@ -90,34 +78,6 @@ class Found:
     drawing: bool = False
 
 
-@dataclass(frozen=True)
-class _Parts:
-    """The variation in the flattest places.
-
-    Attributes:
-        brightness: (K,).
-        levels: sigma_o at these brightnesses, (C, K).
-        shapes: P_o with mean 1, (C, u, v).
-    """
-
-    brightness: Floats
-    levels: Floats
-    shapes: Floats
-
-    @property
-    def colour(self) -> Floats:
-        """The level of the weaker opponent colour, (K,)."""
-        weaker: Floats = self.levels[1:].min(axis=0)
-        return weaker
-
-    @property
-    def ratio(self) -> Floats:
-        """Gray / colour, (K,). It is the same at all brightnesses for the noise of a camera, and texture adds
-        to it."""
-        result: Floats = self.levels[0] / np.maximum(self.colour, 1e-9)
-        return result
-
-
 def find_noise(pixels: NDArray[np.floating], mask: Bools | None = None) -> Found:
     """The noise of a picture (H, W, C) on [0,1]. mask: (H, W), True where a pixel must not be used."""
     if is_drawing(pixels, mask):
@@ -125,16 +85,16 @@ def find_noise(pixels: NDArray[np.floating], mask: Bools | None = None) -> Found
     sigma = estimate_sigma(pixels, mask)
     if not np.isfinite(sigma):
         return Found(Kind.NONE, float("nan"), None)
-    parts = _parts(pixels, mask)
-    if parts is None:
+    seen = Variation.of(pixels, mask)
+    if seen is None:
         return _white_or_uneven(sigma, pixels, mask)
     gray_sigma = cache(lambda: sigma if pixels.shape[2] == 1 else _gray_sigma(pixels, mask))
-    if _is_white(parts, sigma, gray_sigma):
+    if _is_white(seen, sigma, gray_sigma):
         return _white_or_uneven(sigma, pixels, mask)
-    parts, confidence = _without_gray_texture(parts, gray_sigma)
+    parts, confidence = _noise_in(seen, gray_sigma)
     if confidence == 0.0:
         return _white_or_uneven(sigma, pixels, mask)
-    return _of(Kind.CORRELATED, _model(parts), pixels, confidence)
+    return _of(Kind.CORRELATED, parts.model(), pixels, confidence)
 
 
 def noise_of_kind(
@@ -149,10 +109,10 @@ def noise_of_kind(
         if linear is not None:
             return _of(kind, linear.model(pixels.shape[2]), pixels)
     sigma = estimate_sigma(pixels, mask) if level is None else level
-    parts = _parts(pixels, mask) if kind is Kind.CORRELATED else None
-    if parts is None:
+    seen = Variation.of(pixels, mask) if kind is Kind.CORRELATED else None
+    if seen is None:
         return _white(sigma, pixels.shape[2]) if np.isfinite(sigma) else Found(Kind.NONE, sigma, None)
-    return _of(kind, _model(parts), pixels)
+    return _of(kind, seen.parts.model(), pixels)
 
 
 def _white(sigma: float, channels: int) -> Found:
@@ -184,32 +144,6 @@ def _of(kind: Kind, model: NoiseModel, pixels: NDArray[np.floating], confidence:
     return Found(kind, sigma, model, confidence)
 
 
-def _parts(pixels: NDArray[np.floating], mask: Bools | None) -> _Parts | None:
-    """The variation in the flattest places; None if there are not enough of them."""
-    patches = patches_of(pixels, mask)
-    equal = (patches[..., 1:] == patches[..., :-1]).all(axis=1).mean(axis=(1, 2))
-    patches = patches[equal < 0.75]
-    if len(patches) < FEWEST_PATCHES:
-        return None
-    brightness = patches.mean(axis=(1, 2, 3))
-    mixing = opponent_matrix(pixels.shape[2]).astype(np.float32)
-    spectra = spectra_of(np.matmul(mixing, patches.reshape(*patches.shape[:2], -1)).reshape(patches.shape))
-    levels, shapes, seen = [], [], []
-    for part in range(spectra.shape[1]):
-        own = spectra[:, part]
-        at, powers = Look(own[:, None]).powers(own, brightness)
-        variance, shape = without_texture(powers)
-        levels.append(np.sqrt(variance))
-        shapes.append(shape)
-        seen.append(powers)
-    parts = _Parts(at, np.array(levels), np.array(shapes))
-    if len(levels) > 1:
-        least = np.argsort(parts.ratio)[: max(1, len(at) // LEAST_TEXTURED)]
-        gray, colours = without_texture(seen[0][least])[1], parts.shapes[1:].mean(axis=0)
-        parts.shapes[0] = gray if np.sort(parts.ratio)[1] <= TEXTURED else colours
-    return parts
-
-
 def _gray_sigma(pixels: NDArray[np.floating], mask: Bools | None) -> float:
     """The white noise of the gray part. The values are shifted away from 0 and 1, which have no meaning
     there."""
@@ -218,10 +152,13 @@ def _gray_sigma(pixels: NDArray[np.floating], mask: Bools | None) -> float:
     return sigma if np.isfinite(sigma) else 0.0
 
 
-def _is_white(parts: _Parts, sigma: float, gray_sigma: Callable[[], float]) -> bool:
+def _is_white(seen: Variation, sigma: float, gray_sigma: Callable[[], float]) -> bool:
     """Whether the highest frequencies have as much energy as the others, and gray no more than the
     colours."""
+    parts = seen.parts
     if len(parts.levels) == 1:
+        if seen.calm_in_gray is not None:
+            return bool(seen.calm_in_gray.shapes[0, FINE].mean() >= GRAY_WHITE)
         return bool(sigma >= GRAY_WHITE * np.quantile(parts.levels[0], 0.25))
     level = float(np.quantile(parts.colour, 0.25))
     fine = parts.shapes[1:, FINE].mean()  # if the level varies, sigma is its smallest value
@@ -231,42 +168,36 @@ def _is_white(parts: _Parts, sigma: float, gray_sigma: Callable[[], float]) -> b
     return bool(alike or gray_sigma() <= 1.6 * max(sigma, level))
 
 
-def _without_gray_texture(parts: _Parts, gray_sigma: Callable[[], float]) -> tuple[_Parts, float]:
-    """The noise without gray texture, and how certain it is that it is noise."""
+def _noise_in(seen: Variation, gray_sigma: Callable[[], float]) -> tuple[Parts, float]:
+    """The noise without texture, and how certain it is that it is noise."""
+    sure = _sure_by_colour(seen.parts) if len(seen.parts.levels) > 1 else 0.0
+    if sure < 1.0:
+        calm = seen.calm_in_gray
+        if calm is not None:
+            low = float(np.quantile(calm.levels[0], 0.25)) / len(calm.levels) ** 0.5
+            by_gray = _step(low, *GRAY_ALONE)
+            if by_gray > sure:
+                return calm, by_gray
+    if sure > 0:
+        return seen.below_texture(), sure
+    low = float(np.quantile(seen.parts.levels[0], 0.25))
+    return seen.parts, _step(low, *WEAKEST) if gray_sigma() >= GRAY_WHITE * low else 0.0
+
+
+def _sure_by_colour(parts: Parts) -> float:
+    """How certain it is, by the variation in colour, that it is noise."""
     gray = np.sort(parts.levels[0])
-    low = float(np.quantile(gray, 0.25))
-    if len(parts.levels) > 1:
-        colour = float(np.median(parts.colour))
-        ratio = float(np.median(gray)) / max(colour, 1e-9)
-        sure = _step(colour, *WEAKEST) * (1 - _step(ratio, *GRAYEST))
-        even = gray[-2] <= EVEN * gray[1] and gray[1] >= GRAY_LEAST and ratio <= GRAYEST[1]
-        if np.median(parts.levels[1:].max(axis=0)) > ONE_COLOUR * colour:
-            sure = 0.0
-        elif even:
-            sure = max(sure, _step(colour, *WEAKEST_EVEN))
-        sure = max(sure, _step(colour, *SUREST))
-        if sure > 0:
-            least = float(np.sort(parts.ratio)[1])
-            most = SPARED * least if least <= TEXTURED else GRAY_USUAL
-            bound = np.minimum(parts.levels[0], most * np.maximum(parts.colour, colour))
-            colours = np.minimum(parts.levels[1:], COLOUR_AT_MOST * parts.colour)
-            return _Parts(parts.brightness, np.vstack([bound, colours]), parts.shapes), sure
-    return (parts, _step(low, *WEAKEST)) if gray_sigma() >= GRAY_WHITE * low else (parts, 0.0)
+    colour = float(np.median(parts.colour))
+    ratio = float(np.median(gray)) / max(colour, 1e-9)
+    sure = _step(colour, *WEAKEST) * (1 - _step(ratio, *GRAYEST))
+    even = gray[-2] <= EVEN * gray[1] and gray[1] >= GRAY_LEAST and ratio <= GRAYEST[1]
+    if np.median(parts.levels[1:].max(axis=0)) > ONE_COLOUR * colour:
+        sure = 0.0
+    elif even:
+        sure = max(sure, _step(colour, *WEAKEST_EVEN))
+    return max(sure, _step(colour, *SUREST))
 
 
 def _step(value: float, low: float, high: float) -> float:
     """0 below low, 1 above high, and linear between them."""
     return float(np.clip((value - low) / (high - low), 0.0, 1.0))
-
-
-def _model(parts: _Parts) -> NoiseModel:
-    """The noise of the channels from that of the opponent colours, which are assumed to be independent."""
-    channels = len(parts.levels)
-    mixing = opponent_matrix(channels)
-    at = np.stack([at_knots(parts.brightness, levels) for levels in parts.levels])
-    sigma = np.sqrt(np.einsum("oc,ok->ck", mixing**2, at**2))
-    share = np.mean(parts.levels**2, axis=1)
-    rho = np.stack([correlation_of(shape) for shape in parts.shapes])
-    covariance = np.einsum("o,oa,ob,oyx->abyx", share, mixing, mixing, rho)
-    deviation = np.sqrt(np.einsum("aa->a", covariance[..., 0, 0]))
-    return NoiseModel(sigma, covariance / (deviation[:, None] * deviation)[..., None, None])

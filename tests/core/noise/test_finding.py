@@ -68,6 +68,34 @@ def test_clean_pictures_and_textures_have_hardly_any(name: str) -> None:
     assert found.sigma == pytest.approx(estimate_sigma(clean(name)))
 
 
+def grain(sigma: float, channels: int) -> NoiseModel:
+    """Noise of neighbours that is the same in all channels."""
+    return NoiseModel(
+        np.full((channels, 17), sigma), np.ones((channels, channels, 1, 1)) * a_model().correlation[:1, :1]
+    )
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("name", ["coffee", "camera"])
+def test_grain_that_is_alike_in_all_channels_is_found_where_a_picture_has_flat_places(
+    name: str, channels: int
+) -> None:
+    scene = clean(name).mean(axis=2, keepdims=True) * np.array([1.0, 0.95, 0.9], np.float32)[:channels]
+    model = grain(0.03, channels)
+    found = find_noise(as_file(with_noise(scene, model)))
+    assert found.kind is Kind.CORRELATED and found.confidence == 1
+    assert found.sigma == pytest.approx(0.03, rel=0.3)
+    assert found.model is not None
+    assert found.model.neighbours == pytest.approx(model.neighbours, abs=0.2)
+
+
+@pytest.mark.parametrize("name", ["gravel", "grass"])
+def test_gravel_and_grass_all_over_are_no_grain(name: str) -> None:
+    colour = clean(name) * np.array([1.0, 0.95, 0.9], np.float32)
+    for scene in (clean(name), as_file(colour)):
+        assert find_noise(scene).kind in (Kind.NONE, Kind.WHITE)
+
+
 @pytest.mark.parametrize("name", DRAWINGS)
 def test_a_drawing_has_none(name: str) -> None:
     found = find_noise(DRAWINGS[name])

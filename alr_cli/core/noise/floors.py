@@ -1,0 +1,61 @@
+"""P(u, v) = E X(u, v)^2 in the patches that have least at the neighbouring frequencies: noise below texture
+
+A patch that is flat in one direction has texture in another one, and a facade has none between the multiples
+of its period. The flattest patches are therefore chosen for each frequency by itself, by one half of the
+frequencies around it (a checkerboard), and it is measured at the other half. What makes a patch look flat by
+chance does not make its measured noise smaller.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alr_cli.core.noise.estimation import FEWEST_FLAT, HALVES, MEDIAN_OF_SQUARE, ORDER, SIDE
+
+Floats = NDArray[np.float64]
+
+SHARE = 0.01  # of the patches count as flat
+NEAR = 3  # frequencies in each direction
+_AROUND = (np.abs(np.subtract.outer(np.arange(SIDE), np.arange(SIDE))) <= NEAR).astype(np.float32)
+_NOTHING = 1e-12
+STRONG = 0.2  # of the mean of P; weaker frequencies show little but rounding
+CALM = 1.3, 1.4  # ratios of quantiles of the energy of patches, if a tenth or a fifth of them show only noise
+
+
+def floor_of(spectra: NDArray[np.float32], share: float = SHARE) -> Floats:
+    """P (u, v) of the patches with spectra X (n, u, v)."""
+    squares = np.square(spectra, dtype=np.float32)
+    usual = np.maximum(np.median(squares, axis=0), _NOTHING)
+    count = min(len(squares), max(round(share * len(squares)), FEWEST_FLAT))
+    power = np.empty((SIDE, SIDE))
+    for chosen, measured in zip(HALVES, reversed(HALVES), strict=True):
+        energy = _AROUND @ np.where(chosen, squares / usual, 0.0) @ _AROUND
+        flattest = np.argpartition(energy[:, measured].T, count - 1, axis=1)[:, :count]
+        seen = np.take_along_axis(squares[:, measured].T, flattest, axis=1)
+        power[measured] = np.median(seen, axis=1) / MEDIAN_OF_SQUARE
+    power[ORDER < 2] = power[ORDER == 2].mean()
+    return power
+
+
+def energies(spectra: NDArray[np.float32], power: Floats) -> Floats:
+    """The energies (n,) of patches with spectra X (n, u, v), which are 1 on average for noise with spectrum P
+    (u, v)."""
+    strong = (power >= STRONG * power.mean()) & (ORDER >= 4)
+    result: Floats = np.mean(np.square(spectra[:, strong]) / power[strong], axis=1)
+    return result
+
+
+def are_calm(energy: Floats) -> bool:
+    """Whether many patches show nothing but noise.
+
+    Their energies (n,) are nearly equal then. Those of texture differ by factors.
+    """
+    least, few, tenth, fifth = np.quantile(energy, [0.02, 0.05, 0.1, 0.2])
+    return bool(tenth <= CALM[0] * least and fifth <= CALM[1] * few)
+
+
+def contrast(energy: Floats) -> float:
+    """How much more energy the richest patches have than the calm ones."""
+    calm, rich = np.quantile(energy, [0.1, 0.95])
+    return float(rich / calm)

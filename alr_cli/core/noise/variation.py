@@ -1,0 +1,179 @@
+"""sigma_o(b)^2 P_o(u, v): how a picture varies in its flattest places, by opponent colour o and brightness b
+
+Texture varies there, too, above all in gray. Three properties of noise bound what of it is noise:
+
+1. The ratio of the noise in gray to that in colour is the same at all brightnesses.
+2. It does not fall with frequency: cameras smooth noise in colour at least as much as in gray. Texture is
+   strongest at low frequencies.
+3. Where nothing but noise is seen, patches have nearly equal energies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alr_cli.core.noise.estimation import (
+    ORDER,
+    Look,
+    at_knots,
+    correlation_of,
+    patches_of,
+    spectra_of,
+    without_texture,
+)
+from alr_cli.core.noise.floors import STRONG, are_calm, contrast, energies, floor_of
+from alr_cli.core.noise.model import NoiseModel
+from alr_cli.core.noise.opponent_colours import opponent_matrix
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+FEWEST_PATCHES = 400
+EQUAL = 0.75  # share of equal neighbours above which a patch has no noise
+# Frequencies u + v at which the ratio of gray to colour is taken, and how it is taken: as a low quantile,
+# which is multiplied by what it is too small by chance.
+BANDS = (2, 4, 6, 8, 10, 12, 14, 17, 20)
+FEWEST_STRONG = 5
+QUANTILE, BY_CHANCE = 0.25, 1.15
+SPARED = 1.2  # what the noise in gray may exceed the ratio in its band
+TEXTURED = 2.7  # ratio of levels above which gray shows only texture; camera files have 1.3 to 2.6
+GRAY_USUAL = 2.2  # the ratio that is assumed there
+COLOUR_AT_MOST = 1.8  # the same for the stronger colour / the weaker one
+# Where gray is judged by itself: number of brightnesses, patches that each needs, share of them that count as
+# flat, and share of the brightnesses that have to be calm.
+GROUPS, FEWEST_IN_GROUP, FLAT_IN_GROUP, CALM_GROUPS = 4, 300, 0.02, 0.7
+# A photograph has patches with this many times the energy of noise. Stronger variation than this without such
+# patches is gravel or grass all over.
+CONTENT, STRONGEST_ALIKE = 2.5, 4 / 255
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Noise by opponent colour and brightness.
+
+    Attributes:
+        brightness: (K,).
+        levels: sigma_o at these brightnesses, (C, K).
+        shapes: P_o with mean 1, (C, u, v).
+    """
+
+    brightness: Floats
+    levels: Floats
+    shapes: Floats
+
+    @property
+    def colour(self) -> Floats:
+        """The level of the weaker opponent colour, (K,)."""
+        weaker: Floats = self.levels[1:].min(axis=0)
+        return weaker
+
+    def model(self) -> NoiseModel:
+        """The noise of the channels. That of the opponent colours is assumed to be independent."""
+        mixing = opponent_matrix(len(self.levels))
+        at = np.stack([at_knots(self.brightness, levels) for levels in self.levels])
+        sigma = np.sqrt(np.einsum("oc,ok->ck", mixing**2, at**2))
+        share = np.mean(self.levels**2, axis=1)
+        rho = np.stack([correlation_of(shape) for shape in self.shapes])
+        covariance = np.einsum("o,oa,ob,oyx->abyx", share, mixing, mixing, rho)
+        deviation = np.sqrt(np.einsum("aa->a", covariance[..., 0, 0]))
+        return NoiseModel(sigma, covariance / (deviation[:, None] * deviation)[..., None, None])
+
+
+@dataclass(frozen=True)
+class Variation:
+    """What is measured in the patches of a picture.
+
+    Attributes:
+        spectra: X of the patches, (n, C, u, v).
+        brightness: Their brightness, (n,).
+        parts: All variation in flat places.
+    """
+
+    spectra: NDArray[np.float32]
+    brightness: Floats
+    parts: Parts
+
+    @classmethod
+    def of(cls, pixels: NDArray[np.floating], mask: Bools | None) -> Variation | None:
+        """The variation of a picture (H, W, C); None if it has too few patches."""
+        patches = patches_of(pixels, mask)
+        equal = (patches[..., 1:] == patches[..., :-1]).all(axis=1).mean(axis=(1, 2))
+        patches = patches[equal < EQUAL]
+        if len(patches) < FEWEST_PATCHES:
+            return None
+        brightness = patches.mean(axis=(1, 2, 3))
+        mixing = opponent_matrix(pixels.shape[2]).astype(np.float32)
+        mixed = np.matmul(mixing, patches.reshape(*patches.shape[:2], -1)).reshape(patches.shape)
+        spectra = spectra_of(mixed)
+        levels, shapes = [], []
+        for part in range(spectra.shape[1]):
+            own = spectra[:, part]
+            at, powers = Look(own[:, None]).powers(own, brightness)
+            variance, shape = without_texture(powers)
+            levels.append(np.sqrt(variance))
+            shapes.append(shape)
+        return cls(spectra, brightness, Parts(at, np.array(levels), np.array(shapes)))
+
+    def below_texture(self) -> Parts:
+        """The noise of a colour picture, of which gray has no more than properties 1 and 2 allow."""
+        weaker = self.parts.colour
+        colours = [self._floor(part, self.parts.levels[part]) for part in (1, 2)]
+        shares = np.array([power.mean() for power in colours])
+        usual = np.mean([power / power.mean() for power in colours], axis=0)
+        gray = _bounded(self._floor(0, weaker), usual * shares.min())
+        levels = np.vstack([weaker * np.sqrt(gray.mean()), self.parts.levels[1:] * np.sqrt(shares)[:, None]])
+        ratio = float(np.median(levels[0] / weaker))
+        if ratio > TEXTURED:
+            levels[0] *= GRAY_USUAL / ratio
+        levels[1:] = np.minimum(levels[1:], COLOUR_AT_MOST * levels[1:].min(axis=0))
+        shapes = [power / power.mean() for power in (gray, *colours)]
+        return Parts(self.parts.brightness, levels, np.array(shapes))
+
+    @cached_property
+    def calm_in_gray(self) -> Parts | None:
+        """The noise if gray has property 3 at most brightnesses; None if it has not."""
+        number = max(1, min(GROUPS, len(self.brightness) // FEWEST_IN_GROUP))
+        groups = np.array_split(np.argsort(self.brightness, kind="stable"), number)
+        powers = [floor_of(self.spectra[group, 0], FLAT_IN_GROUP) for group in groups]
+        energy = [energies(self.spectra[g, 0], power) for g, power in zip(groups, powers, strict=True)]
+        calm = np.array([are_calm(each) for each in energy])
+        gray = np.sqrt([power.mean() for power in powers])
+        alike = np.median([contrast(each) for each in energy]) < CONTENT
+        if calm.mean() < CALM_GROUPS or (alike and np.median(gray) > STRONGEST_ALIKE * self._root_channels):
+            return None
+        at = np.array([self.brightness[group].mean() for group in groups])
+        gray = np.minimum(gray, np.interp(at, at[calm], gray[calm]))
+        shape = np.mean([power / power.mean() for power in np.array(powers)[calm]], axis=0)
+        colours = [np.interp(at, self.parts.brightness, levels) for levels in self.parts.levels[1:]]
+        return Parts(at, np.array([gray, *colours]), np.array([shape, *self.parts.shapes[1:]]))
+
+    @property
+    def _root_channels(self) -> float:
+        """The level in gray of noise of level 1 that all channels share."""
+        return float(len(self.parts.levels) ** 0.5)
+
+    def _floor(self, part: int, levels: Floats) -> Floats:
+        """The power of an opponent colour relative to levels at the brightnesses of `parts`, (u, v)."""
+        at = np.maximum(np.interp(self.brightness, self.parts.brightness, levels), 1e-6)
+        return floor_of(np.divide(self.spectra[:, part], at[:, None, None], dtype=np.float32))
+
+
+def _bounded(gray: Floats, colour: Floats) -> Floats:
+    """The power in gray (u, v) without what exceeds its ratio to colour at this frequency or a higher one."""
+    strong = colour >= STRONG * colour.mean()
+    bands = [(low <= ORDER) & (high > ORDER) for low, high in zip(BANDS, (*BANDS[1:], np.inf), strict=True)]
+    ratios = [
+        BY_CHANCE * np.quantile((gray / colour)[band & strong], QUANTILE)
+        if np.count_nonzero(band & strong) >= FEWEST_STRONG
+        else np.inf
+        for band in bands
+    ]
+    result = gray.copy()
+    for band, ratio in zip(bands, np.minimum.accumulate(ratios[::-1])[::-1], strict=True):
+        result[band] = np.minimum(gray[band], SPARED * ratio * colour[band])
+    result[ORDER < 2] = result[ORDER == 2].mean()
+    return result

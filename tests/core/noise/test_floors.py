@@ -1,0 +1,52 @@
+"""The noise below the texture of a picture, for each frequency by itself."""
+
+import numpy as np
+import pytest
+
+from alr_cli.core.noise.estimation import ORDER, SIDE
+from alr_cli.core.noise.floors import are_calm, contrast, energies, floor_of
+
+POWER = np.broadcast_to(np.exp(-ORDER / 8.0), (SIDE, SIDE))
+
+
+def noise(count: int = 4000, seed: int = 0) -> np.ndarray:
+    white = np.random.default_rng(seed).standard_normal((count, SIDE, SIDE))
+    return (white * np.sqrt(POWER)).astype(np.float32)
+
+
+def with_stripes(spectra: np.ndarray) -> np.ndarray:
+    """Stripes of one direction in half of the patches, and of the other direction in the rest."""
+    half = len(spectra) // 2
+    result = spectra.copy()
+    result[:half, :, :3] *= 30
+    result[half:, :3, :] *= 30
+    return result
+
+
+@pytest.mark.parametrize("textured", [False, True])
+def test_the_spectrum_is_found_although_no_patch_is_without_texture(textured: bool) -> None:
+    spectra = with_stripes(noise()) if textured else noise()
+    ratio = floor_of(spectra)[ORDER > 1] / POWER[ORDER > 1]
+    corner = floor_of(spectra)[3:, 3:] / POWER[3:, 3:]
+    assert np.median(corner) == pytest.approx(1, abs=0.2)
+    assert np.median(ratio) == pytest.approx(1, abs=0.2)
+
+
+def test_patches_of_noise_alone_are_calm() -> None:
+    spectra = noise()
+    assert are_calm(energies(spectra, POWER))
+    assert energies(spectra, POWER).mean() == pytest.approx(1, abs=0.05)
+    assert contrast(energies(spectra, POWER)) < 2
+
+
+def test_a_fifth_of_calm_patches_is_enough() -> None:
+    spectra = noise()
+    spectra[: 3 * len(spectra) // 4] *= 5
+    assert are_calm(energies(spectra, POWER))
+    assert contrast(energies(spectra, POWER)) > 10
+
+
+def test_texture_is_not_calm() -> None:
+    spectra = noise()
+    spectra *= np.exp(np.random.default_rng(1).standard_normal((len(spectra), 1, 1))).astype(np.float32)
+    assert not are_calm(energies(spectra, floor_of(spectra)))
