@@ -39,7 +39,8 @@ class PictureOptions:
             metavar="DIR",
             rich_help_panel=DATA,
             help="Folder of noisy pictures. They need not show the same scenes as the clean ones. "
-            "Without it, noise of --sigma is added to clean patches.",
+            "Without it, noise of --sigma is added to clean patches. With --recipe global and --geometry "
+            "parallel it has sinograms, with detectors as wide as a pixel of the slice.",
         ),
     ] = None
     shrink: Annotated[

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +17,11 @@ from alr_cli.cli.train.inputs import TrainingData
 from alr_cli.cli.train.progress import TrainingBar
 from alr_cli.cli.train.session import Session
 from alr_cli.core.training.likelihood import at_size
+from alr_cli.core.training.reconstructions import measured_slice
 from alr_cli.core.training.validation import Validation
 from alr_cli.errors import InputError
 from alr_cli.files.folders import PictureFolder, load_folder
+from alr_cli.files.scans import EXTENSIONS, read_scan
 from alr_cli.files.weights import save_weights
 
 SIDE = 128
@@ -58,6 +62,45 @@ def read_squares(
         raise InputError(f"{folder} has only one usable picture: give at least {fewest}")
     pixels = np.stack([at_size(picture, side) for picture in found.pictures])
     return Squares(found, torch.from_numpy(pixels.astype(np.float32) / 255))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The sinograms of a folder.
+
+    Attributes:
+        slices: (m, 1, N, N), their filtered backprojections.
+        levels: The lowest and the highest noise level per pixel.
+        digest: SHA-256 over names and numbers.
+    """
+
+    slices: Tensor
+    levels: tuple[float, float]
+    digest: str
+
+
+def read_sinograms(folder: Path, angles: int, side: int) -> Measured:
+    """Read all sinograms of a folder. Raises InputError for one that has another number of angles."""
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder: give a folder of sinograms")
+    slices, levels, digest = list[Tensor](), list[float](), hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() not in EXTENSIONS:
+            continue
+        for sinogram in read_scan(path).sinograms:
+            if len(sinogram) != angles:
+                raise InputError(
+                    f"{path} has {len(sinogram)} rows, but --geometry says {angles} angles: a row is an angle"
+                )
+            found, level = measured_slice(sinogram, side)
+            if not math.isfinite(level) or not bool(torch.isfinite(found).all()):
+                raise InputError(f"{path} has numbers that are not finite: leave it out")
+            slices.append(found)
+            levels.append(level)
+        digest.update(path.name.encode() + path.read_bytes())
+    if len(slices) < FEWEST:
+        raise InputError(f"{folder} has {len(slices)} sinograms: give at least {FEWEST}")
+    return Measured(torch.stack(slices)[:, None], (min(levels), max(levels)), digest.hexdigest())
 
 
 class ScannedSession(Session):

@@ -10,12 +10,12 @@ from alr_cli.cli.options.training_data import DataOptions
 from alr_cli.cli.ranks import this_rank
 from alr_cli.cli.report.records import Report
 from alr_cli.cli.train.inputs import describe
-from alr_cli.cli.train.scanned import LEVELS, SIDE, ScannedSession, read_squares
+from alr_cli.cli.train.scanned import LEVELS, SIDE, ScannedSession, read_sinograms, read_squares
 from alr_cli.cli.train.session import Session, checkpoint_of
 from alr_cli.core.numerics import devices
 from alr_cli.core.priors.global_critic import GlobalArchitecture
 from alr_cli.core.training.adversarial import Recipe
-from alr_cli.core.training.reconstructions import GlobalTrainer, Reconstructions, scan_of
+from alr_cli.core.training.reconstructions import GlobalTrainer, MeasuredSlices, Reconstructions, scan_of
 from alr_cli.errors import UsageError
 
 LEAST = 0.1  # smallest share of the artefacts of a scan
@@ -33,15 +33,20 @@ def prepare(
     report: Report,
 ) -> Session:
     """Read the folder and return a session at step 0. Raises UsageError or InputError."""
-    if data.noisy_dir is not None:
-        raise UsageError("--noisy-dir belongs to --recipe adversarial: global simulates its measurements")
+    if data.noisy_dir is not None and kind.angles is None:
+        raise UsageError(
+            "with --recipe global, --noisy-dir has sinograms: give --geometry parallel:ANGLES as well"
+        )
     if this_rank().size > 1:
         raise UsageError("a critic of whole pictures is trained in one process: start it without torchrun")
     angles, channels, side = kind.angles, 1 if critic.gray else 3, kind.size or SIDE
     if angles is not None and channels != 1:
         raise UsageError("--geometry parallel is for gray slices: add --gray")
     usual = DENOISED if angles is None else LEVELS
-    levels = data.levels if data.sigma is not None else usual
+    levels, measured = data.levels if data.sigma is not None else usual, None
+    if data.noisy_dir is not None and angles is not None:
+        measured = read_sinograms(Path(data.noisy_dir), angles, side)
+        levels = measured.levels
     try:
         architecture = GlobalArchitecture(side, channels, critic.width or WIDTH)
     except ValueError as error:
@@ -56,7 +61,7 @@ def prepare(
         lr_final=FALL * (options.lr or LR),
         mu=PENALTY,
         one_sided=True,
-        normalise=angles is not None,
+        normalise=angles is not None and measured is None,
         sigma_low=levels[0],
         sigma_high=levels[1],
         ema=options.ema,
@@ -64,13 +69,14 @@ def prepare(
         seed=options.seed,
     )
     scan = None if angles is None else scan_of(side, angles)
-    source = Reconstructions(squares.pixels, recipe, scan, LEAST)
+    simulated = Reconstructions(squares.pixels, recipe, scan, LEAST)
+    source = simulated if measured is None else MeasuredSlices(squares.pixels, measured.slices)
     trainer = GlobalTrainer(architecture, recipe, source, device)
     used = squares.used(levels)
     description: dict[str, Any] = {
         "architecture": trainer.trained().description,
         "recipe": {**recipe.as_dict(), "geometry": kind.geometry},
-        "data": describe(used, data),
+        "data": {**describe(used, data), "sinograms": None if measured is None else measured.digest},
     }
     session = Session if scan is None else ScannedSession
     return session(trainer, description, used, checkpoint_of(Path(run.output)), run, report)

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from alr_cli.core.noise.sinogram import estimate_noise
 from alr_cli.core.operators.geometry import Geometry
 from alr_cli.core.operators.ray import RayTransform
 from alr_cli.core.priors.global_critic import GlobalArchitecture, GlobalCritic, GlobalPrior
 from alr_cli.core.priors.local import unfitted
-from alr_cli.core.tomography import Scanning
-from alr_cli.core.training.adversarial import AdversarialTrainer, Batch, Recipe
+from alr_cli.core.tomography import Floats, Scanning, usual_range
+from alr_cli.core.training.adversarial import AdversarialTrainer, Batch, BatchSource, Recipe
 from alr_cli.core.training.calibration import LambdaCurve
 from alr_cli.core.training.patches import turned
 
@@ -29,6 +32,17 @@ def half_turn(side: int, angles: int) -> Geometry:
     detectors = math.ceil(diagonal) + 1
     middles = tuple(math.pi * (k + 0.5) / angles for k in range(angles))
     return Geometry((side, side), middles, detectors, diagonal / detectors)
+
+
+class Sides(BatchSource, Protocol):
+    """A source of clean and of measured pictures.
+
+    Attributes:
+        scanned: Whether the measurements are scans, for which lambda is known.
+    """
+
+    @property
+    def scanned(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -54,6 +68,11 @@ class Reconstructions:
     scan: Scanning | None = None
     least: float = 1.0
 
+    @property
+    def scanned(self) -> bool:
+        """See `Sides`."""
+        return self.scan is not None
+
     def batch(self, count: int, generator: torch.Generator) -> Batch:
         chosen = torch.randint(len(self.pictures), (count,), generator=generator)
         clean = turned(self.pictures[chosen], generator)
@@ -65,6 +84,41 @@ class Reconstructions:
         artefacts = self.scan.start(y, "ram-lak") - clean
         artefacts *= levels((self.least, 1.0), count, generator)
         return Batch(clean + artefacts, clean, artefacts.flatten(1).norm(dim=1))
+
+
+@dataclass(frozen=True)
+class MeasuredSlices:
+    """A source of minibatches from scans of other objects than the clean pictures show. Both sides are drawn
+    independently, each in one of the eight orientations, and all of the artefacts are on the measured side.
+
+    Attributes:
+        clean: (n, 1, N, N) on [0,1].
+        measured: (m, 1, N, N), see `measured_slice`.
+    """
+
+    clean: Tensor
+    measured: Tensor
+    scanned: ClassVar[bool] = True
+
+    def batch(self, count: int, generator: torch.Generator) -> Batch:
+        clean, measured = (
+            turned(side[torch.randint(len(side), (count,), generator=generator)], generator)
+            for side in (self.clean, self.measured)
+        )
+        return Batch(measured, clean, None)
+
+
+def measured_slice(sinogram: Floats, side: int) -> tuple[Tensor, float]:
+    """Filtered backprojection (N, N) of a sinogram (angles, detectors), and its noise level per pixel.
+
+    The angles cover half a turn, and a detector is as wide as a pixel. The slice is divided by its range.
+    """
+    angles, detectors = sinogram.shape
+    geometry = Geometry((side, side), tuple(math.pi * k / angles for k in range(angles)), detectors)
+    scan = Scanning(RayTransform(geometry).per_pixel())
+    factor = scan.operator.scale / usual_range(sinogram, geometry)
+    y = torch.from_numpy(sinogram * np.float32(factor))[None, None]
+    return scan.start(y, "ram-lak")[0, 0], estimate_noise(sinogram) * factor
 
 
 def levels(range: tuple[float, float], count: int, generator: torch.Generator) -> Tensor:
@@ -86,11 +140,11 @@ class GlobalTrainer(AdversarialTrainer):
         self,
         architecture: GlobalArchitecture,
         recipe: Recipe,
-        source: Reconstructions,
+        source: Sides,
         device: str | torch.device = "cpu",
     ) -> None:
         self.architecture = architecture
-        self.scanned = source.scan is not None
+        self.scanned = source.scanned
         super().__init__(lambda random: GlobalCritic(architecture, random), recipe, source, device)
 
     @property

@@ -68,6 +68,25 @@ def test_a_critic_for_scans_has_the_lambda_of_the_formula(alr: Alr, disks: Path,
     assert tifffile.imread(slice).shape == (SIDE, SIDE)
 
 
+def test_sinograms_of_other_objects_are_the_measured_side(alr: Alr, disks: Path, tmp_path: Path) -> None:
+    out, folder = tmp_path / "scans.safetensors", tmp_path / "sinograms"
+    folder.mkdir()
+    across = np.arange(24) - 11.5
+    for number in range(2):
+        row = 0.1 * np.sqrt(np.maximum((4 + number) ** 2 - across**2, 0))
+        noise = 0.02 * np.random.default_rng(number).standard_normal((8, 24))
+        tifffile.imwrite(folder / f"{number}.tif", (row + noise).astype(np.float32))
+    options = ("--clean-dir", disks, "--noisy-dir", folder, "-o", out)
+    result = alr("train", *options, *QUICK, *SCAN)
+    assert result.code == 0, result.stderr
+    weights = load_weights(str(out))
+    assert weights.metadata["data"]["noisy"] == "sinograms" and not weights.metadata["recipe"]["normalise"]
+    low, high = weights.sigma_range
+    assert 0.01 < low <= high < 1
+    result = alr("train", *options, *QUICK, "--geometry", "parallel:9", "--overwrite")
+    assert result.code == 3 and "has 8 rows, but --geometry says 9 angles" in result.stderr
+
+
 def test_a_stopped_training_continues_to_the_same_weights(
     alr: Alr, disks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,7 +115,7 @@ def test_a_stopped_training_continues_to_the_same_weights(
         (("--geometry", "parallel:0"), 2, "write identity, or parallel:ANGLES"),
         (("--recipe", "flow", *SCAN), 2, "--geometry belongs to --recipe global and post"),
         (("--size", "17"), 2, "must be a multiple of 16"),
-        (("--noisy-dir", "."), 2, "global simulates its measurements"),
+        (("--noisy-dir", "."), 2, "give --geometry parallel:ANGLES as well"),
         (("--size", "32"), 3, "smaller than 32 x 32"),
     ],
 )

@@ -2,12 +2,23 @@
 
 from statistics import mean
 
+import numpy as np
+import pytest
 import torch
 from torch import Tensor
 
+from alr_cli.core.operators.geometry import Geometry
+from alr_cli.core.operators.ray import RayTransform
 from alr_cli.core.priors.global_critic import GlobalArchitecture
+from alr_cli.core.tomography import usual_range
 from alr_cli.core.training.adversarial import Recipe
-from alr_cli.core.training.reconstructions import GlobalTrainer, Reconstructions, scan_of
+from alr_cli.core.training.reconstructions import (
+    GlobalTrainer,
+    MeasuredSlices,
+    Reconstructions,
+    measured_slice,
+    scan_of,
+)
 
 SIDE = 32
 RECIPE = Recipe(
@@ -63,3 +74,18 @@ def test_training_tells_reconstructions_from_clean_pictures_with_short_gradients
     distances = [step["wasserstein"] for step in steps]
     assert mean(distances[-15:]) > mean(distances[:5]) + 0.4
     assert mean(step["gradient_norm"] for step in steps[-15:]) < 1.2
+
+
+def test_measured_slices_are_scaled_to_the_clean_pictures_and_drawn_independently() -> None:
+    scan, clean = RayTransform(Geometry((SIDE, SIDE), tuple(np.pi * np.arange(24) / 24), 47)), 0.54 * disks()
+    y = 30 * scan.forward(clean[4, 0]).numpy()
+    y += np.random.default_rng(0).normal(0, 15.0, y.shape).astype(np.float32)
+    found, level = measured_slice(y, SIDE)
+    assert float((found - clean[4, 0]).square().mean().sqrt()) < 0.25
+    per_pixel = 15.0 * scan.per_pixel().scale / usual_range(y, scan.geometry)
+    assert level == pytest.approx(per_pixel, rel=0.2)
+    source = MeasuredSlices(clean[:1], found[None, None])
+    batch = source.batch(3, torch.Generator().manual_seed(0))
+    assert source.scanned and batch.length is None
+    assert torch.allclose(batch.clean, clean[:1].expand(3, -1, -1, -1))
+    assert torch.allclose(batch.noisy.mean((1, 2, 3)), found.mean())
