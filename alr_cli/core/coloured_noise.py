@@ -146,18 +146,19 @@ class ColouredGaussian:
         damping = 1.0 / (1.0 + t * self.precision / usual**2)
         change = torch.zeros_like(v)
         enough = tol**2 * squared_norm(residual)
-        direction = turned = _filtered(residual, damping)
-        power = total(residual * turned)
+        direction, power = torch.zeros_like(v), None
         for _ in range(limit):
             if bool((squared_norm(residual) <= enough).all()):
                 break
+            turned = _filtered(residual, damping)
+            before, power = power, total(residual * turned)
+            direction = (
+                turned if before is None else turned + _each(power / before.clamp_min(1e-30)) * direction
+            )
             seen = _filtered(direction / self.deviation, self.precision).div_(self.deviation)
             image = direction + t * seen
             length = _each(power / total(direction * image).clamp_min(1e-30))
             change, residual = change + length * direction, residual - length * image
-            turned = _filtered(residual, damping)
-            before, power = power, total(residual * turned)
-            direction = turned + _each(power / before.clamp_min(1e-30)) * direction
         return change.add_(self.y).add_(beyond)
 
 

@@ -43,8 +43,11 @@ class DataTerm(Protocol):
 class HasProximal(Protocol):
     """A data term whose proximal map is known if A is the identity."""
 
-    def proximal(self, v: Tensor, step: Tensor) -> Tensor:
-        """arg min over z of ||z - v||^2 / 2 + step / 2 times this term: (B, C, H, W), (B,) -> like v."""
+    def proximal(self, v: Tensor, step: Tensor, tol: float = 1e-3) -> Tensor:
+        """arg min over z of ||z - v||^2 / 2 + step / 2 times this term: (B, C, H, W), (B,) -> like v.
+
+        An iteration ends once its residual is at most `tol` times its initial one.
+        """
         ...
 
 
@@ -133,8 +136,8 @@ class UnevenGaussian:
         value, gradient = _of_pixels(z, y, level)
         return total(weight * value), gradient.mul_(weight)
 
-    def proximal(self, v: Tensor, step: Tensor) -> Tensor:
-        """See `HasProximal`. Clipped pixels that v places beyond their bound have no misfit."""
+    def proximal(self, v: Tensor, step: Tensor, tol: float = 0.0) -> Tensor:
+        """See `HasProximal`; exact. Clipped pixels that v places beyond their bound have no misfit."""
         pull = step.reshape(-1, 1, 1, 1) * self.deviation.square().reciprocal()
         y = self.y
         if self.clipped:

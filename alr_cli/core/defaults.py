@@ -51,6 +51,8 @@ _HOLES_BEGIN, _HOLES_STAGES, _HOLES_MOMENTUM = 70 / 255, 24, 0.9
 # If the noise is coloured, relative to its level: first level, last one, and that of D at the end; number of
 # steps; and the weight of the data term (see docs/noise.md).
 _COLOURED_BEGIN, _COLOURED_LAST, _COLOURED_END, _COLOURED_STAGES, _COLOURED_WEIGHT = 4.0, 0.5, 0.35, 8, 1.5
+_COLOURED_ROUGH = 0.1  # tolerance of its proximal maps
+_LARGE, _LARGE_STAGES = 3_000_000, 5  # number of pixels from which on it has fewer steps, and how many
 # For rays: first level, last one relative to that of the noise per pixel, number of steps, momentum, and
 # steps of conjugate gradients, few of which suffice for a small tau (see docs/guides/tomography.md).
 _RAYS_BEGIN, _RAYS_LAST, _RAYS_STAGES, _RAYS_MOMENTUM = 0.15, 0.13, 16, 0.7
@@ -334,14 +336,16 @@ def _coloured_splitting(
     frequencies of the noise are left to the data term."""
     if not problem.near or tuple(problem.operator.input_shape[-2:]) != problem.frame:
         return None
-    stages = max(2, asked.limit(_COLOURED_STAGES))
+    usual = _COLOURED_STAGES if problem.pixels < _LARGE else _LARGE_STAGES
+    stages = max(2, asked.limit(usual))
     weight = _COLOURED_WEIGHT * tau
     pace = (_COLOURED_LAST / _COLOURED_BEGIN) ** (1 / (stages - 1))
     levels = [_COLOURED_BEGIN * pace**stage for stage in range(stages)]
     way = [(regularizer.at(level * regularizer.sigma), weight * level**2) for level in levels]
     way.append((regularizer.at(_COLOURED_END * regularizer.sigma), 0.0))
     limit = len(way) if asked.iterations is None else asked.iterations
-    return Splitting(_in_turn(way), weight, limit, asked.tolerance(Splitting.tol))
+    tol = asked.tolerance(Splitting.tol)
+    return Splitting(_in_turn(way), weight, limit, tol, rough=_COLOURED_ROUGH)
 
 
 def _in_turn(way: Sequence[tuple[Denoises, float]]) -> tuple[tuple[Denoises, float], ...]:

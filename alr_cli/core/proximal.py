@@ -56,7 +56,9 @@ def prox(
         step: t, (B,), positive.
         rounds: How often the likelihood is replaced by a quadratic; 1 if it is one.
         steps: Largest number of steps of conjugate gradients.
-        tol: Residual of conjugate gradients, relative to the right-hand side.
+        tol: Residual of conjugate gradients, relative to the right-hand side. It is passed on to a data term
+        that
+            knows its proximal map.
 
     Returns:
         x, with the shape of z.
@@ -64,7 +66,7 @@ def prox(
     if objective.free is not None:
         return z  # known pixels have their values and determine nothing about the others
     if isinstance(objective.data, HasProximal):
-        return objective.data.proximal(z, step)
+        return objective.data.proximal(z, step, tol)
     t, operator = per_picture(step), objective.operator
     power = operator.power((z.shape[-2], z.shape[-1]))
     share = math.prod(operator.output_shape[-2:]) / math.prod(operator.input_shape[-2:])  # that A* A keeps

@@ -73,6 +73,7 @@ class Splitting:
             value to 0.
         mu: Weight of the smooth start (see `proximal.smooth`); 0 uses the start of the problem.
         rounds: See `proximal.prox`.
+        rough: Tolerance of the proximal maps on the path.
         steps: Largest number of steps of conjugate gradients in `proximal.prox`.
         gamma: The required decrease of F, relative to the squared length of the step.
         eta: The factor by which tau is reduced.
@@ -87,6 +88,7 @@ class Splitting:
     mu: float = 0.0
     rounds: int = 1
     steps: int = 30
+    rough: float = 1e-3
     gamma: float = 0.1
     eta: float = 0.8
     most: int = 30
@@ -103,7 +105,7 @@ class Splitting:
         for number, (denoiser, tau) in enumerate(self.way[: self.iterations]):
             beta = self.momentum * (1 - number / len(self.way))
             z = self._held(energy, denoiser.denoise(x + beta * (x - before)), x)
-            before, x = x, self._prox(energy, z, torch.full_like(data, tau)) if tau else z
+            before, x = x, self._prox(energy, z, torch.full_like(data, tau), self.rough) if tau else z
             data = energy.misfit(x)
             yield Iterate(x, unknown(data), rms(x - before), moving, bool(torch.isfinite(data).all()))
         if self.iterations > len(self.way):
@@ -137,8 +139,8 @@ class Splitting:
             misfit *= energy.free
         return Position(x, terms, gradient.mul_(energy.unit).sub_(misfit), tau)
 
-    def _prox(self, energy: Splits, z: Tensor, tau: Tensor) -> Tensor:
-        x = prox(energy, z, tau, self.rounds, self.steps)
+    def _prox(self, energy: Splits, z: Tensor, tau: Tensor, tol: float = 1e-3) -> Tensor:
+        x = prox(energy, z, tau, self.rounds, self.steps, tol)
         energy.project(x)
         return x
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from alr_cli.core import problems
+from alr_cli.core import defaults, problems
 from alr_cli.core.coloured_noise import ColouredGaussian, coloured_noise
 from alr_cli.core.data_terms import ClippedGaussian, DataTerm, SquaredError
 from alr_cli.core.defaults import SolverOptions, choose
@@ -23,6 +23,7 @@ from alr_cli.core.solvers.splitting import Splitting
 from alr_cli.errors import UsageError
 from alr_cli.files.weights import load_weights
 from tests.core.energies import KERNEL, noise, some_pixels
+from tests.core.noise.test_model import a_model
 from tests.core.toys import Quadratic
 
 SIGMA = 0.1
@@ -104,6 +105,14 @@ def test_it_is_the_usual_way_for_what_denoises_and_was_blurred_and_for_no_other_
     assert choose(random_potential(), PROBLEMS["blur"], 1.0, SIGMA).name == "splitting"
     with pytest.raises(UsageError, match="in one step"):
         choose(Quadratic(), PROBLEMS["blur"], 1.0, SIGMA, SolverOptions("splitting"))
+
+
+def test_large_pictures_take_fewer_steps_through_coloured_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = problems.denoising(Y, 0, coloured_noise(Y, a_model(1)))
+    usual = choose(random_potential(), problem, 1.0, SIGMA)
+    monkeypatch.setattr(defaults, "_LARGE", 16 * 16)
+    fewer = choose(random_potential(), problem, 1.0, SIGMA)
+    assert (usual.iterations, fewer.iterations) == (9, 6)
 
 
 def test_on_the_path_coloured_noise_that_is_white_is_removed_as_by_any_data_term() -> None:
