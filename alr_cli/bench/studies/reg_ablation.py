@@ -90,7 +90,7 @@ def restore(
         y = observe(task, clean, SIGMA, seed + number)
         for method, course in courses(restorer, task, y, SIGMA, clean, steps):
             if training != ALONE or not method.startswith("PnP-GD, G"):  # its G was not trained
-                yield Result(training, method.removesuffix(f" of {training}"), picture, course)
+                yield Result(training, method.replace(f" of {training}", ""), picture, course)
 
 
 def table(results: Sequence[Result], title: str) -> Table:
