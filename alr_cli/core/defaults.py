@@ -55,7 +55,7 @@ _COLOURED_ROUGH = 0.1  # tolerance of its proximal maps
 _LARGE, _LARGE_STAGES = 3_000_000, 5  # number of pixels from which on it has fewer steps, and how many
 # For rays: first level, last one relative to that of the noise per pixel, number of steps, momentum, and
 # steps of conjugate gradients, few of which suffice for a small tau (see docs/guides/tomography.md).
-_RAYS_BEGIN, _RAYS_LAST, _RAYS_STAGES, _RAYS_MOMENTUM = 0.15, 0.13, 16, 0.7
+_RAYS_BEGIN, _RAYS_LAST, _RAYS_STAGES, _RAYS_MOMENTUM = 0.15, 0.1, 16, 0.7
 _RAYS_STEPS = 5
 # For proximal gradient steps without a path.
 _PROXIMAL_ITERATIONS, _PROXIMAL_STEPS = 60, 15

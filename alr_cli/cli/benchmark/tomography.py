@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from alr_cli.bench.tomography import Contender
 
 DEFAULT = "gray-wide,ct-tuned"
-STEPS = 200  # gradient steps of the published critic, of which the best is taken
 RED_STEPS = 100
 
 
@@ -82,9 +81,7 @@ def contenders(model: ModelOptions, compute: ComputeOptions) -> dict[str, Conten
         kind = read_metadata(name)["architecture"].get("kind")
         methods[label] = of(options)
         if kind == "global":
-            methods[f"{label}, stopped as published"] = of(
-                replace(options, solver="pnp-gd", max_iter=STEPS), True
-            )
+            methods[f"{label}, stopped as published"] = of(options, with_truth=True)
         if kind == "postprocessor":
             methods[f"RED with {label}"] = of(replace(options, solver="pnp-gd", max_iter=RED_STEPS))
     return methods

@@ -5,6 +5,10 @@ Psi is trained to distinguish clean pictures from unregularized reconstructions,
 lam = 2 E||A* e||, which grows with the root of the number of pixels N^2. With R = N Psi, lambda(sigma) = 2
 sigma at any size if each pixel is seen with weight 1, both in denoising and in scaled tomography.
 
+As a regularizer, Psi is the mean over the eight orientations of the picture, each shifted by another number
+of pixels. The strides make the gradient of a single view depend on the position, which is left in the picture
+as grain; the mean is 1.3 to 1.5 dB better.
+
 Six convolutions of 5 x 5 pixels reduce the picture to N / 16, and two linear layers to a number. The critic
 is therefore for pictures of one size, and it has no patches: margin = 0.
 """
@@ -19,8 +23,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from alr_cli.core.priors.critic import WithoutDraws
+from alr_cli.core.priors.orientations import turned
 from alr_cli.core.priors.protocol import Arithmetic, LambdaOfSigma
 from alr_cli.errors import WeightsError
 
@@ -30,6 +36,8 @@ if TYPE_CHECKING:
 _SIDE, _SLOPE = 5, 0.1
 _STRIDES = (1, 1, 2, 2, 2, 2)
 _MOST = 1024
+_MARGIN = 2
+SHIFTS = ((2, 2), (3, 1), (0, 3), (1, 0), (2, 0), (3, 3), (0, 1), (1, 2))  # rows and columns, from 2 before
 
 
 @dataclass(frozen=True)
@@ -93,7 +101,7 @@ class GlobalCritic(nn.Module):
 
 @dataclass(frozen=True)
 class GlobalRegularizer:
-    """R = N Psi / sqrt(C) for pictures of one size."""
+    """R = N Psi / sqrt(C) for pictures of one size, with the mean of Psi over eight views."""
 
     critic: GlobalCritic
     precision: torch.dtype = torch.float32
@@ -114,12 +122,20 @@ class GlobalRegularizer:
         factor = side / math.sqrt(self.channels)
         with torch.enable_grad(), self._arithmetic(x):
             seen = x.detach().requires_grad_(True)
-            value = self.critic(seen).float()
+            value = self.critic(_views(seen)).float().reshape(len(SHIFTS), -1).mean(0)
             (gradient,) = torch.autograd.grad(value.sum(), seen)
         return value.detach() * factor, gradient.float() * factor
 
     def _arithmetic(self, x: Tensor) -> torch.autocast:
         return torch.autocast(x.device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16)
+
+
+def _views(x: Tensor) -> Tensor:
+    """The eight orientations of x (B, C, N, N), shifted: (8 B, C, N, N). The border is repeated."""
+    rows, columns = x.shape[-2:]
+    wide = functional.pad(x, (_MARGIN,) * 4, mode="replicate")
+    shifted = (wide[..., top : top + rows, left : left + columns] for top, left in SHIFTS)
+    return torch.cat([turned(view, side) for side, view in enumerate(shifted)])
 
 
 class GlobalPrior:

@@ -6,7 +6,8 @@ import torch
 from alr_cli.core.data_terms import SquaredError
 from alr_cli.core.energy import Energy
 from alr_cli.core.operators.linear import Identity
-from alr_cli.core.priors.global_critic import GlobalArchitecture, GlobalCritic, GlobalPrior
+from alr_cli.core.priors.global_critic import SHIFTS, GlobalArchitecture, GlobalCritic, GlobalPrior
+from alr_cli.core.priors.orientations import turned
 from alr_cli.errors import WeightsError
 
 SMALL = GlobalArchitecture(side=32, width=2)
@@ -31,15 +32,26 @@ def test_the_gradient_is_that_of_the_value() -> None:
 
 
 def test_in_an_energy_it_is_the_papers_objective() -> None:
-    """N^2 E = ||x - y||^2 + lam Psi(x) with lam = 2 E||e|| = 2 sigma N."""
+    """N^2 E = ||x - y||^2 + lam Psi(x) with lam = 2 E||e|| = 2 sigma N, for a picture without orientation."""
     critic = prior()
-    x, y = torch.rand(2, 1, 1, 32, 32)
+    x, y = torch.full((1, 1, 32, 32), 0.3), torch.rand(1, 1, 32, 32)
     sigma = 0.1
     energy = Energy(Identity((32, 32)), SquaredError(y), critic.at(sigma), 2 * sigma, 32 * 32)
     terms, _ = energy.value_and_grad(x)
     with torch.no_grad():
         paper = float((x - y).square().sum() + 2 * sigma * 32 * critic.network(x))
     assert float(terms.energy) * 32 * 32 == pytest.approx(paper, rel=1e-4)
+
+
+def test_it_is_the_mean_over_the_orientations_of_shifted_pictures() -> None:
+    x, critic = torch.zeros(1, 1, 32, 32), prior()
+    x[..., 8:24, 8:24] = torch.rand(16, 16, generator=torch.Generator().manual_seed(1))
+    value, _ = critic.at(0.1).value_and_grad(x)
+    with torch.no_grad():
+        views = [torch.roll(x, (2 - top, 2 - left), (-2, -1)) for top, left in SHIFTS]
+        scores = [float(critic.network(turned(view, side))) for side, view in enumerate(views)]
+    assert float(value) == pytest.approx(32 * sum(scores) / 8, rel=1e-4)
+    assert max(scores) - min(scores) > 0.01 and len(set(SHIFTS)) == 8
 
 
 @pytest.mark.parametrize("shape", [(32, 48), (16, 16)])
