@@ -123,8 +123,8 @@ class ModelOptions:
         typer.Option(
             "--fast",
             rich_help_panel=ENERGY,
-            help="For a quick preview, use a third of the usual iterations. color-wide and gray-wide then denoise "
-            "one orientation of the picture instead of four.",
+            help="For a quick preview, use a third of the usual iterations. color-wide and gray-wide then "
+            "denoise one orientation of the picture instead of four.",
         ),
     ] = False
     tol: Annotated[

@@ -117,9 +117,10 @@ def denoise(
 
     Without -w, pictures with white noise of at least 0.02 get the weights
     color-wide or gray-wide, whose energy has a wide field of view and denoises
-    in one gradient step, of which the mean over four orientations is taken. For weaker noise color-tuned and gray-tuned are used.
-    They are also used with an option that describes the descent (--solver, --max-iter, --tol,
-    --lam) or observes it (--trace, --plot, --heatmap).
+    in one gradient step; the result is the mean over four orientations. For weaker
+    noise color-tuned and gray-tuned are used. They are also used with an option that
+    describes the descent (--solver, --max-iter, --tol, --lam) or observes it (--trace,
+    --plot, --heatmap).
     """
     from alr_cli.cli.restore.run import restore_all
 
