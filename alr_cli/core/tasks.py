@@ -28,8 +28,7 @@ from alr_cli.errors import UsageError
 
 UPSCALING_LEVEL = 0.01  # noise level for the prior if the noise is weaker; see docs/notebook/wide.md
 NEGLIGIBLE = 0.5 / 255  # noise level that no 8-bit file shows
-WIDE_FROM = 0.02  # level of white noise; below it fields of experts denoise better (docs/notebook/wide.md)
-WIDE_FROM_COLOURED = 0.01  # the same for other noise (docs/noise.md)
+WIDE_FROM = 0.01  # noise level; below it fields of experts denoise as well (docs/notebook/wide.md, docs/noise.md)
 WIDE_UP_TO = 0.85  # share of missing pixels; above it fields of experts are better
 HELD_LEVEL = 0.2  # noise level for the prior if known pixels are held; see docs/notebook/critics.md
 
@@ -109,7 +108,7 @@ class Denoising(Task):
     name: ClassVar[str] = "denoise"
 
     def wide(self, sigma: float) -> bool:
-        return sigma >= (WIDE_FROM if self.noise is None else WIDE_FROM_COLOURED)
+        return sigma >= WIDE_FROM
 
     def problem(self, y: Tensor, margin: int, sigma: float) -> Problem:
         return problems.denoising(y, margin, None if self.noise is None else coloured_noise(y, self.noise))

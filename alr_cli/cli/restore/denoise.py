@@ -115,7 +115,7 @@ def denoise(
     learned regularizer, which scores all small patches of x. lambda(sigma) was
     fitted for the weights; --strength multiplies it.
 
-    Without -w, pictures with white noise of at least 0.02 get the weights
+    Without -w, pictures with noise of at least 0.01 get the weights
     color-wide or gray-wide, whose energy has a wide field of view and denoises
     in one gradient step; the result is the mean over four orientations. For weaker
     noise color-tuned and gray-tuned are used. They are also used with an option that

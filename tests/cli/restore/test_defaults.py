@@ -14,8 +14,8 @@ from tests.conftest import Alr
     [
         ("denoise", (), "color-wide"),
         ("denoise", ("--strength", "0.8"), "color-wide"),
-        ("denoise", ("--sigma", "0.02", "--strength", "1"), "color-wide"),
-        ("denoise", ("--sigma", "0.019", "--strength", "1"), "color-tuned"),
+        ("denoise", ("--sigma", "0.01", "--strength", "1"), "color-wide"),
+        ("denoise", ("--sigma", "0.0099", "--strength", "1"), "color-tuned"),
         ("denoise", ("--noise", "poisson:0.01:0.05"), "color-wide"),
         ("denoise", ("--noise", "poisson:0.01:0.05", "--sigma", "0.009"), "color-tuned"),
         ("denoise", ("--solver", "fourier", "--max-iter", "2"), "color-tuned"),
