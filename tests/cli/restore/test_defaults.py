@@ -46,7 +46,7 @@ def test_the_default_prior_depends_on_the_options(
     ("command", "options", "expected"),
     [
         ("denoise", (), "gray-wide"),
-        ("denoise", ("--sigma", "0.019"), "gray-tuned"),
+        ("denoise", ("--sigma", "0.0099"), "gray-tuned"),
         ("deblur", ("--kernel", "box:3"), "gray-wide"),
         ("inpaint", ("--missing", "0.5", "--sigma", "0"), "gray-wide"),
         ("inpaint", ("--missing", "0.9", "--sigma", "0"), "gray-holes"),
