@@ -11,7 +11,7 @@ from torch import Tensor
 
 from alr_cli.core.data_terms import DataTerm, is_clipped
 from alr_cli.core.energy import Energy
-from alr_cli.core.priors.denoisers import DenoiserProx
+from alr_cli.core.priors.denoisers import DenoiserProx, Partly
 from alr_cli.core.priors.orientations import IN_TURN, ROTATIONS, Turned
 from alr_cli.core.priors.protocol import (
     Anneals,
@@ -57,6 +57,8 @@ _LARGE, _LARGE_STAGES = 3_000_000, 5  # number of pixels from which on it has fe
 # steps of conjugate gradients, few of which suffice for a small tau (see docs/guides/tomography.md).
 _RAYS_BEGIN, _RAYS_LAST, _RAYS_STAGES, _RAYS_MOMENTUM = 0.15, 0.1, 16, 0.7
 _RAYS_STEPS = 5
+# For RED with a network that post-processes: tau lam / 2 and number of steps.
+_RED_SHARE, _RED_STEPS = 0.3, 3
 # For proximal gradient steps without a path.
 _PROXIMAL_ITERATIONS, _PROXIMAL_STEPS = 60, 15
 _CLIPPED_ROUNDS = 2  # rounds of splitting and admm if pixels are clipped
@@ -288,6 +290,8 @@ def _splitting(
     regularizer: Regularizer, problem: Problem, lam: float, sigma: float, asked: SolverOptions
 ) -> Splitting | None:
     """By default only the path of decreasing noise levels, since minimising F afterwards removes textures."""
+    if isinstance(regularizer, PostProcesses) and lam > 0:
+        return _red(regularizer, lam, asked)
     if not isinstance(regularizer, Anneals) or lam <= 0 or problem.half_step is not None:
         return None
     tau = 2 / (lam * regularizer.channels)
@@ -320,6 +324,12 @@ def _rays_splitting(regularizer: Anneals, tau: float, asked: SolverOptions) -> S
     way = [(regularizer.at(level), tau * (level / regularizer.sigma) ** 2) for level in levels]
     tol = asked.tolerance(Splitting.tol)
     return Splitting(_in_turn(way), tau, len(way), tol, _RAYS_MOMENTUM, steps=_RAYS_STEPS)
+
+
+def _red(regularizer: PostProcesses, lam: float, asked: SolverOptions) -> Splitting:
+    """Regularization by denoising, by x+ = prox_{tau f}(x - tau lam / 2 (x - D(x)))."""
+    way = ((Partly(regularizer, _RED_SHARE), 2 * _RED_SHARE / lam),) * asked.limit(_RED_STEPS)
+    return Splitting(way, 1.0, len(way), asked.tolerance(Splitting.tol), steps=_PROXIMAL_STEPS)
 
 
 def _proximal(asked: SolverOptions) -> Splitting:

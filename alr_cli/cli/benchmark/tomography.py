@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from alr_cli.bench.tomography import Contender
 
 DEFAULT = "gray-wide,ct-tuned"
-RED_STEPS = 100
 
 
 def lunz2(
@@ -83,7 +82,7 @@ def contenders(model: ModelOptions, compute: ComputeOptions) -> dict[str, Conten
         if kind == "global":
             methods[f"{label}, stopped as published"] = of(options, with_truth=True)
         if kind == "postprocessor":
-            methods[f"RED with {label}"] = of(replace(options, solver="pnp-gd", max_iter=RED_STEPS))
+            methods[f"RED with {label}"] = of(replace(options, solver="splitting"))
     return methods
 
 

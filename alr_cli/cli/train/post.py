@@ -41,7 +41,7 @@ class PostProcessorSession(ScannedSession):
         for sigma in dict.fromkeys(self.pictures.levels):
             random = torch.Generator().manual_seed(0)
             rough = self.source.measured(self.slices, torch.full((1, 1, 1, 1), sigma), random)
-            scores[f"{sigma:.3g}"] = float(psnr(prior.at(sigma).postprocess(rough), self.slices).mean())
+            scores[f"{sigma:.3g}"] = float(psnr(prior.at(sigma).denoise(rough), self.slices).mean())
         bar.validated(min(scores.values()))
         step = self.trainer.step_count
         self.report.event({"event": "validation", "step": step, "psnr": scores})

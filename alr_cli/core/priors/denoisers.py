@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from alr_cli.core.priors.protocol import Anneals, HasProx
+from alr_cli.core.priors.protocol import Anneals, Denoises, HasProx
 
 
 @dataclass(frozen=True)
@@ -43,3 +43,20 @@ class DenoiserProx:
     def prox(self, x: Tensor, step: float) -> Tensor:
         """D at the level sigma sqrt(step). See `protocol.HasProx`."""
         return self.of.at(self.of.sigma * step**0.5).denoise(x)
+
+
+@dataclass(frozen=True)
+class Partly:
+    """A denoiser that removes a share of what it sees.
+
+    Attributes:
+        of: The denoiser.
+        share: The share.
+    """
+
+    of: Denoises
+    share: float
+
+    def denoise(self, y: Tensor, share: float = 1.0) -> Tensor:
+        """See `protocol.Denoises`."""
+        return self.of.denoise(y, self.share * share)

@@ -5,7 +5,8 @@ McCann, Froustey and Unser 2017). s is a fixed share of the noise level per pixe
 looking at the sinogram again.
 
 The same D can also take the place of a regularizer, with the gradient x - D(x): this is regularization by
-denoising (RED; Romano, Elad and Milanfar 2017), which looks at the sinogram in every step.
+denoising (RED; Romano, Elad and Milanfar 2017), which looks at the sinogram in every step. U has only seen
+backprojections and takes details of better slices for artefacts, so that only a few steps are useful.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ class PostProcessor:
     """D at one noise level, and the regularizer with the gradient x - D(x), which has no known value."""
 
     margin = 0
+    postprocesses = True
 
     def __init__(self, unet: UNet, sigma: float, arithmetic: Arithmetic) -> None:
         self.channels = unet.architecture.channels
@@ -38,9 +40,9 @@ class PostProcessor:
         """x: (B, C, H, W) -> (None, x - D(x))."""
         return None, self._residual(x)
 
-    def postprocess(self, x: Tensor) -> Tensor:
-        """D(x). See `protocol.PostProcesses`."""
-        return x - self._residual(x)
+    def denoise(self, y: Tensor, share: float = 1.0) -> Tensor:
+        """y + share (D(y) - y). See `protocol.PostProcesses`."""
+        return y - share * self._residual(y)
 
 
 class PostProcessorPrior:

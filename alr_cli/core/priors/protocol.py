@@ -227,12 +227,15 @@ class TakesLevels(Protocol):
 
 
 @runtime_checkable
-class PostProcesses(Protocol):
-    """A regularizer with a network that turns a rough reconstruction into a good one."""
+class PostProcesses(Denoises, Protocol):
+    """A regularizer whose D turns the start of a problem into a good estimate in one step.
 
-    def postprocess(self, x: Tensor) -> Tensor:
-        """The start of a problem, (B, C, H, W) -> a better estimate."""
-        ...
+    Attributes:
+        postprocesses: True.
+    """
+
+    @property
+    def postprocesses(self) -> bool: ...
 
 
 @runtime_checkable

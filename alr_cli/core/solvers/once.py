@@ -42,7 +42,7 @@ class Once:
         data = measured.misfit(x)
         moving = torch.ones_like(data, dtype=torch.bool)
         yield Iterate(x, unknown(data), torch.zeros_like(data), moving, True)
-        before, x = x, self.regularizer.postprocess(x)
+        before, x = x, self.regularizer.denoise(x)
         objective.project(x)
         data = measured.misfit(x)
         finite = bool(torch.isfinite(data).all())

@@ -22,7 +22,7 @@ from alr_cli.core.training.patches import turned
 from alr_cli.core.training.reconstructions import levels
 from alr_cli.core.training.stepwise import Progress
 
-LAM = 2.0  # the usual weight of x - D(x) beside the data
+LAM = 30.0  # weight of x - D(x) for RED; see docs/guides/tomography.md
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def test_the_trained_network_removes_part_of_the_error_of_other_noise() -> None:
         training.step()
     clean, source = disks()[3:7], Backprojections(disks(), scan_of(SIDE, 12))
     rough = source.measured(clean, torch.full((4, 1, 1, 1), 0.1), torch.Generator().manual_seed(9))
-    restored = training.trained().at(0.1).postprocess(rough)
+    restored = training.trained().at(0.1).denoise(rough)
     assert float((restored - clean).norm()) < 0.7 * float((rough - clean).norm())
 
 
