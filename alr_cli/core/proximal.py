@@ -56,9 +56,8 @@ def prox(
         step: t, (B,), positive.
         rounds: How often the likelihood is replaced by a quadratic; 1 if it is one.
         steps: Largest number of steps of conjugate gradients.
-        tol: Residual of conjugate gradients, relative to the right-hand side. It is passed on to a data term
-        that
-            knows its proximal map.
+        tol: Residual of conjugate gradients, relative to the right-hand side. A data term that knows its
+            proximal map receives it.
 
     Returns:
         x, with the shape of z.

@@ -42,7 +42,7 @@ QUANTILE, BY_CHANCE = 0.25, 1.15
 SPARED = 1.2  # what the noise in gray may exceed the ratio in its band
 TEXTURED = 2.7  # ratio of levels above which gray shows only texture; camera files have 1.3 to 2.6
 GRAY_USUAL = 2.2  # the ratio that is assumed there
-COLOUR_AT_MOST = 1.8  # the same for the stronger colour / the weaker one
+COLOUR_AT_MOST = 1.4  # the stronger colour / the weaker one; camera files have 1 to 1.35
 # Where gray is judged by itself: number of brightnesses, patches that each needs, share of them that count as
 # flat, and share of the brightnesses that have to be calm.
 GROUPS, FEWEST_IN_GROUP, FLAT_IN_GROUP, CALM_GROUPS = 4, 300, 0.02, 0.7
