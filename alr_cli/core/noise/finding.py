@@ -170,16 +170,14 @@ def _is_white(seen: Variation, sigma: float, gray_sigma: Callable[[], float]) ->
 
 def _noise_in(seen: Variation, gray_sigma: Callable[[], float]) -> tuple[Parts, float]:
     """The noise without texture, and how certain it is that it is noise."""
-    sure = _sure_by_colour(seen.parts) if len(seen.parts.levels) > 1 else 0.0
-    if sure < 1.0:
-        calm = seen.calm_in_gray
-        if calm is not None:
-            low = float(np.quantile(calm.levels[0], 0.25)) / len(calm.levels) ** 0.5
-            by_gray = _step(low, *GRAY_ALONE)
-            if by_gray > sure:
-                return calm, by_gray
+    sure, by_gray = _sure_by_colour(seen.parts) if len(seen.parts.levels) > 1 else 0.0, 0.0
+    calm = seen.calm_in_gray
+    if calm is not None:
+        by_gray = _step(seen.least_in_gray, *GRAY_ALONE)
     if sure > 0:
-        return seen.below_texture(), sure
+        return seen.noise(), max(sure, by_gray)
+    if calm is not None and by_gray > 0:
+        return calm, by_gray
     low = float(np.quantile(seen.parts.levels[0], 0.25))
     return seen.parts, _step(low, *WEAKEST) if gray_sigma() >= GRAY_WHITE * low else 0.0
 

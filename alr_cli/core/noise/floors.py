@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from alr_cli.core.noise.estimation import FEWEST_FLAT, HALVES, MEDIAN_OF_SQUARE, ORDER, SIDE
+from alr_cli.core.noise.estimation import FEWEST_FLAT, FLOOR, HALVES, MEDIAN_OF_SQUARE, ORDER, SIDE
 
 Floats = NDArray[np.float64]
 
@@ -35,7 +35,22 @@ def floor_of(spectra: NDArray[np.float32], share: float = SHARE) -> Floats:
         seen = np.take_along_axis(squares[:, measured].T, flattest, axis=1)
         power[measured] = np.median(seen, axis=1) / MEDIAN_OF_SQUARE
     power[ORDER < 2] = power[ORDER == 2].mean()
-    return power
+    return np.maximum(power, FLOOR)
+
+
+def flattest_of(spectra: NDArray[np.float32], share: float) -> Floats:
+    """P (u, v) of the patches that are flattest at all frequencies together.
+
+    It is for pictures with flat places. There `floor_of` is too small if the level of the noise differs
+    between places, as after JPEG.
+    """
+    count = min(len(spectra), max(round(share * len(spectra)), FEWEST_FLAT))
+    power = np.empty((SIDE, SIDE))
+    for chosen, measured in zip(HALVES, reversed(HALVES), strict=True):
+        flat = np.argpartition(np.square(spectra[:, chosen]).sum(axis=1), count - 1)[:count]
+        power[measured] = np.median(np.square(spectra[flat][:, measured]), axis=0) / MEDIAN_OF_SQUARE
+    power[ORDER < 2] = power[ORDER == 2].mean()
+    return np.maximum(power, FLOOR)
 
 
 def energies(spectra: NDArray[np.float32], power: Floats) -> Floats:

@@ -25,7 +25,7 @@ from alr_cli.core.noise.estimation import (
     spectra_of,
     without_texture,
 )
-from alr_cli.core.noise.floors import STRONG, are_calm, contrast, energies, floor_of
+from alr_cli.core.noise.floors import STRONG, are_calm, contrast, energies, flattest_of, floor_of
 from alr_cli.core.noise.model import NoiseModel
 from alr_cli.core.noise.opponent_colours import opponent_matrix
 
@@ -46,6 +46,8 @@ COLOUR_AT_MOST = 1.4  # the stronger colour / the weaker one; camera files have 
 # Where gray is judged by itself: number of brightnesses, patches that each needs, share of them that count as
 # flat, and share of the brightnesses that have to be calm.
 GROUPS, FEWEST_IN_GROUP, FLAT_IN_GROUP, CALM_GROUPS = 4, 300, 0.02, 0.7
+ZEROS = 0.05  # with less than this share of the usual power, floors see only what JPEG made zero
+BELOW = 1.25  # what it may have more than the noise below texture
 # A photograph has patches with this many times the energy of noise. Stronger variation than this without such
 # patches is gravel or grass all over.
 CONTENT, STRONGEST_ALIKE = 2.5, 4 / 255
@@ -125,6 +127,8 @@ class Variation:
         shares = np.array([power.mean() for power in colours])
         usual = np.mean([power / power.mean() for power in colours], axis=0)
         gray = _bounded(self._floor(0, weaker), usual * shares.min())
+        # JPEG makes some coefficients zero. Floors see these, and noise is stronger on average.
+        gray, shares = gray / min(1.0, shares.min()), np.maximum(shares, 1.0)
         levels = np.vstack([weaker * np.sqrt(gray.mean()), self.parts.levels[1:] * np.sqrt(shares)[:, None]])
         ratio = float(np.median(levels[0] / weaker))
         if ratio > TEXTURED:
@@ -134,13 +138,28 @@ class Variation:
         return Parts(self.parts.brightness, levels, np.array(shapes))
 
     @cached_property
+    def _groups(self) -> list[NDArray[np.intp]]:
+        """The patches of similar brightness among which gray is judged by itself."""
+        number = max(1, min(GROUPS, len(self.brightness) // FEWEST_IN_GROUP))
+        return np.array_split(np.argsort(self.brightness, kind="stable"), number)
+
+    @cached_property
+    def _gray_floors(self) -> list[Floats]:
+        return [floor_of(self.spectra[group, 0], FLAT_IN_GROUP) for group in self._groups]
+
+    @property
+    def least_in_gray(self) -> float:
+        """The level below texture in gray, per channel, that is exceeded at three of four brightnesses."""
+        levels = np.sqrt([power.mean() for power in self._gray_floors])
+        return float(np.quantile(levels, 0.25)) / self._root_channels
+
+    @cached_property
     def calm_in_gray(self) -> Parts | None:
         """The noise if gray has property 3 at most brightnesses; None if it has not."""
-        number = max(1, min(GROUPS, len(self.brightness) // FEWEST_IN_GROUP))
-        groups = np.array_split(np.argsort(self.brightness, kind="stable"), number)
-        powers = [floor_of(self.spectra[group, 0], FLAT_IN_GROUP) for group in groups]
-        energy = [energies(self.spectra[g, 0], power) for g, power in zip(groups, powers, strict=True)]
+        groups, floors = self._groups, self._gray_floors
+        energy = [energies(self.spectra[g, 0], power) for g, power in zip(groups, floors, strict=True)]
         calm = np.array([are_calm(each) for each in energy])
+        powers = [flattest_of(self.spectra[group, 0], FLAT_IN_GROUP) for group in groups]
         gray = np.sqrt([power.mean() for power in powers])
         alike = np.median([contrast(each) for each in energy]) < CONTENT
         if calm.mean() < CALM_GROUPS or (alike and np.median(gray) > STRONGEST_ALIKE * self._root_channels):
@@ -151,6 +170,16 @@ class Variation:
         colours = [np.interp(at, self.parts.brightness, levels) for levels in self.parts.levels[1:]]
         return Parts(at, np.array([gray, *colours]), np.array([shape, *self.parts.shapes[1:]]))
 
+    def noise(self) -> Parts:
+        """The noise of a colour picture: what is below texture, and in gray of calm pictures all variation
+        that is not much more."""
+        below, calm = self.below_texture(), self.calm_in_gray
+        if calm is None:
+            return below
+        levels = np.array([np.interp(calm.brightness, below.brightness, each) for each in below.levels])
+        levels[0] = np.minimum(calm.levels[0], BELOW * levels[0])
+        return Parts(calm.brightness, levels, np.array([calm.shapes[0], *below.shapes[1:]]))
+
     @property
     def _root_channels(self) -> float:
         """The level in gray of noise of level 1 that all channels share."""
@@ -159,7 +188,9 @@ class Variation:
     def _floor(self, part: int, levels: Floats) -> Floats:
         """The power of an opponent colour relative to levels at the brightnesses of `parts`, (u, v)."""
         at = np.maximum(np.interp(self.brightness, self.parts.brightness, levels), 1e-6)
-        return floor_of(np.divide(self.spectra[:, part], at[:, None, None], dtype=np.float32))
+        power = floor_of(np.divide(self.spectra[:, part], at[:, None, None], dtype=np.float32))
+        usual = self.parts.shapes[part] * np.median(self.parts.levels[part] / np.maximum(levels, 1e-6)) ** 2
+        return power if power.mean() >= ZEROS * usual.mean() else usual
 
 
 def _bounded(gray: Floats, colour: Floats) -> Floats:

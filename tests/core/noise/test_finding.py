@@ -1,7 +1,10 @@
 """The kind of noise is recognised, and texture is not mistaken for noise."""
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 from skimage import data
 from skimage.transform import downscale_local_mean
 
@@ -41,6 +44,16 @@ def test_correlated_noise_is_found(scene: np.ndarray) -> None:
     assert found.sigma == pytest.approx(model.level(scene), rel=0.25)
     assert found.model is not None
     assert found.model.neighbours == pytest.approx(model.neighbours, abs=0.15)
+
+
+@pytest.mark.parametrize("quality", [85, 95])
+def test_the_noise_of_a_jpeg_is_not_that_of_its_emptiest_blocks(quality: int) -> None:
+    scene = photograph()
+    noisy = np.rint(255 * with_noise(scene, a_model()).clip(0, 1)).astype(np.uint8)
+    coded = io.BytesIO()
+    Image.fromarray(noisy).save(coded, "jpeg", quality=quality, subsampling=0)
+    decoded = np.asarray(Image.open(coded), np.float32) / 255
+    assert find_noise(decoded).sigma == pytest.approx(float((decoded - scene).std()), rel=0.3)
 
 
 @pytest.mark.parametrize("name", ["brick", "grass", "gravel"])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from alr_cli.core.noise.estimation import ORDER, SIDE
-from alr_cli.core.noise.floors import are_calm, contrast, energies, floor_of
+from alr_cli.core.noise.floors import are_calm, contrast, energies, flattest_of, floor_of
 
 POWER = np.broadcast_to(np.exp(-ORDER / 8.0), (SIDE, SIDE))
 
@@ -50,3 +50,16 @@ def test_texture_is_not_calm() -> None:
     spectra = noise()
     spectra *= np.exp(np.random.default_rng(1).standard_normal((len(spectra), 1, 1))).astype(np.float32)
     assert not are_calm(energies(spectra, floor_of(spectra)))
+
+
+def test_patches_of_nothing_but_zeros_leave_a_positive_spectrum() -> None:
+    zeros = np.zeros((500, SIDE, SIDE), np.float32)
+    for power in (floor_of(zeros), flattest_of(zeros, 0.02)):
+        assert (power > 0).all()
+        assert np.isfinite(energies(zeros, power)).all()
+
+
+def test_where_the_level_differs_between_places_the_flattest_patches_see_more_than_floors() -> None:
+    spectra = noise()
+    spectra *= np.random.default_rng(1).uniform(0.3, 1.7, (len(spectra), SIDE, SIDE)).astype(np.float32)
+    assert flattest_of(spectra, 0.03).mean() > floor_of(spectra, 0.03).mean()
