@@ -47,7 +47,7 @@ COLOUR_AT_MOST = 1.4  # the stronger colour / the weaker one; camera files have 
 # flat, and share of the brightnesses that have to be calm.
 GROUPS, FEWEST_IN_GROUP, FLAT_IN_GROUP, CALM_GROUPS = 4, 300, 0.02, 0.7
 ZEROS = 0.05  # with less than this share of the usual power, floors see only what JPEG made zero
-BELOW = 1.25  # what it may have more than the noise below texture
+BELOW = 1.6  # what it may have more than the noise below texture; flat places of camera frames have 1 to 1.5
 # A photograph has patches with this many times the energy of noise. Stronger variation than this without such
 # patches is gravel or grass all over.
 CONTENT, STRONGEST_ALIKE = 2.5, 4 / 255
