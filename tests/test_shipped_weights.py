@@ -22,7 +22,7 @@ from tests.core.operators.scans import ellipse
 
 WIDE = ["color-wide", "gray-wide"]
 GRADIENTS = ["color-reg"]
-SCANS = ["ct-global"]  # for slices of 128 x 128 pixels
+SCANS = ["ct-global", "ct-unet"]  # for slices of 128 x 128 pixels
 
 
 def psnr(estimate: np.ndarray, truth: np.ndarray) -> float:
