@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from alr_cli.errors import InputError
 
 if TYPE_CHECKING:
-    from alr_cli.cli.reconstruct.options import MeasurementOptions
+    from alr_cli.cli.reconstruct.options import MeasurementOptions, MethodOptions
+    from alr_cli.core.operators.geometry import Geometry
     from alr_cli.files.scans import Scan
 
 Floats = NDArray[np.float32]
@@ -173,3 +174,22 @@ def _refuse_constant(values: NDArray[Any]) -> None:
     flat = values.max((-2, -1)) == values.min((-2, -1))
     if flat.any():
         raise InputError("all its values are the same: there is nothing to reconstruct")
+
+
+def unsuited(method: MethodOptions, geometry: Geometry) -> list[str]:
+    """A warning if the weights are a network that was trained for another scan."""
+    from alr_cli.files.weights import read_metadata
+
+    if method.method != "ours":
+        return []
+    described = read_metadata(method.weights)
+    recipe, side = described.get("recipe", {}), described.get("recipe", {}).get("patch")
+    beams = "parallel" if geometry.fan is None else "fan"
+    scan = f"{beams}:{len(geometry.angles)}"
+    suits = (scan, geometry.size) == (recipe.get("geometry"), (side, side))
+    if suits or described["architecture"].get("kind") != "postprocessor":
+        return []
+    return [
+        f"{method.weights} was trained for {recipe.get('geometry')} and {side} x {side} pixels, and this "
+        f"scan is {scan} with {geometry.size[1]} x {geometry.size[0]}: expect artefacts, or use gray-wide"
+    ]

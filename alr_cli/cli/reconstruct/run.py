@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from alr_cli.cli.exits import explain
 from alr_cli.cli.options.common import ComputeOptions, ReportOptions
 from alr_cli.cli.reconstruct.angles import check_angles
+from alr_cli.cli.reconstruct.checks import unsuited
 from alr_cli.cli.reconstruct.options import (
     MeasurementOptions,
     MethodOptions,
@@ -117,7 +118,7 @@ class _Batch:
                     truth = self._truth(prepared)
                     for note in prepared.notes:
                         self.report.say(f"{job.source}: {note}")
-                    for warning in prepared.warnings:
+                    for warning in (*prepared.warnings, *unsuited(self.method, prepared.geometry)):
                         self.report.warn(f"{job.source}: {warning}")
                 except Exception as error:  # noqa: BLE001 - one bad file does not stop a batch
                     self._fail(job, error)

@@ -42,7 +42,11 @@ def test_a_network_is_trained_and_reconstructs(alr: Alr, disks: Path, tmp_path: 
         result = alr("reconstruct", y, *options, *extra, "--overwrite")
         assert result.code == 0, result.stderr
         assert f"{1 + 2 * number} iterations" in result.stderr
-        assert tifffile.imread(slice).shape == (SIDE, SIDE)
+        assert tifffile.imread(slice).shape == (SIDE, SIDE) and "was trained for" not in result.stderr
+    result = alr("reconstruct", y, *options[:-2], "-o", slice, "--size", "24", "--overwrite")
+    assert result.code == 0
+    told = "was trained for parallel:8 and 16 x 16 pixels, and this scan is parallel:8 with 24 x 24"
+    assert told in " ".join(result.stderr.split())
 
 
 @pytest.mark.parametrize(
