@@ -29,7 +29,7 @@ from alr_cli.core.noise.linear_variance import LinearVariance
 from alr_cli.core.noise.model import NoiseModel
 from alr_cli.core.noise.opponent_colours import opponent_matrix
 from alr_cli.core.noise.variation import Parts, Variation
-from alr_cli.core.noise.white import estimate_sigma, sigma_by_brightness
+from alr_cli.core.noise.white import WhiteNoise, estimate_sigma
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -82,18 +82,19 @@ def find_noise(pixels: NDArray[np.floating], mask: Bools | None = None) -> Found
     """The noise of a picture (H, W, C) on [0,1]. mask: (H, W), True where a pixel must not be used."""
     if is_drawing(pixels, mask):
         return Found(Kind.NONE, 0.0, None, drawing=True)
-    sigma = estimate_sigma(pixels, mask)
+    white = WhiteNoise(pixels, mask)
+    sigma = white.sigma()
     if not np.isfinite(sigma):
         return Found(Kind.NONE, float("nan"), None)
     seen = Variation.of(pixels, mask)
     if seen is None:
-        return _white_or_uneven(sigma, pixels, mask)
+        return _white_or_uneven(sigma, white, pixels)
     gray_sigma = cache(lambda: sigma if pixels.shape[2] == 1 else _gray_sigma(pixels, mask))
     if _is_white(seen, sigma, gray_sigma):
-        return _white_or_uneven(sigma, pixels, mask)
+        return _white_or_uneven(sigma, white, pixels)
     parts, confidence = _noise_in(seen, gray_sigma)
     if confidence == 0.0:
-        return _white_or_uneven(sigma, pixels, mask)
+        return _white_or_uneven(sigma, white, pixels)
     return _of(Kind.CORRELATED, parts.model(), pixels, confidence)
 
 
@@ -105,7 +106,7 @@ def noise_of_kind(
     `level` is the level of white noise, if it is known.
     """
     if kind is Kind.UNEVEN:
-        linear = LinearVariance.of(*sigma_by_brightness(pixels, mask))
+        linear = LinearVariance.of(*WhiteNoise(pixels, mask).by_brightness())
         if linear is not None:
             return _of(kind, linear.model(pixels.shape[2]), pixels)
     sigma = estimate_sigma(pixels, mask) if level is None else level
@@ -121,13 +122,13 @@ def _white(sigma: float, channels: int) -> Found:
     return Found(Kind.WHITE, sigma, NoiseModel.white(sigma, channels))
 
 
-def _white_or_uneven(sigma: float, pixels: NDArray[np.floating], mask: Bools | None) -> Found:
+def _white_or_uneven(sigma: float, white: WhiteNoise, pixels: NDArray[np.floating]) -> Found:
     """White noise, with a level that depends on brightness if that explains what is measured.
 
     Texture adds to the level at some brightnesses, but hardly in proportion to brightness.
     """
     channels = pixels.shape[2]
-    linear = LinearVariance.of(*sigma_by_brightness(pixels, mask)) if sigma >= LITTLE else None
+    linear = LinearVariance.of(*white.by_brightness()) if sigma >= LITTLE else None
     if linear is None:
         return _white(sigma, channels)
     even, least, unexplained = (each[channels == 1] for each in (UNEVEN, UNEVEN_LEAST, UNEXPLAINED))

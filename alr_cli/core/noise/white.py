@@ -19,8 +19,10 @@ PATCH_SIDES = (7, 5, 3, 2)  # the largest is used of which the picture has enoug
 ENOUGH_PATCHES = 1000
 FEWEST_PATCHES = 64
 FEWEST_SMOOTH = 200
+_CLOSE = 1e-4  # relative to a value that is found by bisection
 BINS = 12  # of brightness, with equally many patches
 FEWEST_ALIKE = 400  # patches of similar brightness
+FEWEST_WITH_GRAIN = 0.1  # share of the patches; fewer have grain in a drawing
 MOST_PATCHES = 30_000  # more of them cost time and do not improve the estimate
 
 
@@ -48,30 +50,48 @@ def estimate_sigma(
         sigma >= 0. It is 0 for a picture without any grain, and NaN if there are fewer than 64 patches of 2 x
             2 usable pixels.
     """
-    usable = _usable(pixels, mask)
-    patches, share = _patches(pixels, usable, most)
-    if share == 0.0:
-        return float("nan")
-    if share < 0.1:
-        return 0.0  # a drawing
-    return _sigma_of_smoothest(*_spectrum(patches), patches.mean(axis=(2, 3)), *_bounds(pixels, usable))
+    return WhiteNoise(pixels, mask, most).sigma()
 
 
-def sigma_by_brightness(pixels: NDArray[np.floating], mask: Bools | None = None) -> tuple[Floats, Floats]:
-    """The level of white noise at up to twelve brightnesses (K,), and these brightnesses.
+class WhiteNoise:
+    """What the patches of a picture tell of white noise. The arguments are those of `estimate_sigma`."""
 
-    It is `estimate_sigma` of the patches of similar brightness. K is smaller for small pictures, and 0 if
-    nothing can be estimated.
-    """
-    usable = _usable(pixels, mask)
-    patches, share = _patches(pixels, usable, MOST_PATCHES)
-    if share < 0.1:
-        return np.empty(0), np.empty(0)
-    (energy, fine), means, bounds = _spectrum(patches), patches.mean(axis=(2, 3)), _bounds(pixels, usable)
-    brightness = means.mean(axis=1)
-    groups = np.array_split(np.argsort(brightness, kind="stable"), min(BINS, len(means) // FEWEST_ALIKE) or 1)
-    sigma = [_sigma_of_smoothest(energy[group], fine[group], means[group], *bounds) for group in groups]
-    return np.array(sigma), np.array([brightness[group].mean() for group in groups])
+    def __init__(
+        self, pixels: NDArray[np.floating], mask: Bools | None = None, most: int = MOST_PATCHES
+    ) -> None:
+        usable = _usable(pixels, mask)
+        patches, self._share = _patches(pixels, usable, most)
+        if self._share >= FEWEST_WITH_GRAIN:
+            self._energy, self._fine = _spectrum(patches)
+            self._means, self._bounds = patches.mean(axis=(2, 3)), _bounds(pixels, usable)
+
+    def sigma(self) -> float:
+        """See `estimate_sigma`."""
+        if self._share == 0.0:
+            return float("nan")
+        if self._share < FEWEST_WITH_GRAIN:
+            return 0.0  # a drawing
+        return _sigma_of_smoothest(self._energy, self._fine, self._means, *self._bounds)
+
+    def by_brightness(self) -> tuple[Floats, Floats]:
+        """The level at up to twelve brightnesses (K,), and these brightnesses.
+
+        It is the level of the patches of similar brightness. K is smaller for small pictures, and 0 if
+        nothing can be estimated.
+        """
+        if self._share < FEWEST_WITH_GRAIN:
+            return np.empty(0), np.empty(0)
+        brightness = self._means.mean(axis=1)
+        count = min(BINS, len(brightness) // FEWEST_ALIKE) or 1
+        groups = np.array_split(np.argsort(brightness, kind="stable"), count)
+        start = max(self.sigma(), 1e-4)
+        sigma = [
+            _sigma_of_smoothest(
+                self._energy[group], self._fine[group], self._means[group], *self._bounds, start
+            )
+            for group in groups
+        ]
+        return np.array(sigma), np.array([brightness[group].mean() for group in groups])
 
 
 def _usable(pixels: NDArray[np.floating], mask: Bools | None) -> Bools:
@@ -159,9 +179,11 @@ def _spectrum(patches: Floats) -> tuple[Floats, Floats]:
     return whole - constant - high, high_part
 
 
-def _sigma_of_smoothest(energy: Floats, fine: Floats, means: Floats, low: float, high: float) -> float:
+def _sigma_of_smoothest(
+    energy: Floats, fine: Floats, means: Floats, low: float, high: float, start: float = 0.01
+) -> float:
     """sigma from the smooth patches among those that were hardly clipped, found by iteration."""
-    sigma = 0.01
+    sigma = start
     for _ in range(6):
         before, chosen = sigma, np.arange(len(energy))
         if np.isfinite([low, high]).any():
@@ -184,8 +206,10 @@ def _unclipped(variance: float, means: Floats, low: float, high: float) -> float
     smallest = float(np.sqrt(variance))
     if smallest == 0 or (np.isinf(low) and np.isinf(high)):
         return smallest
+    if _clipped_variance(means, smallest, low, high).mean() >= (1 - _CLOSE) * variance:
+        return smallest
     largest = max(1.0, smallest)
-    for _ in range(30):
+    while largest - smallest > _CLOSE * smallest:
         sigma = (smallest + largest) / 2
         if _clipped_variance(means, sigma, low, high).mean() < variance:
             smallest = sigma
