@@ -20,7 +20,7 @@ from alr_cli.files.weights import default_name, load_weights, shipped_folder, sh
 from tests.core.noise.test_model import a_model
 from tests.core.operators.scans import ellipse
 
-WIDE = ["color-wide", "gray-wide"]
+WIDE = ["color-wide", "color-free", "gray-wide"]
 GRADIENTS = ["color-reg"]
 SCANS = ["ct-global", "ct-unet"]  # for slices of 128 x 128 pixels
 
