@@ -83,7 +83,7 @@ def find_noise(pixels: NDArray[np.floating], mask: Bools | None = None) -> Found
     if is_drawing(pixels, mask):
         return Found(Kind.NONE, 0.0, None, drawing=True)
     white = WhiteNoise(pixels, mask)
-    sigma = white.sigma()
+    sigma = white.sigma
     if not np.isfinite(sigma):
         return Found(Kind.NONE, float("nan"), None)
     seen = Variation.of(pixels, mask)

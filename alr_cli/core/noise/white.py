@@ -5,7 +5,7 @@ Pictures are (H, W, C) with values in [0, 1]; sigma is on the same scale.
 
 import hashlib
 import math
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +50,7 @@ def estimate_sigma(
         sigma >= 0. It is 0 for a picture without any grain, and NaN if there are fewer than 64 patches of 2 x
             2 usable pixels.
     """
-    return WhiteNoise(pixels, mask, most).sigma()
+    return WhiteNoise(pixels, mask, most).sigma
 
 
 class WhiteNoise:
@@ -65,6 +65,7 @@ class WhiteNoise:
             self._energy, self._fine = _spectrum(patches)
             self._means, self._bounds = patches.mean(axis=(2, 3)), _bounds(pixels, usable)
 
+    @cached_property
     def sigma(self) -> float:
         """See `estimate_sigma`."""
         if self._share == 0.0:
@@ -84,7 +85,7 @@ class WhiteNoise:
         brightness = self._means.mean(axis=1)
         count = min(BINS, len(brightness) // FEWEST_ALIKE) or 1
         groups = np.array_split(np.argsort(brightness, kind="stable"), count)
-        start = max(self.sigma(), 1e-4)
+        start = max(self.sigma, 1e-4)
         sigma = [
             _sigma_of_smoothest(
                 self._energy[group], self._fine[group], self._means[group], *self._bounds, start
