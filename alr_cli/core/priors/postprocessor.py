@@ -11,16 +11,12 @@ backprojections and takes details of better slices for artefacts, so that only a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from copy import deepcopy
-from typing import Any
-
-import torch
 from torch import Tensor
 
-from alr_cli.core.priors.blocks import HALO, Residual
-from alr_cli.core.priors.protocol import Arithmetic, LambdaOfSigma
-from alr_cli.core.priors.unet import UNet, UNetArchitecture
+from alr_cli.core.priors.blocks import Residual
+from alr_cli.core.priors.protocol import Arithmetic
+from alr_cli.core.priors.unet import UNet
+from alr_cli.core.priors.unet_prior import UNetPrior
 from alr_cli.core.problems import Problem
 
 SHARE = 0.5  # s relative to the noise level: roughly the error of backprojections from few angles
@@ -45,38 +41,10 @@ class PostProcessor:
         return y - share * self._residual(y)
 
 
-class PostProcessorPrior:
+class PostProcessorPrior(UNetPrior):
     """D for every noise level, as a prior that weights files can store."""
 
     kind = "postprocessor"
-    margin = 0
-    reach = HALO
-
-    def __init__(self, unet: UNet, sigma_range: tuple[float, float], lam: LambdaOfSigma) -> None:
-        self.network = unet
-        self.sigma_range = sigma_range
-        self._lam = lam
-
-    @property
-    def channels(self) -> int:
-        return self.network.architecture.channels
-
-    @property
-    def description(self) -> dict[str, Any]:
-        """The architecture and its kind."""
-        return {"kind": self.kind, **self.network.architecture.as_dict()}
-
-    @classmethod
-    def described(
-        cls, architecture: Mapping[str, Any], sigma_range: tuple[float, float], lam: LambdaOfSigma
-    ) -> PostProcessorPrior:
-        """The inverse of `description`; the numbers are loaded later. Raises TypeError or ValueError."""
-        with torch.device("meta"):
-            return cls(UNet(UNetArchitecture(**architecture)), sigma_range, lam)
-
-    def to(self, device: torch.device) -> PostProcessorPrior:
-        """A copy on that device."""
-        return PostProcessorPrior(deepcopy(self.network).to(device), self.sigma_range, self._lam)
 
     def at(self, sigma: float, arithmetic: Arithmetic = Arithmetic()) -> PostProcessor:  # noqa: B008 - immutable
         """D for noise of standard deviation sigma per pixel."""

@@ -10,19 +10,19 @@ and is only weighted less, by sigma^2. Without noise D_sigma(x) = x.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from copy import deepcopy
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from alr_cli.core.numerics.reductions import squared_norm
-from alr_cli.core.priors.blocks import HALO, automatic_tile, blocks, mirrored
+from alr_cli.core.priors.blocks import automatic_tile, blocks, mirrored
 from alr_cli.core.priors.orientations import turned
-from alr_cli.core.priors.protocol import Arithmetic, LambdaOfSigma
+from alr_cli.core.priors.protocol import Arithmetic
 from alr_cli.core.priors.slope import Slope
-from alr_cli.core.priors.unet import UNet, UNetArchitecture
+from alr_cli.core.priors.unet import UNet
+from alr_cli.core.priors.unet_prior import UNetPrior
 from alr_cli.core.problems import Problem
 
 # Fitted for the path of solvers/splitting.py, see docs/notebook/wide.md.
@@ -134,52 +134,21 @@ class Potential:
         return blocks(x.shape, self.tile, self.unet.architecture.stride)
 
 
-class PotentialPrior:
+class PotentialPrior(UNetPrior):
     """The potential for every noise level, as a prior that weights files can store. Its gradient step
     denoises."""
 
     kind = "potential"
-    margin = 0
-    reach = HALO
-
-    def __init__(self, unet: UNet, sigma_range: tuple[float, float], lam: LambdaOfSigma) -> None:
-        self.network = unet
-        self.sigma_range = sigma_range
-        self._lam = lam
-
-    @property
-    def channels(self) -> int:
-        return self.network.architecture.channels
-
-    @property
-    def description(self) -> dict[str, Any]:
-        """The architecture and its kind."""
-        return {"kind": self.kind, **self.network.architecture.as_dict()}
-
-    @classmethod
-    def described(
-        cls, architecture: Mapping[str, Any], sigma_range: tuple[float, float], lam: LambdaOfSigma
-    ) -> PotentialPrior:
-        """The inverse of `description`; the numbers are loaded later. Raises TypeError or ValueError."""
-        with torch.device("meta"):
-            return cls(UNet(UNetArchitecture(**architecture)), sigma_range, lam)
 
     @property
     def slope(self) -> Slope:
         """The gradient at the level from which an unrolled descent starts. See `slope.HasSlope`."""
         return Slope(self.network, True, _UNROLLED)
 
-    def to(self, device: torch.device) -> PotentialPrior:
-        """A copy on that device."""
-        return PotentialPrior(deepcopy(self.network).to(device), self.sigma_range, self._lam)
-
     def at(self, sigma: float, arithmetic: Arithmetic = Arithmetic()) -> Potential:  # noqa: B008 - immutable
         """g for noise of standard deviation sigma on [0,1]."""
         least = self.sigma_range[0]
         return Potential(self.network, max(sigma, least), min(1.0, sigma / least) ** 2, arithmetic)
-
-    def lam(self, sigma: float) -> float:
-        return self._lam(sigma)
 
     def gain(self, problem: Problem) -> float:
         """1 for denoising. For other operators the picture is observed through a blur, holes or larger
