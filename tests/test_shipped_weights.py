@@ -149,6 +149,15 @@ def test_critics_for_holes_fill_them_better_than_those_for_noise(channels: int) 
     assert psnr(special, clean) > psnr(usual, clean) + 0.1
 
 
+def test_the_wide_energy_fills_a_smooth_sky_within_seven_tenths_of_a_level() -> None:
+    clean = skimage.data.rocket()[60:108, 200:248].astype(np.float32) / 255
+    missing = np.random.default_rng(1).random(clean.shape[:2]) < 0.5
+    y = np.where(missing[..., None], np.float32(0), clean)
+    found = Restorer(load_weights("color-wide"), Settings(device="cpu")).inpaint(y, missing, 0.0).pixels
+    error = (found - clean)[missing]
+    assert float(np.sqrt(np.mean(error**2))) < 0.7 / 255
+
+
 @pytest.mark.parametrize(("sigma", "gain"), [(0.02, 1.0), (0.04, 2.0)])
 def test_the_camera_critic_removes_camera_noise(sigma: float, gain: float) -> None:
     weights = load_weights("camera")

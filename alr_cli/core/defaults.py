@@ -47,7 +47,10 @@ _FAR_ITERATIONS, _HOLES_ITERATIONS, _RAYS_ITERATIONS = 100, 200, 50
 _COLOURED_ITERATIONS = 25  # for fourier, if the noise is coloured
 # For splitting: first level, number of steps, momentum and smoothness (see docs/notebook/wide.md).
 _BEGIN, _STAGES, _MOMENTUM, _SMOOTH = 50 / 255, 16, 0.7, 0.02
-_HOLES_BEGIN, _HOLES_STAGES, _HOLES_MOMENTUM = 70 / 255, 24, 0.9
+_HOLES_BEGIN, _HOLES_STAGES, _HOLES_MOMENTUM = 70 / 255, 32, 0.9
+# If known pixels are held, the path ends at this share of the level of F. Nothing but the denoiser limits how
+# exactly smooth areas are filled.
+_HOLES_LAST = 0.15
 # If the noise is coloured, relative to its level: first level, last one, and that of D at the end; number of
 # steps; and the weight of the data term (see docs/noise.md).
 _COLOURED_BEGIN, _COLOURED_LAST, _COLOURED_END, _COLOURED_STAGES, _COLOURED_WEIGHT = 4.0, 0.5, 0.35, 8, 1.5
@@ -301,10 +304,10 @@ def _splitting(
         return _rays_splitting(regularizer, tau, asked)
     usual, begin = (_HOLES_STAGES, _HOLES_BEGIN) if problem.holes else (_STAGES, _BEGIN)
     stages = max(2, min(usual, asked.limit(usual)))  # fewer stages follow the same path in larger steps
-    last = regularizer.sigma
-    first = max(begin, 2 * last)
+    last = regularizer.sigma * (1.0 if problem.free is None else _HOLES_LAST)
+    first = max(begin, 2 * regularizer.sigma)
     levels = [last * (first / last) ** (1 - stage / (stages - 1)) for stage in range(stages)]
-    way = [(regularizer.at(level), tau * (level / last) ** 2) for level in levels]
+    way = [(regularizer.at(level), tau * (level / regularizer.sigma) ** 2) for level in levels]
     way.append((regularizer.at(last), 0.0))
     rounds = _CLIPPED_ROUNDS if problem.clips and sigma > 0 and is_clipped(problem.y) else 1
     mu = 0.0 if problem.holes or problem.enlarges else _SMOOTH

@@ -29,7 +29,7 @@ from alr_cli.errors import UsageError
 UPSCALING_LEVEL = 0.01  # noise level for the prior if the noise is weaker; see docs/notebook/wide.md
 NEGLIGIBLE = 0.5 / 255  # noise level that no 8-bit file shows
 WIDE_FROM = 0.01  # noise level; weaker noise is left to fields of experts (docs/notebook/wide.md)
-WIDE_UP_TO = 0.85  # share of missing pixels; above it fields of experts are better
+WIDE_UP_TO = 0.7  # share of missing pixels; above it fields of experts are better
 HELD_LEVEL = 0.2  # noise level for the prior if known pixels are held; see docs/notebook/critics.md
 
 Floats = NDArray[np.float32]

@@ -80,7 +80,10 @@ class Potential:
         return gradient.mul_(-share * self.weight).add_(y)
 
     def at(self, sigma: float) -> Potential:
-        """g for another noise level, which is at least the smallest in the training of U."""
+        """g for another noise level.
+
+        U was trained down to a smallest level, and below it U sees more contrast than it was trained for.
+        """
         return Potential(self.unet, sigma, 1.0, Arithmetic(self.tile, self.precision), self.relative)
 
     def with_levels(self, relative: Tensor) -> Potential:

@@ -58,7 +58,7 @@ def test_the_energy_falls_at_every_step_of_the_descent(name: str, clipped: bool)
     problem, regularizer = PROBLEMS[name], random_potential()
     y = problem.y.clamp(0.2, 0.8) if clipped else problem.y
     data: DataTerm = ClippedGaussian(y, SIGMA) if clipped else SquaredError(y)
-    solver = choose(regularizer, problem, 1.0, SIGMA, SolverOptions("splitting", 34, 0.0))
+    solver = choose(regularizer, problem, 1.0, SIGMA, SolverOptions("splitting", 44, 0.0))
     found = solve(Energy.of(problem, regularizer, 1.0, data), problem.start, solver)
     assert falls(found)
 
@@ -67,7 +67,7 @@ def test_the_energy_of_the_shipped_potential_falls_too() -> None:
     prior = load_weights("color-wide").prior
     y = noise(1, 3, 24, 24, dtype=torch.float32)
     problem, regularizer = problems.deblurring(y, KERNEL, 0), prior.at(0.05)
-    solver = choose(regularizer, problem, 0.2, 0.03, SolverOptions("splitting", 34, 0.0))
+    solver = choose(regularizer, problem, 0.2, 0.03, SolverOptions("splitting", 44, 0.0))
     assert falls(solve(Energy.of(problem, regularizer, 0.2), problem.start, solver))
 
 
