@@ -1,11 +1,13 @@
 """sigma_o(b)^2 P_o(u, v): how a picture varies in its flattest places, by opponent colour o and brightness b
 
-Texture varies there, too, above all in gray. Three properties of noise bound what of it is noise:
+Texture varies there, too, above all in gray. Four properties of noise bound what of it is noise:
 
 1. The ratio of the noise in gray to that in colour is the same at all brightnesses.
 2. It does not fall with frequency: cameras smooth noise in colour at least as much as in gray. Texture is
    strongest at low frequencies.
 3. Where nothing but noise is seen, patches have nearly equal energies.
+4. Cameras smooth noise in colour more than in gray, and texture is coarse. Gray that is
+   finer than the colours is therefore noise.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 
 from alr_cli.core.noise.estimation import (
     ORDER,
+    SIDE,
     Look,
     at_knots,
     correlation_of,
@@ -47,7 +50,10 @@ COLOUR_AT_MOST = 1.4  # the stronger colour / the weaker one; camera files have 
 # flat, and share of the brightnesses that have to be calm.
 GROUPS, FEWEST_IN_GROUP, FLAT_IN_GROUP, CALM_GROUPS = 4, 300, 0.02, 0.7
 ZEROS = 0.05  # with less than this share of the usual power, floors see only what JPEG made zero
-BELOW = 1.6  # what it may have more than the noise below texture; flat places of camera frames have 1 to 1.5
+# What it may have more than the noise below texture, by how much finer gray is than the colours. Camera files
+# are 1.5 to 6 times as fine.
+FINER, BELOW = (1.2, 2.5), (1.15, 2.4)
+COARSE, FINE = (ORDER >= 2) & (ORDER < 7), ORDER >= SIDE
 # A photograph has patches with this many times the energy of noise. Stronger variation than this without such
 # patches is gravel or grass all over.
 CONTENT, STRONGEST_ALIKE = 2.5, 4 / 255
@@ -72,6 +78,12 @@ class Parts:
         """The level of the weaker opponent colour, (K,)."""
         weaker: Floats = self.levels[1:].min(axis=0)
         return weaker
+
+    @property
+    def fineness(self) -> float:
+        """The ratio of amplitudes at high and low frequencies in gray, over that in the colours."""
+        gray, *colours = (np.sqrt(shape[FINE].mean() / shape[COARSE].mean()) for shape in self.shapes)
+        return float(gray / np.mean(colours))
 
     def model(self) -> NoiseModel:
         """The noise of the channels. That of the opponent colours is assumed to be independent."""
@@ -172,12 +184,17 @@ class Variation:
 
     def noise(self) -> Parts:
         """The noise of a colour picture: what is below texture, and in gray of calm pictures all variation
-        that is not much more."""
+        that is not much more.
+
+        How much more depends on property 4. Without it, half of the noise of cameras that sharpen would be
+        left in gray, and texture would be taken for noise in pictures that are not quite calm.
+        """
         below, calm = self.below_texture(), self.calm_in_gray
         if calm is None:
             return below
         levels = np.array([np.interp(calm.brightness, below.brightness, each) for each in below.levels])
-        levels[0] = np.minimum(calm.levels[0], BELOW * levels[0])
+        most = np.interp(self.parts.fineness, FINER, BELOW)
+        levels[0] = np.minimum(calm.levels[0], most * levels[0])
         return Parts(calm.brightness, levels, np.array([calm.shapes[0], *below.shapes[1:]]))
 
     @property

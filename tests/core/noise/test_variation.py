@@ -1,0 +1,50 @@
+"""How much of the variation in flat places is noise."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from alr_cli.core.noise.opponent_colours import opponent_matrix
+from alr_cli.core.noise.variation import Variation
+from tests.core.noise.test_estimation import shades
+
+GRAY, COLOUR = 6 / 255, 1.4 / 255
+
+
+def rounded(pixels: np.ndarray) -> np.ndarray:
+    return np.asarray(np.rint(255 * pixels.clip(0, 1)) / 255, np.float32)
+
+
+def camera_noise(shape: tuple[int, int], blurs: tuple[float, float]) -> np.ndarray:
+    """Noise (H, W, 3) whose gray part and colours are blurred by these numbers of pixels."""
+    rng = np.random.default_rng(0)
+    parts = [gaussian_filter(rng.standard_normal(shape), blur) for blur in (blurs[0], blurs[1], blurs[1])]
+    unit = [level * part / part.std() for level, part in zip((GRAY, COLOUR, COLOUR), parts, strict=True)]
+    return np.stack(unit, axis=-1) @ opponent_matrix(3)
+
+
+def gray_ramp() -> np.ndarray:
+    return shades(channels=1) * np.ones(3, np.float32)
+
+
+def variation(pixels: np.ndarray) -> Variation:
+    seen = Variation.of(rounded(pixels), None)
+    assert seen is not None
+    return seen
+
+
+def test_strong_noise_in_gray_keeps_its_level_if_cameras_smoothed_that_in_colour() -> None:
+    scene = gray_ramp()
+    seen = variation(scene + camera_noise(scene.shape[:2], (0.5, 1.5)))
+    assert seen.parts.fineness > 2
+    assert np.median(seen.noise().levels[0]) == pytest.approx(GRAY, rel=0.15)
+
+
+def test_gray_as_coarse_as_the_colours_has_hardly_more_than_what_is_below_texture() -> None:
+    scene = gray_ramp()
+    seen = variation(scene + camera_noise(scene.shape[:2], (1.0, 1.0)))
+    assert seen.parts.fineness < 1.2
+    ratio = np.median(seen.noise().levels[0]) / np.median(seen.below_texture().levels[0])
+    assert seen.calm_in_gray is not None
+    assert np.median(seen.calm_in_gray.levels[0]) == pytest.approx(GRAY, rel=0.15)
+    assert ratio < 1.25
