@@ -20,7 +20,7 @@ from alr_cli.core.data_terms import (
     UnevenGaussian,
     is_clipped,
 )
-from alr_cli.core.defaults import Formulation, SolverOptions
+from alr_cli.core.defaults import Formulation
 from alr_cli.core.energy import Terms
 from alr_cli.core.gray import equal_channels_factor, shares_noise, without_copies
 from alr_cli.core.numerics import devices
@@ -30,6 +30,7 @@ from alr_cli.core.priors.protocol import Arithmetic, ChoosesLevel, HasReach, Has
 from alr_cli.core.problems import Problem
 from alr_cli.core.residuals import Structure, structure_of
 from alr_cli.core.restoration import Callback, Restoration, Step
+from alr_cli.core.solver_options import DEFAULT, SolverOptions
 from alr_cli.core.solvers.base import Record, Solution, Solver
 from alr_cli.core.tasks import Deblurring, Denoising, Inpainting, Task
 from alr_cli.core.weights import Weights
@@ -76,7 +77,7 @@ class Settings:
     def descends(self) -> bool:
         """Whether they ask for a particular descent, by its solver, length, tolerance or lambda."""
         asked = (self.max_iter, self.tol, self.lam, self.discrepancy)
-        kind = (self.solver, self.formulation) != (defaults.DEFAULT, "analysis")
+        kind = (self.solver, self.formulation) != (DEFAULT, "analysis")
         return kind or any(value is not None for value in asked)
 
 
@@ -97,7 +98,7 @@ class Restorer:
         self.settings = settings
         self.channels = weights.channels
         self.sigma_range = weights.sigma_range
-        if settings.solver not in (defaults.DEFAULT, *defaults.SOLVERS):
+        if settings.solver not in (DEFAULT, *defaults.SOLVERS):
             raise UsageError(f"unknown solver {settings.solver!r}: choose {', '.join(defaults.SOLVERS)}")
         self.prior = weights.prior.to(self.device)
 

@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from alr_cli.core import problems
-from alr_cli.core.defaults import SOLVERS, SolverOptions, choose
+from alr_cli.core.defaults import SOLVERS, choose
 from alr_cli.core.priors.local import LocalRegularizer
 from alr_cli.core.problems import Problem
+from alr_cli.core.solver_options import SolverOptions
 from alr_cli.errors import UsageError
 from tests.core.toys import a_critic, seeded, some_experts
 

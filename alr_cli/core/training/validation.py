@@ -12,11 +12,11 @@ from torch import Tensor
 
 from alr_cli.core import defaults, problems
 from alr_cli.core.data_terms import SquaredError
-from alr_cli.core.defaults import DEFAULT, SolverOptions
 from alr_cli.core.energy import Energy
 from alr_cli.core.noise.field import NoiseField
 from alr_cli.core.numerics import devices
 from alr_cli.core.priors.protocol import Arithmetic, Prior, Regularizer
+from alr_cli.core.solver_options import DEFAULT, SolverOptions
 from alr_cli.core.tasks import HELD_LEVEL
 from alr_cli.core.training.calibration import LambdaCurve, calibrate, psnr
 

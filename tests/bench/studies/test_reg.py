@@ -10,11 +10,12 @@ from alr_cli.bench.studies import reg
 from alr_cli.bench.studies.courses import follow
 from alr_cli.bench.studies.reg_settings import observe, settings
 from alr_cli.core import problems
-from alr_cli.core.defaults import SolverOptions, choose
+from alr_cli.core.defaults import choose
 from alr_cli.core.priors.gradient_network import GradientNetwork, GradientPrior
 from alr_cli.core.priors.potential import PotentialPrior
 from alr_cli.core.priors.unet import UNet, UNetArchitecture
 from alr_cli.core.restore import Restorer, Settings
+from alr_cli.core.solver_options import SolverOptions
 from alr_cli.core.solvers.plug_and_play import PlugAndPlay
 from alr_cli.core.tasks import Upscaling, to_batch
 from alr_cli.core.weights import Weights

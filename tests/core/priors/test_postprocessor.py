@@ -5,11 +5,12 @@ import torch
 
 from alr_cli.core import problems
 from alr_cli.core.data_terms import SquaredError
-from alr_cli.core.defaults import SolverOptions, minimise
+from alr_cli.core.defaults import minimise
 from alr_cli.core.priors.postprocessor import PostProcessorPrior
 from alr_cli.core.priors.protocol import PostProcesses
 from alr_cli.core.priors.registry import build
 from alr_cli.core.priors.unet import UNet, UNetArchitecture
+from alr_cli.core.solver_options import SolverOptions
 
 SMALL = UNetArchitecture(1, (4, 6), (1, 1))
 

@@ -4,11 +4,12 @@ import pytest
 import torch
 
 from alr_cli.core import problems
-from alr_cli.core.defaults import SolverOptions, choose
+from alr_cli.core.defaults import choose
 from alr_cli.core.operators.kernels import parse_kernel
 from alr_cli.core.priors.slope import Slope
 from alr_cli.core.priors.unet import UNet, UNetArchitecture
 from alr_cli.core.priors.unrolled import UnrolledNetwork, UnrolledPrior
+from alr_cli.core.solver_options import SolverOptions
 from alr_cli.core.solvers.unrolled import Unrolls
 from alr_cli.core.tasks import Upscaling
 from alr_cli.errors import UsageError

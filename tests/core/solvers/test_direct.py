@@ -6,7 +6,7 @@ import torch
 from alr_cli.core import problems
 from alr_cli.core.coloured_noise import ColouredNoise
 from alr_cli.core.data_terms import ClippedGaussian, SquaredError, UnevenGaussian
-from alr_cli.core.defaults import SolverOptions, minimise
+from alr_cli.core.defaults import minimise
 from alr_cli.core.energy import Energy
 from alr_cli.core.noise.model import NoiseModel
 from alr_cli.core.priors.orientations import ROTATIONS, Turned, turned
@@ -14,6 +14,7 @@ from alr_cli.core.priors.potential import PotentialPrior
 from alr_cli.core.priors.protocol import Arithmetic
 from alr_cli.core.priors.total_variation import TotalVariation
 from alr_cli.core.priors.unet import UNet, UNetArchitecture
+from alr_cli.core.solver_options import SolverOptions
 from alr_cli.core.solvers.base import solve
 from alr_cli.core.solvers.direct import Direct
 from alr_cli.errors import UsageError

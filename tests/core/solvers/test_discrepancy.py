@@ -5,10 +5,11 @@ import torch
 
 from alr_cli.core import problems
 from alr_cli.core.data_terms import SquaredError
-from alr_cli.core.defaults import SolverOptions, choose
+from alr_cli.core.defaults import choose
 from alr_cli.core.energy import Energy
 from alr_cli.core.priors.total_variation import TotalVariation
 from alr_cli.core.problems import Problem
+from alr_cli.core.solver_options import SolverOptions
 from alr_cli.core.solvers.base import Solution, solve
 from alr_cli.core.solvers.discrepancy import Discrepancy
 from alr_cli.core.solvers.line_search import GradientDescent

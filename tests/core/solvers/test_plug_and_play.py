@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from alr_cli.core import problems
-from alr_cli.core.defaults import SolverOptions, choose
+from alr_cli.core.defaults import choose
 from alr_cli.core.energy import Energy
 from alr_cli.core.operators.downsample import bicubic
 from alr_cli.core.operators.linear import LinearOperator
 from alr_cli.core.priors.denoisers import DenoiserProx, Red
 from alr_cli.core.problems import Problem
+from alr_cli.core.solver_options import SolverOptions
 from alr_cli.core.solvers import solve
 from alr_cli.core.solvers.admm import Admm
 from alr_cli.core.solvers.base import Solver

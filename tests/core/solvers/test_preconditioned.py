@@ -9,7 +9,6 @@ from torch import Tensor
 
 from alr_cli.core import defaults, problems
 from alr_cli.core.data_terms import SquaredError
-from alr_cli.core.defaults import SolverOptions
 from alr_cli.core.energy import Energy
 from alr_cli.core.noise.white import random_mask
 from alr_cli.core.operators.linear import Boundary
@@ -18,6 +17,7 @@ from alr_cli.core.priors.local import LocalNetwork, LocalRegularizer
 from alr_cli.core.priors.preconditioner import Circulant
 from alr_cli.core.problems import Problem
 from alr_cli.core.restore import Restorer, Settings
+from alr_cli.core.solver_options import SolverOptions
 from alr_cli.core.solvers.base import Solution, solve
 from alr_cli.core.solvers.preconditioned import Preconditioned, begin_fourier
 from alr_cli.core.weights import Weights

@@ -6,10 +6,10 @@ from itertools import pairwise
 import pytest
 import torch
 
-from alr_cli.core import defaults, problems
+from alr_cli.core import paths, problems
 from alr_cli.core.coloured_noise import ColouredGaussian, coloured_noise
 from alr_cli.core.data_terms import ClippedGaussian, DataTerm, SquaredError
-from alr_cli.core.defaults import SolverOptions, choose
+from alr_cli.core.defaults import choose
 from alr_cli.core.energy import Energy
 from alr_cli.core.noise.model import NoiseModel
 from alr_cli.core.operators.downsample import bicubic
@@ -18,6 +18,7 @@ from alr_cli.core.priors.potential import Potential, PotentialPrior
 from alr_cli.core.priors.protocol import Arithmetic
 from alr_cli.core.priors.unet import UNet, UNetArchitecture
 from alr_cli.core.problems import Problem
+from alr_cli.core.solver_options import SolverOptions
 from alr_cli.core.solvers import Solution, solve
 from alr_cli.core.solvers.splitting import Splitting
 from alr_cli.errors import UsageError
@@ -110,7 +111,7 @@ def test_it_is_the_usual_way_for_what_denoises_and_was_blurred_and_for_no_other_
 def test_large_pictures_take_fewer_steps_through_coloured_noise(monkeypatch: pytest.MonkeyPatch) -> None:
     problem = problems.denoising(Y, 0, coloured_noise(Y, a_model(1)))
     usual = choose(random_potential(), problem, 1.0, SIGMA)
-    monkeypatch.setattr(defaults, "_LARGE", 16 * 16)
+    monkeypatch.setattr(paths, "_LARGE", 16 * 16)
     fewer = choose(random_potential(), problem, 1.0, SIGMA)
     assert (usual.iterations, fewer.iterations) == (9, 6)
 

@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from alr_cli.core import problems
-from alr_cli.core.defaults import SolverOptions, choose
+from alr_cli.core.defaults import choose
 from alr_cli.core.energy import Energy
 from alr_cli.core.named_tasks import named_task
 from alr_cli.core.problems import Problem
+from alr_cli.core.solver_options import SolverOptions
 from alr_cli.core.solvers import solve
 from alr_cli.core.solvers.unrolled import Unrolled
 from alr_cli.core.tasks import Deblurring, Upscaling

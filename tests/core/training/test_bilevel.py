@@ -13,10 +13,10 @@ from torch import Tensor
 
 from alr_cli.core import defaults, problems
 from alr_cli.core.data_terms import SquaredError
-from alr_cli.core.defaults import SolverOptions
 from alr_cli.core.energy import Energy
 from alr_cli.core.priors.experts import Experts, ExpertsArchitecture, ExpertsPrior
 from alr_cli.core.priors.local import LocalRegularizer
+from alr_cli.core.solver_options import SolverOptions
 from alr_cli.core.solvers.base import solve
 from alr_cli.core.training import bilevel, crops
 from alr_cli.core.training import implicit as local_energy

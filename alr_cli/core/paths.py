@@ -1,0 +1,117 @@
+"""x+ = prox_{tau f}(D_s(x)), s falling: the noise levels of half-quadratic splitting for each kind of problem
+
+The values were chosen on validation pictures. docs/notebook/wide.md, docs/noise.md and
+docs/guides/tomography.md tell how.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from alr_cli.core.data_terms import is_clipped
+from alr_cli.core.priors.denoisers import Partly
+from alr_cli.core.priors.orientations import IN_TURN, Turned
+from alr_cli.core.priors.protocol import Anneals, Denoises, PostProcesses, Regularizer
+from alr_cli.core.problems import Problem
+from alr_cli.core.solver_options import SolverOptions
+from alr_cli.core.solvers.splitting import Splitting
+
+CLIPPED_ROUNDS = 2  # rounds of splitting and admm if pixels are clipped
+# For splitting: first level, number of steps, momentum and smoothness.
+_BEGIN, _STAGES, _MOMENTUM, _SMOOTH = 50 / 255, 16, 0.7, 0.02
+_HOLES_BEGIN, _HOLES_STAGES, _HOLES_MOMENTUM = 70 / 255, 32, 0.9
+# If known pixels are held, the path ends at this share of the level of F. Nothing but the denoiser limits how
+# exactly smooth areas are filled.
+_HOLES_LAST = 0.15
+# If the noise is coloured, relative to its level: first level, last one, and that of D at the end; number of
+# steps; and the weight of the data term.
+_COLOURED_BEGIN, _COLOURED_LAST, _COLOURED_END, _COLOURED_STAGES, _COLOURED_WEIGHT = 4.0, 0.5, 0.35, 8, 1.5
+_COLOURED_ROUGH = 0.1  # tolerance of its proximal maps
+_LARGE, _LARGE_STAGES = 3_000_000, 5  # number of pixels from which on it has fewer steps, and how many
+# For rays: first level, last one relative to that of the noise per pixel, number of steps, momentum, and
+# steps of conjugate gradients, few of which suffice for a small tau.
+_RAYS_BEGIN, _RAYS_LAST, _RAYS_STAGES, _RAYS_MOMENTUM = 0.15, 0.1, 16, 0.7
+_RAYS_STEPS = 5
+# For RED with a network that post-processes: tau lam / 2 and number of steps.
+_RED_SHARE, _RED_STEPS = 0.3, 3
+# For proximal gradient steps without a path.
+_PROXIMAL_ITERATIONS, _PROXIMAL_STEPS = 60, 15
+
+
+def path(
+    regularizer: Regularizer, problem: Problem, lam: float, sigma: float, asked: SolverOptions
+) -> Splitting | None:
+    """By default only the path of decreasing noise levels, since minimising F afterwards removes textures."""
+    if isinstance(regularizer, PostProcesses) and lam > 0:
+        return _red(regularizer, lam, asked)
+    if not isinstance(regularizer, Anneals) or lam <= 0 or problem.half_step is not None:
+        return None
+    tau = 2 / (lam * regularizer.channels)
+    if problem.noise is not None:
+        return _through_coloured_noise(regularizer, problem, tau, asked)
+    if problem.rays:
+        return _for_rays(regularizer, tau, asked)
+    usual, begin = (_HOLES_STAGES, _HOLES_BEGIN) if problem.holes else (_STAGES, _BEGIN)
+    stages = max(2, min(usual, asked.limit(usual)))  # fewer stages follow the same path in larger steps
+    last = regularizer.sigma * (1.0 if problem.free is None else _HOLES_LAST)
+    first = max(begin, 2 * regularizer.sigma)
+    levels = [last * (first / last) ** (1 - stage / (stages - 1)) for stage in range(stages)]
+    way = [(regularizer.at(level), tau * (level / regularizer.sigma) ** 2) for level in levels]
+    way.append((regularizer.at(last), 0.0))
+    rounds = CLIPPED_ROUNDS if problem.clips and sigma > 0 and is_clipped(problem.y) else 1
+    mu = 0.0 if problem.holes or problem.enlarges else _SMOOTH
+    momentum = _HOLES_MOMENTUM if problem.holes else _MOMENTUM
+    limit = len(way) if asked.iterations is None else asked.iterations
+    tol = asked.tolerance(Splitting.tol)
+    return Splitting(_in_turn(way), tau, limit, tol, momentum, mu, rounds)
+
+
+def _for_rays(regularizer: Anneals, tau: float, asked: SolverOptions) -> Splitting:
+    """The path for rays. Each coarse feature is seen by many rays, so that the noise of a slice is far below
+    the level per pixel. The last step fits the data, because D alone would blur the slice."""
+    stages = max(2, asked.limit(_RAYS_STAGES))
+    last = _RAYS_LAST * regularizer.sigma
+    first = max(_RAYS_BEGIN, 2 * last)
+    levels = [last * (first / last) ** (1 - stage / (stages - 1)) for stage in range(stages)]
+    way = [(regularizer.at(level), tau * (level / regularizer.sigma) ** 2) for level in levels]
+    tol = asked.tolerance(Splitting.tol)
+    return Splitting(_in_turn(way), tau, len(way), tol, _RAYS_MOMENTUM, steps=_RAYS_STEPS)
+
+
+def _red(regularizer: PostProcesses, lam: float, asked: SolverOptions) -> Splitting:
+    """Regularization by denoising, by x+ = prox_{tau f}(x - tau lam / 2 (x - D(x)))."""
+    way = ((Partly(regularizer, _RED_SHARE), 2 * _RED_SHARE / lam),) * asked.limit(_RED_STEPS)
+    return Splitting(way, 1.0, len(way), asked.tolerance(Splitting.tol), steps=_PROXIMAL_STEPS)
+
+
+def proximal(asked: SolverOptions) -> Splitting:
+    """Proximal gradient descent for rays, whose ||A||^2 would make plain gradient steps a hundred times
+    shorter."""
+    usual, tol = asked.limit(_PROXIMAL_ITERATIONS), asked.tolerance(Splitting.tol)
+    return Splitting((), 1.0, usual, tol, steps=_PROXIMAL_STEPS)
+
+
+def _through_coloured_noise(
+    regularizer: Anneals, problem: Problem, tau: float, asked: SolverOptions
+) -> Splitting | None:
+    """The path for noise that is not white. Its last level is below that of the noise, because the strongest
+    frequencies of the noise are left to the data term."""
+    if not problem.near or tuple(problem.operator.input_shape[-2:]) != problem.frame:
+        return None
+    usual = _COLOURED_STAGES if problem.pixels < _LARGE else _LARGE_STAGES
+    stages = max(2, asked.limit(usual))
+    weight = _COLOURED_WEIGHT * tau
+    pace = (_COLOURED_LAST / _COLOURED_BEGIN) ** (1 / (stages - 1))
+    levels = [_COLOURED_BEGIN * pace**stage for stage in range(stages)]
+    way = [(regularizer.at(level * regularizer.sigma), weight * level**2) for level in levels]
+    way.append((regularizer.at(_COLOURED_END * regularizer.sigma), 0.0))
+    limit = len(way) if asked.iterations is None else asked.iterations
+    tol = asked.tolerance(Splitting.tol)
+    return Splitting(_in_turn(way), weight, limit, tol, rough=_COLOURED_ROUGH)
+
+
+def _in_turn(way: Sequence[tuple[Denoises, float]]) -> tuple[tuple[Denoises, float], ...]:
+    """The steps of a path, each of which sees the picture in another orientation."""
+    return tuple(
+        (Turned(denoiser, IN_TURN[number % len(IN_TURN)]), tau) for number, (denoiser, tau) in enumerate(way)
+    )
