@@ -13,6 +13,7 @@ from alr_cli.cli.options.training import CriticOptions, KindOptions, RecipeOptio
 from alr_cli.cli.options.training_data import DataOptions
 from alr_cli.cli.ranks import this_rank
 from alr_cli.cli.report.records import Report
+from alr_cli.cli.train.asked import Asked
 from alr_cli.cli.train.progress import TrainingBar
 from alr_cli.cli.train.recipes import RECIPES
 from alr_cli.cli.train.session import check_outputs, checkpoint_of, resume
@@ -69,7 +70,7 @@ def train(
     if not this_rank().first:
         reports = replace(reports, quiet=True, verbose=False, json=False, report=None)
     with Report(ctx.obj, reports) as report:
-        session = RECIPES[kind.recipe]()(data, critic, kind, recipe, run, report)
+        session = RECIPES[kind.recipe]()(Asked(data, critic, kind, recipe, run, report))
         trainer = session.trainer
         if run.resume:
             resume(trainer, session.description, checkpoint_of(output), report)

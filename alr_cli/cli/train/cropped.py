@@ -9,8 +9,10 @@ from alr_cli.cli.options.training import RunOptions
 from alr_cli.cli.options.training_data import DataOptions
 from alr_cli.cli.ranks import this_rank
 from alr_cli.cli.report.records import Report
+from alr_cli.cli.train.asked import Asked
 from alr_cli.cli.train.session import Session
 from alr_cli.core.numerics import devices
+from alr_cli.core.priors.unet import UNetArchitecture
 from alr_cli.core.training.patches import as_float
 from alr_cli.core.training.validation import Validation
 from alr_cli.errors import UsageError
@@ -40,6 +42,21 @@ def check(data: DataOptions, recipe: str) -> None:
         )
     if this_rank().size > 1:
         raise UsageError(f"{recipe} is trained in one process: start it without torchrun")
+
+
+def check_channels(name: str, channels: int, wanted: int) -> None:
+    """Raise UsageError if the prior that --init names is for other pictures."""
+    if channels != wanted:
+        kind = "a gray" if channels == 1 else "a colour"
+        raise UsageError(f"--init {name} is {kind} prior, which --gray decides: give another")
+
+
+def architecture_of(asked: Asked, width: int) -> UNetArchitecture:
+    """A U-Net of the width that was asked for, or of the usual one. Raises UsageError."""
+    try:
+        return UNetArchitecture.of_width(asked.channels, asked.critic.width or width)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def check_side(side: int, stride: int) -> None:

@@ -8,14 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alr_cli.cli.options.training import CriticOptions, KindOptions, RecipeOptions, RunOptions
-from alr_cli.cli.options.training_data import DataOptions
 from alr_cli.cli.ranks import this_rank
-from alr_cli.cli.report.records import Report
+from alr_cli.cli.train.asked import Asked
+from alr_cli.cli.train.cropped import prepare_device
 from alr_cli.cli.train.inputs import TrainingData, describe
 from alr_cli.cli.train.progress import TrainingBar
-from alr_cli.cli.train.session import Session, checkpoint_of
-from alr_cli.core.numerics import devices
+from alr_cli.cli.train.session import Session
 from alr_cli.core.priors.flow import FlowPrior
 from alr_cli.core.priors.glow import GlowArchitecture
 from alr_cli.core.training.likelihood import LikelihoodRecipe, LikelihoodTrainer, at_size, bits_per_dimension
@@ -79,15 +77,9 @@ def samples_of(output: Path) -> Path:
     return output.with_name(output.name.removesuffix(".safetensors") + ".samples.png")
 
 
-def prepare(
-    data: DataOptions,
-    critic: CriticOptions,
-    kind: KindOptions,
-    recipe: RecipeOptions,
-    run: RunOptions,
-    report: Report,
-) -> FlowSession:
+def prepare(asked: Asked) -> FlowSession:
     """Read the folder and return a session at step 0. Raises UsageError, InputError or OutputError."""
+    data, kind, recipe, run = asked.data, asked.kind, asked.recipe, asked.run
     if data.noisy_dir is not None:
         raise UsageError(
             "--noisy-dir belongs to --recipe adversarial: a flow learns from clean pictures only"
@@ -97,9 +89,9 @@ def prepare(
     samples = samples_of(Path(run.output))
     if samples.exists() and not (run.overwrite or run.resume):
         raise OutputError(f"{samples} exists: add --overwrite to start again")
-    channels, size = 1 if critic.gray else 3, kind.size or SIZE
+    channels, size = asked.channels, kind.size or SIZE
     try:
-        width = critic.width or WIDTH
+        width = asked.critic.width or WIDTH
         architecture = GlowArchitecture(channels, size, kind.levels, kind.steps, width)
     except ValueError as error:
         raise UsageError(str(error)) from error
@@ -107,7 +99,7 @@ def prepare(
     folder = load_folder(Path(data.clean_dir), channels, size, data.exclude or (), range)
     other = None if data.val_dir is None else load_folder(Path(data.val_dir), channels, size, range=range)
     for sentence in (*folder.skipped, *(other.skipped if other is not None else ())):
-        report.warn(f"left out: {sentence}")
+        asked.report.warn(f"left out: {sentence}")
     if len(folder) < FEWEST:
         raise InputError(f"{data.clean_dir} has {len(folder)} pictures: a flow needs at least {FEWEST}")
     seen, unseen = _stacked(folder, size), None if other is None else _stacked(other, size)
@@ -116,9 +108,7 @@ def prepare(
         # similar.
         kept = torch.arange(len(seen)) % EVERY == EVERY - 1
         seen, unseen = seen[~kept], seen[kept]
-    device = devices.choose(run.device)
-    devices.set_threads(run.threads)
-    bfloat16 = devices.precision_name(devices.choose_precision(run.precision, device)) == "bfloat16"
+    device, bfloat16 = prepare_device(run)
     likelihood = LikelihoodRecipe(
         iterations=recipe.iterations or ITERATIONS,
         batch_size=recipe.batch_size or BATCH,
@@ -136,7 +126,7 @@ def prepare(
         "recipe": likelihood.as_dict(),
         "data": describe(pictures, data) | {"held_out": len(unseen)},
     }
-    session = FlowSession(trainer, description, pictures, checkpoint_of(Path(run.output)), run, report)
+    session = FlowSession(trainer, description, pictures, asked.checkpoint, asked.run, asked.report)
     session.likelihood, session.unseen = trainer, unseen.to(device)
     return session
 

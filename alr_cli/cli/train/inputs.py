@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from alr_cli.cli.ranks import this_rank
 from alr_cli.cli.train import folder_noise
+from alr_cli.cli.train.asked import Asked
 from alr_cli.core.noise.field import NoiseField
 from alr_cli.core.noise.model import NoiseModel, pooled
 from alr_cli.core.numerics import devices
@@ -21,7 +22,7 @@ from alr_cli.errors import InputError, UsageError
 from alr_cli.files.folders import PictureFolder, load_folder
 
 if TYPE_CHECKING:
-    from alr_cli.cli.options.training import CriticOptions, RecipeOptions, RunOptions
+    from alr_cli.cli.options.training import CriticOptions
     from alr_cli.cli.options.training_data import DataOptions, NoiseOrigin
     from alr_cli.cli.options.tuning import TuningPictures
     from alr_cli.cli.report.records import Report
@@ -129,18 +130,12 @@ def architecture_of(critic: CriticOptions) -> Architecture:
         raise UsageError(str(error)) from error
 
 
-def prepare(
-    pictures: TrainingData,
-    data: DataOptions,
-    critic: CriticOptions,
-    options: RecipeOptions,
-    run: RunOptions,
-    report: Report,
-) -> tuple[Trainer, dict[str, Any]]:
+def prepare(pictures: TrainingData, asked: Asked) -> tuple[Trainer, dict[str, Any]]:
     """The trainer at step 0, and the description that its checkpoint and weights will carry."""
+    options, run = asked.recipe, asked.run
     device = devices.choose(run.device)
     devices.set_threads(run.threads)
-    architecture = architecture_of(critic)
+    architecture = architecture_of(asked.critic)
     low, high = _white_levels(pictures) if pictures.origin == "white" else pictures.levels
     wide = pictures.origin == "white" and high > WIDE * low
     recipe = Recipe(
@@ -152,7 +147,7 @@ def prepare(
         one_sided=options.one_sided,
         sigma_low=low,
         sigma_high=high,
-        log_sigma=data.log_sigma or wide,
+        log_sigma=asked.data.log_sigma or wide,
         normalise=options.normalise or wide,
         ema=options.ema,
         bfloat16=devices.precision_name(devices.choose_precision(run.precision, device)) == "bfloat16",
@@ -161,10 +156,10 @@ def prepare(
     description = {
         "architecture": architecture.as_dict(),
         "recipe": recipe.as_dict(),
-        "data": describe(pictures, data),
+        "data": describe(pictures, asked.data),
         "noise": noise_metadata(pictures),
     }
-    source = _source(pictures, architecture.patch, recipe, report)
+    source = _source(pictures, architecture.patch, recipe, asked.report)
     workers = Group(device) if this_rank().size > 1 else None
     return Trainer(architecture, recipe, source, device, workers), description
 

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from alr_cli.cli.options.training import CriticOptions, KindOptions, RecipeOptions, RunOptions
-from alr_cli.cli.options.training_data import DataOptions
-from alr_cli.cli.report.records import Report
-from alr_cli.cli.train.cropped import ENDS, check, check_side, prepare_device
+from alr_cli.cli.options.training import RecipeOptions
+from alr_cli.cli.train.asked import Asked
+from alr_cli.cli.train.cropped import ENDS, architecture_of, check, check_side, prepare_device
 from alr_cli.cli.train.inputs import describe
 from alr_cli.cli.train.progress import TrainingBar
 from alr_cli.cli.train.reg import unet_of
 from alr_cli.cli.train.scanned import LEVELS, SIDE, ScannedSession, read_squares
-from alr_cli.cli.train.session import checkpoint_of
-from alr_cli.core.priors.unet import UNet, UNetArchitecture
+from alr_cli.core.priors.unet import UNet
 from alr_cli.core.training.calibration import psnr
 from alr_cli.core.training.denoising import DenoisingRecipe
 from alr_cli.core.training.postprocessing import Backprojections, PostProcessorTrainer
@@ -49,47 +46,38 @@ class PostProcessorSession(ScannedSession):
         self.report.say(f"step {step}: {told} on the validation slices")
 
 
-def prepare(
-    data: DataOptions,
-    critic: CriticOptions,
-    kind: KindOptions,
-    options: RecipeOptions,
-    run: RunOptions,
-    report: Report,
-) -> PostProcessorSession:
+def prepare(asked: Asked) -> PostProcessorSession:
     """Read the folders and return a session at step 0. Raises UsageError, InputError or WeightsError."""
-    check(data, "post")
-    if kind.angles is None or not critic.gray:
+    check(asked.data, "post")
+    angles = asked.kind.angles
+    if angles is None or not asked.critic.gray:
         raise UsageError("post is for gray slices from scans: give --gray and --geometry parallel:ANGLES")
-    side, levels = kind.size or SIDE, data.levels if data.sigma is not None else LEVELS
-    start = _start(kind, critic, options.seed)
+    side, levels = asked.kind.size or SIDE, asked.levels(LEVELS)
+    start = _start(asked)
     check_side(side, start.architecture.stride)
-    squares = read_squares(data.clean_dir, data, 1, side, report)
-    held = squares if data.val_dir is None else read_squares(data.val_dir, data, 1, side, report, ONE)
-    device, bfloat16 = prepare_device(run)
-    recipe = _recipe(options, side, levels, bfloat16)
-    source = Backprojections(squares.pixels.to(device), scan_of(side, kind.angles))
+    data = asked.data
+    squares = read_squares(data.clean_dir, data, 1, side, asked.report)
+    held = squares if data.val_dir is None else read_squares(data.val_dir, data, 1, side, asked.report, ONE)
+    device, bfloat16 = prepare_device(asked.run)
+    recipe = _recipe(asked.recipe, side, levels, bfloat16)
+    source = Backprojections(squares.pixels.to(device), scan_of(side, angles))
     trainer = PostProcessorTrainer(start, recipe, source)
     used = squares.used(levels)
     description: dict[str, Any] = {
         "architecture": trainer.trained().description,
-        "recipe": {**recipe.as_dict(), "geometry": kind.geometry, "start": kind.init},
+        "recipe": {**recipe.as_dict(), "geometry": asked.kind.geometry, "start": asked.kind.init},
         "data": describe(used, data),
     }
-    session = PostProcessorSession(trainer, description, used, checkpoint_of(Path(run.output)), run, report)
+    session = PostProcessorSession(trainer, description, used, asked.checkpoint, asked.run, asked.report)
     session.post, session.source, session.slices = trainer, source, held.pixels.to(device)
     return session
 
 
-def _start(kind: KindOptions, critic: CriticOptions, seed: int) -> UNet:
+def _start(asked: Asked) -> UNet:
     """The network at the beginning. Raises UsageError or WeightsError."""
-    if kind.init is not None:
-        return unet_of(kind.init, channels=1)
-    try:
-        architecture = UNetArchitecture.of_width(1, critic.width or WIDTH)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-    return UNet(architecture, torch.Generator().manual_seed(seed))
+    if asked.kind.init is not None:
+        return unet_of(asked.kind.init, channels=1)
+    return UNet(architecture_of(asked, WIDTH), torch.Generator().manual_seed(asked.recipe.seed))
 
 
 def _recipe(

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from alr_cli.cli.options.training import CriticOptions, KindOptions, RecipeOptions, RunOptions
-from alr_cli.cli.options.training_data import DataOptions
-from alr_cli.cli.report.records import Report
+from alr_cli.cli.options.training import RecipeOptions
+from alr_cli.cli.train.asked import Asked
 from alr_cli.cli.train.cropped import (
     ENDS,
     SIDE,
     CroppedSession,
+    architecture_of,
     check,
     check_side,
     prepare_device,
@@ -22,13 +21,11 @@ from alr_cli.cli.train.cropped import (
 )
 from alr_cli.cli.train.inputs import TrainingData, describe
 from alr_cli.cli.train.progress import TrainingBar
-from alr_cli.cli.train.session import checkpoint_of
 from alr_cli.core.priors.potential import PotentialPrior
-from alr_cli.core.priors.unet import UNet, UNetArchitecture
+from alr_cli.core.priors.unet import UNet
 from alr_cli.core.training.calibration import psnr
 from alr_cli.core.training.denoising import CropSource, DenoisingRecipe
 from alr_cli.core.training.two_stages import TwoStageTrainer
-from alr_cli.errors import UsageError
 
 WIDTH, BATCH, ITERATIONS, EMA = 64, 8, 20_000, 0.999
 LEVELS = 1 / 255, 102 / 255  # default range of noise levels
@@ -54,37 +51,24 @@ class PotentialSession(CroppedSession):
         self.report.say(f"step {step}: {told} on the validation crops")
 
 
-def prepare(
-    data: DataOptions,
-    critic: CriticOptions,
-    kind: KindOptions,
-    options: RecipeOptions,
-    run: RunOptions,
-    report: Report,
-) -> PotentialSession:
+def prepare(asked: Asked) -> PotentialSession:
     """Read the folder and return a session at step 0. Raises UsageError or InputError."""
-    check(data, "a potential")
-    low, high = data.levels if data.sigma is not None else LEVELS
-    width = critic.width or WIDTH
-    channels = 1 if critic.gray else 3
-    try:
-        architecture = UNetArchitecture.of_width(channels, width)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-    side = kind.size or SIDE
+    check(asked.data, "a potential")
+    low, high = asked.levels(LEVELS)
+    architecture, side = architecture_of(asked, WIDTH), asked.kind.size or SIDE
     check_side(side, architecture.stride)
-    clean, validation = read_folders(data, channels, side, report)
-    device, bfloat16 = prepare_device(run)
-    recipe = replace(_recipe(options, side, (low, high)), bfloat16=bfloat16)
+    clean, validation = read_folders(asked.data, asked.channels, side, asked.report)
+    device, bfloat16 = prepare_device(asked.run)
+    recipe = replace(_recipe(asked.recipe, side, (low, high)), bfloat16=bfloat16)
     start = UNet(architecture, torch.Generator().manual_seed(recipe.seed))
     trainer = TwoStageTrainer(start, recipe, CropSource([clean.pictures], side, device), (low, high))
     pictures = TrainingData(clean, None, (low, high), validation)
     description: dict[str, Any] = {
         "architecture": {"kind": PotentialPrior.kind, **architecture.as_dict()},
         "recipe": recipe.as_dict(),
-        "data": describe(pictures, data),
+        "data": describe(pictures, asked.data),
     }
-    session = PotentialSession(trainer, description, pictures, checkpoint_of(Path(run.output)), run, report)
+    session = PotentialSession(trainer, description, pictures, asked.checkpoint, asked.run, asked.report)
     session.potential, session.pixels = trainer, recipe.batch_size * side**2
     return session
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from alr_cli.cli.options.training import CriticOptions, KindOptions, RecipeName, RecipeOptions, RunOptions
-from alr_cli.cli.options.training_data import DataOptions
-from alr_cli.cli.report.records import Report
+from alr_cli.cli.options.training import RecipeName
+from alr_cli.cli.train.asked import Asked
 
 if TYPE_CHECKING:
     from alr_cli.cli.train.session import Session
 
-Prepare = Callable[[DataOptions, CriticOptions, KindOptions, RecipeOptions, RunOptions, Report], "Session"]
+Prepare = Callable[[Asked], "Session"]
 
 
 def _adversarial() -> Prepare:

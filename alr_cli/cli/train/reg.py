@@ -7,14 +7,14 @@ from typing import Any
 
 import torch
 
-from alr_cli.cli.options.training import CriticOptions, KindOptions, RecipeOptions, RunOptions
-from alr_cli.cli.options.training_data import DataOptions
-from alr_cli.cli.report.records import Report
+from alr_cli.cli.train.asked import Asked
 from alr_cli.cli.train.cropped import (
     ENDS,
     SIDE,
     CroppedSession,
+    architecture_of,
     check,
+    check_channels,
     check_side,
     prepare_device,
     read_folders,
@@ -22,10 +22,9 @@ from alr_cli.cli.train.cropped import (
 from alr_cli.cli.train.inputs import TrainingData, describe
 from alr_cli.cli.train.potential import BATCH
 from alr_cli.cli.train.progress import TrainingBar
-from alr_cli.cli.train.session import checkpoint_of
 from alr_cli.core.priors.gradient_network import GradientNetwork
 from alr_cli.core.priors.potential import PotentialPrior
-from alr_cli.core.priors.unet import UNet, UNetArchitecture
+from alr_cli.core.priors.unet import UNet
 from alr_cli.core.training.calibration import psnr
 from alr_cli.core.training.denoising import CropSource
 from alr_cli.core.training.joint import JointRecipe, JointTrainer
@@ -83,22 +82,15 @@ class JointSession(CroppedSession):
         self.report.say(f"wrote {output}: use it with -w {output}")
 
 
-def prepare(
-    data: DataOptions,
-    critic: CriticOptions,
-    kind: KindOptions,
-    options: RecipeOptions,
-    run: RunOptions,
-    report: Report,
-) -> JointSession:
+def prepare(asked: Asked) -> JointSession:
     """Read the folder and return a session at step 0. Raises UsageError, InputError or WeightsError."""
-    check(data, "reg")
-    low, high = levels = data.levels if data.sigma is not None else LEVELS
-    channels, side = 1 if critic.gray else 3, kind.size or SIDE
-    start = _start(kind, critic, channels, options.seed)
+    check(asked.data, "reg")
+    low, high = levels = asked.levels(LEVELS)
+    kind, options, side = asked.kind, asked.recipe, asked.kind.size or SIDE
+    start = _start(asked)
     check_side(side, max(unet.architecture.stride for unet in (start.denoiser, start.gradient)))
-    clean, validation = read_folders(data, channels, side, report)
-    device, bfloat16 = prepare_device(run)
+    clean, validation = read_folders(asked.data, asked.channels, side, asked.report)
+    device, bfloat16 = prepare_device(asked.run)
     iterations, lr, usual = options.iterations or JointRecipe.iterations, options.lr or LR, JointRecipe()
     share = PLAIN[0] if kind.init else PLAIN[1]
     recipe = JointRecipe(
@@ -124,25 +116,21 @@ def prepare(
     description: dict[str, Any] = {
         "architecture": trainer.trained().description,
         "recipe": {**recipe.as_dict(), "start": kind.init},
-        "data": describe(pictures, data),
+        "data": describe(pictures, asked.data),
     }
-    session = JointSession(trainer, description, pictures, checkpoint_of(Path(run.output)), run, report)
+    session = JointSession(trainer, description, pictures, asked.checkpoint, asked.run, asked.report)
     session.joint, session.pixels = trainer, recipe.batch_size * side**2
     return session
 
 
-def _start(kind: KindOptions, critic: CriticOptions, channels: int, seed: int) -> GradientNetwork:
+def _start(asked: Asked) -> GradientNetwork:
     """The networks at the beginning. Raises UsageError or WeightsError."""
-    random = torch.Generator().manual_seed(seed)
-    width = critic.width or WIDTH
-    try:
-        gradient = UNet(UNetArchitecture.of_width(channels, width), random)
-        denoiser = UNet(UNetArchitecture.of_width(channels, critic.width or DENOISER), random)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-    if kind.init is not None:
-        denoiser = unet_of(kind.init, channels)
-    return GradientNetwork(denoiser, gradient, kind.explicit)
+    random = torch.Generator().manual_seed(asked.recipe.seed)
+    gradient = UNet(architecture_of(asked, WIDTH), random)
+    denoiser = UNet(architecture_of(asked, DENOISER), random)
+    if asked.kind.init is not None:
+        denoiser = unet_of(asked.kind.init, asked.channels)
+    return GradientNetwork(denoiser, gradient, asked.kind.explicit)
 
 
 def unet_of(name: str, channels: int) -> UNet:
@@ -150,7 +138,5 @@ def unet_of(name: str, channels: int) -> UNet:
     prior = load_weights(name).prior
     if prior.kind != PotentialPrior.kind or not isinstance(prior.network, UNet):
         raise UsageError(f"--init {name} is no potential: give color-wide, or one of your own")
-    if prior.channels != channels:
-        gray = "a gray" if prior.channels == 1 else "a colour"
-        raise UsageError(f"--init {name} is {gray} prior, which --gray decides: give another")
+    check_channels(name, prior.channels, channels)
     return prior.network

@@ -7,24 +7,23 @@ from typing import Any
 
 import torch
 
-from alr_cli.cli.options.training import CriticOptions, KindOptions, RecipeOptions, RunOptions
-from alr_cli.cli.options.training_data import DataOptions
-from alr_cli.cli.report.records import Report
+from alr_cli.cli.train.asked import Asked
 from alr_cli.cli.train.cropped import (
     ENDS,
     SIDE,
     CroppedSession,
+    architecture_of,
     check,
+    check_channels,
     check_side,
     prepare_device,
     read_folders,
 )
 from alr_cli.cli.train.inputs import TrainingData, describe
 from alr_cli.cli.train.progress import TrainingBar
-from alr_cli.cli.train.session import checkpoint_of
 from alr_cli.core.priors.gradient_network import SCALE
 from alr_cli.core.priors.slope import HasSlope, Slope
-from alr_cli.core.priors.unet import UNet, UNetArchitecture
+from alr_cli.core.priors.unet import UNet
 from alr_cli.core.training.denoising import CropSource
 from alr_cli.core.training.unrolled import UnrolledRecipe, UnrolledTrainer
 from alr_cli.errors import UsageError
@@ -69,23 +68,17 @@ class UnrolledSession(CroppedSession):
         self.report.say(f"wrote {output} for {prior.task}: use it with -w {output}")
 
 
-def prepare(
-    data: DataOptions,
-    critic: CriticOptions,
-    kind: KindOptions,
-    options: RecipeOptions,
-    run: RunOptions,
-    report: Report,
-) -> UnrolledSession:
+def prepare(asked: Asked) -> UnrolledSession:
     """Read the folder and return a session at step 0. Raises UsageError, InputError or WeightsError."""
-    check(data, "unrolled")
+    kind, options, channels = asked.kind, asked.recipe, asked.channels
+    check(asked.data, "unrolled")
     usual = UnrolledRecipe(kind.task or "")
-    low, high = levels = data.levels if data.sigma is not None else (usual.sigma_low, usual.sigma_high)
-    channels, side = 1 if critic.gray else 3, kind.size or SIDE
-    start = _start(kind.init, critic, channels, options.seed)
+    low, high = levels = asked.levels((usual.sigma_low, usual.sigma_high))
+    side = kind.size or SIDE
+    start = _start(asked)
     check_side(side, start.unet.architecture.stride)
-    clean, validation = read_folders(data, channels, side, report)
-    device, bfloat16 = prepare_device(run)
+    clean, validation = read_folders(asked.data, channels, side, asked.report)
+    device, bfloat16 = prepare_device(asked.run)
     iterations, lr = options.iterations or usual.iterations, options.lr or usual.lr
     recipe = UnrolledRecipe(
         task=usual.task,
@@ -108,25 +101,21 @@ def prepare(
     description: dict[str, Any] = {
         "architecture": trainer.trained().description,
         "recipe": {**recipe.as_dict(), "start": kind.init},
-        "data": describe(pictures, data),
+        "data": describe(pictures, asked.data),
     }
-    session = UnrolledSession(trainer, description, pictures, checkpoint_of(Path(run.output)), run, report)
+    session = UnrolledSession(trainer, description, pictures, asked.checkpoint, asked.run, asked.report)
     session.unrolled, session.pixels = trainer, recipe.batch_size * side**2
     return session
 
 
-def _start(init: str | None, critic: CriticOptions, channels: int, seed: int) -> Slope:
+def _start(asked: Asked) -> Slope:
     """G at the beginning. Raises UsageError or WeightsError."""
+    init = asked.kind.init
     if init is None:
-        try:
-            architecture = UNetArchitecture.of_width(channels, critic.width or WIDTH)
-        except ValueError as error:
-            raise UsageError(str(error)) from error
-        return Slope(UNet(architecture, torch.Generator().manual_seed(seed)), False, SCALE)
+        random = torch.Generator().manual_seed(asked.recipe.seed)
+        return Slope(UNet(architecture_of(asked, WIDTH), random), False, SCALE)
     prior = load_weights(init).prior
     if not isinstance(prior, HasSlope):
         raise UsageError(f"--init {init} has no gradient network: give color-reg, color-wide or your own")
-    if prior.channels != channels:
-        gray = "a gray" if prior.channels == 1 else "a colour"
-        raise UsageError(f"--init {init} is {gray} prior, which --gray decides: give another")
+    check_channels(init, prior.channels, asked.channels)
     return prior.slope

@@ -8,9 +8,10 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from alr_cli.cli.options.training import CriticOptions, RecipeOptions, RunOptions
+from alr_cli.cli.options.training import CriticOptions, KindOptions, RecipeOptions, RunOptions
 from alr_cli.cli.options.training_data import DataOptions
 from alr_cli.cli.train import inputs
+from alr_cli.cli.train.asked import Asked
 from alr_cli.core.noise.model import NoiseModel
 from alr_cli.core.training.adversarial import SyntheticNoise
 from alr_cli.core.training.matching import MatchedPatches
@@ -57,10 +58,11 @@ def loaded(clean: Path, noisy: Path | None, **options: Any) -> tuple[inputs.Trai
 
 def prepared(clean: Path, noisy: Path, tmp_path: Path, **options: Any) -> tuple[Any, dict[str, Any], Heard]:
     found, report = loaded(clean, noisy, **options)
-    asked = DataOptions(clean_dir=str(clean), noisy_dir=str(noisy), **options)
+    data = DataOptions(clean_dir=str(clean), noisy_dir=str(noisy), **options)
     run = RunOptions(output=str(tmp_path / "m.safetensors"))
     recipe = RecipeOptions(iterations=3)
-    trainer, described = inputs.prepare(found, asked, CriticOptions(width=4), recipe, run, report)  # type: ignore[arg-type]
+    asked = Asked(data, CriticOptions(width=4), KindOptions(), recipe, run, report)  # type: ignore[arg-type]
+    trainer, described = inputs.prepare(found, asked)
     return trainer, described, report
 
 
