@@ -16,8 +16,12 @@ LARGE = 500_000
 class Patience:
     """Observes the first iteration of a restoration, and passes a sentence to `say`."""
 
-    def __init__(self, say: Callable[[str], None], clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self, say: Callable[[str], None], fast: bool = False, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        """`fast`: --fast was given, so that the sentence does not advise it."""
         self._say, self._clock = say, clock
+        self._advice = "use --crop X,Y,W,H for a part of the picture" + ("" if fast else ", or --fast")
         self._started: float | None = None
 
     def step(self, step: "Step") -> None:
@@ -28,10 +32,7 @@ class Patience:
             seconds = (self._clock() - self._started) / step.iteration * step.max_iter
             self._started = None
             if seconds >= LONG:
-                self._say(
-                    f"this takes up to {_shown(seconds)}; for a quick preview use --crop X,Y,W,H for a part "
-                    "of the picture, or --fast"
-                )
+                self._say(f"this takes up to {_shown(seconds)}; for a quick preview {self._advice}")
 
 
 def _shown(seconds: float) -> str:

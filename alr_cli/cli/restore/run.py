@@ -213,7 +213,8 @@ class _Batch:
             degradation = what_happened(task, replace(prepared, noise=None))
         watcher = self.progress.step
         if watcher is None and pixels.shape[0] * pixels.shape[1] >= LARGE:
-            watcher = Patience(lambda text: self.report.say(f"{loaded.job.source}: {text}")).step
+            fast = restorer.settings.fast
+            watcher = Patience(lambda text: self.report.say(f"{loaded.job.source}: {text}"), fast).step
         callback = self.viewer.watch(watcher, loaded.reference)
         strength = task.strength(restorer, prepared, sigma)
         return restorer, restorer.restore(pixels, degradation, sigma, callback, strength)

@@ -93,3 +93,13 @@ def test_how_long_a_picture_takes_is_said_once_where_it_is_long(seconds: float, 
         patience.step(Step(iteration, 100, None, 0.0, None, lambda: np.zeros((1, 1, 1), np.float32)))
     assert len(told) == (said is not None)
     assert said is None or f"up to {said}" in told[0]
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_what_was_given_is_not_advised(fast: bool) -> None:
+    told: list[str] = []
+    now = iter((0.0, 60.0))
+    patience = Patience(told.append, fast, clock=lambda: next(now))
+    for iteration in range(2):
+        patience.step(Step(iteration, 100, None, 0.0, None, lambda: np.zeros((1, 1, 1), np.float32)))
+    assert ("--fast" in told[0]) is not fast
