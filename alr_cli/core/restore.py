@@ -57,7 +57,7 @@ class Settings:
         formulation: Whether the unknown is the picture ("analysis") or, for flows, the latent that generates
             it ("synthesis").
         fast: Whether to use a third of the usual iterations.
-        discrepancy: See `defaults.SolverOptions`.
+        discrepancy: See `solver_options.SolverOptions`.
     """
 
     strength: float = 1.0

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from alr_cli.cli.options.training import CriticOptions, KindOptions, RecipeOptions, RunOptions
+from alr_cli.cli.options.training import CriticOptions, RecipeOptions, RunOptions
 from alr_cli.cli.options.training_data import DataOptions
+from alr_cli.cli.options.training_kind import KindOptions
 from alr_cli.cli.report.records import Report
 from alr_cli.cli.train.session import checkpoint_of
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import typer
 
 from alr_cli.cli.options.common import ReportOptions, expand_options
-from alr_cli.cli.options.training import CriticOptions, KindOptions, RecipeOptions, RunOptions
+from alr_cli.cli.options.training import CriticOptions, RecipeOptions, RunOptions
 from alr_cli.cli.options.training_data import DataOptions
+from alr_cli.cli.options.training_kind import KindOptions
 from alr_cli.cli.ranks import this_rank
 from alr_cli.cli.report.records import Report
 from alr_cli.cli.train.asked import Asked

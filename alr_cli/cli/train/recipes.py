@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from alr_cli.cli.options.training import RecipeName
+from alr_cli.cli.options.training_kind import RecipeName
 from alr_cli.cli.train.asked import Asked
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from alr_cli.cli.options.training import CriticOptions, KindOptions, RecipeOptions, RunOptions
+from alr_cli.cli.options.training import CriticOptions, RecipeOptions, RunOptions
 from alr_cli.cli.options.training_data import DataOptions
+from alr_cli.cli.options.training_kind import KindOptions
 from alr_cli.cli.train import inputs
 from alr_cli.cli.train.asked import Asked
 from alr_cli.core.noise.model import NoiseModel
