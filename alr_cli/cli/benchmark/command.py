@@ -19,7 +19,8 @@ from alr_cli.cli.benchmark import upscaling as upscaling
 from alr_cli.cli.benchmark.album import Album
 from alr_cli.cli.benchmark.contenders import Contenders
 from alr_cli.cli.benchmark.run import Run, prepare, show
-from alr_cli.cli.options.benchmarking import ProtocolOptions, TableOptions, methods_of, settings_of, sides_of
+from alr_cli.cli.benchmark.selection import methods_of, settings_of, sides_of
+from alr_cli.cli.options.benchmarking import ProtocolOptions, TableOptions
 from alr_cli.cli.options.common import ComputeOptions, ModelOptions, ReportOptions, expand_options
 from alr_cli.cli.report.records import Report, printable
 from alr_cli.errors import UsageError
