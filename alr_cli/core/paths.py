@@ -24,10 +24,11 @@ _HOLES_BEGIN, _HOLES_STAGES, _HOLES_MOMENTUM = 70 / 255, 32, 0.9
 # exactly smooth areas are filled.
 _HOLES_LAST = 0.15
 # If the noise is coloured, relative to its level: first level, last one, and that of D at the end; number of
-# steps; and the weight of the data term.
-_COLOURED_BEGIN, _COLOURED_LAST, _COLOURED_END, _COLOURED_STAGES, _COLOURED_WEIGHT = 4.0, 0.5, 0.35, 8, 1.5
+# steps; momentum; and the weight of the data term.
+_COLOURED_BEGIN, _COLOURED_LAST, _COLOURED_END, _COLOURED_STAGES = 2.0, 0.8, 0.4, 4
+_COLOURED_MOMENTUM, _COLOURED_WEIGHT = 0.7, 1.5
 _COLOURED_ROUGH = 0.1  # tolerance of its proximal maps
-_LARGE, _LARGE_STAGES = 3_000_000, 5  # number of pixels from which on it has fewer steps, and how many
+_LARGE, _LARGE_STAGES = 3_000_000, 3  # number of pixels from which on it has fewer steps, and how many
 # For rays: first level, last one relative to that of the noise per pixel, number of steps, momentum, and
 # steps of conjugate gradients, few of which suffice for a small tau.
 _RAYS_BEGIN, _RAYS_LAST, _RAYS_STAGES, _RAYS_MOMENTUM = 0.15, 0.1, 16, 0.7
@@ -107,7 +108,7 @@ def _through_coloured_noise(
     way.append((regularizer.at(_COLOURED_END * regularizer.sigma), 0.0))
     limit = len(way) if asked.iterations is None else asked.iterations
     tol = asked.tolerance(Splitting.tol)
-    return Splitting(_in_turn(way), weight, limit, tol, rough=_COLOURED_ROUGH)
+    return Splitting(_in_turn(way), weight, limit, tol, _COLOURED_MOMENTUM, rough=_COLOURED_ROUGH)
 
 
 def _in_turn(way: Sequence[tuple[Denoises, float]]) -> tuple[tuple[Denoises, float], ...]:
