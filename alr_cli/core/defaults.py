@@ -13,7 +13,7 @@ from alr_cli.core.data_terms import DataTerm, is_clipped
 from alr_cli.core.energy import Energy
 from alr_cli.core.paths import CLIPPED_ROUNDS, path, proximal
 from alr_cli.core.priors.denoisers import DenoiserProx
-from alr_cli.core.priors.orientations import ROTATIONS
+from alr_cli.core.priors.orientations import FLIPS, ROTATIONS
 from alr_cli.core.priors.protocol import (
     Anneals,
     Denoises,
@@ -159,7 +159,7 @@ def _chosen(
     regularizer: Regularizer, problem: Problem, lam: float, sigma: float, asked: SolverOptions
 ) -> Solver:
     if asked.solver == DEFAULT and isinstance(regularizer, PostProcesses):
-        return Once(regularizer)
+        return Once(regularizer, FLIPS[:1] if asked.fast else FLIPS)
     if asked.solver == DEFAULT and isinstance(regularizer, HasLatents):
         return _lbfgs(asked)
     if asked.solver == DEFAULT:

@@ -16,6 +16,7 @@ from torch import Tensor
 from alr_cli.core.priors.protocol import Denoises, TakesLevels
 
 ROTATIONS = (0, 1, 2, 3)
+FLIPS = (0, 2, 4, 6)  # along none, both, or one of the two axes
 IN_TURN = (0, 3, 6, 1, 4, 7, 2, 5)  # consecutive orientations differ much
 
 

@@ -1,4 +1,8 @@
-"""x = D(x_0): a network that is applied once, to the start of a problem"""
+"""x = mean over flips T of T^-1 D(T x_0): a network that is applied once, to the start of a problem
+
+A flip maps views at equally spaced angles over half a turn onto each other, so that the network knows the
+artefacts of the flipped start.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from torch import Tensor
 
 from alr_cli.core.energy import unknown
 from alr_cli.core.numerics.reductions import rms
+from alr_cli.core.priors.orientations import FLIPS, Turned
 from alr_cli.core.priors.protocol import PostProcesses
 from alr_cli.core.solvers.base import Iterate, Objective
 
@@ -29,21 +34,29 @@ class Once:
 
     Attributes:
         regularizer: It has the network.
+        sides: The orientations T. Each counts as an iteration, whose x is the mean so far.
     """
 
     regularizer: PostProcesses
-    iterations: int = field(default=1, init=False)
+    sides: tuple[int, ...] = FLIPS
     tol: float = field(default=0.0, init=False)
     name: str = field(default="once", init=False)
     compares: bool = field(default=False, init=False)
+
+    @property
+    def iterations(self) -> int:
+        return len(self.sides)
 
     def run(self, objective: Objective, x: Tensor) -> Iterator[Iterate]:
         measured = cast(Measures, objective)
         data = measured.misfit(x)
         moving = torch.ones_like(data, dtype=torch.bool)
         yield Iterate(x, unknown(data), torch.zeros_like(data), moving, True)
-        before, x = x, self.regularizer.denoise(x)
-        objective.project(x)
-        data = measured.misfit(x)
-        finite = bool(torch.isfinite(data).all())
-        yield Iterate(x, unknown(data), rms(x - before), ~moving, finite)
+        start, x = x, torch.zeros_like(x)
+        for number, side in enumerate(self.sides, 1):
+            step = Turned(self.regularizer, side).denoise(start).sub_(x).div_(number)
+            x = x + step
+            objective.project(x)
+            data = measured.misfit(x)
+            finite = bool(torch.isfinite(data).all())
+            yield Iterate(x, unknown(data), rms(step), moving & (number < self.iterations), finite)

@@ -39,13 +39,17 @@ def test_the_description_builds_the_same_prior() -> None:
     assert twin.description == prior().description and twin.kind == "postprocessor"
 
 
-def test_by_default_it_is_applied_once_and_as_red_it_looks_at_the_observation() -> None:
-    y = torch.rand(1, 1, 16, 16, generator=torch.Generator().manual_seed(2))
+def test_by_default_it_is_applied_once_to_each_flip_and_as_red_it_looks_at_the_observation() -> None:
+    y = torch.rand(1, 1, 16, 24, generator=torch.Generator().manual_seed(2))
     problem, regularizer = problems.denoising(y, 0), prior().at(0.1)
     assert isinstance(regularizer, PostProcesses)
+    fast = minimise(problem, SquaredError(y), regularizer, 2.0, 0.1, SolverOptions(fast=True))
+    assert (fast.stop, len(fast.history)) == ("converged", 2)
+    assert torch.allclose(fast.x, regularizer.denoise(y))
     once = minimise(problem, SquaredError(y), regularizer, 2.0, 0.1)
-    assert (once.stop, len(once.history)) == ("converged", 2)
-    assert torch.equal(once.x, regularizer.denoise(y))
+    assert (once.stop, len(once.history)) == ("converged", 5)
+    flips = [regularizer.denoise(y.flip(axes)).flip(axes) for axes in ((), (-2, -1), (-1,), (-2,))]
+    assert torch.allclose(once.x, torch.stack(flips).mean(0), atol=1e-6)
     weak, strong = (
         minimise(problem, SquaredError(y), regularizer, lam, 0.1, SolverOptions("splitting"))
         for lam in (0.02, 0.2)
