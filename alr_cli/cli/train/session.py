@@ -31,6 +31,10 @@ SHORT = 1000
 """Below this number of iterations a training counts as a trial, and lambda is fitted on fewer pixels."""
 
 
+LENGTHS = "iterations", "warm_up", "fall"
+"""Numbers of steps in a recipe that may change if a training is made longer."""
+
+
 class Trains(Protocol):
     """The common interface of all trainers."""
 
@@ -269,9 +273,9 @@ def resume(trainer: Trains, description: dict[str, Any], checkpoint: Path, repor
     state, found = read_tensors(checkpoint, CHECKPOINT)
     for part in ("architecture", "recipe", "data"):
         was, now = found.get(part, {}), description[part]
+        longer = was.get("iterations", 0) < now.get("iterations", 0)
         for name in now:
-            longer = name == "iterations" and was.get(name, 0) < now[name]  # a longer training is allowed
-            if was.get(name) != now[name] and not longer:
+            if was.get(name) != now[name] and not (longer and name in LENGTHS):
                 raise UsageError(
                     f"{checkpoint} was made with another {part} ({name} {was.get(name)}, now {now[name]}): "
                     "give the options it was started with, or start again with --overwrite"

@@ -91,13 +91,19 @@ class TwoStageTrainer:
     def state(self) -> dict[str, Tensor]:
         """Everything that `restore_state` needs, as named tensors on the CPU."""
         kept = {f"stage.{name}": value for name, value in self._stage.state().items()}
-        return {**kept, "gradient": torch.tensor(int(self.gradient))}
+        return {
+            **kept,
+            "gradient": torch.tensor(int(self.gradient)),
+            "plain_steps": torch.tensor(self.plain_steps),
+        }
 
     def restore_state(self, state: Mapping[str, Tensor]) -> None:
         """Continue exactly where `state` was taken.
 
         Raises KeyError, ValueError or RuntimeError if it does not fit. The trainer cannot be used after that.
         """
+        if state["gradient"]:  # the first stage keeps its length if the training is made longer
+            self.plain_steps = int(state["plain_steps"])
         stage = self._recipe_of(int(state["gradient"]))
         self._stage = DenoisingTrainer(self._stage.unet, stage, self.source)
         self._stage.restore_state(prefixed(state, "stage."))

@@ -85,6 +85,18 @@ def test_a_training_stopped_in_either_stage_continues_to_the_same_weights(
     assert all(np.array_equal(ends[0][name], ends[1][name]) for name in ends[0])
 
 
+def test_a_finished_training_is_continued_with_a_longer_one(alr: Alr, folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "a.safetensors"
+    assert alr("train", "--clean-dir", folder, "-o", out, *QUICK).code == 0
+    before = out.read_bytes()
+    result = alr("train", "--clean-dir", folder, "-o", out, *QUICK, "--iterations", "60", "--resume")
+    assert result.code == 0, result.stderr
+    assert "resuming at step 40 of 60" in result.stderr and "step 45:" in result.stderr
+    assert out.read_bytes() != before
+    shorter = alr("train", "--clean-dir", folder, "-o", out, *QUICK, "--iterations", "50", "--resume")
+    assert shorter.code == 2 and "iterations 60, now 50" in " ".join(shorter.stderr.split())
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
