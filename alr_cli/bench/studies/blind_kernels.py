@@ -6,7 +6,7 @@ All parts use noise of 0.01 that is not clipped and whose level the estimate kno
 
 free: The central 255 x 255 pixels of four gray pictures spread over the folder, blurred by each motion of
 Levin et al. (2009), and observed where the blur is determined. The kernel is estimated with its default size.
-Restorations with both kernels minimise the same energy. A kernel is determined only up to a shift, so two
+Both kernels are undone by `gray-wide` in the same way. A kernel is determined only up to a shift, so two
 pictures are compared at the best shift in quarters of a pixel, and without 15 pixels on each side (their
 protocol).
 
@@ -49,7 +49,7 @@ FAMILY_PICTURES = 40
 
 def free(folder: Path, kernels: str) -> None:
     """Print a line for each picture and kernel, and a summary."""
-    restorer = Restorer(load_weights("gray-tuned"), Settings())
+    restorer = Restorer(load_weights("gray-wide"), Settings())
     ratios, lost = [], []
     pictures = [(name, gray(pixels)) for name, pixels in crops(sorted(folder.glob("*.png")), 4, SIDE)]
     for spec in [spec for spec in gs_pnp(kernels) if spec.startswith("npz:")]:

@@ -1,8 +1,9 @@
 """k* = arg max p(y | k) over the kernels of some families and, from coarse to fine, over all kernels
 
 All candidates are compared by the same likelihood of the spectrum (spectrum.py). It distinguishes a disk from
-a Gaussian by its zeros, and any kernel from none. The shape of a free kernel comes from another method
-(free_kernel.py), because a spectrum contains no phases.
+a Gaussian by its zeros, and any kernel from none. The shape of a free kernel comes from the edges of the
+picture (free_kernel.py), because a spectrum contains no phases. To choose between a free kernel and a family,
+the free kernel is the one of the edges alone: one that is fitted to the spectrum always explains it better.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
 from alr_cli.core.blind.families import FAMILIES, Fit, fit
-from alr_cli.core.blind.free_kernel import agreement, free_kernel
-from alr_cli.core.blind.spectrum import Spectrum, evidence, spectrum, transfer_of
+from alr_cli.core.blind.free_kernel import SEARCHES, agreement, free_kernel, kernel_of_edges
+from alr_cli.core.blind.spectrum import Evidence, Spectrum, evidence, spectrum, transfer_of
 from alr_cli.core.operators.kernels import Kernel, parse_kernel
 from alr_cli.errors import UsageError
 
@@ -89,18 +90,22 @@ def estimate_kernel(
     none = evidence(y, np.ones(y.power.shape))
     if none.telling < TELLING * y.power.size:
         raise UsageError("the picture has no edges above its noise that reveal a blur: give the kernel")
-    found = []
+    window = _most_telling(plane, grain)
+    side = min(size or DEFAULT_SIZE, bound - (bound % 2 == 0))
+    best = None
     if family != FREE:
         names = tuple(FAMILIES) if family is None else (family,)
         fits = [fit(FAMILIES[name], y, min(size or WIDEST, bound)) for name in names]
-        found.append(_of_family(min(fits, key=lambda each: each.cost), none.cost))
-    if family in (None, FREE):
-        found.append(_free(plane, grain, min(size or DEFAULT_SIZE, bound - (bound % 2 == 0)), y, none.cost))
-    best = found[0] if len(found) == 1 or found[0].gain + SIMPLER > found[1].gain else found[1]
+        best = _of_family(min(fits, key=lambda each: each.cost), none.cost)
+    if best is None or (
+        family is None and _gain(kernel_of_edges(window, side), y, none) > best.gain + SIMPLER
+    ):
+        kernel = free_kernel(window, grain, side)
+        best = KernelEstimate(kernel, FREE, _gain(kernel, y, none))
     if _spread(best.kernel) < SHARP:
         return KernelEstimate(np.ones((1, 1)), "none", best.gain)
     if best.spec == FREE:
-        return replace(best, agreement=_agreement(plane, grain, max(best.kernel.shape)))
+        return replace(best, agreement=_agreement(window, grain, max(best.kernel.shape)))
     return best
 
 
@@ -113,16 +118,16 @@ def _of_family(best: Fit, none: float) -> KernelEstimate:
     return KernelEstimate(parse_kernel(spec), spec, none - best.cost, between=best.between)
 
 
-def _free(plane: Plane, sigma: float, side: int, y: Spectrum, none: float) -> KernelEstimate:
-    kernel = free_kernel(_most_telling(plane, sigma), sigma, side)
-    return KernelEstimate(kernel, FREE, none - evidence(y, transfer_of(kernel, y)).cost)
+def _gain(kernel: Kernel, y: Spectrum, none: Evidence) -> float:
+    return none.cost - evidence(y, transfer_of(kernel, y)).cost
 
 
-def _agreement(plane: Plane, sigma: float, side: int) -> float:
-    """How similar the kernels are that two halves of the picture give separately."""
-    window = _most_telling(plane, sigma)
+def _agreement(window: Plane, sigma: float, side: int) -> float:
+    """How similar the kernels are that two halves of the window give separately."""
     axis = int(window.shape[1] > window.shape[0])
-    first, second = (free_kernel(half, sigma, side) for half in np.array_split(window, 2, axis=axis))
+    first, second = (
+        free_kernel(half, sigma, side, SEARCHES[:1]) for half in np.array_split(window, 2, axis=axis)
+    )
     return agreement(first, second)
 
 

@@ -1,46 +1,106 @@
-"""k* = arg min over k >= 0, sum k = 1 of F(k) >= -2 log p(dy | k): any kernel, from coarse to fine
+"""k* = arg min over k >= 0, sum k = 1 of  -2 log p(|F y|^2 | k) + |k * g - dy|^2 / v: any kernel
 
-Expectation maximisation with the E step of posterior.py and the M step of kernel_step.py, on a pyramid whose
-coarsest kernel has three to five pixels per side. On each level the assumed noise decreases to the true one,
-so that the kernel finds strong edges before it fits weak ones.
+From coarse to fine, the strong edges g of the sharp picture (sharp_edges.py) and the kernel that explains the
+blurred picture by them (kernel_step.py) are found in turn. On the finest level, the spectrum of the picture
+then adds what the edges do not tell (joint_step.py). Edges that are a little different lead to other kernels,
+so that several searches are made, of which the spectrum chooses one.
+
+Minimising E over picture and kernel together would favour no blur (Levin, Weiss, Durand and Freeman 2009).
+Keeping only strong edges avoids this, because a blur weakens them (Cho and Lee 2009, Xu and Jia 2010).
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import shift, zoom
+from scipy.ndimage import gaussian_filter, label, shift, zoom
 from scipy.signal import fftconvolve
 
-from alr_cli.core.blind.gradients import Floats, gradients, smaller
-from alr_cli.core.blind.kernel_step import Kernel, kernel_step
-from alr_cli.core.blind.posterior import ValidBlur, posterior, start
+from alr_cli.core.blind.joint_step import joint_step
+from alr_cli.core.blind.kernel_step import EdgeFit, Kernel, kernel_step
+from alr_cli.core.blind.sharp_edges import sharp_edges
+from alr_cli.core.blind.smaller import smaller
+from alr_cli.core.blind.spectrum import Likelihood, spectrum
+
+Plane = NDArray[np.floating]
 
 COARSEST = 5  # pixels per side of the first kernel, at most
-ROUNDS = 12  # number of E and M steps on each level
-# initial multiple of the true variance; factor by which it decreases in each round
-FIRST_NOISE, NOISE_DECAY = 8.0, 1.3
-LEAST_VARIANCE = 5e-5  # of derivatives; the model is not more accurate than this, whatever the noise
-# rounds of variances, conjugate gradient steps, proximal Newton steps, FISTA steps in each
-EM_STEPS = (2, 12, 2, 60)
-FAINT = 0.02  # relative to the largest weight; smaller weights are dropped between levels
-FAINT_AT_LAST = 0.05
+FIRST_WEIGHT = 4e-3  # lambda of sharp_edges.py on the coarsest level
+LAST_WEIGHT = 1e-3  # that of the joint steps
+FIRST_TRUSTS = (0.3,) * 4  # trust in the edges in the joint steps of each search
+LAST_TRUSTS = (0.3,) * 6 + (1.0,) * 4  # that in the steps of the chosen one
+FAINT = 0.01  # relative to the largest weight; smaller weights are dropped after each joint step
+SCATTERED = 0.02  # connected parts of a kernel that have less than this share of the largest are dropped
 
 
-def free_kernel(plane: Floats, sigma: float, size: int) -> Kernel:
+@dataclass(frozen=True)
+class Search:
+    """How a kernel is searched for.
+
+    Attributes:
+        rounds: Rounds on each level.
+        decay: Factor by which the weight of the edges decreases in each round.
+        ridge: Weight of |k|^2.
+        blur: Standard deviation in pixels by which the kernel is smoothed in each round.
+        faint: Smaller weights are dropped in each round, relative to the largest.
+    """
+
+    rounds: int = 5
+    decay: float = 1 / 1.1
+    ridge: float = 1.0
+    blur: float = 0.0
+    faint: float = 0.01
+
+
+SEARCHES = (Search(rounds=8, decay=1 / 1.06), Search(blur=0.4), Search(ridge=0.5, faint=0.05))
+
+
+def free_kernel(plane: Plane, sigma: float, size: int, searches: tuple[Search, ...] = SEARCHES) -> Kernel:
     """The kernel of a blurred plane (H, W) with white noise of standard deviation sigma.
 
     It is at most size x size (odd, smaller than the plane), centred on its centroid, and trimmed of zeros.
     """
+    likelihood = Likelihood(spectrum(plane, sigma))
+    found = [
+        _refined(plane, _kernel_of_edges(plane, size, each), likelihood, FIRST_TRUSTS) for each in searches
+    ]
+    best = min(found, key=lambda kernel: likelihood(kernel)[0])
+    return trimmed(_centred(_refined(plane, best, likelihood, LAST_TRUSTS)))
+
+
+def kernel_of_edges(plane: Plane, size: int) -> Kernel:
+    """A first kernel, from the edges alone, like that of `free_kernel`."""
+    return trimmed(_kernel_of_edges(plane, size, SEARCHES[0]))
+
+
+def _kernel_of_edges(plane: Plane, size: int, how: Search) -> Kernel:
     sides = _sides(size)
-    kernel = _first_guess(sides[0])
+    kernel, weight = _first_guess(sides[0]), FIRST_WEIGHT
     for side in sides:
         kernel = _resized(kernel, side)
-        kernel = _on_one_level(*smaller(plane, sigma, side / size), kernel)
-        kernel = _cleaned(kernel, FAINT)
-    return trimmed(_cleaned(kernel, FAINT_AT_LAST))
+        reduced = smaller(plane, side / size).astype(np.float64)
+        for _ in range(how.rounds):
+            fit = _edge_fit(reduced, kernel, weight)
+            kernel = kernel_step(fit, kernel, how.ridge)
+            kernel = _cleaned(gaussian_filter(kernel, how.blur) if how.blur else kernel, how.faint)
+            weight *= how.decay
+        kernel = _centred(_connected(kernel, 0.1))
+    return kernel
+
+
+def _refined(plane: Plane, kernel: Kernel, likelihood: Likelihood, trusts: tuple[float, ...]) -> Kernel:
+    for trust in trusts:
+        fit = _edge_fit(plane.astype(np.float64), kernel, LAST_WEIGHT)
+        kernel = _connected(_cleaned(joint_step(fit, likelihood, kernel, trust), FAINT), SCATTERED)
+    return kernel
+
+
+def _edge_fit(plane: NDArray[np.float64], kernel: Kernel, weight: float) -> EdgeFit:
+    observed = np.stack([np.diff(plane, axis=1)[:-1], np.diff(plane, axis=0)[:, :-1]])
+    return EdgeFit(observed, sharp_edges(plane, kernel, weight), kernel.shape[0])
 
 
 def agreement(first: Kernel, second: Kernel) -> float:
@@ -75,29 +135,23 @@ def _first_guess(side: int) -> Kernel:
     return kernel
 
 
-def _on_one_level(plane: Floats, sigma: float, kernel: Kernel) -> Kernel:
-    y = gradients(plane, sigma)
-    blur = ValidBlur(y.shape, (kernel.shape[0], kernel.shape[1]))
-    least = max(y.variance, LEAST_VARIANCE)
-    noise = FIRST_NOISE * least
-    gamma = start(y, blur)
-    mean = np.zeros_like(gamma)
-    variances, conjugate, newton, fista = EM_STEPS
-    for each in range(ROUNDS):
-        rounds = variances if each else 2 * variances
-        q = posterior(y, kernel, blur, noise, gamma, mean, rounds, conjugate)
-        gamma, mean = q.gamma, q.mean
-        kernel = kernel_step(y, q, blur, kernel, newton, fista)
-        noise = max(noise / NOISE_DECAY, least)
-    return kernel
-
-
 def _cleaned(kernel: Kernel, faint: float) -> Kernel:
-    """The kernel without faint weights, with its centroid within half a pixel of the middle, and sum 1."""
+    """The kernel without faint weights, and sum 1."""
     kernel = np.where(kernel >= faint * kernel.max(), kernel, 0)
-    kernel /= kernel.sum()
-    middle = kernel.shape[0] // 2
-    position = np.arange(kernel.shape[0]) - middle
+    return np.asarray(kernel / kernel.sum())
+
+
+def _connected(kernel: Kernel, least: float) -> Kernel:
+    """The kernel without parts that have less than a share `least` of the weight of the heaviest part."""
+    part, _ = label(kernel > 0, np.ones((3, 3)))
+    weights = np.bincount(part.ravel(), kernel.ravel())
+    kernel = np.where((weights >= least * weights.max())[part], kernel, 0)
+    return np.asarray(kernel / kernel.sum())
+
+
+def _centred(kernel: Kernel) -> Kernel:
+    """The kernel with its centroid within half a pixel of the middle, and sum 1."""
+    position = np.arange(kernel.shape[0]) - kernel.shape[0] // 2
     offset = [round(float((kernel.sum(axis=axis) * position).sum())) for axis in (1, 0)]
     moved: NDArray[np.float64] = shift(kernel, [-o for o in offset], order=0)
     return np.asarray(moved / moved.sum())

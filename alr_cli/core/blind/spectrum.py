@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import rfft2
+from scipy.fft import irfft2, rfft2
 
 Floats = NDArray[np.float64]
 
@@ -112,14 +112,63 @@ def transfer_of(kernel: Floats, y: Spectrum) -> Floats:
 
 def evidence(y: Spectrum, transfer: Floats) -> Evidence:
     """How badly a kernel with |K|^2 = transfer (n,) explains the spectrum of the blurred picture."""
-    count = np.bincount(y.sector, minlength=SECTORS)
+    model = _fitted(y, transfer, _first(y, transfer)).picture(y) * transfer + y.noise
+    share = 1 - y.noise / model
+    return Evidence(float((np.log(model) + y.power / model).mean()), float((share**2).sum()))
+
+
+class Likelihood:
+    """-2 log p(y | k) per frequency as a function of a kernel (h, w), with its gradient.
+
+    Each call begins its fit of the spectrum where the previous call ended, so that calls with similar kernels
+    are fast.
+    """
+
+    def __init__(self, y: Spectrum) -> None:
+        self.y = y
+        self.count = len(y.power)
+        self._fit: _Fit | None = None
+
+    def __call__(self, kernel: Floats) -> tuple[float, Floats]:
+        y = self.y
+        whole = np.asarray(rfft2(kernel, y.shape))
+        transfer = np.asarray((np.abs(whole) ** 2)[y.used])
+        self._fit = _fitted(y, transfer, self._fit or _first(y, transfer))
+        picture = self._fit.picture(y)
+        model = picture * transfer + y.noise
+        weight = np.zeros(whole.shape)
+        weight[y.used] = picture * (1 / model - y.power / model**2)
+        weight[:, 0] *= 2  # an inverse transform of real numbers counts all other columns twice
+        weight[:, 0] = (weight[:, 0] + np.roll(weight[::-1, 0], 1)) / 2
+        slope = irfft2(weight * whole, y.shape) * (y.shape[0] * y.shape[1] / self.count)
+        cost = float((np.log(model) + y.power / model).mean())
+        return cost, np.asarray(slope[: kernel.shape[0], : kernel.shape[1]])
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """log c (SECTORS,) and alpha."""
+
+    height: Floats
+    alpha: float
+
+    def picture(self, y: Spectrum) -> Floats:
+        """The spectrum of the sharp picture."""
+        return np.asarray(np.exp(self.height[y.sector] + self.alpha * y.scale))
+
+
+def _first(y: Spectrum, transfer: Floats) -> _Fit:
     alpha = 1.2
     excess = np.bincount(y.sector, np.maximum(y.power - y.noise, 0), SECTORS)
-    height = np.log(np.maximum(excess, 1e-12)) - np.log(
-        np.bincount(y.sector, transfer * np.exp(alpha * y.scale), SECTORS) + 1e-12
-    )
+    modelled = np.bincount(y.sector, transfer * np.exp(alpha * y.scale), SECTORS)
+    return _Fit(np.log(np.maximum(excess, 1e-12)) - np.log(modelled + 1e-12), alpha)
+
+
+def _fitted(y: Spectrum, transfer: Floats, fit: _Fit) -> _Fit:
+    """The fit that maximises the likelihood for |K|^2 = transfer (n,), from an initial one."""
+    count = np.bincount(y.sector, minlength=SECTORS)
     for _ in range(ROUNDS):
-        signal = np.exp(height[y.sector] + alpha * y.scale) * transfer
+        signal = fit.picture(y) * transfer
         model = signal + y.noise
         share = signal / model
         slope = (y.power / model - 1) * share
@@ -132,12 +181,10 @@ def evidence(y: Spectrum, transfer: Floats) -> Evidence:
         step = float((slope * y.scale).sum()) - float((b * s / a).sum())
         step = float(np.clip(step / (d - float((b**2 / a).sum())), -0.3, 0.3))
         shift = np.clip((s - b * step) / a, -1, 1)
-        alpha, height = alpha + step, height + shift
+        fit = _Fit(fit.height + shift, fit.alpha + step)
         if abs(step) < 1e-4 and np.abs(shift).max() < 1e-3:
             break
-    model = np.exp(height[y.sector] + alpha * y.scale) * transfer + y.noise
-    share = 1 - y.noise / model
-    return Evidence(float((np.log(model) + y.power / model).mean()), float((share**2).sum()))
+    return fit
 
 
 def _spread(side: int, block: int) -> NDArray[np.intp]:
