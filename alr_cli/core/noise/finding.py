@@ -23,6 +23,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from alr_cli.core.noise.channels import noise_by_channel
 from alr_cli.core.noise.drawings import is_drawing
 from alr_cli.core.noise.estimation import SIDE
 from alr_cli.core.noise.linear_variance import LinearVariance
@@ -95,7 +96,8 @@ def find_noise(pixels: NDArray[np.floating], mask: Bools | None = None) -> Found
     parts, confidence = _noise_in(seen, gray_sigma)
     if confidence == 0.0:
         return _white_or_uneven(sigma, white, pixels)
-    return _of(Kind.CORRELATED, parts.model(), pixels, confidence)
+    model = parts.model() if pixels.shape[2] == 1 else noise_by_channel(seen, parts)
+    return _of(Kind.CORRELATED, model, pixels, confidence)
 
 
 def noise_of_kind(
