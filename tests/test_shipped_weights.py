@@ -14,8 +14,9 @@ from alr_cli.core.noise.model import NoiseModel
 from alr_cli.core.noise.white import add_gaussian_noise
 from alr_cli.core.restore import Restorer, Settings
 from alr_cli.core.synthesis import HasLatents
-from alr_cli.core.tasks import Denoising
+from alr_cli.core.tasks import Denoising, Upscaling, observed
 from alr_cli.core.tomography import Reconstructor
+from alr_cli.files import interpolation
 from alr_cli.files.weights import default_name, load_weights, shipped_folder, shipped_names
 from tests.core.noise.test_model import a_model
 from tests.core.operators.scans import ellipse
@@ -147,6 +148,16 @@ def test_critics_for_holes_fill_them_better_than_those_for_noise(channels: int) 
         for held in (True, False)
     )
     assert psnr(special, clean) > psnr(usual, clean) + 0.1
+
+
+@pytest.mark.parametrize(("name", "top", "left"), [("rocket", 250, 150), ("chelsea", 100, 200)])
+def test_fine_detail_is_enlarged_better_than_by_interpolation(name: str, top: int, left: int) -> None:
+    picture = getattr(skimage.data, name)()[top : top + 64, left : left + 64]
+    clean = picture.astype(np.float32) / 255
+    small = np.round(observed(Upscaling(2), clean).clip(0, 1) * 255).astype(np.float32) / 255
+    restorer = Restorer(load_weights("color-wide"), Settings(device="cpu"))
+    large = restorer.restore(small, Upscaling(2), 0.0).pixels
+    assert psnr(large, clean) > psnr(interpolation.bicubic(small, 64, 64), clean) + 0.5
 
 
 def test_the_wide_energy_fills_a_smooth_sky_within_seven_tenths_of_a_level() -> None:

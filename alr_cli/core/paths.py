@@ -23,6 +23,8 @@ _HOLES_BEGIN, _HOLES_STAGES, _HOLES_MOMENTUM = 70 / 255, 32, 0.9
 # If known pixels are held, the path ends at this share of the level of F. Nothing but the denoiser limits how
 # exactly smooth areas are filled.
 _HOLES_LAST = 0.15
+# For enlarged pictures: momentum, and steps of conjugate gradients, whose preconditioner is poor there.
+_ENLARGED_MOMENTUM, _ENLARGED_STEPS = 0.9, 150
 # If the noise is coloured, relative to its level: first level, last one, and that of D at the end; number of
 # steps; momentum; and the weight of the data term.
 _COLOURED_BEGIN, _COLOURED_LAST, _COLOURED_END, _COLOURED_STAGES = 2.0, 0.8, 0.4, 4
@@ -62,9 +64,12 @@ def path(
     rounds = CLIPPED_ROUNDS if problem.clips and sigma > 0 and is_clipped(problem.y) else 1
     mu = 0.0 if problem.holes or problem.enlarges else _SMOOTH
     momentum = _HOLES_MOMENTUM if problem.holes else _MOMENTUM
+    momentum, steps = (
+        (_ENLARGED_MOMENTUM, _ENLARGED_STEPS) if problem.enlarges else (momentum, Splitting.steps)
+    )
     limit = len(way) if asked.iterations is None else asked.iterations
     tol = asked.tolerance(Splitting.tol)
-    return Splitting(_in_turn(way), tau, limit, tol, momentum, mu, rounds)
+    return Splitting(_in_turn(way), tau, limit, tol, momentum, mu, rounds, steps)
 
 
 def _for_rays(regularizer: Anneals, tau: float, asked: SolverOptions) -> Splitting:

@@ -26,7 +26,7 @@ from alr_cli.core.problems import Problem
 from alr_cli.core.windows import Window, windows
 from alr_cli.errors import UsageError
 
-UPSCALING_LEVEL = 0.01  # noise level for the prior if the noise is weaker; see docs/notebook/wide.md
+UPSCALING_LEVEL = 0.005  # noise level for the prior if the noise is weaker; see docs/notebook/wide.md
 NEGLIGIBLE = 0.5 / 255  # noise level that no 8-bit file shows
 WIDE_FROM = 0.01  # noise level; weaker noise is left to fields of experts (docs/notebook/wide.md)
 WIDE_UP_TO = 0.7  # share of missing pixels; above it fields of experts are better

@@ -27,7 +27,6 @@ from alr_cli.core.problems import Problem
 
 # Fitted for the path of solvers/splitting.py, see docs/notebook/wide.md.
 _BEHIND = 0.35  # lambda for blurs and holes, relative to that for denoising
-_ENLARGED = 2.0  # final level of enlarged pictures, relative to that of the noise
 _UNROLLED = 10 / 255  # level of the gradient from which an unrolled descent starts
 _HELD = 2 / 255  # final level if known pixels are held
 
@@ -156,14 +155,11 @@ class PotentialPrior(UNetPrior):
     def gain(self, problem: Problem) -> float:
         """1 for denoising. For other operators the picture is observed through a blur, holes or larger
         pixels."""
-        return 1.0 if problem.near or not problem.plain else _BEHIND / self._wider(problem) ** 2
+        return 1.0 if problem.near or not problem.plain else _BEHIND
 
     def level(self, problem: Problem, sigma: float) -> float:
         """See `protocol.ChoosesLevel`."""
-        return sigma * self._wider(problem) if problem.free is None else _HELD
-
-    def _wider(self, problem: Problem) -> float:
-        return _ENLARGED if problem.plain and problem.enlarges else 1.0
+        return sigma if problem.free is None else _HELD
 
     def tile(self, shape: tuple[int, ...], device: torch.device, precision: torch.dtype) -> int:
         """See `protocol.HasTiles`."""
