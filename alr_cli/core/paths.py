@@ -27,7 +27,7 @@ _HOLES_LAST = 0.15
 _ENLARGED_MOMENTUM, _ENLARGED_STEPS = 0.9, 150
 # If the noise is coloured, relative to its level: first level, last one, and that of D at the end; number of
 # steps; momentum; and the weight of the data term.
-_COLOURED_BEGIN, _COLOURED_LAST, _COLOURED_END, _COLOURED_STAGES = 2.0, 0.8, 0.4, 4
+_COLOURED_BEGIN, _COLOURED_LAST, _COLOURED_END, _COLOURED_STAGES = 3.0, 0.8, 0.4, 4
 _COLOURED_MOMENTUM, _COLOURED_WEIGHT = 0.7, 1.5
 _COLOURED_ROUGH = 0.1  # tolerance of its proximal maps
 _LARGE, _LARGE_STAGES = 3_000_000, 3  # number of pixels from which on it has fewer steps, and how many
