@@ -3,7 +3,7 @@
 From coarse to fine, the strong edges g of the sharp picture (sharp_edges.py) and the kernel that explains the
 blurred picture by them (kernel_step.py) are found in turn. On the finest level, the spectrum of the picture
 then adds what the edges do not tell (joint_step.py). Edges that are a little different lead to other kernels,
-so that several searches are made, of which the spectrum chooses one.
+so that several searches are made, of which the one that explains both best is chosen.
 
 Minimising E over picture and kernel together would favour no blur (Levin, Weiss, Durand and Freeman 2009).
 Keeping only strong edges avoids this, because a blur weakens them (Cho and Lee 2009, Xu and Jia 2010).
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, label, shift, zoom
 from scipy.signal import fftconvolve
 
-from alr_cli.core.blind.joint_step import joint_step
+from alr_cli.core.blind.joint_step import joint_cost, joint_step
 from alr_cli.core.blind.kernel_step import EdgeFit, Kernel, kernel_step
 from alr_cli.core.blind.sharp_edges import sharp_edges
 from alr_cli.core.blind.smaller import smaller
@@ -31,7 +31,7 @@ COARSEST = 5  # pixels per side of the first kernel, at most
 FIRST_WEIGHT = 4e-3  # lambda of sharp_edges.py on the coarsest level
 LAST_WEIGHT = 1e-3  # that of the joint steps
 FIRST_TRUSTS = (0.3,) * 4  # trust in the edges in the joint steps of each search
-LAST_TRUSTS = (0.3,) * 6 + (1.0,) * 4  # that in the steps of the chosen one
+LAST_TRUSTS = (1.0,) * 4  # that in the steps of the chosen one
 FAINT = 0.01  # relative to the largest weight; smaller weights are dropped after each joint step
 SCATTERED = 0.02  # connected parts of a kernel that have less than this share of the largest are dropped
 
@@ -67,7 +67,7 @@ def free_kernel(plane: Plane, sigma: float, size: int, searches: tuple[Search, .
     found = [
         _refined(plane, _kernel_of_edges(plane, size, each), likelihood, FIRST_TRUSTS) for each in searches
     ]
-    best = min(found, key=lambda kernel: likelihood(kernel)[0])
+    best = min(found, key=lambda k: joint_cost(_edge_fit(plane, k, LAST_WEIGHT), likelihood, k))
     return trimmed(_centred(_refined(plane, best, likelihood, LAST_TRUSTS)))
 
 
@@ -81,7 +81,7 @@ def _kernel_of_edges(plane: Plane, size: int, how: Search) -> Kernel:
     kernel, weight = _first_guess(sides[0]), FIRST_WEIGHT
     for side in sides:
         kernel = _resized(kernel, side)
-        reduced = smaller(plane, side / size).astype(np.float64)
+        reduced = smaller(plane, side / size)
         for _ in range(how.rounds):
             fit = _edge_fit(reduced, kernel, weight)
             kernel = kernel_step(fit, kernel, how.ridge)
@@ -93,14 +93,15 @@ def _kernel_of_edges(plane: Plane, size: int, how: Search) -> Kernel:
 
 def _refined(plane: Plane, kernel: Kernel, likelihood: Likelihood, trusts: tuple[float, ...]) -> Kernel:
     for trust in trusts:
-        fit = _edge_fit(plane.astype(np.float64), kernel, LAST_WEIGHT)
+        fit = _edge_fit(plane, kernel, LAST_WEIGHT)
         kernel = _connected(_cleaned(joint_step(fit, likelihood, kernel, trust), FAINT), SCATTERED)
     return kernel
 
 
-def _edge_fit(plane: NDArray[np.float64], kernel: Kernel, weight: float) -> EdgeFit:
-    observed = np.stack([np.diff(plane, axis=1)[:-1], np.diff(plane, axis=0)[:, :-1]])
-    return EdgeFit(observed, sharp_edges(plane, kernel, weight), kernel.shape[0])
+def _edge_fit(plane: Plane, kernel: Kernel, weight: float) -> EdgeFit:
+    y = plane.astype(np.float64)
+    observed = np.stack([np.diff(y, axis=1)[:-1], np.diff(y, axis=0)[:, :-1]])
+    return EdgeFit(observed, sharp_edges(y, kernel, weight), kernel.shape[0])
 
 
 def agreement(first: Kernel, second: Kernel) -> float:

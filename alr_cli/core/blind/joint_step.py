@@ -7,6 +7,8 @@ kernel better than either. v is the mean square of the initial residual of the e
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
@@ -38,3 +40,11 @@ def joint_step(fit: EdgeFit, likelihood: Likelihood, kernel: Kernel, trust: floa
     found = minimize(cost, kernel.ravel(), jac=True, method="L-BFGS-B", bounds=limits, options=options)
     best = np.asarray(found.x).reshape(kernel.shape)
     return np.asarray(best / best.sum())
+
+
+def joint_cost(fit: EdgeFit, likelihood: Likelihood, kernel: Kernel) -> float:
+    """-2 log p of a frequency and of a derivative whose residual has an unknown variance. Lower is better.
+
+    A wrong kernel can explain the spectrum better than the true one, but not the edges as well.
+    """
+    return likelihood(kernel)[0] + math.log(float((fit.residual(kernel) ** 2).mean()))
