@@ -25,12 +25,12 @@ _HOLES_BEGIN, _HOLES_STAGES, _HOLES_MOMENTUM = 70 / 255, 32, 0.9
 _HOLES_LAST = 0.15
 # For enlarged pictures: momentum, and steps of conjugate gradients, whose preconditioner is poor there.
 _ENLARGED_MOMENTUM, _ENLARGED_STEPS = 0.9, 150
-# If the noise is coloured, relative to its level: first level, last one, and that of D at the end; number of
-# steps; momentum; and the weight of the data term.
-_COLOURED_BEGIN, _COLOURED_LAST, _COLOURED_END, _COLOURED_STAGES = 3.0, 0.8, 0.4, 4
-_COLOURED_MOMENTUM, _COLOURED_WEIGHT = 0.7, 1.5
+# If the noise is coloured: first and last level relative to that of the noise, number of steps and momentum,
+# for pictures of usual size and for large ones; level of D at the end; and the weight of the data term.
+_COLOURED, _COLOURED_LARGE = (4.0, 0.6, 5, 0.6), (3.0, 0.8, 3, 0.7)
+_COLOURED_END, _COLOURED_WEIGHT = 0.4, 1.5
 _COLOURED_ROUGH = 0.1  # tolerance of its proximal maps
-_LARGE, _LARGE_STAGES = 3_000_000, 3  # number of pixels from which on it has fewer steps, and how many
+_LARGE = 3_000_000  # number of pixels from which on a picture is large
 # For rays: first level, last one relative to that of the noise per pixel, number of steps, momentum, and
 # steps of conjugate gradients, few of which suffice for a small tau.
 _RAYS_BEGIN, _RAYS_LAST, _RAYS_STAGES, _RAYS_MOMENTUM = 0.15, 0.1, 16, 0.7
@@ -104,16 +104,16 @@ def _through_coloured_noise(
     frequencies of the noise are left to the data term."""
     if not problem.near or tuple(problem.operator.input_shape[-2:]) != problem.frame:
         return None
-    usual = _COLOURED_STAGES if problem.pixels < _LARGE else _LARGE_STAGES
+    begin, last, usual, momentum = _COLOURED if problem.pixels < _LARGE else _COLOURED_LARGE
     stages = max(2, asked.limit(usual))
     weight = _COLOURED_WEIGHT * tau
-    pace = (_COLOURED_LAST / _COLOURED_BEGIN) ** (1 / (stages - 1))
-    levels = [_COLOURED_BEGIN * pace**stage for stage in range(stages)]
+    pace = (last / begin) ** (1 / (stages - 1))
+    levels = [begin * pace**stage for stage in range(stages)]
     way = [(regularizer.at(level * regularizer.sigma), weight * level**2) for level in levels]
     way.append((regularizer.at(_COLOURED_END * regularizer.sigma), 0.0))
     limit = len(way) if asked.iterations is None else asked.iterations
     tol = asked.tolerance(Splitting.tol)
-    return Splitting(_in_turn(way), weight, limit, tol, _COLOURED_MOMENTUM, rough=_COLOURED_ROUGH)
+    return Splitting(_in_turn(way), weight, limit, tol, momentum, rough=_COLOURED_ROUGH)
 
 
 def _in_turn(way: Sequence[tuple[Denoises, float]]) -> tuple[tuple[Denoises, float], ...]:
