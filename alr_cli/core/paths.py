@@ -58,8 +58,7 @@ def path(
     stages = max(2, min(usual, asked.limit(usual)))  # fewer stages follow the same path in larger steps
     last = regularizer.sigma * (1.0 if problem.free is None else _HOLES_LAST)
     first = max(begin, 2 * regularizer.sigma)
-    levels = [last * (first / last) ** (1 - stage / (stages - 1)) for stage in range(stages)]
-    way = [(regularizer.at(level), tau * (level / regularizer.sigma) ** 2) for level in levels]
+    way = _falling(regularizer, tau, first, last, stages)
     way.append((regularizer.at(last), 0.0))
     rounds = CLIPPED_ROUNDS if problem.clips and sigma > 0 and is_clipped(problem.y) else 1
     mu = 0.0 if problem.holes or problem.enlarges else _SMOOTH
@@ -78,8 +77,7 @@ def _for_rays(regularizer: Anneals, tau: float, asked: SolverOptions) -> Splitti
     stages = max(2, asked.limit(_RAYS_STAGES))
     last = _RAYS_LAST * regularizer.sigma
     first = max(_RAYS_BEGIN, 2 * last)
-    levels = [last * (first / last) ** (1 - stage / (stages - 1)) for stage in range(stages)]
-    way = [(regularizer.at(level), tau * (level / regularizer.sigma) ** 2) for level in levels]
+    way = _falling(regularizer, tau, first, last, stages)
     tol = asked.tolerance(Splitting.tol)
     return Splitting(_in_turn(way), tau, len(way), tol, _RAYS_MOMENTUM, steps=_RAYS_STEPS)
 
@@ -114,6 +112,14 @@ def _through_coloured_noise(
     limit = len(way) if asked.iterations is None else asked.iterations
     tol = asked.tolerance(Splitting.tol)
     return Splitting(_in_turn(way), weight, limit, tol, momentum, rough=_COLOURED_ROUGH)
+
+
+def _falling(
+    regularizer: Anneals, tau: float, first: float, last: float, stages: int
+) -> list[tuple[Denoises, float]]:
+    """D at levels that fall geometrically, each with its step size: tau at the level of the regularizer."""
+    levels = [last * (first / last) ** (1 - stage / (stages - 1)) for stage in range(stages)]
+    return [(regularizer.at(level), tau * (level / regularizer.sigma) ** 2) for level in levels]
 
 
 def _in_turn(way: Sequence[tuple[Denoises, float]]) -> tuple[tuple[Denoises, float], ...]:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from alr_cli.cli.ranks import this_rank
 from alr_cli.cli.train import folder_noise
 from alr_cli.cli.train.asked import Asked
+from alr_cli.cli.train.cropped import prepare_device
 from alr_cli.core.noise.field import NoiseField
 from alr_cli.core.noise.model import NoiseModel, pooled
-from alr_cli.core.numerics import devices
 from alr_cli.core.priors.critic import Architecture
 from alr_cli.core.training.adversarial import BatchSource, Recipe, SyntheticNoise, Trainer
 from alr_cli.core.training.matching import BLOCK, MatchedPatches, content_bias, survey
@@ -132,9 +132,8 @@ def architecture_of(critic: CriticOptions) -> Architecture:
 
 def prepare(pictures: TrainingData, asked: Asked) -> tuple[Trainer, dict[str, Any]]:
     """The trainer at step 0, and the description that its checkpoint and weights will carry."""
-    options, run = asked.recipe, asked.run
-    device = devices.choose(run.device)
-    devices.set_threads(run.threads)
+    options = asked.recipe
+    device, bfloat16 = prepare_device(asked.run)
     architecture = architecture_of(asked.critic)
     low, high = _white_levels(pictures) if pictures.origin == "white" else pictures.levels
     wide = pictures.origin == "white" and high > WIDE * low
@@ -150,7 +149,7 @@ def prepare(pictures: TrainingData, asked: Asked) -> tuple[Trainer, dict[str, An
         log_sigma=asked.data.log_sigma or wide,
         normalise=options.normalise or wide,
         ema=options.ema,
-        bfloat16=devices.precision_name(devices.choose_precision(run.precision, device)) == "bfloat16",
+        bfloat16=bfloat16,
         seed=options.seed,
     )
     description = {

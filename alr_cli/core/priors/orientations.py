@@ -8,6 +8,7 @@ nothing (Zhang et al. 2021).
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -36,6 +37,20 @@ class Turned:
         """See `protocol.Denoises`."""
         of = self.of.turned(self.side) if isinstance(self.of, TakesLevels) else self.of
         return turned_back(of.denoise(turned(y, self.side), share), self.side)
+
+
+def means(
+    denoiser: Denoises, y: Tensor, sides: Sequence[int], share: float = 1.0
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """The mean of D_T(y) over one, two, and so on of the orientations, and its last change.
+
+    Means and changes have the shape of y. A mean that is changed in place counts as changed.
+    """
+    x = torch.zeros_like(y)
+    for number, side in enumerate(sides, 1):
+        step = Turned(denoiser, side).denoise(y, share).sub_(x).div_(number)
+        x = x + step
+        yield x, step
 
 
 def turned(x: Tensor, side: int) -> Tensor:

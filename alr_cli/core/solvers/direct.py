@@ -17,7 +17,7 @@ from torch import Tensor
 
 from alr_cli.core.energy import unknown
 from alr_cli.core.numerics.reductions import rms
-from alr_cli.core.priors.orientations import ROTATIONS, Turned
+from alr_cli.core.priors.orientations import ROTATIONS, means
 from alr_cli.core.priors.protocol import Denoises
 from alr_cli.core.solvers.base import Iterate, Objective, per_picture
 
@@ -78,10 +78,7 @@ class Direct:
 
     def _mean(self, energy: Identical, v: Tensor, unsettled: Tensor) -> Iterator[Iterate]:
         """The mean of the denoised v over its orientations, after one, two, and so on of them."""
-        x = torch.zeros_like(v)
-        for number, side in enumerate(self.sides, 1):
-            step = Turned(self.denoiser, side).denoise(v, self.share).sub_(x).div_(number)
-            x = x + step
+        for number, (x, step) in enumerate(means(self.denoiser, v, self.sides, self.share), 1):
             last = number == len(self.sides)
             yield _iterate(energy, x, step, unsettled if last else torch.ones_like(unsettled))
 

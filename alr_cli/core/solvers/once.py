@@ -15,7 +15,7 @@ from torch import Tensor
 
 from alr_cli.core.energy import unknown
 from alr_cli.core.numerics.reductions import rms
-from alr_cli.core.priors.orientations import FLIPS, Turned
+from alr_cli.core.priors.orientations import FLIPS, means
 from alr_cli.core.priors.protocol import PostProcesses
 from alr_cli.core.solvers.base import Iterate, Objective
 
@@ -52,11 +52,8 @@ class Once:
         data = measured.misfit(x)
         moving = torch.ones_like(data, dtype=torch.bool)
         yield Iterate(x, unknown(data), torch.zeros_like(data), moving, True)
-        start, x = x, torch.zeros_like(x)
-        for number, side in enumerate(self.sides, 1):
-            step = Turned(self.regularizer, side).denoise(start).sub_(x).div_(number)
-            x = x + step
-            objective.project(x)
-            data = measured.misfit(x)
+        for number, (mean, step) in enumerate(means(self.regularizer, x, self.sides), 1):
+            objective.project(mean)
+            data = measured.misfit(mean)
             finite = bool(torch.isfinite(data).all())
-            yield Iterate(x, unknown(data), rms(step), moving & (number < self.iterations), finite)
+            yield Iterate(mean, unknown(data), rms(step), moving & (number < self.iterations), finite)
