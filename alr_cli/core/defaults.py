@@ -11,7 +11,7 @@ from torch import Tensor
 
 from alr_cli.core.data_terms import DataTerm, is_clipped
 from alr_cli.core.energy import Energy
-from alr_cli.core.paths import CLIPPED_ROUNDS, path, proximal
+from alr_cli.core.paths import CLIPPED_ROUNDS, path, step_size
 from alr_cli.core.priors.denoisers import DenoiserProx
 from alr_cli.core.priors.orientations import FLIPS, ROTATIONS
 from alr_cli.core.priors.protocol import (
@@ -36,6 +36,7 @@ from alr_cli.core.solvers.line_search import GradientDescent, Nmapg
 from alr_cli.core.solvers.once import Once
 from alr_cli.core.solvers.plug_and_play import PlugAndPlay
 from alr_cli.core.solvers.preconditioned import COLOURED, FAR, HOLES, NEAR, RAYS, Preconditioned
+from alr_cli.core.solvers.proximal_gradient import ProximalGradient
 from alr_cli.core.solvers.splitting import Splitting
 from alr_cli.core.solvers.unrolled import Unrolled, Unrolls
 from alr_cli.core.synthesis import HasLatents, Synthesis
@@ -50,6 +51,8 @@ _COLOURED_ITERATIONS = 25  # for fourier, if the noise is coloured
 _ADMM_LEVEL, _ADMM_FIRST = 30 / 255, 50 / 255
 # For adam with a gradient network: number and scale of the steps.
 FREE_ITERATIONS, FREE_SCALE = 300, 0.1
+# For pgd without a path: number of steps, tolerance, and steps of conjugate gradients.
+_RAYS_PROXIMAL, _RAYS_TOL, _RAYS_STEPS = 60, 1e-4, 15
 
 
 def minimise(
@@ -138,7 +141,7 @@ def choose(
     for white noise alone (also if its level differs between pixels and the prior takes that into account),
     and splitting for other noise and operators; direct and adam for gradient networks, whose energy is
     unknown; nmapg for priors that denoise at only one noise level; fourier if P is known, which is true of
-    fields of experts except for blurs that repeat the border; splitting without a path for rays; else adam.
+    fields of experts except for blurs that repeat the border; pgd for rays; else adam.
 
     Weights that were trained for a few steps on one task take these steps, and refuse other tasks.
 
@@ -171,7 +174,11 @@ def _chosen(
                 or _nmapg(asked)
             )
         own = _unrolled(regularizer, lam, asked) or _fourier(regularizer, problem, lam, sigma, asked)
-        return own or (proximal(asked) if problem.rays else _adam(problem, sigma, asked))
+        return (
+            own
+            or (problem.rays and _proximal(regularizer, problem, lam, sigma, asked))
+            or _adam(problem, sigma, asked)
+        )
     if asked.solver not in SOLVERS:
         raise UsageError(f"unknown solver {asked.solver!r}: choose {', '.join(SOLVERS)}")
     solver = SOLVERS[asked.solver](regularizer, problem, lam, sigma, asked)
@@ -189,6 +196,8 @@ def _why_not(solver: str) -> str:
         return "is for weights of alr train --recipe unrolled"
     if solver == Admm.name:
         return "is for priors that denoise in one step at any level, and for white noise on free pixels"
+    if solver == ProximalGradient.name:
+        return "is for priors whose energy is known, and not for rounded coefficients"
     if solver == Splitting.name:
         return "is for priors that denoise in one step at any level, and not for rounded coefficients"
     return "is for fields of experts, and not for blurs that repeat the border"
@@ -278,6 +287,25 @@ def _unrolled(regularizer: Regularizer, lam: float, asked: SolverOptions) -> Unr
     return Unrolled(regularizer, pace, len(pace) if asked.iterations is None else asked.iterations)
 
 
+def _proximal(
+    regularizer: Regularizer, problem: Problem, lam: float, sigma: float, asked: SolverOptions
+) -> ProximalGradient | None:
+    """Proximal gradient descent on F, after the path if there is one.
+
+    For rays, whose ||A||^2 makes plain gradient steps a hundred times shorter, it is the default.
+    """
+    unknown = isinstance(regularizer, PostProcesses | HasProx | Unrolls)
+    if unknown or lam <= 0 or problem.half_step is not None:
+        return None
+    first = path(regularizer, problem, lam, sigma, replace(asked, iterations=None))
+    if first is None:
+        limit, tol = asked.limit(_RAYS_PROXIMAL), asked.tolerance(_RAYS_TOL)
+        return ProximalGradient(1.0, limit, tol, steps=_RAYS_STEPS)
+    limit = asked.limit(first.iterations + ProximalGradient.iterations)
+    tol = asked.tolerance(ProximalGradient.tol)
+    return ProximalGradient(step_size(regularizer, lam), limit, tol, first, first.rounds, first.steps)
+
+
 def _nmapg(asked: SolverOptions) -> Nmapg:
     return Nmapg(asked.limit(Nmapg.iterations), asked.tolerance(Nmapg.tol))
 
@@ -308,6 +336,7 @@ SOLVERS: Mapping[str, Choice] = {
     "lbfgs": lambda regularizer, problem, lam, sigma, asked: _lbfgs(asked),
     "direct": _direct,
     "splitting": path,
+    ProximalGradient.name: _proximal,
     "admm": _admm,
     Unrolled.name: lambda regularizer, problem, lam, sigma, asked: _unrolled(regularizer, lam, asked),
     FREE: lambda regularizer, problem, lam, sigma, asked: _free(regularizer, asked),

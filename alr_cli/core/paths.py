@@ -35,30 +35,29 @@ _LARGE = 3_000_000  # number of pixels from which on a picture is large
 # steps of conjugate gradients, few of which suffice for a small tau.
 _RAYS_BEGIN, _RAYS_LAST, _RAYS_STAGES, _RAYS_MOMENTUM = 0.15, 0.1, 16, 0.7
 _RAYS_STEPS = 5
-# For RED with a network that post-processes: tau lam / 2 and number of steps.
-_RED_SHARE, _RED_STEPS = 0.3, 3
-# For proximal gradient steps without a path.
-_PROXIMAL_ITERATIONS, _PROXIMAL_STEPS = 60, 15
+# For RED with a network that post-processes: tau lam / 2, and numbers of steps, its own and those of
+# conjugate gradients.
+_RED_SHARE, _RED_STEPS, _RED_PROXIMAL_STEPS = 0.3, 3, 15
 
 
 def path(
     regularizer: Regularizer, problem: Problem, lam: float, sigma: float, asked: SolverOptions
 ) -> Splitting | None:
-    """By default only the path of decreasing noise levels, since minimising F afterwards removes textures."""
+    """The path of decreasing noise levels. Fewer iterations than usual follow it in larger steps; more
+    change nothing."""
     if isinstance(regularizer, PostProcesses) and lam > 0:
         return _red(regularizer, lam, asked)
     if not isinstance(regularizer, Anneals) or lam <= 0 or problem.half_step is not None:
         return None
-    tau = 2 / (lam * regularizer.channels)
+    tau = step_size(regularizer, lam)
     if problem.noise is not None:
         return _through_coloured_noise(regularizer, problem, tau, asked)
     if problem.rays:
         return _for_rays(regularizer, tau, asked)
     usual, begin = (_HOLES_STAGES, _HOLES_BEGIN) if problem.holes else (_STAGES, _BEGIN)
-    stages = max(2, min(usual, asked.limit(usual)))  # fewer stages follow the same path in larger steps
     last = regularizer.sigma * (1.0 if problem.free is None else _HOLES_LAST)
     first = max(begin, 2 * regularizer.sigma)
-    way = _falling(regularizer, tau, first, last, stages)
+    way = _falling(regularizer, tau, first, last, _stages(usual, asked))
     way.append((regularizer.at(last), 0.0))
     rounds = CLIPPED_ROUNDS if problem.clips and sigma > 0 and is_clipped(problem.y) else 1
     mu = 0.0 if problem.holes or problem.enlarges else _SMOOTH
@@ -66,33 +65,27 @@ def path(
     momentum, steps = (
         (_ENLARGED_MOMENTUM, _ENLARGED_STEPS) if problem.enlarges else (momentum, Splitting.steps)
     )
-    limit = len(way) if asked.iterations is None else asked.iterations
-    tol = asked.tolerance(Splitting.tol)
-    return Splitting(_in_turn(way), tau, limit, tol, momentum, mu, rounds, steps)
+    return Splitting(_in_turn(way), momentum, mu, rounds, steps)
+
+
+def step_size(regularizer: Regularizer, lam: float) -> float:
+    """tau with which x - tau lam grad g(x) is the denoised x."""
+    return 2 / (lam * regularizer.channels)
 
 
 def _for_rays(regularizer: Anneals, tau: float, asked: SolverOptions) -> Splitting:
     """The path for rays. Each coarse feature is seen by many rays, so that the noise of a slice is far below
     the level per pixel. The last step fits the data, because D alone would blur the slice."""
-    stages = max(2, asked.limit(_RAYS_STAGES))
     last = _RAYS_LAST * regularizer.sigma
     first = max(_RAYS_BEGIN, 2 * last)
-    way = _falling(regularizer, tau, first, last, stages)
-    tol = asked.tolerance(Splitting.tol)
-    return Splitting(_in_turn(way), tau, len(way), tol, _RAYS_MOMENTUM, steps=_RAYS_STEPS)
+    way = _falling(regularizer, tau, first, last, min(_RAYS_STAGES, asked.limit(_RAYS_STAGES)))
+    return Splitting(_in_turn(way), _RAYS_MOMENTUM, steps=_RAYS_STEPS)
 
 
 def _red(regularizer: PostProcesses, lam: float, asked: SolverOptions) -> Splitting:
     """Regularization by denoising, by x+ = prox_{tau f}(x - tau lam / 2 (x - D(x)))."""
     way = ((Partly(regularizer, _RED_SHARE), 2 * _RED_SHARE / lam),) * asked.limit(_RED_STEPS)
-    return Splitting(way, 1.0, len(way), asked.tolerance(Splitting.tol), steps=_PROXIMAL_STEPS)
-
-
-def proximal(asked: SolverOptions) -> Splitting:
-    """Proximal gradient descent for rays, whose ||A||^2 would make plain gradient steps a hundred times
-    shorter."""
-    usual, tol = asked.limit(_PROXIMAL_ITERATIONS), asked.tolerance(Splitting.tol)
-    return Splitting((), 1.0, usual, tol, steps=_PROXIMAL_STEPS)
+    return Splitting(way, steps=_RED_PROXIMAL_STEPS)
 
 
 def _through_coloured_noise(
@@ -103,22 +96,26 @@ def _through_coloured_noise(
     if not problem.near or tuple(problem.operator.input_shape[-2:]) != problem.frame:
         return None
     begin, last, usual, momentum = _COLOURED if problem.pixels < _LARGE else _COLOURED_LARGE
-    stages = max(2, asked.limit(usual))
+    sigma = regularizer.sigma
     weight = _COLOURED_WEIGHT * tau
-    pace = (last / begin) ** (1 / (stages - 1))
-    levels = [begin * pace**stage for stage in range(stages)]
-    way = [(regularizer.at(level * regularizer.sigma), weight * level**2) for level in levels]
-    way.append((regularizer.at(_COLOURED_END * regularizer.sigma), 0.0))
-    limit = len(way) if asked.iterations is None else asked.iterations
-    tol = asked.tolerance(Splitting.tol)
-    return Splitting(_in_turn(way), weight, limit, tol, momentum, rough=_COLOURED_ROUGH)
+    way = _falling(regularizer, weight, begin * sigma, last * sigma, _stages(usual, asked))
+    way.append((regularizer.at(_COLOURED_END * sigma), 0.0))
+    return Splitting(_in_turn(way), momentum, rough=_COLOURED_ROUGH)
+
+
+def _stages(usual: int, asked: SolverOptions) -> int:
+    """Number of levels before the last D."""
+    return max(2, asked.limit(usual)) if asked.iterations is None else min(usual, asked.iterations - 1)
 
 
 def _falling(
     regularizer: Anneals, tau: float, first: float, last: float, stages: int
 ) -> list[tuple[Denoises, float]]:
-    """D at levels that fall geometrically, each with its step size: tau at the level of the regularizer."""
-    levels = [last * (first / last) ** (1 - stage / (stages - 1)) for stage in range(stages)]
+    """D at levels that fall geometrically, each with its step size: tau at the level of the regularizer.
+
+    One stage has the last level.
+    """
+    levels = [last * (first / last) ** (1 - stage / max(1, stages - 1)) for stage in range(stages)]
     return [(regularizer.at(level), tau * (level / regularizer.sigma) ** 2) for level in levels]
 
 

@@ -85,6 +85,7 @@ class ModelOptions:
             "lbfgs",
             "direct",
             "splitting",
+            "pgd",
             "admm",
             "pnp-adam",
             "pnp-gd",
@@ -94,7 +95,7 @@ class ModelOptions:
             "--solver",
             metavar="NAME",
             rich_help_panel=ENERGY,
-            help="The minimisation algorithm: fourier, adam, gd, nmapg, lbfgs, direct, splitting, admm, "
+            help="The minimisation algorithm: fourier, adam, gd, nmapg, lbfgs, direct, splitting, pgd, admm, "
             "pnp-adam, pnp-gd or unrolled. default takes the one that suits the weights.",
         ),
     ] = "default"
@@ -115,7 +116,8 @@ class ModelOptions:
             metavar="N",
             parser=values.whole("--max-iter", least=1),
             rich_help_panel=ENERGY,
-            help="Maximum number of iterations. The default depends on the solver.",
+            help="Maximum number of iterations. The default depends on the solver. The path of splitting "
+            "has a fixed length; fewer iterations follow it in larger steps.",
         ),
     ] = None
     fast: Annotated[

@@ -256,13 +256,13 @@ class MethodOptions:
         ),
     ] = None
     solver: Annotated[
-        Literal["default", "fourier", "adam", "gd", "nmapg", "splitting", "pnp-gd"],
+        Literal["default", "fourier", "adam", "gd", "nmapg", "splitting", "pgd", "pnp-gd"],
         typer.Option(
             "--solver",
             metavar="NAME",
             rich_help_panel=METHOD,
-            help="The minimisation algorithm of ours: fourier, adam, gd, nmapg, splitting or pnp-gd. default "
-            "takes the one that suits the weights.",
+            help="The minimisation algorithm of ours: fourier, adam, gd, nmapg, splitting, pgd or pnp-gd. "
+            "default takes the one that suits the weights.",
         ),
     ] = "default"
     discrepancy: Annotated[

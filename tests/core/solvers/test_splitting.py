@@ -1,30 +1,29 @@
-"""Splitting: F decreases at each step, known minimisers are reached, and steps that are too long are
-shortened."""
-
-from itertools import pairwise
+"""Splitting: a path of a fixed length that ends at the level of the noise, for each kind of problem."""
 
 import pytest
 import torch
 
 from alr_cli.core import paths, problems
 from alr_cli.core.coloured_noise import ColouredGaussian, coloured_noise
-from alr_cli.core.data_terms import ClippedGaussian, DataTerm, SquaredError
+from alr_cli.core.data_terms import SquaredError
 from alr_cli.core.defaults import choose
 from alr_cli.core.energy import Energy
 from alr_cli.core.noise.model import NoiseModel
 from alr_cli.core.operators.downsample import bicubic
+from alr_cli.core.operators.ray import RayTransform
 from alr_cli.core.priors.orientations import Turned
 from alr_cli.core.priors.potential import Potential, PotentialPrior
 from alr_cli.core.priors.protocol import Arithmetic
 from alr_cli.core.priors.unet import UNet, UNetArchitecture
 from alr_cli.core.problems import Problem
 from alr_cli.core.solver_options import SolverOptions
-from alr_cli.core.solvers import Solution, solve
+from alr_cli.core.solvers import solve
 from alr_cli.core.solvers.splitting import Splitting
+from alr_cli.core.tomography import Scanning
 from alr_cli.errors import UsageError
-from alr_cli.files.weights import load_weights
 from tests.core.energies import KERNEL, noise, some_pixels
 from tests.core.noise.test_model import a_model
+from tests.core.operators.scans import GEOMETRIES
 from tests.core.toys import Quadratic
 
 SIGMA = 0.1
@@ -45,53 +44,47 @@ def random_potential() -> Potential:
     return PotentialPrior(unet, (0.01, 0.4), lambda sigma: 1.0).at(SIGMA, Arithmetic(precision=torch.float64))
 
 
-def falls(found: Solution, rounding: float = 1e-6) -> bool:
-    """Whether E falls, from the first energy that is known on."""
-    values = [record.terms.energy for record in found.history if record.terms.known]
-    return len(values) > 5 and all(
-        bool((after <= before + rounding * before.abs()).all()) for before, after in pairwise(values)
-    )
+def a_scan() -> Problem:
+    geometry = GEOMETRIES["even picture, odd detectors"]
+    return Scanning(RayTransform(geometry)).problem(torch.ones(1, 1, *geometry.shape), 0, SIGMA)
 
 
-@pytest.mark.parametrize("clipped", [False, True])
-@pytest.mark.parametrize("name", PROBLEMS)
-def test_the_energy_falls_at_every_step_of_the_descent(name: str, clipped: bool) -> None:
-    problem, regularizer = PROBLEMS[name], random_potential()
-    y = problem.y.clamp(0.2, 0.8) if clipped else problem.y
-    data: DataTerm = ClippedGaussian(y, SIGMA) if clipped else SquaredError(y)
-    solver = choose(regularizer, problem, 1.0, SIGMA, SolverOptions("splitting", 44, 0.0))
-    found = solve(Energy.of(problem, regularizer, 1.0, data), problem.start, solver)
-    assert falls(found)
+ASKED = {n: SolverOptions(iterations=n) for n in (1, 2, 3, 6, 17)} | {
+    6: SolverOptions(fast=True),
+    17: SolverOptions(),
+}
 
 
-def test_the_energy_of_the_shipped_potential_falls_too() -> None:
-    prior = load_weights("color-wide").prior
-    y = noise(1, 3, 24, 24, dtype=torch.float32)
-    problem, regularizer = problems.deblurring(y, KERNEL, 0), prior.at(0.05)
-    solver = choose(regularizer, problem, 0.2, 0.03, SolverOptions("splitting", 44, 0.0))
-    assert falls(solve(Energy.of(problem, regularizer, 0.2), problem.start, solver))
-
-
-def test_a_known_minimiser_is_reached_and_a_long_step_is_shortened() -> None:
-    problem = PROBLEMS["denoising"]
-    objective = Energy.of(problem, Quadratic(), torch.tensor([0.5, 2.0]))
-    for tau in (1.0, 50.0):
-        found = solve(objective, torch.zeros_like(Y), Splitting((), tau, 200, tol=1e-9))
-        x = found.x
-        assert float(objective.value_and_grad(x)[1].abs().max()) * objective.unit < 1e-6
-
-
-@pytest.mark.parametrize("asked", [SolverOptions(fast=True), SolverOptions(iterations=6), SolverOptions()])
-def test_a_shorter_way_ends_at_the_same_level_of_noise(asked: SolverOptions) -> None:
-    solver = choose(random_potential(), PROBLEMS["blur"], 1.0, SIGMA, asked)
+@pytest.mark.parametrize("length", ASKED)
+def test_a_shorter_way_ends_at_the_same_level_of_noise(length: int) -> None:
+    solver = choose(random_potential(), PROBLEMS["blur"], 1.0, SIGMA, ASKED[length])
     assert isinstance(solver, Splitting)
-    assert len(solver.way) - 1 <= solver.iterations <= len(solver.way)
-    (first, _), *_, (last, tau) = solver.way
-    assert isinstance(first, Turned) and isinstance(last, Turned)
-    assert isinstance(first.of, Potential) and isinstance(last.of, Potential)
-    assert first.of.sigma > last.of.sigma == SIGMA
-    assert len({denoiser.side for denoiser, _ in solver.way}) == min(8, len(solver.way))
-    assert tau == 0
+    assert solver.iterations == len(solver.way) == length
+    levels = [denoiser.of.sigma for denoiser, _ in solver.way if isinstance(denoiser, Turned)]
+    assert len(levels) == length and levels[-1] == SIGMA
+    assert levels == sorted(levels, reverse=True)
+    assert len({denoiser.side for denoiser, _ in solver.way}) == min(8, length)
+    assert solver.way[-1][1] == 0
+
+
+MORE = {
+    "coloured noise": lambda: problems.denoising(Y, 0, coloured_noise(Y, a_model(1))),
+    "rays": a_scan,
+}
+
+
+@pytest.mark.parametrize("name", [*PROBLEMS, *MORE])
+def test_more_iterations_than_the_path_has_change_nothing(name: str) -> None:
+    problem = MORE[name]() if name in MORE else PROBLEMS[name]
+    usual, longer = (
+        choose(random_potential(), problem, 1.0, SIGMA, SolverOptions("splitting", iterations))
+        for iterations in (None, 500)
+    )
+    assert isinstance(usual, Splitting) and isinstance(longer, Splitting)
+    assert usual.iterations == longer.iterations < 50
+    assert [(tau, denoiser.side) for denoiser, tau in usual.way] == [
+        (tau, denoiser.side) for denoiser, tau in longer.way
+    ]
 
 
 def test_pixels_that_are_held_stay() -> None:
