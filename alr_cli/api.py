@@ -19,7 +19,8 @@ from alr_cli.core.numerics.arrays import pictures_of
 from alr_cli.core.operators.kernels import normalize_kernel
 from alr_cli.core.operators.linear import Boundary
 from alr_cli.core.restoration import Restoration
-from alr_cli.core.restore import Restorer, Settings
+from alr_cli.core.restore import Restorer
+from alr_cli.core.settings import Settings
 from alr_cli.core.tasks import Deblurring, Denoising, Inpainting, Task
 from alr_cli.core.weights import Weights
 from alr_cli.errors import UsageError
@@ -133,7 +134,7 @@ def denoise(
         sigma: Standard deviation of white noise, on [0,1]. None measures the noise of each picture, including
             its correlation between pixels (see `core.noise.finding`).
         weights: As in `load`. None takes the shipped weights that fit.
-        settings: How the energy is minimised; see `core.restore.Settings`.
+        settings: How the energy is minimised; see `core.settings.Settings`.
 
     Raises:
         UsageError: `pixels` is not a picture, or `sigma` is not a noise level.

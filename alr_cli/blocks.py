@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alr_cli.api import denoise
-from alr_cli.core.restore import Settings
+from alr_cli.core.settings import Settings
 from alr_cli.errors import UsageError
 
 if TYPE_CHECKING:

@@ -23,7 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from alr_cli.core.metrics import psnr
 from alr_cli.core.noise.white import add_gaussian_noise, random_mask
 from alr_cli.core.operators.kernels import parse_kernel
-from alr_cli.core.restore import Restorer, Settings
+from alr_cli.core.restore import Restorer
+from alr_cli.core.settings import Settings
 from alr_cli.core.tasks import Deblurring, Denoising, Inpainting, Task, Upscaling, in_frame, observed
 from alr_cli.files.weights import default_name, load_weights
 

@@ -16,7 +16,7 @@ import alr_cli as alr
 from alr_cli.core.metrics import psnr
 from alr_cli.core.priors.protocol import Regularizer
 from alr_cli.core.problems import Problem
-from alr_cli.core.restore import Settings
+from alr_cli.core.settings import Settings
 from alr_cli.errors import InputError, UsageError
 from tests.conftest import scene
 from tests.core.noise.test_estimation import photograph, with_noise

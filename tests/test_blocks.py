@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import alr_cli as alr
-from alr_cli.core.restore import Settings
+from alr_cli.core.settings import Settings
 from alr_cli.errors import UsageError
 from tests.conftest import scene
 

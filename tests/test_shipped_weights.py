@@ -12,7 +12,8 @@ from alr_cli.core.defaults import Formulation
 from alr_cli.core.noise.field import NoiseField
 from alr_cli.core.noise.model import NoiseModel
 from alr_cli.core.noise.white import add_gaussian_noise
-from alr_cli.core.restore import Restorer, Settings
+from alr_cli.core.restore import Restorer
+from alr_cli.core.settings import Settings
 from alr_cli.core.synthesis import HasLatents
 from alr_cli.core.tasks import Denoising, Upscaling, observed
 from alr_cli.core.tomography import Reconstructor

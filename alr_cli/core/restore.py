@@ -4,25 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from alr_cli.core import defaults, jpeg, problems
-from alr_cli.core.coloured_noise import ColouredGaussian, gain
-from alr_cli.core.data_terms import (
-    ClippedGaussian,
-    DataTerm,
-    RoundedOff,
-    SquaredError,
-    UnevenGaussian,
-    is_clipped,
-)
-from alr_cli.core.defaults import Formulation
+from alr_cli.core.coloured_noise import gain
 from alr_cli.core.energy import Terms
 from alr_cli.core.gray import equal_channels_factor, shares_noise, without_copies
+from alr_cli.core.likelihood import data_term_of
 from alr_cli.core.numerics import devices
 from alr_cli.core.operators.linear import Boundary
 from alr_cli.core.parts import in_parts
@@ -30,55 +22,14 @@ from alr_cli.core.priors.protocol import Arithmetic, ChoosesLevel, HasReach, Has
 from alr_cli.core.problems import Problem
 from alr_cli.core.residuals import Structure, structure_of
 from alr_cli.core.restoration import Callback, Restoration, Step
-from alr_cli.core.solver_options import DEFAULT, SolverOptions
+from alr_cli.core.settings import Settings
+from alr_cli.core.solver_options import DEFAULT
 from alr_cli.core.solvers.base import Record, Solution, Solver
 from alr_cli.core.tasks import Deblurring, Denoising, Inpainting, Task
 from alr_cli.core.weights import Weights
 from alr_cli.errors import DeviceError, NonFiniteError, UsageError, WeightsError
 
 _SMALLEST_TILE = 32
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How an energy is minimised, and on which device.
-
-    Attributes:
-        strength: Factor of the fitted lambda.
-        lam: The value of lambda, instead of the fitted one.
-        solver: One of `defaults.SOLVERS`, or "default".
-        max_iter, tol: None for the defaults of the solver.
-        tile: Side in pixels of the blocks that are scored at once; None for automatic, 0 for the whole
-            picture.
-        precision: "auto", "float32" or "bfloat16".
-        device: "auto", "cpu", "cuda", "cuda:N" or "mps".
-        clip_aware: Whether pixels at 0 and 1 are treated as clipped if nothing lies beyond (see
-            data_terms.py).
-        formulation: Whether the unknown is the picture ("analysis") or, for flows, the latent that generates
-            it ("synthesis").
-        fast: Whether to use a third of the usual iterations.
-        discrepancy: See `solver_options.SolverOptions`.
-    """
-
-    strength: float = 1.0
-    lam: float | None = None
-    solver: str = "default"
-    max_iter: int | None = None
-    tol: float | None = None
-    tile: int | None = None
-    precision: str = "auto"
-    device: str = "auto"
-    clip_aware: bool = True
-    formulation: Formulation = "analysis"
-    fast: bool = False
-    discrepancy: float | None = None
-
-    @property
-    def descends(self) -> bool:
-        """Whether they ask for a particular descent, by its solver, length, tolerance or lambda."""
-        asked = (self.max_iter, self.tol, self.lam, self.discrepancy)
-        kind = (self.solver, self.formulation) != (DEFAULT, "analysis")
-        return kind or any(value is not None for value in asked)
 
 
 class Restorer:
@@ -340,18 +291,6 @@ class Restorer:
         prior = self.prior
         return prior.tile(tuple(shape), self.device, precision) if isinstance(prior, HasTiles) else 0
 
-    def _data(self, problem: Problem, sigma: float) -> DataTerm:
-        clipped = self.settings.clip_aware and sigma > 0 and problem.clips and is_clipped(problem.y)
-        if problem.noise is not None and problem.noise.white:
-            return UnevenGaussian(problem.y, problem.noise.known_deviation, sigma, clipped)
-        if problem.noise is not None:
-            return ColouredGaussian.of(problem.y, problem.noise, clipped)
-        if clipped:
-            return ClippedGaussian(problem.y, sigma)
-        if problem.half_step is not None:
-            return RoundedOff(problem.y, problem.half_step)
-        return SquaredError(problem.y)
-
     def _solve(
         self,
         problem: Problem,
@@ -362,12 +301,10 @@ class Restorer:
         callback: Callback | None,
     ) -> Solution:
         settings = self.settings
-        watched = callback is not None
-        asked = SolverOptions(
-            settings.solver, settings.max_iter, settings.tol, watched, settings.fast, settings.discrepancy
-        )
         regularizer = self.prior.at(level, Arithmetic(side, self.precision))
-        solver: Solver = defaults.choose(regularizer, problem, lam, sigma, asked)
+        solver: Solver = defaults.choose(
+            regularizer, problem, lam, sigma, settings.asked(watched=callback is not None)
+        )
 
         def report(record: Record, x: Tensor) -> None:
             if callback is None:
@@ -377,7 +314,8 @@ class Restorer:
             callback(Step(record.iteration, solver.iterations, *terms, lambda: _pixels(problem, x), mean))
 
         descend = defaults.synthesise if settings.formulation == "synthesis" else defaults.descend
-        return descend(problem, self._data(problem, sigma), regularizer, lam, solver, report)
+        data = data_term_of(problem, sigma, settings.clip_aware)
+        return descend(problem, data, regularizer, lam, solver, report)
 
 
 def _seen_as(finished: Callable[[np.ndarray], np.ndarray], callback: Callback | None) -> Callback | None:

@@ -9,7 +9,8 @@ from alr_cli.core.noise.white import random_mask
 from alr_cli.core.operators.kernels import parse_kernel
 from alr_cli.core.priors.critic import Critic, CriticPrior
 from alr_cli.core.restoration import Restoration
-from alr_cli.core.restore import Restorer, Settings
+from alr_cli.core.restore import Restorer
+from alr_cli.core.settings import Settings
 from alr_cli.core.training.calibration import LambdaCurve
 from alr_cli.core.weights import Weights
 from tests.core.toys import smoothness_critic

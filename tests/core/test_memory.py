@@ -9,7 +9,8 @@ import pytest
 SCRIPT = """
 import resource, sys
 import numpy as np
-from alr_cli.core.restore import Restorer, Settings
+from alr_cli.core.restore import Restorer
+from alr_cli.core.settings import Settings
 from tests.core.restoring import weights
 from tests.core.toys import a_critic
 

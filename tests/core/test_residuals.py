@@ -9,7 +9,8 @@ from scipy.signal import fftconvolve
 from alr_cli.core.noise.white import add_gaussian_noise
 from alr_cli.core.operators.kernels import parse_kernel
 from alr_cli.core.residuals import structure_of
-from alr_cli.core.restore import Restorer, Settings
+from alr_cli.core.restore import Restorer
+from alr_cli.core.settings import Settings
 from alr_cli.core.tasks import Deblurring
 from alr_cli.files.weights import load_weights
 from tests.core.toys import seeded

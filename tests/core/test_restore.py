@@ -10,7 +10,8 @@ import torch
 from alr_cli.core.noise.white import random_mask
 from alr_cli.core.operators.linear import Boundary, Convolution
 from alr_cli.core.restoration import Step
-from alr_cli.core.restore import Restorer, Settings
+from alr_cli.core.restore import Restorer
+from alr_cli.core.settings import Settings
 from alr_cli.errors import WeightsError
 from tests.core.energies import Method
 from tests.core.restoring import FEW, KERNEL, LAM, SETTINGS, TASKS, noisy, psnr, restorer, scene, weights

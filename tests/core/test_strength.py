@@ -5,7 +5,8 @@ import pytest
 
 from alr_cli.core.noise.model import NoiseModel
 from alr_cli.core.noise.white import add_gaussian_noise
-from alr_cli.core.restore import Restorer, Settings
+from alr_cli.core.restore import Restorer
+from alr_cli.core.settings import Settings
 from alr_cli.core.strength import best_strength, choose_strength, expected_error
 from tests.core.noise.test_estimation import shades, with_noise
 from tests.core.noise.test_model import a_model

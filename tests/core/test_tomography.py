@@ -7,7 +7,8 @@ import torch
 from alr_cli.core.operators.geometry import Geometry
 from alr_cli.core.operators.ray import RayTransform
 from alr_cli.core.restoration import Step
-from alr_cli.core.restore import Restorer, Settings
+from alr_cli.core.restore import Restorer
+from alr_cli.core.settings import Settings
 from alr_cli.core.tomography import Method, Reconstructor, Scanning, Slice, usual_range
 from alr_cli.errors import UsageError
 from alr_cli.files.weights import load_weights

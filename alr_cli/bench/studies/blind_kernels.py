@@ -36,7 +36,8 @@ from alr_cli.core.blind.free_kernel import agreement
 from alr_cli.core.blind.spectrum import spectrum
 from alr_cli.core.noise.white import estimate_sigma
 from alr_cli.core.operators.kernels import Kernel
-from alr_cli.core.restore import Restorer, Settings
+from alr_cli.core.restore import Restorer
+from alr_cli.core.settings import Settings
 from alr_cli.errors import UsageError
 from alr_cli.files.pictures import read_picture
 from alr_cli.files.weights import load_weights

@@ -26,7 +26,8 @@ from alr_cli.core.jpeg import HALF_STEP, Coefficients
 from alr_cli.core.metrics import psnr
 from alr_cli.core.priors.total_variation import TotalVariation
 from alr_cli.core.problems import coded
-from alr_cli.core.restore import Restorer, Settings
+from alr_cli.core.restore import Restorer
+from alr_cli.core.settings import Settings
 from alr_cli.core.solvers.line_search import Nmapg
 from alr_cli.core.tasks import Decoding, from_batch
 from alr_cli.files.jpeg_coefficients import read_coefficients

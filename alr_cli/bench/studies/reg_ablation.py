@@ -15,7 +15,8 @@ from alr_cli.bench.studies.reg import courses
 from alr_cli.bench.studies.reg_settings import BLURS, gaussian, observe
 from alr_cli.bench.tables.layout import Table
 from alr_cli.core.priors.gradient_network import GradientNetwork, GradientPrior
-from alr_cli.core.restore import Restorer, Settings
+from alr_cli.core.restore import Restorer
+from alr_cli.core.settings import Settings
 from alr_cli.core.tasks import Deblurring, Floats
 from alr_cli.core.training.denoising import CropSource
 from alr_cli.core.training.joint import JointRecipe, JointTrainer

@@ -297,7 +297,8 @@ class _Batch:
 def build_reconstructor(method: MethodOptions, compute: ComputeOptions) -> Reconstructor:
     """Load what the method needs. This imports torch."""
     from alr_cli.core.numerics import devices
-    from alr_cli.core.restore import Restorer, Settings
+    from alr_cli.core.restore import Restorer
+    from alr_cli.core.settings import Settings
     from alr_cli.core.tomography import Reconstructor
     from alr_cli.files.weights import load_weights
 

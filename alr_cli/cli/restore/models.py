@@ -7,7 +7,8 @@ from alr_cli.cli.options.common import ComputeOptions, ModelOptions
 from alr_cli.errors import AlrError
 
 if TYPE_CHECKING:
-    from alr_cli.core.restore import Restorer, Settings
+    from alr_cli.core.restore import Restorer
+    from alr_cli.core.settings import Settings
 
 
 class ModelFailure(AlrError):
@@ -30,7 +31,7 @@ def build_restorer(name: str, model: ModelOptions, compute: ComputeOptions) -> "
 
 def settings_of(model: ModelOptions, compute: ComputeOptions) -> "Settings":
     """The options as settings of the core. This imports torch."""
-    from alr_cli.core.restore import Settings
+    from alr_cli.core.settings import Settings
 
     return Settings(
         strength=1.0 if model.strength is None else model.strength,

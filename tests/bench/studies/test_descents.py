@@ -35,7 +35,8 @@ def test_every_solver_gains_and_stays_within_its_budget(name: str) -> None:
 
 
 def test_the_energy_is_that_of_denoise(trial: descents.Trial) -> None:
-    from alr_cli.core.restore import Restorer, Settings
+    from alr_cli.core.restore import Restorer
+    from alr_cli.core.settings import Settings
 
     y = trial.y[0].numpy().transpose(1, 2, 0)
     restored = Restorer(trial.weights, Settings(max_iter=10, tile=0, precision="float32")).denoise(y, 0.1)

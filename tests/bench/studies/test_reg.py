@@ -14,7 +14,8 @@ from alr_cli.core.defaults import choose
 from alr_cli.core.priors.gradient_network import GradientNetwork, GradientPrior
 from alr_cli.core.priors.potential import PotentialPrior
 from alr_cli.core.priors.unet import UNet, UNetArchitecture
-from alr_cli.core.restore import Restorer, Settings
+from alr_cli.core.restore import Restorer
+from alr_cli.core.settings import Settings
 from alr_cli.core.solver_options import SolverOptions
 from alr_cli.core.solvers.plug_and_play import PlugAndPlay
 from alr_cli.core.tasks import Upscaling, to_batch

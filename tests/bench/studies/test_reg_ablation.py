@@ -10,7 +10,7 @@ from alr_cli.bench.studies import reg_ablation as study
 from alr_cli.bench.studies.courses import Course
 from alr_cli.core.priors.gradient_network import GradientNetwork
 from alr_cli.core.priors.unet import UNet, UNetArchitecture
-from alr_cli.core.restore import Settings
+from alr_cli.core.settings import Settings
 from alr_cli.core.training.denoising import CropSource
 
 RNG = np.random.default_rng(0)

@@ -8,7 +8,8 @@ import pytest
 from alr_cli.bench.degradations import Observation
 from alr_cli.bench.studies import machine, speed
 from alr_cli.bench.studies.memory import PeakMemory, resident
-from alr_cli.core.restore import Restorer, Settings
+from alr_cli.core.restore import Restorer
+from alr_cli.core.settings import Settings
 from tests.bench.scenes import cartoon
 from tests.core.restoring import weights
 from tests.core.toys import a_critic

@@ -100,7 +100,8 @@ def test_without_matplotlib_it_says_what_to_install(
 
 
 def test_the_map_is_brighter_where_there_is_noise(tmp_path: Path) -> None:
-    from alr_cli.core.restore import Restorer, Settings
+    from alr_cli.core.restore import Restorer
+    from alr_cli.core.settings import Settings
     from alr_cli.files.weights import default_name, load_weights
 
     picture = np.full((40, 40, 3), 0.5, np.float32)

@@ -9,7 +9,7 @@ import pytest
 from alr_cli.cli.restore.doubts import misfit
 from alr_cli.core.residuals import Structure
 from alr_cli.core.restoration import Restoration
-from alr_cli.core.restore import Settings
+from alr_cli.core.settings import Settings
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from alr_cli.core.priors.experts import Experts, ExpertsArchitecture
 from alr_cli.core.priors.local import LocalNetwork, LocalRegularizer
 from alr_cli.core.priors.preconditioner import Circulant
 from alr_cli.core.problems import Problem
-from alr_cli.core.restore import Restorer, Settings
+from alr_cli.core.restore import Restorer
+from alr_cli.core.settings import Settings
 from alr_cli.core.solver_options import SolverOptions
 from alr_cli.core.solvers.base import Solution, solve
 from alr_cli.core.solvers.preconditioned import Preconditioned, begin_fourier

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from alr_cli.core.operators.kernels import parse_kernel
-from alr_cli.core.restore import Restorer, Settings
+from alr_cli.core.restore import Restorer
+from alr_cli.core.settings import Settings
 from alr_cli.core.tasks import Deblurring, Denoising, Task, observed
 from alr_cli.files.weights import load_weights
 from tests.core.noise.test_estimation import photograph
