@@ -59,7 +59,7 @@ def test_a_known_minimiser_is_reached_and_a_long_step_is_shortened() -> None:
         assert float(objective.value_and_grad(x)[1].abs().max()) * objective.unit < 1e-6
 
 
-def test_many_more_iterations_change_the_psnr_by_less_than_0_05_db() -> None:
+def test_twice_the_iterations_change_the_psnr_by_less_than_0_05_db() -> None:
     """No tolerance ends the longer descent."""
     truth = torch.from_numpy(data.astronaut()[80:104, 180:204] / np.float32(255)).movedim(-1, 0)[None]
     seen, sigma = Convolution(KERNEL, (24, 24), "valid").forward(truth), 0.02
@@ -71,7 +71,7 @@ def test_many_more_iterations_change_the_psnr_by_less_than_0_05_db() -> None:
         found.append(solve(Energy.of(problem, regularizer, 0.23), problem.start, solver))
     usual, longer = (float((found.x - truth).square().mean().log10() * -10) for found in found)
     steps = [len(solution.history) for solution in found]
-    assert found[0].stop == "converged" and steps[1] > 3 * steps[0]
+    assert found[0].stop == "converged" and steps[1] > 2 * steps[0]
     assert usual > 20 and abs(longer - usual) < 0.05
 
 
