@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from difflib import get_close_matches
 from io import BytesIO
 from pathlib import Path
@@ -20,13 +21,15 @@ from alr_cli import __version__
 from alr_cli.errors import WeightsError
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
-    from alr_cli.core.priors.protocol import StoredPrior
+    from alr_cli.core.defects.detector import Detector
+    from alr_cli.core.priors.protocol import Stored
     from alr_cli.core.weights import Weights
 
 FORMAT = "alr-critic-1"
 CHECKPOINT = "alr-checkpoint-1"
+DETECTOR = "detector"  # the kind of what finds defects, see core/defects/detector.py
 SUFFIX = ".safetensors"
 _MAX_BYTES, _MAX_HEADER = 1 << 30, 10_000_000
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError)
@@ -86,43 +89,84 @@ def _similar(name: str) -> str | None:
     return near[0] if near else None
 
 
-def save_weights(path: Path, prior: StoredPrior, metadata: Mapping[str, Any]) -> str:
-    """Write a prior atomically, and return the SHA-256 of its tensors.
+def save_weights(path: Path, stored: Stored, metadata: Mapping[str, Any]) -> str:
+    """Write a prior or a detector atomically, and return the SHA-256 of its tensors.
 
-    `metadata` must consist of what JSON can represent, with `sigma_range` and `lam` (pairs [sigma, lambda]).
+    `metadata` must consist of what JSON can represent; for a prior with `sigma_range` and `lam` (pairs
+    [sigma, lambda]).
     """
-    tensors = {name: value.detach().cpu() for name, value in prior.network.state_dict().items()}
-    return write_tensors(path, tensors, {**metadata, "architecture": prior.description}, FORMAT)
+    tensors = {name: value.detach().cpu() for name, value in stored.network.state_dict().items()}
+    return write_tensors(path, tensors, {**metadata, "architecture": stored.description}, FORMAT)
 
 
 def load_weights(name_or_path: str) -> Weights:
     """Read, verify and build a prior. Raises WeightsError."""
-    import torch
-
     from alr_cli.core.priors.registry import build
     from alr_cli.core.training.calibration import LambdaCurve
     from alr_cli.core.weights import Weights
 
     path = locate(name_or_path)
     tensors, metadata = read_tensors(path, FORMAT)
-    try:
+    if _kind_of(metadata) == DETECTOR:
+        raise WeightsError(f"{path} finds defects and is no prior: give it with --mask auto --detector")
+    with _fitting(path):
         low, high = (float(value) for value in metadata["sigma_range"])
         if not 0 <= low <= high < math.inf:
             raise ValueError(f"sigma range {low} to {high}")
         curve = LambdaCurve(tuple((float(s), float(value)) for s, value in metadata["lam"]))
         prior = build(metadata["architecture"], (low, high), curve)
-        if not all(value.dtype in (torch.float32, torch.float16) for value in tensors.values()):
-            raise ValueError("the tensors are neither float32 nor float16")
-        whole = {name: value.float() for name, value in tensors.items()}
-        prior.network.load_state_dict(whole, strict=True, assign=True)
+        _fill(prior.network, tensors)
+    _check_finite(path, prior.network)
+    return Weights(prior, metadata, metadata["sha256"], path.name.removesuffix(SUFFIX))
+
+
+def load_detector(name_or_path: str) -> Detector:
+    """Read, verify and build a detector of defects. Raises WeightsError, also for the weights of a prior."""
+    from alr_cli.core.defects.detector import Detector
+
+    path = locate(name_or_path)
+    tensors, metadata = read_tensors(path, FORMAT)
+    if _kind_of(metadata) != DETECTOR:
+        raise WeightsError(
+            f"{path} is a prior and finds no defects: give weights of alr train --recipe defects, or none"
+        )
+    with _fitting(path):
+        detector = Detector.described(metadata["architecture"])
+        _fill(detector.network, tensors)
+    _check_finite(path, detector.network)
+    return detector
+
+
+def _kind_of(metadata: Mapping[str, Any]) -> object:
+    architecture = metadata.get("architecture")
+    return architecture.get("kind") if isinstance(architecture, dict) else None
+
+
+@contextmanager
+def _fitting(path: Path) -> Iterator[None]:
+    """Turn the errors of a description that is wrong into a WeightsError."""
+    try:
+        yield
     except (KeyError, TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise WeightsError(
             f"{path}: the weights do not fit their description; get a fresh copy ({_briefly(error)})"
         ) from error
-    prior.network.eval()
-    if not all(bool(torch.isfinite(value).all()) for value in prior.network.state_dict().values()):
+
+
+def _fill(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Give a network its numbers. Raises ValueError or RuntimeError if they do not fit."""
+    import torch
+
+    if not all(value.dtype in (torch.float32, torch.float16) for value in tensors.values()):
+        raise ValueError("the tensors are neither float32 nor float16")
+    whole = {name: value.float() for name, value in tensors.items()}
+    network.load_state_dict(whole, strict=True, assign=True)
+    network.eval()
+
+
+def _check_finite(path: Path, network: nn.Module) -> None:
+    if not all(bool(value.isfinite().all()) for value in network.state_dict().values()):
         raise WeightsError(f"{path}: the weights contain non-finite numbers; get a fresh copy")
-    return Weights(prior, metadata, metadata["sha256"], path.name.removesuffix(SUFFIX))
 
 
 def read_metadata(name_or_path: str) -> dict[str, Any]:

@@ -31,10 +31,10 @@ class CriticOptions:
             metavar="N",
             parser=values.whole("--width", least=1),
             rich_help_panel=CRITIC,
-            show_default="32; 16 for global, 64 for a flow or a potential, 48 for the gradient of reg and "
-            "unrolled",
-            help="Number of feature channels; for U-Nets (post, potential, reg, unrolled), at half the "
-            "resolution.",
+            show_default="32; 16 for global, 64 for defects, a flow or a potential, 48 for the gradient of "
+            "reg and unrolled",
+            help="Number of feature channels; for U-Nets (defects, post, potential, reg, unrolled), at half "
+            "the resolution.",
         ),
     ] = None
     depth: Annotated[
@@ -75,8 +75,8 @@ class RecipeOptions:
             metavar="K",
             parser=values.whole("--iterations", least=1),
             rich_help_panel=RECIPE,
-            show_default="100000; 2500 for global, 4000 for a flow and post, 20000 for a potential, 12000 "
-            "for reg, 2000 for unrolled",
+            show_default="100000; 2500 for global, 4000 for a flow and post, 6000 for defects, 20000 for "
+            "a potential, 12000 for reg, 2000 for unrolled",
             help="Number of steps. The first half of the steps of a potential train a plain denoiser.",
         ),
     ] = None
@@ -87,7 +87,8 @@ class RecipeOptions:
             metavar="M",
             parser=values.whole("--batch-size", least=1),
             rich_help_panel=RECIPE,
-            show_default="32; 16 for global, 8 for a potential and reg, 4 for post and unrolled",
+            show_default="32; 16 for global, 8 for a potential and reg, 6 for defects, 4 for post and "
+            "unrolled",
             help="Number of clean patches per step. As many noisy patches are used.",
         ),
     ] = None
@@ -98,9 +99,10 @@ class RecipeOptions:
             metavar="X",
             parser=values.number("--lr", above=0),
             rich_help_panel=RECIPE,
-            show_default="0.001; 0.0001 for global, 0.006 for post, a potential and reg, 0.002 for unrolled",
-            help="Initial step size. It decays exponentially; for post, a potential, reg and unrolled it "
-            "falls linearly at the end.",
+            show_default="0.001; 0.0001 for global, 0.006 for post, a potential and reg, 0.004 for defects, "
+            "0.002 for unrolled",
+            help="Initial step size. It decays exponentially; for defects, post, a potential, reg and "
+            "unrolled it falls linearly at the end.",
         ),
     ] = None
     lr_final: Annotated[
@@ -143,8 +145,8 @@ class RecipeOptions:
             parser=values.number("--ema", least=0, below=1),
             rich_help_panel=RECIPE,
             help="Keep a moving average of the weights with this decay, for instance 0.999. 0 means "
-            "none, or the default of a flow (0.998), post (0.995), a potential or reg (0.999), or "
-            "unrolled (0.99).",
+            "none, or the default of a flow (0.998), post (0.995), defects (0.998), a potential or reg "
+            "(0.999), or unrolled (0.99).",
         ),
     ] = 0.0
     seed: Annotated[

@@ -9,7 +9,7 @@ from alr_cli.cli.options import values
 from alr_cli.cli.options.training import CRITIC
 from alr_cli.errors import UsageError
 
-RecipeName = Literal["adversarial", "flow", "global", "post", "potential", "reg", "unrolled"]
+RecipeName = Literal["adversarial", "defects", "flow", "global", "post", "potential", "reg", "unrolled"]
 
 MOST_ANGLES, MOST_STEPS = 1000, 64
 FLOW, REG = "Flow", "Regularizing gradient"
@@ -24,7 +24,8 @@ class KindOptions:
         typer.Option(
             "--recipe",
             rich_help_panel=CRITIC,
-            help="adversarial: the critic of the paper. flow: a density for aligned pictures of one "
+            help="adversarial: the critic of the paper. defects: a detector of dust and scratches "
+            "(docs/guides/scans.md). flow: a density for aligned pictures of one "
             "size. global: a critic of whole pictures of one size, for tomography. "
             "post: a U-Net that removes the artefacts of filtered backprojection. "
             "potential: an energy with a wide field of view, which denoises "
@@ -39,9 +40,9 @@ class KindOptions:
             metavar="N",
             parser=values.whole("--size", least=2),
             rich_help_panel=FLOW,
-            show_default="32; 128 for global and post, 64 for a potential, reg and unrolled",
+            show_default="32; 128 for global and post, 112 for defects, 64 for a potential, reg and unrolled",
             help="For a flow, global and post: side in pixels of the pictures; larger pictures are "
-            "reduced by averaging blocks. For a potential, reg and unrolled: side of the training crops.",
+            "reduced by averaging blocks. For defects, a potential, reg and unrolled: side of the crops.",
         ),
     ] = None
     levels: Annotated[
@@ -82,8 +83,8 @@ class KindOptions:
             metavar="FILE",
             rich_help_panel=REG,
             help="For reg: weights of a potential whose U-Net is the first denoiser; for post: such a U-Net "
-            "to begin with. For unrolled: weights of reg or of a potential, whose gradient is the first one. "
-            "Without them it is random.",
+            "to begin with; for defects: one whose last layer is replaced. For unrolled: weights of "
+            "reg or of a potential, whose gradient is the first one. Without them it is random.",
         ),
     ] = None
     task: Annotated[

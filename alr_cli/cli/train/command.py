@@ -42,6 +42,7 @@ def train(
       alr train --clean-dir clean/ -o mine.safetensors --resume
       alr train --recipe flow --size 32 --clean-dir aligned/ -o mine.safetensors
       alr train --recipe potential --clean-dir clean/ -o mine.safetensors
+      alr train --recipe defects --init color-wide --clean-dir clean/ -o mine.safetensors
       alr train --recipe reg --init color-wide --clean-dir clean/ -o mine.safetensors
       alr train --recipe unrolled --task upscale:2 --init color-reg --clean-dir clean/ -o mine.safetensors
 
@@ -57,7 +58,8 @@ def train(
     as aligned faces (docs/guides/flows.md). A potential learns to denoise in
     one step (docs/notebook/wide.md). reg trains the gradient of a regularizer
     together with a denoiser, and unrolled a few steps of gradient descent for
-    one task (docs/guides/gradient.md).
+    one task (docs/guides/gradient.md). defects trains no prior, but a detector
+    of dust and scratches for alr inpaint (docs/guides/scans.md).
 
     Ctrl-C leaves a checkpoint, and --resume continues from it exactly. Use the
     result with -w mine.safetensors.

@@ -10,7 +10,7 @@ from alr_cli.cli.options.training_data import DataOptions
 from alr_cli.cli.ranks import this_rank
 from alr_cli.cli.report.records import Report
 from alr_cli.cli.train.asked import Asked
-from alr_cli.cli.train.session import Session
+from alr_cli.cli.train.prior_session import PriorSession
 from alr_cli.core.numerics import devices
 from alr_cli.core.priors.unet import UNetArchitecture
 from alr_cli.core.training.patches import as_float
@@ -25,7 +25,7 @@ SIDE = 64  # of the crops in pixels
 ENDS = 0.05  # step size of the first and the last layer, relative to that of the others
 
 
-class CroppedSession(Session):
+class CroppedSession(PriorSession):
     """A training session that also reports pixels per second."""
 
     pixels: int  # of the crops of one step

@@ -12,8 +12,8 @@ from alr_cli.cli.ranks import this_rank
 from alr_cli.cli.train.asked import Asked
 from alr_cli.cli.train.cropped import prepare_device
 from alr_cli.cli.train.inputs import TrainingData, describe
+from alr_cli.cli.train.prior_session import PriorSession
 from alr_cli.cli.train.progress import TrainingBar
-from alr_cli.cli.train.session import Session
 from alr_cli.core.priors.flow import FlowPrior
 from alr_cli.core.priors.glow import GlowArchitecture
 from alr_cli.core.training.likelihood import LikelihoodRecipe, LikelihoodTrainer, at_size, bits_per_dimension
@@ -31,7 +31,7 @@ EVERY = 30  # one in so many pictures is held out if there is no validation fold
 ROWS, COLUMNS, TEMPERATURE = 4, 8, 0.7
 
 
-class FlowSession(Session):
+class FlowSession(PriorSession):
     """A training session that validates by bits per dimension of held-out pictures, and writes samples to
     look at."""
 

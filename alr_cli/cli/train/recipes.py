@@ -20,6 +20,12 @@ def _adversarial() -> Prepare:
     return prepare
 
 
+def _defects() -> Prepare:
+    from alr_cli.cli.train.defects import prepare
+
+    return prepare
+
+
 def _flow() -> Prepare:
     from alr_cli.cli.train.flow import prepare
 
@@ -59,6 +65,7 @@ def _unrolled() -> Prepare:
 # These are functions and not modules, because the modules import torch and the options are checked first.
 RECIPES: dict[RecipeName, Callable[[], Prepare]] = {
     "adversarial": _adversarial,
+    "defects": _defects,
     "flow": _flow,
     "global": _global,
     "post": _post,

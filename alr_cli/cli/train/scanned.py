@@ -14,8 +14,8 @@ from torch import Tensor
 from alr_cli.cli.options.training_data import DataOptions
 from alr_cli.cli.report.records import Report
 from alr_cli.cli.train.inputs import TrainingData
+from alr_cli.cli.train.prior_session import PriorSession
 from alr_cli.cli.train.progress import TrainingBar
-from alr_cli.cli.train.session import Session
 from alr_cli.core.training.likelihood import at_size
 from alr_cli.core.training.reconstructions import measured_slice
 from alr_cli.core.training.validation import Validation
@@ -103,7 +103,7 @@ def read_sinograms(folder: Path, angles: int, side: int) -> Measured:
     return Measured(torch.stack(slices)[:, None], (min(levels), max(levels)), digest.hexdigest())
 
 
-class ScannedSession(Session):
+class ScannedSession(PriorSession):
     """A training session for tomography. The validation crops of the other recipes are for denoising, so
     that nothing is validated, and lambda is known and not fitted."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,14 +22,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from alr_cli.cli.train.inputs import TrainingData
-    from alr_cli.core.priors.protocol import StoredPrior
-    from alr_cli.core.training.calibration import LambdaCurve
     from alr_cli.core.training.stepwise import Progress
     from alr_cli.core.training.workers import Workers
-
-
-SHORT = 1000
-"""Below this number of iterations a training counts as a trial, and lambda is fitted on fewer pixels."""
 
 
 LENGTHS = "iterations", "warm_up", "fall"
@@ -47,15 +42,12 @@ class Trains(Protocol):
     def done(self) -> bool: ...
     @property
     def iterations(self) -> int: ...
-    @property
-    def curve(self) -> LambdaCurve | None: ...
     def step(self) -> Progress: ...
-    def trained(self) -> StoredPrior: ...
     def state(self) -> dict[str, Tensor]: ...
     def restore_state(self, state: dict[str, Tensor]) -> None: ...
 
 
-class Session:
+class Session(ABC):
     """One run, from the current step of the trainer to its end or to Ctrl-C."""
 
     def __init__(
@@ -66,11 +58,8 @@ class Session:
         checkpoint: Path,
         run: RunOptions,
         report: Report,
-        missing: float | None = None,
     ) -> None:
-        """`missing`: validate by filling in this share of the pixels instead of denoising."""
         self.trainer = trainer
-        self.missing = missing
         self.first = trainer.workers.rank == 0  # it writes and prints for all processes
         self.description = description
         self.pictures = pictures
@@ -180,69 +169,19 @@ class Session:
         """How fast it goes, by name."""
         return {"steps_per_second": steps_per_second}
 
+    @abstractmethod
     def validate(self, bar: TrainingBar) -> None:
-        """Restore the validation crops: denoise at the middle of the noise range with lambda by Lunz's rule,
-        or fill in pixels."""
-        sigma = (self.pictures.levels[0] * self.pictures.levels[1]) ** 0.5
-        prior = self.trainer.trained()
-        if self.missing is not None:
-            bar.validated(self._filled(prior, self.missing))
-            return
-        validation = self.validation
-        value = validation.quality(prior, sigma, validation.balance(prior, sigma))
-        bar.validated(value)
-        step = self.trainer.step_count
-        self.report.event({"event": "validation", "step": step, "sigma": sigma, "psnr": value})
-        self.report.say(f"step {step}: PSNR {value:.2f} dB at sigma {sigma:.3g} on the validation crops")
-
-    def _filled(self, prior: StoredPrior, share: float) -> float:
-        value, step = self.validation.filled(prior, share), self.trainer.step_count
-        self.report.event({"event": "validation", "step": step, "missing": share, "psnr": value})
-        of_them = f"{100 * share:g} % of them missing"
-        self.report.say(f"step {step}: PSNR {value:.2f} dB on the validation crops, {of_them}")
-        return value
+        """Measure what has been learned so far on the validation crops, and report it."""
 
     def finish(self, output: Path) -> None:
-        """Write the weights, with lambda(sigma) as learned, or fitted now."""
+        """Write the weights."""
         if self.first:
             with self._telling_where_it_stopped():
                 self._finish(output)
 
+    @abstractmethod
     def _finish(self, output: Path) -> None:
-        from alr_cli.cli.train.inputs import calibration_levels
-        from alr_cli.files.weights import save_weights
-
-        prior = self.trainer.trained()
-        validation, scores, levels = self.validation, dict[str, float](), 0
-
-        def fitted(sigma: float, lam: float) -> None:
-            scores[f"{sigma:.4g}"] = quality = validation.quality(prior, sigma, lam)
-            count = f" ({len(scores)} of {levels})" if levels else ""
-            self.report.say(f"sigma {sigma:.3g}: lambda {lam:.4g}, PSNR {quality:.2f} dB{count}")
-
-        curve = self.trainer.curve
-        if curve is None:
-            sigmas = calibration_levels(*self.pictures.levels)
-            levels, briefly = len(sigmas), ""
-            if self.trainer.iterations < SHORT:
-                validation, briefly = validation.smaller(), ", roughly, as the training was short"
-            named = ", ".join(f"{sigma:.3g}" for sigma in sigmas)
-            self.report.say(f"fitting lambda at sigma {named} on {len(validation.clean)} crops{briefly}")
-            curve = validation.fit(prior, sigmas, fitted)
-        elif self.missing is not None:
-            scores[f"{100 * self.missing:g} % missing"] = self._filled(prior, self.missing)
-        else:
-            for sigma, lam in curve.points:
-                fitted(sigma, lam)
-        metadata = {
-            **self.description,
-            "sigma_range": list(self.pictures.levels),
-            "lam": [list(point) for point in curve.points],
-            "validation_psnr": scores,
-        }
-        digest = save_weights(output, prior, metadata)
-        self.report.event({"event": "done", "output": str(output), "sha256": digest, "psnr": scores})
-        self.report.say(f"wrote {output}: use it with -w {output}")
+        """Write the weights."""
 
 
 def checkpoint_of(output: Path) -> Path:

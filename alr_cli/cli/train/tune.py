@@ -14,8 +14,9 @@ from alr_cli.cli.options.training import CriticOptions
 from alr_cli.cli.options.tuning import TuningOptions, TuningPictures, TuningRun
 from alr_cli.cli.ranks import this_rank
 from alr_cli.cli.report.records import Report
+from alr_cli.cli.train.prior_session import PriorSession
 from alr_cli.cli.train.progress import TrainingBar
-from alr_cli.cli.train.session import Session, check_outputs, checkpoint_of, resume
+from alr_cli.cli.train.session import check_outputs, checkpoint_of, resume
 from alr_cli.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def tune(
         if run.resume:
             resume(tuner, description, checkpoint_of(output), report)
         missing = MISSING if tuning.holes == 1 else None
-        session = Session(tuner, description, pictures, checkpoint_of(output), run, report, missing)
+        session = PriorSession(tuner, description, pictures, checkpoint_of(output), run, report, missing)
         with TrainingBar(report, tuner.iterations) as bar:
             session.train(bar)
         session.finish(output)

@@ -9,8 +9,8 @@ from alr_cli.cli.ranks import this_rank
 from alr_cli.cli.train.asked import Asked
 from alr_cli.cli.train.cropped import prepare_device
 from alr_cli.cli.train.inputs import describe
+from alr_cli.cli.train.prior_session import PriorSession
 from alr_cli.cli.train.scanned import LEVELS, SIDE, ScannedSession, read_sinograms, read_squares
-from alr_cli.cli.train.session import Session
 from alr_cli.core.priors.global_critic import GlobalArchitecture
 from alr_cli.core.training.adversarial import Recipe
 from alr_cli.core.training.reconstructions import GlobalTrainer, MeasuredSlices, Reconstructions, scan_of
@@ -22,7 +22,7 @@ WIDTH, BATCH, ITERATIONS, LR, FALL, PENALTY = 16, 16, 2500, 1e-4, 0.1, 20.0
 DENOISED = 0.02, 0.1  # default range of noise levels of pictures
 
 
-def prepare(asked: Asked) -> Session:
+def prepare(asked: Asked) -> PriorSession:
     """Read the folder and return a session at step 0. Raises UsageError or InputError."""
     data, kind, options = asked.data, asked.kind, asked.recipe
     if data.noisy_dir is not None and kind.angles is None:
@@ -69,5 +69,5 @@ def prepare(asked: Asked) -> Session:
         "recipe": {**recipe.as_dict(), "geometry": kind.geometry},
         "data": {**describe(used, data), "sinograms": None if measured is None else measured.digest},
     }
-    session = Session if scan is None else ScannedSession
+    session = PriorSession if scan is None else ScannedSession
     return session(trainer, description, used, asked.checkpoint, asked.run, asked.report)

@@ -84,15 +84,12 @@ class Prior(Protocol):
         ...
 
 
-class StoredPrior(Prior, Protocol):
-    """A prior that weights files can store.
+class Stored(Protocol):
+    """What weights files can store.
 
     Attributes:
-        kind: Its key in `registry.PRIORS`.
         network: The module whose tensors are stored.
     """
-
-    kind: str
 
     @property
     def network(self) -> nn.Module: ...
@@ -101,6 +98,16 @@ class StoredPrior(Prior, Protocol):
     def description(self) -> dict[str, Any]:
         """The architecture, with its kind, as data that JSON can represent."""
         ...
+
+
+class StoredPrior(Prior, Stored, Protocol):
+    """A prior that weights files can store.
+
+    Attributes:
+        kind: Its key in `registry.PRIORS`.
+    """
+
+    kind: str
 
     @classmethod
     def described(

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from alr_cli.core.priors.unet import UNet
-from alr_cli.core.training.learner import Learner, LearnerTraining
+from alr_cli.core.training.learner import Learner, LearnerTraining, pace
 from alr_cli.core.training.patches import PatchSource, turned
 from alr_cli.core.training.stepwise import Progress
 
@@ -66,10 +66,6 @@ class DenoisingRecipe:
     uneven: float = 0.25
     bfloat16: bool = False
     seed: int = 0
-
-    def lr_factor(self, step: int) -> float:
-        """The factor of both step sizes at step 0 ... iterations - 1."""
-        return min(1.0, (step + 1) / max(1, self.warm_up), (self.iterations - step) / max(1, self.fall))
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -177,7 +173,7 @@ class DenoisingTrainer(LearnerTraining[DenoisingRecipe]):
 
     def step(self) -> Progress:
         """One step on fresh crops."""
-        factor = self.recipe.lr_factor(self.step_count)
+        factor = pace(self.recipe, self.step_count)
         pair = self.source.draw(self.recipe, self.generator)
         loss = self._error(pair.clean, pair.noise, pair.sigma, pair.level)
         loss.backward()  # type: ignore[no-untyped-call]

@@ -23,6 +23,16 @@ class HasEnds(Protocol):
     def ends(self) -> Sequence[nn.Parameter]: ...
 
 
+class Paced(Plan, Protocol):
+    """A recipe whose step size increases linearly during the first `warm_up` steps and falls linearly to
+    zero during the last `fall`."""
+
+    @property
+    def warm_up(self) -> int: ...
+    @property
+    def fall(self) -> int: ...
+
+
 N = TypeVar("N", bound=nn.Module)
 R = TypeVar("R", bound=Plan)
 
@@ -113,6 +123,11 @@ class Learner(Generic[N]):
             optimiser.load_state_dict(
                 {"state": moments, "param_groups": optimiser.state_dict()["param_groups"]}
             )
+
+
+def pace(recipe: Paced, step: int) -> float:
+    """The factor of all step sizes at step 0 ... iterations - 1."""
+    return min(1.0, (step + 1) / max(1, recipe.warm_up), (recipe.iterations - step) / max(1, recipe.fall))
 
 
 class LearnerTraining(Stepwise[R]):

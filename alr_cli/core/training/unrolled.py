@@ -19,7 +19,7 @@ from alr_cli.core.priors.slope import Slope
 from alr_cli.core.priors.unrolled import UnrolledNetwork, UnrolledPrior
 from alr_cli.core.training.calibration import psnr
 from alr_cli.core.training.denoising import CropSource, DenoisingRecipe, weighted_rms
-from alr_cli.core.training.learner import Learner, LearnerTraining
+from alr_cli.core.training.learner import Learner, LearnerTraining, pace
 from alr_cli.core.training.stepwise import Progress
 
 WEIGHTS = tuple(4.0**-power for power in range(4))  # that are tried at the start; much less teaches G nothing
@@ -61,10 +61,6 @@ class UnrolledRecipe:
     bfloat16: bool = False
     seed: int = 0
 
-    def lr_factor(self, step: int) -> float:
-        """The factor of all step sizes at training step 0 ... iterations - 1."""
-        return min(1.0, (step + 1) / max(1, self.warm_up), (self.iterations - step) / max(1, self.fall))
-
     @property
     def crops(self) -> DenoisingRecipe:
         """How crops are drawn. Their noise is not used, because it belongs to the observation."""
@@ -92,7 +88,7 @@ class UnrolledTrainer(LearnerTraining[UnrolledRecipe]):
 
     def step(self) -> Progress:
         """One training step on fresh crops."""
-        factor = self.recipe.lr_factor(self.step_count)
+        factor = pace(self.recipe, self.step_count)
         loss = self._error(*self._draw(self.generator))
         loss.backward()  # type: ignore[no-untyped-call]
         self.learner.update(factor, self.step_count)

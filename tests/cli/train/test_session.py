@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from alr_cli.cli.train.session import Session, _HeldSignals, resume
+from alr_cli.cli.train.prior_session import PriorSession
+from alr_cli.cli.train.session import _HeldSignals, resume
 from alr_cli.errors import UsageError
 from alr_cli.files.weights import CHECKPOINT, write_tensors
 
@@ -56,7 +57,7 @@ def test_a_stopped_training_says_how_to_continue(
     )
     pictures: Any = SimpleNamespace(validation=SimpleNamespace(to=lambda device: None))
     run: Any = SimpleNamespace(resume=False)
-    session = Session(trainer, {}, pictures, Path("mine.checkpoint"), run, SimpleNamespace())  # type: ignore[arg-type]
+    session = PriorSession(trainer, {}, pictures, Path("mine.checkpoint"), run, SimpleNamespace())  # type: ignore[arg-type]
     session._saved = saved
 
     def stopped(*_: object) -> None:

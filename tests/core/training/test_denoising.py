@@ -8,6 +8,7 @@ import torch
 
 from alr_cli.core.priors.unet import UNet, UNetArchitecture
 from alr_cli.core.training.denoising import CropSource, DenoisingRecipe, DenoisingTrainer
+from alr_cli.core.training.learner import pace
 
 SMALL = UNetArchitecture(1, (8, 12), (1, 1))
 RECIPE = DenoisingRecipe(iterations=30, batch_size=4, patch=16, warm_up=2, fall=10, lr=0.02, lr_ends=2e-3)
@@ -59,7 +60,7 @@ def test_the_start_is_not_modified() -> None:
 
 
 def test_the_step_size_rises_stays_and_falls() -> None:
-    factors = [RECIPE.lr_factor(step) for step in range(RECIPE.iterations)]
+    factors = [pace(RECIPE, step) for step in range(RECIPE.iterations)]
     assert factors[:2] == [0.5, 1.0]
     assert set(factors[2:20]) == {1.0}
     assert np.allclose(np.diff(factors[20:]), -0.1)
