@@ -124,17 +124,22 @@ def load_detector(name_or_path: str) -> Detector:
     """Read, verify and build a detector of defects. Raises WeightsError, also for the weights of a prior."""
     from alr_cli.core.defects.detector import Detector
 
+    check_detector(name_or_path)
     path = locate(name_or_path)
     tensors, metadata = read_tensors(path, FORMAT)
-    if _kind_of(metadata) != DETECTOR:
-        raise WeightsError(
-            f"{path} is a prior and finds no defects: give weights of alr train --recipe defects, or none"
-        )
     with _fitting(path):
         detector = Detector.described(metadata["architecture"])
         _fill(detector.network, tensors)
     _check_finite(path, detector.network)
     return detector
+
+
+def check_detector(name_or_path: str) -> None:
+    """Raise WeightsError for weights of another kind, by the header alone and without torch."""
+    if _kind_of(read_metadata(name_or_path)) != DETECTOR:
+        raise WeightsError(
+            f"{name_or_path} finds no defects: give weights of alr train --recipe defects, or omit --detector"
+        )
 
 
 def _kind_of(metadata: Mapping[str, Any]) -> object:

@@ -54,6 +54,8 @@ OWN = {
         "--mask",
         "--invert-mask",
         "--infrared",
+        "--sensitivity",
+        "--detector",
         "--save-mask",
         "--missing",
         "--seed",

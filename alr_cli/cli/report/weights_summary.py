@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from alr_cli.files.weights import DETECTOR
+
 Facts = dict[str, Any]
 _TOLD = ("iterations", "batch_size", "lr", "holes", "start")
 """The parts of a recipe that are shown."""
@@ -15,6 +17,8 @@ def purpose(path: Path, metadata: Facts) -> str:
     written = purpose_of(path)
     if written is not None:
         return written
+    if metadata["architecture"].get("kind") == DETECTOR:
+        return "finding dust, hairs and scratches in scans (alr inpaint --mask auto)"
     kind, task = _pictures(metadata), metadata["architecture"].get("task")
     if task is not None:
         return f"{kind} for {task} alone, with {_noise(metadata)}"

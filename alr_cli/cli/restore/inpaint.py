@@ -16,8 +16,8 @@ from alr_cli.cli.options.common import (
 )
 from alr_cli.cli.options.files import FileOptions, Inputs
 from alr_cli.cli.options.values import number, whole
-from alr_cli.cli.report.viewer import Viewer, ViewerOptions
-from alr_cli.cli.restore.dust import AUTO, InpaintDust
+from alr_cli.cli.restore.dust import AUTO
+from alr_cli.cli.restore.dust_command import DustOptions, inpaint_dust
 from alr_cli.cli.restore.task import Prepared
 from alr_cli.errors import InputError, UsageError
 
@@ -126,31 +126,11 @@ def inpaint(
             rich_help_panel=RESTORATION,
             help="Picture whose white pixels, even partly white ones, mark what is repaired; or a "
             "folder of such pictures with the same names as the inputs. alpha: the transparent "
-            "pixels. nan: the NaN of a float TIFF, which are always repaired. auto: the dust of"
-            " a film scan, found by --infrared.",
+            "pixels. nan: the NaN of a float TIFF, which are always repaired. auto: dust, hairs and "
+            "scratches, found by a network or by --infrared.",
         ),
     ] = None,
-    infrared: Annotated[
-        str | None,
-        typer.Option(
-            "--infrared",
-            metavar="FILE",
-            rich_help_panel=RESTORATION,
-            help="With --mask auto: the infrared channel of a film scan, which shows the dust. In a "
-            "folder the file of the same name is used. alpha: the fourth channel of the picture"
-            " itself.",
-        ),
-    ] = None,
-    save_mask: Annotated[
-        str | None,
-        typer.Option(
-            "--save-mask",
-            metavar="FILE.png",
-            rich_help_panel=RESTORATION,
-            help="With --mask auto: write the mask that was found. It can be edited and passed back "
-            "with --mask.",
-        ),
-    ] = None,
+    dust: DustOptions,
     invert_mask: Annotated[
         bool,
         typer.Option(
@@ -201,6 +181,7 @@ def inpaint(
     Examples:
 
       alr inpaint scratched.png -o whole.png --mask scratches.png --sigma 0
+      alr inpaint scan.tif -o clean.tif --mask auto --save-mask marked.png
       alr inpaint scan.tif -o clean.tif --mask auto --infrared scan-ir.tif
       alr inpaint logo.png -o filled.png --mask alpha
       alr inpaint a.png -o test.png --missing 0.5 --reference a.png
@@ -224,24 +205,9 @@ def inpaint(
             raise UsageError(
                 "--mask auto determines itself what to repair: leave --invert-mask and --missing out"
             )
-        if infrared is None:
-            raise UsageError(
-                "--mask auto finds dust with the infrared channel of a scan: give --infrared FILE, "
-                "or another mask"
-            )
-        _inpaint_dust(
-            InpaintDust(infrared, save_mask, grow, files.max_pixels),
-            inputs,
-            sigma,
-            ctx,
-            files=files,
-            model=model,
-            compute=compute,
-            reports=reports,
-        )
+        inpaint_dust(dust, grow, inputs, sigma, ctx.obj, files, model, compute, reports)
         return
-    if infrared is not None or save_mask is not None:
-        raise UsageError("--infrared and --save-mask belong to --mask auto: leave them out")
+    dust.refuse()
     if seed is not None and missing is None:
         raise UsageError("--seed belongs to --missing: leave it out, or give --missing 0.5")
     if missing is not None and (grow or invert_mask):
@@ -256,24 +222,3 @@ def inpaint(
     task = Inpaint(mask, missing, seed or 0, invert_mask, files.max_pixels, grow)
     reads = (mask if from_file else None,)
     restore_all(task, inputs, sigma, ctx.obj, files, model, compute, reports, reads=reads)
-
-
-def _inpaint_dust(
-    task: InpaintDust,
-    inputs: list[str],
-    sigma: float | None,
-    ctx: typer.Context,
-    files: FileOptions,
-    model: ModelOptions,
-    compute: ComputeOptions,
-    reports: ReportOptions,
-) -> None:
-    """Run dust removal. Without a sigma the pixels that are not marked stay as they are."""
-    file = task.infrared if task.infrared != "alpha" else None
-    if file is not None and not Path(file).exists():
-        raise InputError(f"--infrared {file} does not exist: check the path")
-    from alr_cli.cli.restore.run import restore_all
-
-    viewer = Viewer(ViewerOptions(), {} if task.save is None else {"--save-mask": task.save})
-    kept = 0.0 if sigma is None else sigma
-    restore_all(task, inputs, kept, ctx.obj, files, model, compute, reports, reads=(file,), viewer=viewer)

@@ -61,7 +61,13 @@ class DefectSession(Session):
         """Write the weights in half precision."""
         scores, detector = self._scores(), self.defects.trained()
         detector.network.half()
-        digest = save_weights(output, detector, {**self.description, "validation": scores.as_dict()})
+        metadata = {
+            **self.description,
+            "sigma_range": [0.0, self.defects.recipe.noises[1]],
+            "lam": [],  # it is no prior
+            "validation": scores.as_dict(),
+        }
+        digest = save_weights(output, detector, metadata)
         self.report.event({"event": "done", "output": str(output), "sha256": digest, **scores.as_dict()})
         self.report.say(f"wrote {output}: use it with alr inpaint --mask auto --detector {output}")
 

@@ -19,7 +19,7 @@ from alr_cli.core.priors.orientations import ROTATIONS, turned, turned_back
 from alr_cli.core.priors.protocol import Arithmetic
 from alr_cli.core.priors.unet import UNet, UNetArchitecture
 
-SCALE = 10 / 255  # c_0, the level at which U of a potential has features of the right size to begin with
+SCALE = 15 / 255  # c_0, a level at which U of a potential has features of the right size to begin with
 RARE = 4.0  # b, so that a network whose last layer is still small takes nearly no pixel for a defect
 TRAINED_SHARE = 0.035
 CHANNELS = 3  # gray pictures are shown as colour pictures

@@ -36,9 +36,9 @@ def _stars(picture: Floats, rng: np.random.Generator) -> Floats:
         top, left = max(0, int(row) - reach), max(0, int(column) - reach)
         rows, columns = np.ogrid[top : int(row) + reach + 1, left : int(column) + reach + 1]
         squared = (rows - row) ** 2 + (columns - column) ** 2
-        profile = strength * np.exp(-squared / (2 * spread**2))
+        profile = np.asarray(strength * np.exp(-squared / (2 * spread**2)), np.float32)
         here = result[top : int(row) + reach + 1, left : int(column) + reach + 1]
-        here += (profile[: here.shape[0], : here.shape[1], None] * tint).astype(np.float32)
+        here += profile[: here.shape[0], : here.shape[1], None] * tint.astype(np.float32)
     return np.clip(result, 0, 1)
 
 

@@ -1,0 +1,67 @@
+"""From odds to a mask: the share of defects is estimated, and areas are marked whole or not at all."""
+
+import numpy as np
+import pytest
+
+from alr_cli.core.defects.detector import TRAINED_SHARE
+from alr_cli.core.defects.marking import LEAST_SHARE, marked, share_of
+from alr_cli.core.defects.scores import Scores
+
+
+def drawn(share: float, distance: float = 4.0) -> tuple[np.ndarray, np.ndarray]:
+    """Defective pixels with this share, and the odds of an ideal detector that sees Gaussian evidence."""
+    rng = np.random.default_rng(0)
+    defective = rng.random((200, 200)) < share
+    evidence = rng.normal(np.where(defective, distance / 2, -distance / 2), 1)
+    return defective, distance * evidence + np.log(TRAINED_SHARE / (1 - TRAINED_SHARE))
+
+
+@pytest.mark.parametrize("share", [0.002, 0.02, 0.1, 0.3])
+def test_the_share_of_defects_is_found(share: float) -> None:
+    assert share_of(drawn(share)[1]) == pytest.approx(share, rel=0.25)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.2])
+def test_more_is_marked_where_more_is_defective(share: float) -> None:
+    defective, odds = drawn(share, 6.0)
+    mask = marked(odds)
+    assert mask[defective].mean() > 0.9 if share else not mask.any()
+    assert mask[~defective].mean() < 0.1 * max(share, LEAST_SHARE) + 0.01
+
+
+def test_doubtful_detail_is_marked_beside_dust_and_not_alone() -> None:
+    odds = np.full((60, 60), -12.0)
+    odds[5:9, 5:9] = 1.0  # a little like dust
+    assert not marked(odds).any()
+    odds[30:50, 30:50] = 9.0
+    mask = marked(odds)
+    assert mask[30:50, 30:50].all() and mask[5:9, 5:9].all() and mask.sum() == 416
+
+
+def test_an_area_reaches_as_far_as_it_is_likely() -> None:
+    odds = np.full((40, 40), -12.0)
+    odds[10:20, 10:20] = 9.0
+    shift = np.log(share_of(odds) / TRAINED_SHARE)
+    odds[10:20, 20:23] = -0.8 - shift  # likely dust with 0.3, and beside certain dust
+    odds[30:34, 30:34] = -0.8 - shift
+    mask = marked(odds)
+    assert mask[10:20, 10:23].all() and not mask[30:34].any()
+
+
+def test_sensitivity_marks_more() -> None:
+    _, odds = drawn(0.05, 3.0)
+    sizes = [int(marked(odds, sensitivity).sum()) for sensitivity in (0.1, 1.0, 10.0)]
+    assert sizes == sorted(sizes) and sizes[0] < sizes[1] < sizes[2]
+
+
+def test_scores_add_up() -> None:
+    defective = np.zeros((4, 5), bool)
+    defective[0] = True
+    mask = defective.copy()
+    mask[0, 0], mask[1, :2] = False, True
+    one = Scores.of(defective, mask, ~mask & defective)
+    assert (one.recall, one.precision, one.false_share) == (0.8, pytest.approx(4 / 6), 0.05)
+    assert (one + one).as_dict() == one.as_dict()
+    nothing = Scores.of(defective, np.zeros_like(mask), np.zeros_like(mask))
+    assert (nothing.recall, nothing.precision) == (0.0, 1.0)
+    assert "0.000 % of clean pixels" in str(nothing)
