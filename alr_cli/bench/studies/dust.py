@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from alr_cli.core.defects.drawing import MEASURED, VISIBLE, damaged
 from alr_cli.core.defects.finding import Finder
 from alr_cli.core.defects.scores import Scores
-from alr_cli.core.restore import Restorer, Settings
+from alr_cli.core.restore import Restorer
+from alr_cli.core.settings import Settings
 from alr_cli.files.pictures import read_picture
 from alr_cli.files.weights import load_detector, load_weights
 

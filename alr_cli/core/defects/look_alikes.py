@@ -30,7 +30,8 @@ def _stars(picture: Floats, rng: np.random.Generator) -> Floats:
     spread = rng.uniform(0.5, 1.6)
     result = glow + np.float32(0.5 * rng.random() ** 4) * picture
     for _ in range(round(log_uniform((3, 80), rng))):
-        strength, tint = min(1.5, log_uniform((0.04, 3), rng)), rng.uniform(0.75, 1, channels)
+        strength = min(1.5, log_uniform((0.04, 3), rng))
+        tint = np.asarray(rng.uniform(0.75, 1, channels), np.float32)
         row, column = rng.random(2) * (height, width)
         reach = math.ceil(5 * spread)
         top, left = max(0, int(row) - reach), max(0, int(column) - reach)
@@ -38,7 +39,7 @@ def _stars(picture: Floats, rng: np.random.Generator) -> Floats:
         squared = (rows - row) ** 2 + (columns - column) ** 2
         profile = np.asarray(strength * np.exp(-squared / (2 * spread**2)), np.float32)
         here = result[top : int(row) + reach + 1, left : int(column) + reach + 1]
-        here += profile[: here.shape[0], : here.shape[1], None] * tint.astype(np.float32)
+        here += profile[: here.shape[0], : here.shape[1], None] * tint
     return np.clip(result, 0, 1)
 
 
@@ -47,8 +48,8 @@ def _eyes(picture: Floats, rng: np.random.Generator) -> Floats:
     result = picture.copy()
     for _ in range(int(rng.integers(1, 5))):
         centre, radius = rng.random(2) * picture.shape[:2], rng.uniform(4, 14)
-        edge, dark = rng.uniform(1, 2.5), rng.uniform(0, 0.2, picture.shape[2])
-        _disk(result, centre, radius, edge, dark.astype(np.float32), rng.uniform(0.9, 1))
+        edge, dark = rng.uniform(1, 2.5), np.asarray(rng.uniform(0, 0.2, picture.shape[2]), np.float32)
+        _disk(result, centre, radius, edge, dark, rng.uniform(0.9, 1))
         for _ in range(int(rng.integers(1, 3))):
             aside = rng.uniform(-0.5, 0.5, 2) * radius
             white = np.full(picture.shape[2], rng.uniform(0.7, 1), np.float32)
