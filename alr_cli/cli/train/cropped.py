@@ -65,16 +65,24 @@ def check_side(side: int, stride: int) -> None:
         raise UsageError(f"--size {side} is not a multiple of {stride}: choose a size that is")
 
 
-def read_folders(
+def load_folders(
     data: DataOptions, channels: int, side: int, report: Report
-) -> tuple[PictureFolder, Validation]:
-    """The clean pictures, and the validation crops of --val-dir or of these. Files that are left out are
-    reported as warnings. Raises InputError."""
+) -> tuple[PictureFolder, PictureFolder | None]:
+    """The clean pictures, and those of --val-dir. Files that are left out are reported as warnings. Raises
+    InputError."""
     range = data.black_and_white
     clean = load_folder(Path(data.clean_dir), channels, side, data.exclude or (), range)
     val = None if data.val_dir is None else load_folder(Path(data.val_dir), channels, side, range=range)
     for sentence in (*clean.skipped, *(val.skipped if val is not None else ())):
         report.warn(f"left out: {sentence}")
+    return clean, val
+
+
+def read_folders(
+    data: DataOptions, channels: int, side: int, report: Report
+) -> tuple[PictureFolder, Validation]:
+    """The clean pictures, and the validation crops of --val-dir or of these. Raises InputError."""
+    clean, val = load_folders(data, channels, side, report)
     return clean, Validation.from_pictures([as_float(picture) for picture in (val or clean).pictures])
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from alr_cli.cli.ranks import this_rank
 from alr_cli.cli.train.asked import Asked
-from alr_cli.cli.train.cropped import prepare_device
+from alr_cli.cli.train.cropped import load_folders, prepare_device
 from alr_cli.cli.train.inputs import TrainingData, describe
 from alr_cli.cli.train.prior_session import PriorSession
 from alr_cli.cli.train.progress import TrainingBar
@@ -20,7 +20,7 @@ from alr_cli.core.training.likelihood import LikelihoodRecipe, LikelihoodTrainer
 from alr_cli.core.training.validation import Validation
 from alr_cli.errors import InputError, OutputError, UsageError
 from alr_cli.files.atomic import write_atomic
-from alr_cli.files.folders import PictureFolder, load_folder
+from alr_cli.files.folders import PictureFolder
 from alr_cli.files.pictures import Picture, encode
 from alr_cli.files.weights import save_weights
 
@@ -95,11 +95,7 @@ def prepare(asked: Asked) -> FlowSession:
         architecture = GlowArchitecture(channels, size, kind.levels, kind.steps, width)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    range = data.black_and_white
-    folder = load_folder(Path(data.clean_dir), channels, size, data.exclude or (), range)
-    other = None if data.val_dir is None else load_folder(Path(data.val_dir), channels, size, range=range)
-    for sentence in (*folder.skipped, *(other.skipped if other is not None else ())):
-        asked.report.warn(f"left out: {sentence}")
+    folder, other = load_folders(data, channels, size, asked.report)
     if len(folder) < FEWEST:
         raise InputError(f"{data.clean_dir} has {len(folder)} pictures: a flow needs at least {FEWEST}")
     seen, unseen = _stacked(folder, size), None if other is None else _stacked(other, size)
