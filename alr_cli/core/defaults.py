@@ -51,6 +51,8 @@ _COLOURED_ITERATIONS = 25  # for fourier, if the noise is coloured
 _ADMM_LEVEL, _ADMM_FIRST = 30 / 255, 50 / 255
 # For adam with a gradient network: number and scale of the steps.
 FREE_ITERATIONS, FREE_SCALE = 300, 0.1
+# For post-processing: lambda times the variance of the errors that the network leaves.
+_ONCE_VARIANCE = 30 * 2e-4
 # For pgd without a path: number of steps, tolerance, and steps of conjugate gradients.
 _RAYS_PROXIMAL, _RAYS_TOL, _RAYS_STEPS = 60, 1e-4, 15
 
@@ -162,7 +164,7 @@ def _chosen(
     regularizer: Regularizer, problem: Problem, lam: float, sigma: float, asked: SolverOptions
 ) -> Solver:
     if asked.solver == DEFAULT and isinstance(regularizer, PostProcesses):
-        return Once(regularizer, FLIPS[:1] if asked.fast else FLIPS)
+        return _once(regularizer, problem, lam, sigma, asked)
     if asked.solver == DEFAULT and isinstance(regularizer, HasLatents):
         return _lbfgs(asked)
     if asked.solver == DEFAULT:
@@ -201,6 +203,14 @@ def _why_not(solver: str) -> str:
     if solver == Splitting.name:
         return "is for priors that denoise in one step at any level, and not for rounded coefficients"
     return "is for fields of experts, and not for blurs that repeat the border"
+
+
+def _once(
+    regularizer: PostProcesses, problem: Problem, lam: float, sigma: float, asked: SolverOptions
+) -> Once:
+    """tau is in proportion to 1 / sigma^2, as in a posterior, and only views leave anything to correct."""
+    tau = _ONCE_VARIANCE / (lam * sigma**2) if problem.rays and lam > 0 and sigma > 0 else 0.0
+    return Once(regularizer, FLIPS[:1] if asked.fast else FLIPS, tau)
 
 
 def _fourier(

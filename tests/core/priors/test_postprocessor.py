@@ -6,11 +6,14 @@ import torch
 from alr_cli.core import problems
 from alr_cli.core.data_terms import SquaredError
 from alr_cli.core.defaults import minimise
+from alr_cli.core.operators.ray import RayTransform
 from alr_cli.core.priors.postprocessor import PostProcessorPrior
 from alr_cli.core.priors.protocol import PostProcesses
 from alr_cli.core.priors.registry import build
 from alr_cli.core.priors.unet import UNet, UNetArchitecture
 from alr_cli.core.solver_options import SolverOptions
+from alr_cli.core.tomography import Scanning
+from tests.core.operators.scans import GEOMETRIES, ellipse
 
 SMALL = UNetArchitecture(1, (4, 6), (1, 1))
 
@@ -56,3 +59,19 @@ def test_by_default_it_is_applied_once_to_each_flip_and_as_red_it_looks_at_the_o
     )
     assert (weak.stop, len(weak.history)) == ("max_iter", 4)
     assert 0 < float((weak.x - y).norm()) < float((strong.x - y).norm())
+
+
+def test_the_views_have_the_last_word_where_the_noise_is_weak() -> None:
+    geometry = GEOMETRIES["even picture, odd detectors"]
+    scan = Scanning(RayTransform(geometry, 1 / 40))
+    truth = torch.from_numpy(ellipse(geometry.size, (2.0, 1.0), (9.0, 6.0))).float()[None, None]
+    problem, regularizer = scan.problem(scan.observe(truth), 0, 0.0), prior().at(0.1)
+    residuals, pictures = [], []
+    for sigma in (1e-3, 10.0):
+        found = minimise(problem, SquaredError(problem.y), regularizer, 30.0, sigma)
+        assert (found.stop, len(found.history)) == ("converged", 6)
+        residuals.append([float(record.terms.data) for record in found.history[-2:]])
+        pictures.append(found.x)
+    weak, strong = residuals
+    assert weak[1] < 0.1 * weak[0] and 0.99 * strong[0] < strong[1] <= strong[0]
+    assert float((pictures[0] - truth).square().mean()) < 0.5 * float((pictures[1] - truth).square().mean())
