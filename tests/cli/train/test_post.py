@@ -38,7 +38,7 @@ def test_a_network_is_trained_and_reconstructs(alr: Alr, disks: Path, tmp_path: 
     noise = 0.01 * np.random.default_rng(0).standard_normal((8, 24))
     tifffile.imwrite(y, (row + noise).astype(np.float32))
     options = ("--angles", "0:180:8", "--size", str(SIDE), "-w", out, "-o", slice)
-    for iterations, extra in ((4, ()), (3, ("--solver", "splitting"))):
+    for iterations, extra in ((5, ()), (3, ("--solver", "splitting"))):
         result = alr("reconstruct", y, *options, *extra, "--overwrite")
         assert result.code == 0, result.stderr
         assert f"{iterations} iterations" in result.stderr
