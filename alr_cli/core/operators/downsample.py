@@ -17,8 +17,10 @@ from typing import Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import sparse
 from torch import Tensor
 
+from alr_cli.core.operators.gram import GramSolver, SeparableGram
 from alr_cli.core.operators.linear import LinearOperator, Shape, largest_singular_value
 from alr_cli.errors import UsageError
 
@@ -67,6 +69,14 @@ class Taps:
         for columns, weights in zip(self.columns.to(y.device).T, self.weights.to(y).T, strict=True):
             x.index_add_(axis, columns, y * weights.reshape(shape))
         return x
+
+    @property
+    def gram(self) -> Tensor:
+        """The matrix times its transpose, (n', n') in float64."""
+        rows = np.arange(len(self.columns)).repeat(self.columns.shape[1])
+        entries = (self.weights.double().numpy().ravel(), (rows, self.columns.numpy().ravel()))
+        matrix = sparse.csr_array(sparse.coo_array(entries, shape=(len(self.columns), self.size)))
+        return torch.from_numpy((matrix @ matrix.T).toarray())
 
     @property
     def middle(self) -> Tensor:
@@ -126,6 +136,11 @@ class Resize:
             taps.power(size) for taps, size in zip((self._rows, self._columns), shape, strict=True)
         )
         return rows[:, None] * columns[: shape[1] // 2 + 1]
+
+    @cached_property
+    def solve_gram(self) -> GramSolver:
+        """See `gram.HasGram`."""
+        return SeparableGram.of(self._rows.gram, self._columns.gram)
 
     @cached_property
     def norm(self) -> float:

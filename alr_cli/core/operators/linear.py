@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from alr_cli.core.numerics.fast_lengths import fast_length
+from alr_cli.core.operators.gram import GramSolver, HasGram
 from alr_cli.errors import UsageError
 
 Shape = tuple[int, int]
@@ -281,6 +282,16 @@ class Compose:
         if isinstance(outer, Tensor) and not isinstance(self.inner, Identity | Crop | Convolution):
             return None
         return None if outer is None or inner is None else outer * inner
+
+    @property
+    def solve_gram(self) -> GramSolver | None:
+        """See `gram.HasGram`. The product of a crop and its adjoint is the identity."""
+        outer = self.outer
+        return outer.solve_gram if isinstance(outer, HasGram) and self._crops else None
+
+    @property
+    def _crops(self) -> bool:
+        return isinstance(self.inner, Identity | Crop)
 
     @cached_property
     def norm(self) -> float:
