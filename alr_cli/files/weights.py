@@ -134,9 +134,14 @@ def load_detector(name_or_path: str) -> Detector:
     return detector
 
 
+def is_detector(name_or_path: str) -> bool:
+    """Whether these are weights of a detector, by the header alone and without torch. Raises WeightsError."""
+    return _kind_of(read_metadata(name_or_path)) == DETECTOR
+
+
 def check_detector(name_or_path: str) -> None:
     """Raise WeightsError for weights of another kind, by the header alone and without torch."""
-    if _kind_of(read_metadata(name_or_path)) != DETECTOR:
+    if not is_detector(name_or_path):
         raise WeightsError(
             f"{name_or_path} finds no defects: give weights of alr train --recipe defects, or omit --detector"
         )

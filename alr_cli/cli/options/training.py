@@ -99,8 +99,8 @@ class RecipeOptions:
             metavar="X",
             parser=values.number("--lr", above=0),
             rich_help_panel=RECIPE,
-            show_default="0.001; 0.0001 for global, 0.006 for post, a potential and reg, 0.004 for defects, "
-            "0.002 for unrolled",
+            show_default="0.001; 0.0001 for global, 0.006 for post, a potential and reg, 0.002 for "
+            "defects and unrolled",
             help="Initial step size. It decays exponentially; for defects, post, a potential, reg and "
             "unrolled it falls linearly at the end.",
         ),

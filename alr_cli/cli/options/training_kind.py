@@ -83,8 +83,8 @@ class KindOptions:
             metavar="FILE",
             rich_help_panel=REG,
             help="For reg: weights of a potential whose U-Net is the first denoiser; for post: such a U-Net "
-            "to begin with; for defects: one whose last layer is replaced. For unrolled: weights of "
-            "reg or of a potential, whose gradient is the first one. Without them it is random.",
+            "to begin with; for defects: one without its last layer, or a detector. For unrolled: weights "
+            "of reg or of a potential, whose gradient is the first one. Without them it is random.",
         ),
     ] = None
     task: Annotated[

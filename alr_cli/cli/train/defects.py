@@ -10,7 +10,6 @@ import torch
 
 from alr_cli.cli.train.asked import Asked
 from alr_cli.cli.train.cropped import (
-    ENDS,
     architecture_of,
     check,
     check_side,
@@ -28,10 +27,11 @@ from alr_cli.core.priors.unet import UNet
 from alr_cli.core.training.defects import DefectRecipe, DefectTrainer, first_network
 from alr_cli.core.training.denoising import CropSource
 from alr_cli.errors import UsageError
-from alr_cli.files.weights import save_weights
+from alr_cli.files.weights import is_detector, load_detector, save_weights
 
 WIDTH = 64
-FALL = 0.5  # share of the steps in which the step size falls
+FALL = 0.8  # share of the steps in which the step size falls
+ENDS = 0.2  # step size of the first and the last layer, relative to that of the others; the last one is new
 EACH = 12  # defects on each validation crop
 
 
@@ -109,6 +109,9 @@ def prepare(asked: Asked) -> DefectSession:
 
 def _start(asked: Asked) -> UNet:
     """The network at the beginning. Raises UsageError or WeightsError."""
-    if asked.kind.init is not None:
-        return first_network(unet_of(asked.kind.init, asked.channels), asked.recipe.seed)
-    return UNet(architecture_of(asked, WIDTH), torch.Generator().manual_seed(asked.recipe.seed))
+    init, seed = asked.kind.init, asked.recipe.seed
+    if init is None:
+        return UNet(architecture_of(asked, WIDTH), torch.Generator().manual_seed(seed))
+    if is_detector(init):
+        return load_detector(init).network
+    return first_network(unet_of(init, asked.channels), seed)

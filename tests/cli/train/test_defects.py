@@ -66,6 +66,15 @@ def test_the_network_of_a_potential_is_taken_for_the_start(alr: Alr, folder: Pat
     torch.testing.assert_close(trained.head, start.head, atol=1e-3, rtol=1e-2)
 
 
+def test_a_detector_is_trained_further_with_its_last_layer(alr: Alr, folder: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
+    assert alr("train", "--clean-dir", folder, "-o", first, *QUICK).code == 0
+    options = ("--init", first, "--lr", "1e-6")
+    assert alr("train", "--clean-dir", folder, "-o", second, *QUICK, *options).code == 0
+    before, after = (load_detector(str(path)).network for path in (first, second))
+    torch.testing.assert_close(after.tail, before.tail, atol=1e-3, rtol=1e-2)
+
+
 @pytest.mark.parametrize(
     ("options", "code", "sentence"),
     [
