@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from alr_cli.core.data_terms import is_clipped
+from alr_cli.core.priors.coarse import Coarse
 from alr_cli.core.priors.denoisers import Partly
 from alr_cli.core.priors.orientations import IN_TURN, Turned
 from alr_cli.core.priors.protocol import Anneals, Denoises, PostProcesses, Regularizer
@@ -29,6 +30,7 @@ _ENLARGED_MOMENTUM, _ENLARGED_STEPS = 0.9, 150
 # for pictures of usual size and for large ones; level of D at the end; and the weight of the data term.
 _COLOURED, _COLOURED_LARGE = (4.0, 0.6, 5, 0.6), (3.0, 0.8, 3, 0.7)
 _COLOURED_END, _COLOURED_WEIGHT = 0.4, 1.5
+_COARSE = 0.7  # share of the level that is left at half the resolution, at which the path begins
 _COLOURED_ROUGH = 0.1  # tolerance of its proximal maps
 _LARGE = 3_000_000  # number of pixels from which on a picture is large
 # For rays: first level, last one relative to that of the noise per pixel, number of steps, momentum, and
@@ -92,7 +94,7 @@ def _through_coloured_noise(
     regularizer: Anneals, problem: Problem, tau: float, asked: SolverOptions
 ) -> Splitting | None:
     """The path for noise that is not white. Its last level is below that of the noise, because the strongest
-    frequencies of the noise are left to the data term."""
+    frequencies of the noise are left to the data term. Its first step is at half the resolution."""
     if not problem.near or tuple(problem.operator.input_shape[-2:]) != problem.frame:
         return None
     begin, last, usual, momentum = _COLOURED if problem.pixels < _LARGE else _COLOURED_LARGE
@@ -100,6 +102,7 @@ def _through_coloured_noise(
     weight = _COLOURED_WEIGHT * tau
     way = _falling(regularizer, weight, begin * sigma, last * sigma, _stages(usual, asked))
     way.append((regularizer.at(_COLOURED_END * sigma), 0.0))
+    way[0] = (Coarse(regularizer.at(_COARSE * begin * sigma)), way[0][1])
     return Splitting(_in_turn(way), momentum, rough=_COLOURED_ROUGH)
 
 
