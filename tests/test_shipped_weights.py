@@ -9,6 +9,9 @@ import torch
 
 from alr_cli.bench.tomography import GEOMETRY, SIDE, sinogram
 from alr_cli.core.defaults import Formulation
+from alr_cli.core.defects.drawing import MEASURED, damaged
+from alr_cli.core.defects.finding import Finder
+from alr_cli.core.defects.scores import Scores
 from alr_cli.core.noise.field import NoiseField
 from alr_cli.core.noise.model import NoiseModel
 from alr_cli.core.noise.white import add_gaussian_noise
@@ -18,13 +21,21 @@ from alr_cli.core.synthesis import HasLatents
 from alr_cli.core.tasks import Denoising, Upscaling, observed
 from alr_cli.core.tomography import Reconstructor
 from alr_cli.files import interpolation
-from alr_cli.files.weights import default_name, load_weights, shipped_folder, shipped_names
+from alr_cli.files.weights import (
+    default_name,
+    load_detector,
+    load_weights,
+    read_metadata,
+    shipped_folder,
+    shipped_names,
+)
 from tests.core.noise.test_model import a_model
 from tests.core.operators.scans import ellipse
 
 WIDE = ["color-wide", "color-free", "gray-wide"]
 GRADIENTS = ["color-reg"]
 SCANS = ["ct-global", "ct-unet"]  # for slices of 128 x 128 pixels
+DETECTORS = ["defects"]  # which are no priors
 
 
 def psnr(estimate: np.ndarray, truth: np.ndarray) -> float:
@@ -42,16 +53,24 @@ FLOWS = ["faces32-flow"]
 
 @pytest.mark.parametrize("name", shipped_names())
 def test_every_critic_is_small_and_its_card_carries_its_hash(name: str) -> None:
-    most = 3_000_000 if name in (*FLOWS, *WIDE, *SCANS) else 5_000_000 if name in GRADIENTS else 1_000_000
+    most = (
+        3_000_000
+        if name in (*FLOWS, *WIDE, *SCANS, *DETECTORS)
+        else 5_000_000
+        if name in GRADIENTS
+        else 1_000_000
+    )
     assert (shipped_folder() / f"{name}.safetensors").stat().st_size < most
-    assert load_weights(name).sha256 in (shipped_folder() / f"{name}.md").read_text()
+    read = load_detector if name in DETECTORS else load_weights
+    read(name)  # which verifies the hash
+    assert read_metadata(name)["sha256"] in (shipped_folder() / f"{name}.md").read_text()
 
 
 HOLES = ["color-holes", "gray-holes"]
 QUICK = ["color-tuned", "gray-tuned", *WIDE]
 
 
-WHITE = [name for name in shipped_names() if name not in ("camera", *HOLES, *FLOWS, *SCANS)]
+WHITE = [name for name in shipped_names() if name not in ("camera", *HOLES, *FLOWS, *SCANS, *DETECTORS)]
 OF_ALL_LEVELS = [(name, sigma, gain) for name in QUICK for sigma, gain in ((0.05, 4.0), (0.2, 8.0))]
 
 
@@ -248,3 +267,21 @@ def test_a_prior_for_scans_is_nearer_to_the_truth_than_backprojection(name: str)
     found = ours.reconstruct(y, GEOMETRY, level, 1.0)
     before = Reconstructor("fbp", window="hann").reconstruct(y, GEOMETRY, level, 1.0)
     assert psnr(found.pixels, clean) > psnr(before.pixels.clip(0), clean) + 2
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_detector_finds_dust_on_a_photograph_and_little_without_it(name: str, channels: int) -> None:
+    clean = skimage.data.coffee()[60:252, 90:282].astype(np.float32) / 255
+    clean = clean if channels == 3 else clean.mean(axis=2, keepdims=True)
+    made = damaged(clean, 48, MEASURED, np.random.default_rng(0))
+    finder = Finder(load_detector(name), device="cpu", fast=True)
+    scores = Scores.of(made.defective, finder.mask(made.pixels), finder.mask(clean))
+    assert scores.recall > 0.8 and scores.precision > 0.8 and scores.false_share < 0.001
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_a_detector_leaves_stars_and_catchlights_alone(name: str) -> None:
+    finder = Finder(load_detector(name), device="cpu", fast=True)
+    for picture in (skimage.data.hubble_deep_field()[:256, :256], skimage.data.chelsea()[70:200, 100:330]):
+        assert finder.mask(picture.astype(np.float32) / 255).mean() < 0.0005
