@@ -277,7 +277,7 @@ def test_a_detector_finds_dust_on_a_photograph_and_little_without_it(name: str, 
     made = damaged(clean, 48, MEASURED, np.random.default_rng(0))
     finder = Finder(load_detector(name), device="cpu", fast=True)
     scores = Scores.of(made.defective, finder.mask(made.pixels), finder.mask(clean))
-    assert scores.recall > 0.8 and scores.precision > 0.8 and scores.false_share < 0.001
+    assert scores.recall > 0.75 and scores.precision > 0.65 and scores.false_share < 0.0005
 
 
 @pytest.mark.parametrize("name", DETECTORS)

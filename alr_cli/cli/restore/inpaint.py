@@ -181,6 +181,7 @@ def inpaint(
     Examples:
 
       alr inpaint scratched.png -o whole.png --mask scratches.png --sigma 0
+      alr inpaint scan.tif -o clean.tif --mask auto --save-mask marked.png
       alr inpaint scan.tif -o clean.tif --mask auto --infrared scan-ir.tif
       alr inpaint logo.png -o filled.png --mask alpha
       alr inpaint a.png -o test.png --missing 0.5 --reference a.png
