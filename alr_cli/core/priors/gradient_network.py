@@ -28,6 +28,7 @@ from alr_cli.core.priors.unet import UNet, UNetArchitecture
 from alr_cli.core.problems import Problem
 
 SCALE = 0.1  # c, the middle of the noise levels in training
+_LESS = 0.15  # share of G in other problems than denoising
 
 
 class GradientNetwork(nn.Module):
@@ -146,8 +147,9 @@ class GradientPrior:
         return self._lam(sigma)
 
     def gain(self, problem: Problem) -> float:
-        """1 for every operator, because sigma^2 phi is weighted by the noise alone."""
-        return 1.0
+        """1 for denoising, which applies D. For other operators less of G is better, see
+        docs/guides/gradient.md."""
+        return 1.0 if problem.near else _LESS
 
     def tile(self, shape: tuple[int, ...], device: torch.device, precision: torch.dtype) -> int:
         """See `protocol.HasTiles`."""

@@ -148,3 +148,9 @@ def test_a_description_without_a_part_is_refused(part: str) -> None:
     fields = {name: value for name, value in GOOD.items() if name != part}
     with pytest.raises((KeyError, TypeError, ValueError)):
         GradientPrior.described(fields, RANGE, lambda sigma: sigma)
+
+
+def test_g_counts_less_where_the_picture_is_not_only_noisy() -> None:
+    y, one = random(1, 1, 16, 16), prior()
+    blurred = problems.deblurring(y, torch.ones(3, 3).numpy() / 9, 0)
+    assert one.gain(problems.denoising(y, 0)) == 1.0 > one.gain(blurred) > 0
