@@ -105,10 +105,9 @@ def load_weights(name_or_path: str) -> Weights:
     from alr_cli.core.training.calibration import LambdaCurve
     from alr_cli.core.weights import Weights
 
+    check_prior(name_or_path)
     path = locate(name_or_path)
     tensors, metadata = read_tensors(path, FORMAT)
-    if _kind_of(metadata) == DETECTOR:
-        raise WeightsError(f"{path} finds defects and is no prior: give it with --mask auto --detector")
     with _fitting(path):
         low, high = (float(value) for value in metadata["sigma_range"])
         if not 0 <= low <= high < math.inf:
@@ -132,6 +131,14 @@ def load_detector(name_or_path: str) -> Detector:
         _fill(detector.network, tensors)
     _check_finite(path, detector.network)
     return detector
+
+
+def check_prior(name_or_path: str) -> None:
+    """Raise WeightsError for a detector, by the header alone and without torch."""
+    if is_detector(name_or_path):
+        raise WeightsError(
+            f"{name_or_path} finds defects and is no prior: give it to alr inpaint as --detector"
+        )
 
 
 def is_detector(name_or_path: str) -> bool:

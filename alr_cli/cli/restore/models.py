@@ -59,9 +59,9 @@ class Models:
     def check(self) -> None:
         """Refuse unusable weights by their header alone. Raises WeightsError."""
         if self._model.weights is not None:
-            from alr_cli.files.weights import read_metadata
+            from alr_cli.files.weights import check_prior
 
-            read_metadata(self._model.weights)
+            check_prior(self._model.weights)
 
     def described(self) -> dict[str, object]:
         """What a restoration depends on: the options, and the hash of weights that were named."""
