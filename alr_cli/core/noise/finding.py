@@ -40,6 +40,7 @@ LITTLE = 0.5 * LEVEL  # weaker noise counts as none
 WHITE = 0.8  # share of the level in the highest frequencies from which on noise is white
 FINE = np.add.outer(np.arange(SIDE), np.arange(SIDE)) >= 1.4 * SIDE
 GRAY_WHITE = 0.6  # the same in gray, where texture adds to the level
+SHARED_WHITE = 0.75  # the same for noise that all channels share: it has 0.8 or more, gravel all over 0.63
 UNEVEN = 1.35, 1.45  # white noise varies less than this between brightnesses, in colour and in gray
 UNEVEN_LEAST = 1.5 * LEVEL, 4 * LEVEL  # weakest noise of which that can be said
 UNEXPLAINED = 0.08, 0.045  # how far the levels may be from those of a variance that is linear in brightness
@@ -182,7 +183,8 @@ def _noise_in(seen: Variation, gray_sigma: Callable[[], float]) -> tuple[Parts, 
     if calm is not None and by_gray > 0:
         return calm, by_gray
     low = float(np.quantile(seen.parts.levels[0], 0.25))
-    return seen.parts, _step(low, *WEAKEST) if gray_sigma() >= GRAY_WHITE * low else 0.0
+    share = GRAY_WHITE if len(seen.parts.levels) == 1 else SHARED_WHITE
+    return seen.parts, _step(low, *WEAKEST) if gray_sigma() >= share * low else 0.0
 
 
 def _sure_by_colour(parts: Parts) -> float:
