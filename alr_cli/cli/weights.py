@@ -62,4 +62,4 @@ def _line(row: dict[str, Any], width: int) -> str:
     kind = "gray" if row["channels"] == 1 else "colour"
     low, high = row["sigma_range"]
     default = f" (taken without -w: {', '.join(row['default_for'])})" if row["default_for"] else ""
-    return f"{row['name']:<{width}}  {kind:<6}  sigma {f'{low:.3g} to {high:.3g}':<14}  {row['for']}{default}"
+    return f"{row['name']:<{width}}  {kind:<6}  sigma {f'{low:.2g} to {high:.2g}':<14}  {row['for']}{default}"
