@@ -102,7 +102,8 @@ def _through_coloured_noise(
     weight = _COLOURED_WEIGHT * tau
     way = _falling(regularizer, weight, begin * sigma, last * sigma, _stages(usual, asked))
     way.append((regularizer.at(_COLOURED_END * sigma), 0.0))
-    way[0] = (Coarse(regularizer.at(_COARSE * begin * sigma)), way[0][1])
+    if len(way) > 2:
+        way[0] = (Coarse(regularizer.at(_COARSE * begin * sigma)), way[0][1])
     return Splitting(_in_turn(way), momentum, rough=_COLOURED_ROUGH)
 
 

@@ -101,6 +101,15 @@ def test_it_is_the_usual_way_for_what_denoises_and_was_blurred_and_for_no_other_
         choose(Quadratic(), PROBLEMS["blur"], 1.0, SIGMA, SolverOptions("splitting"))
 
 
+@pytest.mark.parametrize("iterations", [1, 2, 3])
+def test_the_shortest_paths_through_coloured_noise_see_the_whole_resolution(iterations: int) -> None:
+    problem = problems.denoising(Y, 0, coloured_noise(Y, a_model(1)))
+    solver = choose(random_potential(), problem, 1.0, SIGMA, SolverOptions(iterations=iterations))
+    assert isinstance(solver, Splitting) and solver.iterations == iterations
+    last, tau = solver.way[-1]
+    assert isinstance(last, Turned) and isinstance(last.of, Potential) and tau == 0
+
+
 def test_large_pictures_take_fewer_steps_through_coloured_noise(monkeypatch: pytest.MonkeyPatch) -> None:
     problem = problems.denoising(Y, 0, coloured_noise(Y, a_model(1)))
     usual = choose(random_potential(), problem, 1.0, SIGMA)
