@@ -310,10 +310,10 @@ def _proximal(
     first = path(regularizer, problem, lam, sigma, replace(asked, iterations=None))
     if first is None:
         limit, tol = asked.limit(_RAYS_PROXIMAL), asked.tolerance(_RAYS_TOL)
-        return ProximalGradient(1.0, limit, tol, steps=_RAYS_STEPS)
+        return ProximalGradient(1.0, limit, tol, Splitting((), steps=_RAYS_STEPS))
     limit = asked.limit(first.iterations + ProximalGradient.iterations)
     tol = asked.tolerance(ProximalGradient.tol)
-    return ProximalGradient(step_size(regularizer, lam), limit, tol, first, first.rounds, first.steps)
+    return ProximalGradient(step_size(regularizer, lam), limit, tol, first)
 
 
 def _nmapg(asked: SolverOptions) -> Nmapg:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from alr_cli.core.defects.drawing import MEASURED, VISIBLE, damaged
 from alr_cli.core.defects.finding import Finder
 from alr_cli.core.defects.scores import Scores
+from alr_cli.core.metrics import psnr
 from alr_cli.core.restore import Restorer
 from alr_cli.core.settings import Settings
 from alr_cli.files.pictures import read_picture
@@ -68,7 +69,8 @@ def _filled(restorer: Restorer, pixels: Pixels, mask: NDArray[np.bool_] | None) 
 
 
 def _psnr(x: Pixels, clean: Pixels) -> float:
-    return float(-10 * np.log10(np.mean((x.clip(0, 1) - clean) ** 2)))
+    found = psnr(clean, x)
+    return math.inf if found is None else found
 
 
 def _line(name: str, scores: Scores, psnrs: tuple[float, float, float]) -> str:

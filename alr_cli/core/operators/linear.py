@@ -286,12 +286,8 @@ class Compose:
     @property
     def solve_gram(self) -> GramSolver | None:
         """See `gram.HasGram`. The product of a crop and its adjoint is the identity."""
-        outer = self.outer
-        return outer.solve_gram if isinstance(outer, HasGram) and self._crops else None
-
-    @property
-    def _crops(self) -> bool:
-        return isinstance(self.inner, Identity | Crop)
+        outer, crops = self.outer, isinstance(self.inner, Identity | Crop)
+        return outer.solve_gram if crops and isinstance(outer, HasGram) else None
 
     @cached_property
     def norm(self) -> float:

@@ -53,9 +53,8 @@ class ProximalGradient:
         tau: Initial step size.
         iterations: Largest number of steps, with those of the path.
         tol: As in `base.Solver`.
-        first: The path before it. One without steps begins at the start of the problem.
-        rounds: See `proximal.prox`.
-        steps: Largest number of steps of conjugate gradients in `proximal.prox`.
+        first: The path before it, whose rounds and steps of proximal maps are used further on. One without
+            steps of its own begins at the start of the problem.
         gamma: The required decrease of F, relative to the squared length of the step.
         eta: The factor by which tau is reduced.
         most: Number of consecutive rejections after which a picture is not changed any more.
@@ -65,8 +64,6 @@ class ProximalGradient:
     iterations: int = 400
     tol: float = 1e-5
     first: Splitting = field(default_factory=lambda: Splitting(()))
-    rounds: int = 1
-    steps: int = 30
     gamma: float = 0.1
     eta: float = 0.8
     most: int = 30
@@ -106,7 +103,7 @@ class ProximalGradient:
         return Position(x, terms, gradient.mul_(energy.unit).sub_(misfit), tau)
 
     def _prox(self, energy: Splits, z: Tensor, tau: Tensor) -> Tensor:
-        x = prox(energy, z, tau, self.rounds, self.steps, _ROUGH)
+        x = prox(energy, z, tau, self.first.rounds, self.first.steps, _ROUGH)
         energy.project(x)
         return x
 
