@@ -9,6 +9,7 @@ and what colour matrices and JPEG leave of its colour is a quarter to a half of 
 2. Noise is everywhere. Its level changes little between brightnesses, that of texture by factors.
 3. White noise fills the highest frequencies, where texture has almost nothing (white.py).
 4. Where a picture has flat places, many patches show nothing but noise and have the same energy (floors.py).
+   Halftone and cloth have it, too, but their spectrum has peaks.
 
 If none of this holds, the variation does not count as noise.
 """
@@ -48,6 +49,8 @@ EVEN = 1.5  # noise in gray varies less than this, most texture more
 GRAY_LEAST = 2 * LEVEL  # least noise in gray for that rule
 WEAKEST = 1.15 * LEVEL, 1.7 * LEVEL  # noise in colour: certainly none, certainly noise
 WEAKEST_EVEN = 0.8 * LEVEL, 1.1 * LEVEL  # the same if gray is even
+WEAKEST_CALM = 0.5 * LEVEL, 0.8 * LEVEL  # the same if gray is calm
+SPREAD = 1.35, 1.55  # of the energy in colour: certainly noise, certainly texture
 SUREST = 2.6 * LEVEL, 3.4 * LEVEL  # the same whatever gray looks like
 GRAYEST = 4.8, 7.0  # noise in gray / noise in colour: certainly noise, certainly texture
 ONE_COLOUR = 3.0  # ratio of the opponent colours above which the stronger one is texture of that colour
@@ -174,10 +177,8 @@ def _is_white(seen: Variation, sigma: float, gray_sigma: Callable[[], float]) ->
 
 def _noise_in(seen: Variation, gray_sigma: Callable[[], float]) -> tuple[Parts, float]:
     """The noise without texture, and how certain it is that it is noise."""
-    sure, by_gray = _sure_by_colour(seen.parts) if len(seen.parts.levels) > 1 else 0.0, 0.0
-    calm = seen.calm_in_gray
-    if calm is not None:
-        by_gray = _step(seen.least_in_gray, *GRAY_ALONE)
+    calm, by_gray = seen.calm_in_gray, _step(seen.calm_level, *GRAY_ALONE)
+    sure = _sure_by_colour(seen) if len(seen.parts.levels) > 1 else 0.0
     if sure > 0:
         return seen.noise(), max(sure, by_gray)
     if calm is not None and by_gray > 0:
@@ -187,18 +188,21 @@ def _noise_in(seen: Variation, gray_sigma: Callable[[], float]) -> tuple[Parts, 
     return seen.parts, _step(low, *WEAKEST) if gray_sigma() >= share * low else 0.0
 
 
-def _sure_by_colour(parts: Parts) -> float:
+def _sure_by_colour(seen: Variation) -> float:
     """How certain it is, by the variation in colour, that it is noise."""
+    parts = seen.parts
     gray = np.sort(parts.levels[0])
     colour = float(np.median(parts.colour))
     ratio = float(np.median(gray)) / max(colour, 1e-9)
-    sure = _step(colour, *WEAKEST) * (1 - _step(ratio, *GRAYEST))
+    calm = seen.calm_in_gray is not None
+    sure = _step(colour, *(WEAKEST_CALM if calm else WEAKEST)) * (1 - _step(ratio, *GRAYEST))
     even = gray[-2] <= EVEN * gray[1] and gray[1] >= GRAY_LEAST and ratio <= GRAYEST[1]
     if np.median(parts.levels[1:].max(axis=0)) > ONE_COLOUR * colour:
         sure = 0.0
     elif even:
         sure = max(sure, _step(colour, *WEAKEST_EVEN))
-    return max(sure, _step(colour, *SUREST))
+    sure = max(sure, _step(colour, *SUREST))
+    return sure if sure == 0.0 or calm else sure * (1 - _step(seen.spread_in_colour, *SPREAD))
 
 
 def _step(value: float, low: float, high: float) -> float:

@@ -20,7 +20,9 @@ NEAR = 3  # frequencies in each direction
 _AROUND = (np.abs(np.subtract.outer(np.arange(SIDE), np.arange(SIDE))) <= NEAR).astype(np.float32)
 _NOTHING = 1e-12
 STRONG = 0.2  # of the mean of P; weaker frequencies show little but rounding
-CALM = 1.3, 1.4  # ratios of quantiles of the energy of patches, if a tenth or a fifth of them show only noise
+CALM = 1.27, 1.4  # ratios of quantiles of the energy of patches, if a twentieth of them show only noise
+PEAK = 5.0  # times the neighbouring frequencies; noise has up to 3.8, a halftone screen or cloth 7 to 11
+_BESIDE = 5  # frequencies in each direction, with which a peak is compared
 
 
 def floor_of(spectra: NDArray[np.float32], share: float = SHARE) -> Floats:
@@ -64,10 +66,23 @@ def energies(spectra: NDArray[np.float32], power: Floats) -> Floats:
 def are_calm(energy: Floats) -> bool:
     """Whether many patches show nothing but noise.
 
-    Their energies (n,) are nearly equal then. Those of texture differ by factors.
+    The energies (n,) of the flattest ones are nearly equal then. Those of texture differ by factors.
     """
-    least, few, tenth, fifth = np.quantile(energy, [0.02, 0.05, 0.1, 0.2])
-    return bool(tenth <= CALM[0] * least and fifth <= CALM[1] * few)
+    least, less, few, more = np.quantile(energy, [0.01, 0.02, 0.05, 0.1])
+    return bool(few <= CALM[0] * least and more <= CALM[1] * less)
+
+
+def has_period(power: Floats) -> bool:
+    """Whether a spectrum (u, v) has a peak, which that of noise has not: halftone, cloth, and other texture
+    that repeats itself.
+
+    All its patches have the same energy, like those of noise. Peaks along rows and columns are left out,
+    because horizontal and vertical banding have them.
+    """
+    inside = power[1:, 1:]
+    edge = _BESIDE // 2
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(inside, edge, mode="edge"), (_BESIDE, _BESIDE))
+    return bool((inside > PEAK * np.median(around, axis=(2, 3))).any())
 
 
 def contrast(energy: Floats) -> float:

@@ -28,7 +28,7 @@ from alr_cli.core.noise.estimation import (
     spectra_of,
     without_texture,
 )
-from alr_cli.core.noise.floors import STRONG, are_calm, contrast, energies, flattest_of, floor_of
+from alr_cli.core.noise.floors import STRONG, are_calm, contrast, energies, flattest_of, floor_of, has_period
 from alr_cli.core.noise.model import NoiseModel
 from alr_cli.core.noise.opponent_colours import opponent_matrix
 
@@ -155,21 +155,31 @@ class Variation:
         number = max(1, min(GROUPS, len(self.brightness) // FEWEST_IN_GROUP))
         return np.array_split(np.argsort(self.brightness, kind="stable"), number)
 
+    def _energies(self, group: NDArray[np.intp], part: int) -> Floats:
+        """The energies of patches in an opponent colour, relative to the noise in the flattest of them."""
+        spectra = self.spectra[group, part]
+        return energies(spectra, floor_of(spectra, FLAT_IN_GROUP))
+
     @cached_property
-    def _gray_floors(self) -> list[Floats]:
-        return [floor_of(self.spectra[group, 0], FLAT_IN_GROUP) for group in self._groups]
+    def spread_in_colour(self) -> float:
+        """How much the energy in colour differs between flat patches, where it differs least.
+
+        It is a ratio of quantiles, which is below 1.35 if a fifth of the patches show nothing but noise.
+        """
+        energy = (sum(self._energies(group, part) for part in (1, 2)) for group in self._groups)
+        return min(float(np.divide(*np.quantile(each, [0.2, 0.05]))) for each in energy)
 
     @property
-    def least_in_gray(self) -> float:
-        """The level below texture in gray, per channel, that is exceeded at three of four brightnesses."""
-        levels = np.sqrt([power.mean() for power in self._gray_floors])
-        return float(np.quantile(levels, 0.25)) / self._root_channels
+    def calm_level(self) -> float:
+        """The level of `calm_in_gray`, per channel; 0 if there is none."""
+        calm = self.calm_in_gray
+        return 0.0 if calm is None else float(np.sqrt(np.mean(calm.levels[0] ** 2))) / self._root_channels
 
     @cached_property
     def calm_in_gray(self) -> Parts | None:
-        """The noise if gray has property 3 at most brightnesses; None if it has not."""
-        groups, floors = self._groups, self._gray_floors
-        energy = [energies(self.spectra[g, 0], power) for g, power in zip(groups, floors, strict=True)]
+        """The noise if gray has property 3 at most brightnesses, and no period; None if it has not."""
+        groups = self._groups
+        energy = [self._energies(group, 0) for group in groups]
         calm = np.array([are_calm(each) for each in energy])
         powers = [flattest_of(self.spectra[group, 0], FLAT_IN_GROUP) for group in groups]
         gray = np.sqrt([power.mean() for power in powers])
@@ -179,6 +189,8 @@ class Variation:
         at = np.array([self.brightness[group].mean() for group in groups])
         gray = np.minimum(gray, np.interp(at, at[calm], gray[calm]))
         shape = np.mean([power / power.mean() for power in np.array(powers)[calm]], axis=0)
+        if has_period(shape):
+            return None
         colours = [np.interp(at, self.parts.brightness, levels) for levels in self.parts.levels[1:]]
         return Parts(at, np.array([gray, *colours]), np.array([shape, *self.parts.shapes[1:]]))
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from alr_cli.core.noise.estimation import ORDER, SIDE
-from alr_cli.core.noise.floors import are_calm, contrast, energies, flattest_of, floor_of
+from alr_cli.core.noise.estimation import ORDER, SIDE, spectra_of
+from alr_cli.core.noise.floors import are_calm, contrast, energies, flattest_of, floor_of, has_period
 
 POWER = np.broadcast_to(np.exp(-ORDER / 8.0), (SIDE, SIDE))
 
@@ -39,9 +39,9 @@ def test_patches_of_noise_alone_are_calm() -> None:
     assert contrast(energies(spectra, POWER)) < 2
 
 
-def test_a_fifth_of_calm_patches_is_enough() -> None:
+def test_an_eighth_of_calm_patches_is_enough() -> None:
     spectra = noise()
-    spectra[: 3 * len(spectra) // 4] *= 5
+    spectra[: 7 * len(spectra) // 8] *= 5
     assert are_calm(energies(spectra, POWER))
     assert contrast(energies(spectra, POWER)) > 10
 
@@ -63,3 +63,33 @@ def test_where_the_level_differs_between_places_the_flattest_patches_see_more_th
     spectra = noise()
     spectra *= np.random.default_rng(1).uniform(0.3, 1.7, (len(spectra), SIDE, SIDE)).astype(np.float32)
     assert flattest_of(spectra, 0.03).mean() > floor_of(spectra, 0.03).mean()
+
+
+def screen(period: float, angle: float) -> np.ndarray:
+    """Spectra (n, u, v) of a halftone screen, seen at all places."""
+    along, across = (
+        np.cos(np.radians(angle)) * 2 * np.pi / period,
+        np.sin(np.radians(angle)) * 2 * np.pi / period,
+    )
+    y, x = np.indices((80, 80))
+    dots = np.cos(along * x + across * y) + np.cos(along * y - across * x)
+    places = np.lib.stride_tricks.sliding_window_view(dots, (SIDE, SIDE)).reshape(-1, SIDE, SIDE)
+    return spectra_of(places[:, None].astype(np.float32))[:, 0]
+
+
+@pytest.mark.parametrize(("period", "angle"), [(3, 15), (4, 45), (5, 75), (6, 30)])
+def test_a_halftone_screen_has_a_period_although_all_its_patches_are_alike(
+    period: float, angle: float
+) -> None:
+    dots = screen(period, angle)
+    spectra = dots / dots.std() + noise(len(dots))
+    assert are_calm(energies(spectra, floor_of(spectra)))
+    assert has_period(flattest_of(spectra, 0.02))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_noise_and_banding_have_no_period(seed: int) -> None:
+    spectra = noise(seed=seed)
+    assert not has_period(flattest_of(spectra, 0.02))
+    spectra[:, :, 0] *= 5
+    assert not has_period(flattest_of(spectra, 0.02))

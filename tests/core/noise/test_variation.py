@@ -48,3 +48,33 @@ def test_gray_as_coarse_as_the_colours_has_hardly_more_than_what_is_below_textur
     assert seen.calm_in_gray is not None
     assert np.median(seen.calm_in_gray.levels[0]) == pytest.approx(GRAY, rel=0.15)
     assert ratio < 1.25
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5])
+def test_noise_in_a_few_flat_places_is_calm_at_its_level(share: float) -> None:
+    """Elsewhere there is texture of all strengths, as in most photographs."""
+    scene = gray_ramp()
+    noise = camera_noise(scene.shape[:2], (0.5, 1.5))
+    strength = np.exp(np.random.default_rng(1).uniform(0, 3, (scene.shape[0] // 16, 1, 1)))
+    strength[: round(share * len(strength))] = 1
+    texture = np.random.default_rng(2).permutation(strength).repeat(16, axis=0)
+    rough = gaussian_filter(np.random.default_rng(3).standard_normal(scene.shape[:2]), 1.0)[..., None] / 20
+    seen = variation(scene + noise + (texture - 1) * rough[: len(texture)] / 4)
+    assert seen.calm_level == pytest.approx(GRAY / np.sqrt(3), rel=0.25)
+
+
+def test_a_halftone_print_is_not_calm() -> None:
+    y, x = np.indices(gray_ramp().shape[:2])
+    dots = (np.cos(1.2 * x + 0.7 * y) + np.cos(1.2 * y - 0.7 * x))[..., None] * 3 / 255
+    noise = camera_noise(dots.shape[:2], (0.5, 1.5)) / 4
+    assert variation(gray_ramp() + noise).calm_in_gray is not None
+    assert variation(gray_ramp() + noise + dots).calm_in_gray is None
+
+
+def test_noise_in_colour_has_little_spread_and_coloured_texture_much() -> None:
+    scene = gray_ramp()
+    noise = camera_noise(scene.shape[:2], (0.5, 1.5))
+    assert variation(scene + noise).spread_in_colour < 1.35
+    strength = np.exp(np.random.default_rng(4).uniform(-1.5, 1.5, (8, 8)))
+    texture = noise * np.kron(strength, np.ones((32, 32)))[..., None]
+    assert variation(scene + texture).spread_in_colour > 1.55
