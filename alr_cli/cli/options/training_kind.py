@@ -82,9 +82,10 @@ class KindOptions:
             "--init",
             metavar="FILE",
             rich_help_panel=REG,
-            help="For reg: weights of a potential whose U-Net is the first denoiser; for post: such a U-Net "
-            "to begin with; for defects: one without its last layer, or a detector. For unrolled: weights "
-            "of reg or of a potential, whose gradient is the first one. Without them it is random.",
+            help="For potential and post: weights of a potential to begin with; for reg: those of the first "
+            "denoiser; for defects: those of the first network without its last layer, or a detector. For "
+            "unrolled: weights of reg or of a potential, whose gradient is the first one. Without them it is "
+            "random.",
         ),
     ] = None
     task: Annotated[

@@ -18,8 +18,8 @@ from alr_cli.cli.train.cropped import (
 )
 from alr_cli.cli.train.inputs import TrainingData, describe
 from alr_cli.cli.train.progress import TrainingBar
-from alr_cli.cli.train.reg import unet_of
 from alr_cli.cli.train.session import Session
+from alr_cli.cli.train.starts import unet_of
 from alr_cli.core.defects.drawing import MEASURED, damaged
 from alr_cli.core.defects.marking import marked
 from alr_cli.core.defects.scores import Scores

@@ -9,12 +9,11 @@ from torch import Tensor
 
 from alr_cli.cli.options.training import RecipeOptions
 from alr_cli.cli.train.asked import Asked
-from alr_cli.cli.train.cropped import ENDS, architecture_of, check, check_side, prepare_device
+from alr_cli.cli.train.cropped import ENDS, check, check_side, prepare_device
 from alr_cli.cli.train.inputs import describe
 from alr_cli.cli.train.progress import TrainingBar
-from alr_cli.cli.train.reg import unet_of
 from alr_cli.cli.train.scanned import LEVELS, SIDE, ScannedSession, read_squares
-from alr_cli.core.priors.unet import UNet
+from alr_cli.cli.train.starts import first_unet
 from alr_cli.core.training.calibration import psnr
 from alr_cli.core.training.denoising import DenoisingRecipe
 from alr_cli.core.training.postprocessing import Backprojections, PostProcessorTrainer
@@ -53,7 +52,7 @@ def prepare(asked: Asked) -> PostProcessorSession:
     if angles is None or not asked.critic.gray:
         raise UsageError("post is for gray slices from scans: give --gray and --geometry parallel:ANGLES")
     side, levels = asked.kind.size or SIDE, asked.levels(LEVELS)
-    start = _start(asked)
+    start = first_unet(asked, WIDTH)
     check_side(side, start.architecture.stride)
     data = asked.data
     squares = read_squares(data.clean_dir, data, 1, side, asked.report)
@@ -71,13 +70,6 @@ def prepare(asked: Asked) -> PostProcessorSession:
     session = PostProcessorSession(trainer, description, used, asked.checkpoint, asked.run, asked.report)
     session.post, session.source, session.slices = trainer, source, held.pixels.to(device)
     return session
-
-
-def _start(asked: Asked) -> UNet:
-    """The network at the beginning. Raises UsageError or WeightsError."""
-    if asked.kind.init is not None:
-        return unet_of(asked.kind.init, channels=1)
-    return UNet(architecture_of(asked, WIDTH), torch.Generator().manual_seed(asked.recipe.seed))
 
 
 def _recipe(

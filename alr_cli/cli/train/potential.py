@@ -5,15 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import torch
-
 from alr_cli.cli.options.training import RecipeOptions
 from alr_cli.cli.train.asked import Asked
 from alr_cli.cli.train.cropped import (
     ENDS,
     SIDE,
     CroppedSession,
-    architecture_of,
     check,
     check_side,
     prepare_device,
@@ -21,8 +18,8 @@ from alr_cli.cli.train.cropped import (
 )
 from alr_cli.cli.train.inputs import TrainingData, describe
 from alr_cli.cli.train.progress import TrainingBar
+from alr_cli.cli.train.starts import first_unet
 from alr_cli.core.priors.potential import PotentialPrior
-from alr_cli.core.priors.unet import UNet
 from alr_cli.core.training.calibration import psnr
 from alr_cli.core.training.denoising import CropSource, DenoisingRecipe
 from alr_cli.core.training.two_stages import TwoStageTrainer
@@ -55,17 +52,17 @@ def prepare(asked: Asked) -> PotentialSession:
     """Read the folder and return a session at step 0. Raises UsageError or InputError."""
     check(asked.data, "a potential")
     low, high = asked.levels(LEVELS)
-    architecture, side = architecture_of(asked, WIDTH), asked.kind.size or SIDE
-    check_side(side, architecture.stride)
+    start, side = first_unet(asked, WIDTH), asked.kind.size or SIDE
+    check_side(side, start.architecture.stride)
     clean, validation = read_folders(asked.data, asked.channels, side, asked.report)
     device, bfloat16 = prepare_device(asked.run)
     recipe = replace(_recipe(asked.recipe, side, (low, high)), bfloat16=bfloat16)
-    start = UNet(architecture, torch.Generator().manual_seed(recipe.seed))
-    trainer = TwoStageTrainer(start, recipe, CropSource([clean.pictures], side, device), (low, high))
+    source, init = CropSource([clean.pictures], side, device), asked.kind.init
+    trainer = TwoStageTrainer(start, recipe, source, (low, high), plain=init is None)
     pictures = TrainingData(clean, None, (low, high), validation)
     description: dict[str, Any] = {
-        "architecture": {"kind": PotentialPrior.kind, **architecture.as_dict()},
-        "recipe": recipe.as_dict(),
+        "architecture": {"kind": PotentialPrior.kind, **start.architecture.as_dict()},
+        "recipe": {**recipe.as_dict(), "start": init},
         "data": describe(pictures, asked.data),
     }
     session = PotentialSession(trainer, description, pictures, asked.checkpoint, asked.run, asked.report)

@@ -14,7 +14,6 @@ from alr_cli.cli.train.cropped import (
     CroppedSession,
     architecture_of,
     check,
-    check_channels,
     check_side,
     prepare_device,
     read_folders,
@@ -22,14 +21,13 @@ from alr_cli.cli.train.cropped import (
 from alr_cli.cli.train.inputs import TrainingData, describe
 from alr_cli.cli.train.potential import BATCH
 from alr_cli.cli.train.progress import TrainingBar
+from alr_cli.cli.train.starts import unet_of
 from alr_cli.core.priors.gradient_network import GradientNetwork
-from alr_cli.core.priors.potential import PotentialPrior
 from alr_cli.core.priors.unet import UNet
 from alr_cli.core.training.calibration import psnr
 from alr_cli.core.training.denoising import CropSource
 from alr_cli.core.training.joint import JointRecipe, JointTrainer
-from alr_cli.errors import UsageError
-from alr_cli.files.weights import load_weights, save_weights
+from alr_cli.files.weights import save_weights
 
 WIDTH, LR, EMA, DENOISER = 48, 6e-3, 0.999, 64
 LEVELS = 1 / 255, 50 / 255  # default range of noise levels
@@ -131,12 +129,3 @@ def _start(asked: Asked) -> GradientNetwork:
     if asked.kind.init is not None:
         denoiser = unet_of(asked.kind.init, asked.channels)
     return GradientNetwork(denoiser, gradient, asked.kind.explicit)
-
-
-def unet_of(name: str, channels: int) -> UNet:
-    """The U-Net of the potential that --init names. Raises UsageError or WeightsError."""
-    prior = load_weights(name).prior
-    if prior.kind != PotentialPrior.kind or not isinstance(prior.network, UNet):
-        raise UsageError(f"--init {name} is no potential: give color-wide, or one of your own")
-    check_channels(name, prior.channels, channels)
-    return prior.network

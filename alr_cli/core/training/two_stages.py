@@ -2,7 +2,8 @@
 
 The two stages of the training of a potential (denoising.py) as one training. First the plain denoiser is
 trained, which costs half as much per pixel, and then the gradient-step loss is used, with a step size that
-falls to zero. The second stage starts from the network of the first, with fresh moments and other crops.
+falls to zero. The second stage starts from the network of the first, with fresh moments and other crops. If
+the training starts from a potential, there is only the second stage.
 """
 
 from __future__ import annotations
@@ -34,18 +35,20 @@ class TwoStageTrainer:
         recipe: DenoisingRecipe,
         source: CropSource,
         sigma_range: tuple[float, float],
+        plain: bool = True,
     ) -> None:
         """Args:
         start: The initial network, which is not changed.
         recipe: The recipe of both stages together.
         source: The source of crops.
         sigma_range: The noise levels that the prior will be used for.
+        plain: Train the plain denoiser first. False if the start is the network of a potential.
         """
         self.recipe = recipe
         self.source = source
         self.sigma_range = sigma_range
-        self.plain_steps = round(_PLAIN * recipe.iterations)
-        self._stage = DenoisingTrainer(start, self._recipe_of(0), source)
+        self.plain_steps = round(_PLAIN * recipe.iterations) if plain else 0
+        self._stage = DenoisingTrainer(start, self._recipe_of(0 if plain else 1), source)
         self.workers, self.device = self._stage.workers, self._stage.device
 
     @property

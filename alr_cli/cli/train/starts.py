@@ -1,0 +1,29 @@
+"""Networks that a training starts from: those of weights that --init names, or random ones."""
+
+from __future__ import annotations
+
+import torch
+
+from alr_cli.cli.train.asked import Asked
+from alr_cli.cli.train.cropped import architecture_of, check_channels
+from alr_cli.core.priors.potential import PotentialPrior
+from alr_cli.core.priors.unet import UNet
+from alr_cli.errors import UsageError
+from alr_cli.files.weights import load_weights
+
+
+def first_unet(asked: Asked, width: int) -> UNet:
+    """The U-Net of the potential that --init names, or else a random one of the width that was asked for, or
+    of the usual one. Raises UsageError or WeightsError."""
+    if asked.kind.init is not None:
+        return unet_of(asked.kind.init, asked.channels)
+    return UNet(architecture_of(asked, width), torch.Generator().manual_seed(asked.recipe.seed))
+
+
+def unet_of(name: str, channels: int) -> UNet:
+    """The U-Net of the potential that --init names. Raises UsageError or WeightsError."""
+    prior = load_weights(name).prior
+    if prior.kind != PotentialPrior.kind or not isinstance(prior.network, UNet):
+        raise UsageError(f"--init {name} is no potential: give color-wide, or one of your own")
+    check_channels(name, prior.channels, channels)
+    return prior.network
