@@ -45,11 +45,6 @@ class Setting:
         return f"{self.task}{of_task[self.task]}, {noise}, {'clipped' if self.clip else 'unclipped'}"
 
     @property
-    def held(self) -> bool:
-        """Whether the observed pixels are exact, so that a method keeps them."""
-        return self.task == "inpaint" and self.sigma == 0
-
-    @property
     def blur(self) -> str | None:
         """A short name of the kernel: NAME for npz:FILE:NAME."""
         if self.kernel is not None and self.kernel.startswith("npz:"):

@@ -36,10 +36,12 @@ class Contender:
     Attributes:
         restore: The method. None leaves the observation as it is.
         identity: Everything the result depends on except the observation, see versions.py.
+        weights: The hash of its weights, if it has any.
     """
 
     restore: Restore | None
     identity: str
+    weights: str | None = None
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,14 @@ class Done:
         estimate: The restored picture, (H, W, C), not clamped. It has 8 bits if it comes from the cache, and
             is None if no pictures are wanted.
         cached: Whether the result comes from the cache.
+        weights: As in `Contender`.
     """
 
     score: Score
     clean: Pixels
     estimate: Pixels | None
     cached: bool
+    weights: str | None
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ class Benchmark:
     Attributes:
         pictures: The clean pictures.
         methods: Names of the methods for each setting.
-        contender: (name, channels, Setting.held) -> the method, ready to run.
+        contender: The method of a name for an observation, ready to run.
         cache: Results of earlier runs.
         pictures_wanted: Whether restored pictures are needed as well as scores.
         perceptual: LPIPS, or None.
@@ -94,7 +98,7 @@ class Benchmark:
 
     pictures: Sequence[Clean]
     methods: dict[Setting, tuple[str, ...]]
-    contender: Callable[[str, int, bool], Contender]
+    contender: Callable[[str, Observation], Contender]
     cache: Cache
     pictures_wanted: bool = False
     perceptual: Distance | None = None
@@ -125,16 +129,19 @@ class Benchmark:
             return
         for method in (OBSERVED, *methods):
             try:
-                metrics, estimate, cached = self._result(method, observation)
+                who = Contender(None, OBSERVED)
+                if method != OBSERVED:
+                    who = self.contender(method, observation)
+                metrics, estimate, cached = self._result(method, who, observation)
             except Exception as error:  # noqa: BLE001 - one method that fails does not stop the others
                 yield Failure(name, setting, method, error, 1)
             else:
-                yield Done(Score(name, setting, method, metrics), observation.clean, estimate, cached)
+                score = Score(name, setting, method, metrics)
+                yield Done(score, observation.clean, estimate, cached, who.weights)
 
-    def _result(self, method: str, observation: Observation) -> tuple[Metrics, Pixels | None, bool]:
-        who = Contender(None, OBSERVED)
-        if method != OBSERVED:
-            who = self.contender(method, observation.clean.shape[2], observation.setting.held)
+    def _result(
+        self, method: str, who: Contender, observation: Observation
+    ) -> tuple[Metrics, Pixels | None, bool]:
         key = key_of(observation, who.identity, self.perceptual is not None)
         metrics = self._remembered(key)
         if metrics is not None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from alr_cli.bench.cache import Cache
-from alr_cli.bench.degradations import observe
+from alr_cli.bench.degradations import Observation, observe
 from alr_cli.bench.runs import Benchmark, Clean, Contender, Done, Failure
 from alr_cli.bench.scores import Mean, Metrics, Score, judge, means
 from alr_cli.bench.tables import layout
@@ -46,7 +46,7 @@ def test_a_failure_affects_only_results_that_depend_on_it() -> None:
     def unreadable() -> np.ndarray:
         raise InputError("no picture")
 
-    def contender(name: str, channels: int, held: bool) -> Contender:
+    def contender(name: str, observation: Observation) -> Contender:
         def fails(observation: object) -> np.ndarray:
             raise MemoryError
 

@@ -14,8 +14,10 @@ from alr_cli.cli.restore.models import Models
 from alr_cli.errors import UsageError, WeightsError
 
 if TYPE_CHECKING:
+    from alr_cli.bench.degradations import Observation
     from alr_cli.bench.runs import Contender
     from alr_cli.core.restore import Restorer
+    from alr_cli.core.tasks import Task
 
 SUFFIX = ".safetensors"
 
@@ -55,7 +57,7 @@ class Contenders:
         Args:
             label: The label.
             channels: Channels of the picture.
-            held: As in Setting.
+            held: Whether pixels are missing and the others known exactly.
             wide: Whether a wide prior is used unless weights are named.
 
         Raises:
@@ -69,21 +71,28 @@ class Contenders:
 
         found = {}
         for label, text in self._texts.items():
-            low, high = read_metadata(text or default_name(3))["sigma_range"]
+            low, high = read_metadata(text or default_name(3, wide=True))["sigma_range"]
             found[label] = (float(low), float(high))
         return found
 
-    def contender(self, label: str, channels: int, held: bool = False) -> Contender:
-        """A method that is ready to restore, and what its results depend on. held: as in Setting."""
+    def for_observation(self, label: str, observation: Observation) -> Contender:
+        """`contender` for the task and the noise of an observation."""
+        return self.contender(label, observation.clean.shape[2], observation.task, observation.sigma)
+
+    def contender(self, label: str, channels: int, task: Task, sigma: float) -> Contender:
+        """A method that is ready to restore, and what its results depend on.
+
+        Unless -w names weights, ours has those that the command of this task would use.
+        """
         from alr_cli.bench import versions
         from alr_cli.bench.methods import ours
         from alr_cli.bench.methods.baselines import BASELINES
         from alr_cli.bench.runs import Contender
 
-        restorer = self.restorer(label, channels, held)
+        restorer = self.restorer(label, channels, task.held(sigma), task.wide(sigma))
         if restorer is not None:
             identity = versions.identity_of(OURS, ours.dependencies(restorer))
-            return Contender(partial(ours.restore, restorer), identity)
+            return Contender(partial(ours.restore, restorer), identity, restorer.weights.sha256)
         return Contender(BASELINES[label], versions.identity_of(label, _files(label)))
 
 

@@ -101,12 +101,14 @@ def oberlin(run: Run, protocol: ProtocolOptions, model: ModelOptions, title: str
 def speed(
     run: Run, picture: tuple[str, Read], labels: tuple[str, ...], sides: tuple[int, ...] | None
 ) -> Table:
-    """Time each method on the first picture at several sizes. For ours, also report what share of the
-    processor's speed is reached."""
+    """Time each method on the first picture at several sizes. For a local prior that -w names, also report
+    what share of the processor's speed is reached."""
     from alr_cli.bench.studies import speed as speeds
+    from alr_cli.core.tasks import Denoising
 
     name, read = picture
-    clean = read()
+    clean, sigma = read(), speeds.SETTING.sigma
+    channels = clean.shape[2]
     timings: list[Timing] = []
     sides = speeds.SIDES if sides is None else sides
     run.asked = len(labels) * len(sides)
@@ -114,7 +116,7 @@ def speed(
         for label in labels:
             for side in sides:
                 try:
-                    restore = run.contenders.contender(label, clean.shape[2]).restore
+                    restore = run.contenders.contender(label, channels, Denoising(), sigma).restore
                     assert restore is not None
                     timings.append(speeds.measure(label, restore, clean, side))
                 except ModelFailure:
@@ -125,18 +127,22 @@ def speed(
                 else:
                     run.report.event({"kind": "speed", "picture": name, **timings[-1].as_dict()})
                 advance(f"{label} {side}", 1)
-    _rates(run, labels, clean.shape[2])
+    _rates(run, labels, channels, Denoising().wide(sigma))
     return speeds.table(timings, f"denoising at sigma 0.1, {name}: the fastest of {speeds.REPEATS} runs")
 
 
-def _rates(run: Run, labels: tuple[str, ...], channels: int) -> None:
+def _rates(run: Run, labels: tuple[str, ...], channels: int, wide: bool) -> None:
     from alr_cli.bench.studies import machine
 
     for label in labels:
-        restorer = run.contenders.restorer(label, channels)
+        restorer = run.contenders.restorer(label, channels, wide=wide)
         if restorer is None:
             continue
-        rate = machine.rate(restorer)
+        try:
+            rate = machine.rate(restorer)
+        except UsageError as error:
+            run.report.say(str(error))
+            continue
         run.report.event({"kind": "rate", "method": label, **rate.as_dict()})
         run.report.say(
             f"{label}: the gradient reaches {rate.gradient / 1e9:.0f} of {rate.product / 1e9:.0f} GFlop/s, "

@@ -54,7 +54,7 @@ class Run:
                 if isinstance(result, Done):
                     self.report.event(
                         {"kind": "result", "status": "ok", **result.score.as_dict()}
-                        | {"weights_sha256": self._hash(result), "cached": result.cached}
+                        | {"weights_sha256": result.weights, "cached": result.cached}
                     )
                     if output is not None:
                         save(result, output)
@@ -83,11 +83,6 @@ class Run:
         if self.problems:
             raise PartialFailure("some methods are missing: see above")
 
-    def _hash(self, done: Done) -> str | None:
-        score = done.score
-        restorer = self.contenders.restorer(score.method, done.clean.shape[2], score.setting.held)
-        return None if restorer is None else restorer.weights.sha256
-
     def _fail(self, failure: Failure) -> None:
         setting = failure.setting
         what = [failure.picture, *([str(setting)] if setting else []), *filter(None, [failure.method])]
@@ -115,7 +110,7 @@ def prepare(
     return Benchmark(
         [Clean(name, read) for name, read in pictures],
         methods,
-        contenders.contender,
+        contenders.for_observation,
         cache_of(table),
         pictures_wanted,
         lpips.lpips if lpips.available() else None,

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from alr_cli.files.weights import read_metadata
 from tests.bench.scenes import cartoon
 from tests.conftest import FAST, Alr, write_picture
 
@@ -49,6 +50,30 @@ def test_json_has_a_line_for_each_result_and_then_each_mean(
     assert all((line["weights_sha256"] is not None) == (line["method"] == "ours") for line in lines[:30])
     assert not any(line["clip"] for line in lines)
     assert not any(line["cached"] for line in lines[:30])
+
+
+@pytest.mark.parametrize(
+    ("asked", "weights"),
+    [
+        (("denoise", "--sigmas", "0.1"), "color-wide"),
+        (("denoise", "--sigmas", "0.005"), "color-tuned"),
+        (("deblur", "--kernel", "gaussian:3:1"), "color-wide"),
+        (("inpaint", "--missing", "0.5"), "color-wide"),
+        (("inpaint", "--missing", "0.9"), "color-holes"),
+        (("denoise", "--sigmas", "0.1", "--solver", "adam", "--max-iter", "2"), "color-tuned"),
+    ],
+)
+def test_without_weights_ours_has_those_that_the_command_of_the_task_uses(
+    alr: Alr, folder: Path, asked: tuple[str, ...], weights: str
+) -> None:
+    result = alr("benchmark", *asked, "--data", folder, "--limit", 1, "--methods", "ours", "--json")
+    assert result.code == 0, result.stderr
+    used = {
+        line["weights_sha256"]
+        for line in result.lines()
+        if line.get("method") == "ours" and "picture" in line
+    }
+    assert used == {read_metadata(weights)["sha256"]}
 
 
 def test_without_a_task_all_three_are_run(alr: Alr, folder: Path, colour_critic: Path) -> None:
