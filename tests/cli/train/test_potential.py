@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from alr_cli.core.priors.potential import PotentialPrior
 from alr_cli.files.pictures import read_picture
@@ -97,10 +98,28 @@ def test_a_finished_training_is_continued_with_a_longer_one(alr: Alr, folder: Pa
     assert shorter.code == 2 and "iterations 60, now 50" in " ".join(shorter.stderr.split())
 
 
+def test_a_potential_is_continued_on_other_pictures(alr: Alr, folder: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+    assert alr("train", "--clean-dir", folder, "-o", first, *QUICK).code == 0
+    more = ("--init", first, "--iterations", "10", "--lr", "0.0001")
+    result = alr("train", "--clean-dir", folder, "-o", second, *QUICK, *more, "--json")
+    assert result.code == 0, result.stderr
+    # The gradient step is trained from the first step on, so that hardly anything has changed yet.
+    before, after = (load_weights(str(path)) for path in (first, second))
+    noisy = torch.from_numpy(waves(2)).permute(2, 0, 1)[None] + 0.1 * torch.randn(
+        1, 1, 32, 40, generator=torch.Generator().manual_seed(0)
+    )
+    one, other = (weights.prior.at(0.1).denoise(noisy) for weights in (before, after))
+    assert 0 < float((one - other).square().mean().sqrt()) < 0.01
+    assert after.metadata["recipe"]["start"] == str(first)
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
         (("--noisy-dir", "."), "learns from clean pictures only"),
+        (("--init", "gray-tuned"), "is no potential"),
+        (("--init", "color-wide"), "is a colour prior"),
         (("--size", "12"), "not a multiple of 8"),
         (("--width", "4000"), "unusable U-Net"),
     ],
