@@ -11,6 +11,7 @@ from alr_cli import __version__
 from alr_cli.cli import exits
 from alr_cli.cli.commands import COMMANDS as COMMANDS
 from alr_cli.cli.commands import LazyGroup
+from alr_cli.cli.memory import prepare_memory
 from alr_cli.cli.streams import Streams, secure_descriptors
 from alr_cli.cli.threads import prepare_threads
 from alr_cli.errors import OutputError
@@ -44,6 +45,7 @@ def main() -> None:
     secure_descriptors()
     exits.catch_signals()
     prepare_threads(os.environ)
+    prepare_memory()
     code = run(sys.argv[1:], Streams.of_process())
     exits.leave_process(code if exits.flush_stdout() else code or OutputError.exit_code)
 

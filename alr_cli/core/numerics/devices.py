@@ -1,18 +1,14 @@
-"""How and where the arithmetic runs: device, precision, threads and memory"""
+"""How and where the arithmetic runs: device, precision and threads"""
 
 from __future__ import annotations
 
-import ctypes
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
 from alr_cli.errors import DeviceError, UsageError
-
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # from glibc's malloc.h
 
 
 def choose(name: str) -> torch.device:
@@ -55,21 +51,8 @@ def set_threads(count: int | None) -> None:
     `flushed_denormals`), because threads inherit that setting from the one that starts them.
     """
     torch.set_flush_denormal(True)
-    _return_large_arrays()
     if count is not None:
         torch.set_num_threads(count)
-
-
-def _return_large_arrays() -> None:
-    """Make glibc return freed arrays of 16 MB and more to the system.
-
-    By default it learns to keep arrays of up to 32 MB, and the gaps between them add 100 MB to the peak of a
-    large picture.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if mallopt is not None:
-        mallopt(_M_MMAP_THRESHOLD, 16 << 20)
-        mallopt(_M_TRIM_THRESHOLD, 64 << 20)
 
 
 @contextmanager
