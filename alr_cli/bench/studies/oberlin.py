@@ -27,7 +27,7 @@ from alr_cli.core.metrics import psnr, ssim
 from alr_cli.core.priors.protocol import Prior, Regularizer
 from alr_cli.core.priors.total_variation import TotalVariation
 from alr_cli.core.problems import Problem
-from alr_cli.core.solvers.base import solve
+from alr_cli.core.solvers.base import Solver, solve
 from alr_cli.core.solvers.lbfgs import Lbfgs
 from alr_cli.core.solvers.line_search import Nmapg
 from alr_cli.core.synthesis import HasLatents, Synthesis
@@ -111,9 +111,10 @@ def methods(flow: LatentRegularizer, local: Prior) -> list[Method]:
         flow: For analysis and synthesis.
         local: The shipped prior that one would use without a flow.
     """
+    solver = Lbfgs(ITERATIONS)
     return [
-        Method("synthesis", _synthesis(flow), random=True),
-        Method("analysis", _analysis(flow), random=True),
+        Method("synthesis", synthesis(flow, solver), random=True),
+        Method("analysis", analysis(flow, solver), random=True),
         Method("total variation", _total_variation),
         Method("color-tuned", _local(local)),
         Method("biharmonic", _biharmonic, weighted=False, tasks=lambda task: task.known is not None),
@@ -121,22 +122,26 @@ def methods(flow: LatentRegularizer, local: Prior) -> list[Method]:
     ]
 
 
-def _synthesis(flow: LatentRegularizer) -> Restore:
+def synthesis(flow: LatentRegularizer, solver: Solver) -> Restore:
+    """Minimise over the latent."""
+
     def restore(task: Degradation, y: Tensor, weight: float, start: Tensor | None) -> Tensor:
         x = task.begin(y) if start is None else start
         size = x.shape[-2] * x.shape[-1]
-        synthesis = Synthesis(task.operator, SquaredError(y), flow, weight, size)
+        objective = Synthesis(task.operator, SquaredError(y), flow, weight, size)
         with torch.no_grad():
-            return flow.picture(solve(synthesis, flow.latent(x), Lbfgs(ITERATIONS)).x)
+            return flow.picture(solve(objective, flow.latent(x), solver).x)
 
     return restore
 
 
-def _analysis(flow: LatentRegularizer) -> Restore:
+def analysis(flow: LatentRegularizer, solver: Solver) -> Restore:
+    """Minimise over the picture."""
+
     def restore(task: Degradation, y: Tensor, weight: float, start: Tensor | None) -> Tensor:
         problem = task.problem(y, flow.margin)
         problem = problem if start is None else replace_start(problem, start)
-        return descend(problem, SquaredError(y), flow, weight, Lbfgs(ITERATIONS)).x
+        return descend(problem, SquaredError(y), flow, weight, solver).x
 
     return restore
 

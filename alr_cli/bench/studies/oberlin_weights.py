@@ -37,10 +37,14 @@ def best(method: Method, task: Degradation, pictures: Tensor) -> tuple[float, fl
     return weight, tried[weight]
 
 
+def spread(pictures: Tensor) -> Tensor:
+    """`COUNT` of at least that many pictures, at equal distances."""
+    return pictures[len(pictures) // (2 * COUNT) :: len(pictures) // COUNT][:COUNT]
+
+
 def main(folder: str, weights: str, only: str | None = None) -> None:
     flow, local = load(weights)
-    pictures = read(folder, flow.size)
-    pictures = pictures[len(pictures) // (2 * COUNT) :: len(pictures) // COUNT][:COUNT]
+    pictures = spread(read(folder, flow.size))
     for method in methods(flow, local):
         if not method.weighted or only not in (None, method.name):
             continue

@@ -25,10 +25,14 @@ _SUFFICIENT = 1e-4  # delta: the share of the decrease predicted by the slope th
 
 @dataclass(frozen=True)
 class GradientDescent:
-    """Eq. 5. Each step starts with the length of Barzilai and Borwein, which is halved until E decreases."""
+    """Eq. 5. Each step starts with the length of Barzilai and Borwein, which is halved until E decreases.
+
+    If not `adapts`, the step size is the same for all iterations: 1 / L, halved for good where E would rise.
+    """
 
     iterations: int = 300
     tol: float = 1e-4
+    adapts: bool = True
     name: str = field(default="gd", init=False)
     compares: bool = field(default=True, init=False)
 
@@ -40,7 +44,7 @@ class GradientDescent:
         for _ in range(self.iterations):
             found = _line_search(objective, point, point.terms.energy, eta, moving)
             before, point = point, found.point
-            eta = _next_step(found, before)
+            eta = _next_step(found, before) if self.adapts else found.eta
             moving = found.accepted & (rms(point.x - before.x) > self.tol)
             yield _iterate(point, before, moving)
 

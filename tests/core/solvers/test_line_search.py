@@ -1,5 +1,6 @@
 """The line searches: convergence, descent, and agreement with algorithm 4 line by line."""
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import Tensor
 from alr_cli.core.energy import Energy, Terms
 from alr_cli.core.operators.linear import LinearOperator
 from alr_cli.core.solvers.base import solve
+from alr_cli.core.solvers.line_search import GradientDescent
 from tests.core.energies import (
     HEIGHT,
     OPERATORS,
@@ -102,6 +104,25 @@ def test_no_gd_step_raises_the_energy_of_any_picture(lam: float, activation: str
     assert len(history) > 5
     assert bool((energies.diff(dim=0) <= 0).all())
     assert bool((energies.diff(dim=0)[changes[1:] > 0] < 0).all())
+
+
+@pytest.mark.parametrize("lam", [0.01, 3.0])
+def test_a_step_that_does_not_adapt_is_halved_but_never_grows(lam: float) -> None:
+    energy, start = critic_energy(3, "silu", lam)
+    points: list[Tensor] = []
+    fixed = GradientDescent(20, tol=0.0, adapts=False)
+    history = solve(energy, start, fixed, lambda record, x: points.append(x.clone())).history
+    energies = torch.stack([record.terms.energy for record in history])
+    assert bool((energies.diff(dim=0) < 0).all())
+    steps = torch.stack(
+        [
+            (after - before).flatten(1).norm(dim=1) / energy.value_and_grad(before)[1].flatten(1).norm(dim=1)
+            for before, after in itertools.pairwise(points)
+        ]
+    )
+    halvings = torch.log2(energy.natural_step / steps)
+    assert float((halvings - halvings.round()).abs().max()) < 1e-2
+    assert bool((halvings.round() >= 0).all()) and bool((halvings.round().diff(dim=0) >= 0).all())
 
 
 @pytest.mark.parametrize("activation", ["relu", "silu"])
