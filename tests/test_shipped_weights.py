@@ -13,7 +13,6 @@ from alr_cli.core.defects.drawing import MEASURED, damaged
 from alr_cli.core.defects.finding import Finder
 from alr_cli.core.defects.scores import Scores
 from alr_cli.core.noise.field import NoiseField
-from alr_cli.core.noise.model import NoiseModel
 from alr_cli.core.noise.white import add_gaussian_noise
 from alr_cli.core.restore import Restorer
 from alr_cli.core.settings import Settings
@@ -70,7 +69,7 @@ HOLES = ["color-holes", "gray-holes"]
 QUICK = ["color-tuned", "gray-tuned", *WIDE]
 
 
-WHITE = [name for name in shipped_names() if name not in ("camera", *HOLES, *FLOWS, *SCANS, *DETECTORS)]
+WHITE = [name for name in shipped_names() if name not in (*HOLES, *FLOWS, *SCANS, *DETECTORS)]
 OF_ALL_LEVELS = [(name, sigma, gain) for name in QUICK for sigma, gain in ((0.05, 4.0), (0.2, 8.0))]
 
 
@@ -187,18 +186,6 @@ def test_the_wide_energy_fills_a_smooth_sky_within_seven_tenths_of_a_level() -> 
     found = Restorer(load_weights("color-wide"), Settings(device="cpu")).inpaint(y, missing, 0.0).pixels
     error = (found - clean)[missing]
     assert float(np.sqrt(np.mean(error**2))) < 0.7 / 255
-
-
-@pytest.mark.parametrize(("sigma", "gain"), [(0.02, 1.0), (0.04, 2.0)])
-def test_the_camera_critic_removes_camera_noise(sigma: float, gain: float) -> None:
-    weights = load_weights("camera")
-    clean = skimage.data.coffee()[100:228, 200:328].astype(np.float32) / 255
-    batch = torch.from_numpy(clean.transpose(2, 0, 1).copy())[None]
-    field = NoiseField([NoiseModel.from_dict(weights.metadata["noise"])])
-    made, _ = field.add(batch, sigma, torch.Generator().manual_seed(0))
-    noisy = np.ascontiguousarray(made[0].numpy().transpose(1, 2, 0))
-    restored = Restorer(weights, Settings(device="cpu")).denoise(noisy, sigma).pixels
-    assert psnr(restored, clean) > psnr(noisy, clean) + gain
 
 
 @pytest.mark.parametrize("name", EXPERTS[:2])

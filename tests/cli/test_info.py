@@ -67,7 +67,8 @@ def test_the_noise_of_a_picture_is_described_in_words(alr: Alr, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("typed", "meant"), [("camra", "camera"), ("Color-Tuned", "color-tuned"), ("grey-holes", "gray-holes")]
+    ("typed", "meant"),
+    [("color-fre", "color-free"), ("Color-Tuned", "color-tuned"), ("grey-holes", "gray-holes")],
 )
 def test_similar_names_are_suggested(alr: Alr, picture: Path, typed: str, meant: str) -> None:
     for arguments in (("denoise", picture, "-w", typed), ("info", typed)):

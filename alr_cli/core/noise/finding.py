@@ -54,7 +54,7 @@ SPREAD = 1.35, 1.55  # of the energy in colour: certainly noise, certainly textu
 SUREST = 2.6 * LEVEL, 3.4 * LEVEL  # the same whatever gray looks like
 GRAYEST = 4.8, 7.0  # noise in gray / noise in colour: certainly noise, certainly texture
 ONE_COLOUR = 3.0  # ratio of the opponent colours above which the stronger one is texture of that colour
-GRAY_ALONE = 1.0 * LEVEL, 1.4 * LEVEL  # noise in gray alone, per channel: certainly none, certainly noise
+GRAY_ALONE = 1.0 * LEVEL, 1.2 * LEVEL  # noise in gray alone, per channel: certainly none, certainly noise
 
 
 class Kind(Enum):

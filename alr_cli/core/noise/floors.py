@@ -20,7 +20,8 @@ NEAR = 3  # frequencies in each direction
 _AROUND = (np.abs(np.subtract.outer(np.arange(SIDE), np.arange(SIDE))) <= NEAR).astype(np.float32)
 _NOTHING = 1e-12
 STRONG = 0.2  # of the mean of P; weaker frequencies show little but rounding
-CALM = 1.27, 1.4  # ratios of quantiles of the energy of patches, if a twentieth of them show only noise
+CALM = 1.3, 1.45  # ratios of quantiles of the energy of patches, if a twentieth of them show only noise
+BELOW_FEW = 2.0  # their energy at most, relative to the floors; noise has 1.0 to 1.7
 PEAK = 5.0  # times the neighbouring frequencies; noise has up to 3.8, a halftone screen or cloth 7 to 11
 _BESIDE = 5  # frequencies in each direction, with which a peak is compared
 
@@ -66,10 +67,11 @@ def energies(spectra: NDArray[np.float32], power: Floats) -> Floats:
 def are_calm(energy: Floats) -> bool:
     """Whether many patches show nothing but noise.
 
-    The energies (n,) of the flattest ones are nearly equal then. Those of texture differ by factors.
+    The energies (n,) of the flattest ones, relative to the floors, are nearly equal and nearly 1 then. Those
+    of texture differ by factors.
     """
     least, less, few, more = np.quantile(energy, [0.01, 0.02, 0.05, 0.1])
-    return bool(few <= CALM[0] * least and more <= CALM[1] * less)
+    return bool(few <= min(CALM[0] * least, BELOW_FEW) and more <= CALM[1] * less)
 
 
 def has_period(power: Floats) -> bool:

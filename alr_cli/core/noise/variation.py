@@ -47,8 +47,10 @@ TEXTURED = 2.7  # ratio of levels above which gray shows only texture; camera fi
 GRAY_USUAL = 2.2  # the ratio that is assumed there
 COLOUR_AT_MOST = 1.4  # the stronger colour / the weaker one; camera files have 1 to 1.35
 # Where gray is judged by itself: number of brightnesses, patches that each needs, share of them that count as
-# flat, and share of the brightnesses that have to be calm.
-GROUPS, FEWEST_IN_GROUP, FLAT_IN_GROUP, CALM_GROUPS = 4, 300, 0.02, 0.7
+# flat, and share of the brightnesses that have to be calm: in general, and if gray has there at most as many
+# times the level of the colours as noise has.
+GROUPS, FEWEST_IN_GROUP, FLAT_IN_GROUP = 4, 300, 0.02
+CALM_GROUPS, CALM_WITH_COLOUR, WITH_COLOUR = 0.7, 0.5, 4.8
 ZEROS = 0.05  # with less than this share of the usual power, floors see only what JPEG made zero
 # What it may have more than the noise below texture, by how much finer gray is than the colours. Camera files
 # are 1.5 to 6 times as fine.
@@ -183,15 +185,19 @@ class Variation:
         calm = np.array([are_calm(each) for each in energy])
         powers = [flattest_of(self.spectra[group, 0], FLAT_IN_GROUP) for group in groups]
         gray = np.sqrt([power.mean() for power in powers])
-        alike = np.median([contrast(each) for each in energy]) < CONTENT
-        if calm.mean() < CALM_GROUPS or (alike and np.median(gray) > STRONGEST_ALIKE * self._root_channels):
+        if not calm.any():
             return None
         at = np.array([self.brightness[group].mean() for group in groups])
-        gray = np.minimum(gray, np.interp(at, at[calm], gray[calm]))
-        shape = np.mean([power / power.mean() for power in np.array(powers)[calm]], axis=0)
-        if has_period(shape):
+        colours = np.array([np.interp(at, self.parts.brightness, each) for each in self.parts.levels[1:]])
+        coloured = len(colours) > 0 and np.median((gray / colours.min(axis=0))[calm]) <= WITH_COLOUR
+        strong = np.median(gray) > STRONGEST_ALIKE * self._root_channels
+        if strong and not coloured and np.median([contrast(each) for each in energy]) < CONTENT:
             return None
-        colours = [np.interp(at, self.parts.brightness, levels) for levels in self.parts.levels[1:]]
+        needed = CALM_WITH_COLOUR if coloured and not strong else CALM_GROUPS
+        shape = np.mean([power / power.mean() for power in np.array(powers)[calm]], axis=0)
+        if calm.mean() < needed or has_period(shape):
+            return None
+        gray = np.minimum(gray, np.interp(at, at[calm], gray[calm]))
         return Parts(at, np.array([gray, *colours]), np.array([shape, *self.parts.shapes[1:]]))
 
     def noise(self) -> Parts:

@@ -78,3 +78,12 @@ def test_noise_in_colour_has_little_spread_and_coloured_texture_much() -> None:
     strength = np.exp(np.random.default_rng(4).uniform(-1.5, 1.5, (8, 8)))
     texture = noise * np.kron(strength, np.ones((32, 32)))[..., None]
     assert variation(scene + texture).spread_in_colour > 1.55
+
+
+def test_strong_noise_all_over_is_told_from_gravel_by_its_colours() -> None:
+    scene = gray_ramp()
+    noise = 1.7 * camera_noise(scene.shape[:2], (0.5, 1.5))
+    seen = variation(scene + noise)
+    assert seen.calm_in_gray is not None
+    assert np.median(seen.noise().levels[0]) == pytest.approx(1.7 * GRAY, rel=0.15)
+    assert variation(scene + noise.mean(axis=2, keepdims=True)).calm_in_gray is None
