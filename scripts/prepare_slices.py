@@ -1,11 +1,12 @@
-"""Write CT slices as training pictures: scaled to [0,1] by their own range, 128 x 128 pixels, 8 bits.
+"""Write CT slices as training pictures: scaled to [0,1] by their own range, square, 8 bits.
 
     python scripts/prepare_slices.py ct100 slices --split train --variants 3
     python scripts/prepare_slices.py ct100 held --split validation
 
 The folder has pictures and a table patients.tsv with the columns file, patient and split. Every sixth patient
 of the training split, from the third on, is kept for validation. `--variants K` adds K copies of each slice,
-turned by up to 15 degrees, magnified by up to a quarter either way, and shifted.
+turned by up to 15 degrees, magnified by up to a quarter either way, and shifted. `--side` is that of the
+pictures, 128 pixels without it; several runs with different sides may fill one folder.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-SIDE = 128
+SIDE = 128  # pixels
 FIRST, EVERY = 2, 6  # the patients for validation, in the order of their names
 TURN, ZOOM, SHIFT = 15.0, 1.25, 0.06  # degrees, factor, share of the side
 
@@ -28,15 +29,16 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     parser.add_argument("--split", choices=("train", "validation", "test"), required=True)
     parser.add_argument("--variants", type=int, default=0)
+    parser.add_argument("--side", type=int, default=SIDE)
     given = parser.parse_args()
-    given.output.mkdir(parents=True)
+    given.output.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(0)
     for name in chosen(given.folder / "patients.tsv", given.split):
         whole = scaled(given.folder / name)
-        stem = Path(name).stem
-        write(whole, given.output / f"{stem}.png")
+        stem = f"{Path(name).stem}_{given.side}"
+        write(whole, given.side, given.output / f"{stem}.png")
         for number in range(given.variants):
-            write(moved(whole, random), given.output / f"{stem}_{number}.png")
+            write(moved(whole, random), given.side, given.output / f"{stem}_{number}.png")
 
 
 def chosen(table: Path, split: str) -> list[str]:
@@ -67,8 +69,8 @@ def moved(whole: Image.Image, random: np.random.Generator) -> Image.Image:
     return turned.transform(whole.size, Image.Transform.EXTENT, box, Image.Resampling.BICUBIC)
 
 
-def write(picture: Image.Image, path: Path) -> None:
-    small = picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+def write(picture: Image.Image, side: int, path: Path) -> None:
+    small = picture.resize((side, side), Image.Resampling.BILINEAR)
     Image.fromarray(np.rint(255 * np.asarray(small).clip(0, 1)).astype(np.uint8)).save(path)
 
 

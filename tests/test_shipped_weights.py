@@ -31,7 +31,7 @@ from alr_cli.files.weights import (
 from tests.core.noise.test_model import a_model
 from tests.core.operators.scans import ellipse
 
-WIDE = ["color-wide", "color-free", "gray-wide"]
+WIDE = ["color-wide", "color-free", "ct-tuned", "gray-wide"]
 GRADIENTS = ["color-reg"]
 SCANS = ["ct-global", "ct-unet"]  # for slices of 128 x 128 pixels
 DETECTORS = ["defects"]  # which are no priors

@@ -36,7 +36,7 @@ _LARGE = 3_000_000  # number of pixels from which on a picture is large
 # For rays: first level, last one relative to that of the noise per pixel, number of steps, momentum, and
 # steps of conjugate gradients, few of which suffice for a small tau.
 _RAYS_BEGIN, _RAYS_LAST, _RAYS_STAGES, _RAYS_MOMENTUM = 0.15, 0.1, 16, 0.7
-_RAYS_STEPS = 3
+_RAYS_STEPS = 2
 # For RED with a network that post-processes: tau lam / 2, and numbers of steps, its own and those of
 # conjugate gradients.
 _RED_SHARE, _RED_STEPS, _RED_PROXIMAL_STEPS = 0.3, 3, 15

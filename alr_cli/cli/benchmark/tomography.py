@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from alr_cli.bench.tables.layout import Table
     from alr_cli.bench.tomography import Contender
 
-DEFAULT = "gray-wide,ct-tuned"
+DEFAULT = "ct-tuned,gray-wide"
 
 
 def lunz2(

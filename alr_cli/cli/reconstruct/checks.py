@@ -191,5 +191,5 @@ def unsuited(method: MethodOptions, geometry: Geometry) -> list[str]:
         return []
     return [
         f"{method.weights} was trained for {recipe.get('geometry')} and {side} x {side} pixels, and this "
-        f"scan is {scan} with {geometry.size[1]} x {geometry.size[0]}: expect artefacts, or use gray-wide"
+        f"scan is {scan} with {geometry.size[1]} x {geometry.size[0]}: expect artefacts, or use ct-tuned"
     ]

@@ -223,7 +223,7 @@ class MethodOptions:
             rich_help_panel=METHOD,
             help="Weights for gray pictures: a shipped name (see alr weights), or a file.",
         ),
-    ] = "gray-wide"
+    ] = "ct-tuned"
     strength: Annotated[
         float | None,
         typer.Option(

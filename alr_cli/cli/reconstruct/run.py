@@ -308,7 +308,7 @@ def build_reconstructor(method: MethodOptions, compute: ComputeOptions) -> Recon
         weights = load_weights(method.weights)
         if weights.channels != 1:
             raise WeightsError(
-                f"{weights.name} is for colour pictures: choose gray weights, such as gray-wide"
+                f"{weights.name} is for colour pictures: choose gray weights, such as ct-tuned"
             )
         settings = Settings(
             strength=1.0 if method.strength is None else method.strength,
