@@ -201,8 +201,9 @@ def _sure_by_colour(seen: Variation) -> float:
         sure = 0.0
     elif even:
         sure = max(sure, _step(colour, *WEAKEST_EVEN))
-    sure = max(sure, _step(colour, *SUREST))
-    return sure if sure == 0.0 or calm else sure * (1 - _step(seen.spread_in_colour, *SPREAD))
+    if sure > 0 and not calm:
+        sure *= 1 - _step(seen.spread_in_colour, *SPREAD)
+    return max(sure, _step(colour, *SUREST))
 
 
 def _step(value: float, low: float, high: float) -> float:

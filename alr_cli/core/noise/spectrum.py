@@ -33,6 +33,11 @@ def on_torus(model: NoiseModel, shape: tuple[int, int]) -> Tensor:
     return _spectrum(model, np.fft.fftfreq(shape[0]), np.fft.rfftfreq(shape[1]))
 
 
+def on_frequencies(model: NoiseModel, shape: tuple[int, int]) -> Tensor:
+    """S at all frequencies of the Fourier transform on a torus of `shape`: (C, H, W) float32."""
+    return _spectrum(model, *(np.fft.fftfreq(size) for size in shape))
+
+
 def luma_share(model: NoiseModel) -> float:
     """The variance of the noise along the first opponent colour, which is gray.
 

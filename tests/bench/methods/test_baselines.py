@@ -9,10 +9,13 @@ import pytest
 from alr_cli.bench.degradations import observe
 from alr_cli.bench.methods import tuned
 from alr_cli.bench.methods.baselines import BASELINES
+from alr_cli.bench.methods.block_matching import coloured_bm3d
 from alr_cli.bench.methods.deconvolution import richardson_lucy_with, wiener_with
 from alr_cli.bench.protocol import METHODS, Setting
 from alr_cli.core.metrics import psnr
 from tests.bench.scenes import DEBLUR, DENOISE, INPAINT, cartoon
+from tests.core.noise.test_estimation import with_noise
+from tests.core.noise.test_model import a_model
 
 SETTINGS = {"denoise": DENOISE, "deblur": DEBLUR, "inpaint": INPAINT}
 CASES = [
@@ -43,6 +46,17 @@ def test_wiener_works_best_for_circular_blurs(boundary: str, balance: float, gai
     after = psnr(observation.clean, wiener_with(observation, balance))
     assert before is not None and after is not None
     assert after > before + gain
+
+
+def test_bm3d_that_knows_the_spectrum_is_better_than_with_the_level_alone() -> None:
+    pytest.importorskip("bm3d")
+    scene = cartoon(64, 64, 3)
+    model = a_model()
+    noisy = with_noise(scene, model).astype(np.float32)
+    white = model.uncorrelated()
+    known, assumed = (psnr(scene, coloured_bm3d(noisy, each)) for each in (model, white))
+    assert known is not None and assumed is not None
+    assert known > assumed + 0.5
 
 
 @pytest.mark.parametrize("sigma", [0.0, 0.004])

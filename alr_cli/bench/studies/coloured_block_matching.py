@@ -1,0 +1,86 @@
+"""BM3D for correlated noise, given the spectrum that `alr denoise` finds, beside `alr denoise`
+
+    python -m alr_cli.bench.studies.coloured_block_matching PAIRS [SIDE]
+
+PAIRS holds pictures *_real.png and *_mean.png of the same scenes. The noise is found in each whole noisy
+picture, and the central SIDE x SIDE (112) pixels are restored by both methods. The estimated level is used as
+it is, and multiplied by the factor that is best for each picture, which needs the truth.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alr_cli.bench.bundled import middle
+from alr_cli.bench.methods.block_matching import coloured_bm3d
+from alr_cli.core.coloured_noise import level_of
+from alr_cli.core.metrics import psnr
+from alr_cli.core.noise.finding import find_noise
+from alr_cli.core.noise.model import NoiseModel
+from alr_cli.core.restore import Restorer
+from alr_cli.core.settings import Settings
+from alr_cli.core.tasks import Denoising
+from alr_cli.files.pictures import read_picture
+from alr_cli.files.weights import load_weights
+
+SIDE = 112
+FACTORS = (1.0, 1.4, 2.0)  # of the level; the first is the estimate itself
+HEADER = "picture                noisy   BM3D   best at   ours   best at"
+
+Pixels = NDArray[np.float32]
+
+
+def study(pairs: list[tuple[Path, Path]], side: int, restorer: Restorer) -> list[list[float]]:
+    """Print a line for each pair (noisy, clean), and return its PSNR: noisy, BM3D, best BM3D, ours, best."""
+    rows = []
+    _say(HEADER)
+    for noisy, clean in pairs:
+        whole = read_picture(noisy).pixels
+        y, x = middle(whole, side), middle(read_picture(clean).pixels, side)
+        model = find_noise(whole).model
+        before = _quality(x, y)
+        theirs = [
+            before if model is None else _quality(x, coloured_bm3d(y, model.scaled(f))) for f in FACTORS
+        ]
+        ours = [
+            before if model is None else _quality(x, _ours(restorer, y, model.scaled(f))) for f in FACTORS
+        ]
+        rows.append([before, theirs[0], max(theirs), ours[0], max(ours)])
+        _say(_line(noisy.stem, before, theirs, ours))
+    _say("mean: " + ", ".join(f"{mean:.2f}" for mean in np.mean(rows, axis=0)))
+    return rows
+
+
+def _ours(restorer: Restorer, y: Pixels, model: NoiseModel) -> Pixels:
+    return restorer.restore(y, Denoising(model), level_of(y, model)).pixels
+
+
+def _quality(x: Pixels, restored: Pixels) -> float:
+    quality = psnr(x, restored)
+    return math.inf if quality is None else quality
+
+
+def _line(name: str, before: float, theirs: list[float], ours: list[float]) -> str:
+    cells = [
+        f"{each[0]:6.2f} {max(each):6.2f} {FACTORS[int(np.argmax(each))]:3.1f}" for each in (theirs, ours)
+    ]
+    return f"{name:<22} {before:5.2f} {cells[0]} {cells[1]}"
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    found = sorted(Path(sys.argv[1]).glob("*_real.png"))
+    study(
+        [(path, path.with_name(path.name.replace("_real", "_mean"))) for path in found],
+        int(sys.argv[2]) if len(sys.argv) > 2 else SIDE,
+        Restorer(load_weights("color-wide"), Settings()),
+    )
