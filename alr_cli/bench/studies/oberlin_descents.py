@@ -26,7 +26,7 @@ from alr_cli.core.solvers.line_search import GradientDescent
 from alr_cli.files.weights import load_weights
 
 TASKS = (0, 1, 3)  # blur, means of 2 x 2 and random missing pixels: where the paper has analysis far ahead
-WEIGHTS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
+WEIGHTS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 TEST = 15  # pictures
 
 Start = Callable[[Degradation, Tensor], Tensor]
