@@ -15,9 +15,13 @@ from alr_cli.files.weights import load_weights
 def first_unet(asked: Asked, width: int) -> UNet:
     """The U-Net of the potential that --init names, or else a random one of the width that was asked for, or
     of the usual one. Raises UsageError or WeightsError."""
-    if asked.kind.init is not None:
-        return unet_of(asked.kind.init, asked.channels)
-    return UNet(architecture_of(asked, width), torch.Generator().manual_seed(asked.recipe.seed))
+    init, random = asked.kind.init, torch.Generator().manual_seed(asked.recipe.seed)
+    if init is None:
+        return UNet(architecture_of(asked, width), random)
+    found = unet_of(init, asked.channels)
+    if asked.critic.width is not None and found.architecture != architecture_of(asked, width):
+        raise UsageError(f"--init {init} has another width: leave --width out")
+    return found
 
 
 def unet_of(name: str, channels: int) -> UNet:

@@ -119,6 +119,7 @@ def test_a_potential_is_continued_on_other_pictures(alr: Alr, folder: Path, tmp_
     [
         (("--noisy-dir", "."), "learns from clean pictures only"),
         (("--init", "gray-tuned"), "is no potential"),
+        (("--init", "gray-wide"), "has another width"),
         (("--init", "color-wide"), "is a colour prior"),
         (("--size", "12"), "not a multiple of 8"),
         (("--width", "4000"), "unusable U-Net"),
