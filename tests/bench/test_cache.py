@@ -41,7 +41,7 @@ def run(
     work = Benchmark(
         [Clean(name, clean)],
         {setting: ("half",)},  # type: ignore[dict-item]
-        lambda name, channels, held: Contender(method, identity),
+        lambda name, observation: Contender(method, identity),
         cache,
         wanted,
         perceptual,  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alr_cli.bench.bundled import middle
-from alr_cli.bench.methods.block_matching import coloured_bm3d
+from alr_cli.bench.methods.coloured_block_matching import coloured_bm3d
 from alr_cli.core.coloured_noise import level_of
 from alr_cli.core.metrics import psnr
 from alr_cli.core.noise.finding import find_noise

@@ -49,7 +49,9 @@ EVEN = 1.5  # noise in gray varies less than this, most texture more
 GRAY_LEAST = 2 * LEVEL  # least noise in gray for that rule
 WEAKEST = 1.15 * LEVEL, 1.7 * LEVEL  # noise in colour: certainly none, certainly noise
 WEAKEST_EVEN = 0.8 * LEVEL, 1.1 * LEVEL  # the same if gray is even
-WEAKEST_CALM = 0.5 * LEVEL, 0.8 * LEVEL  # the same if gray is calm
+# The same if gray is calm, and stronger than the colours, as all noise is that a camera leaves. Smooth shades
+# in colour are not.
+WEAKEST_CALM = 0.5 * LEVEL, 0.8 * LEVEL
 SPREAD = 1.35, 1.55  # of the energy in colour: certainly noise, certainly texture
 SUREST = 2.6 * LEVEL, 3.4 * LEVEL  # the same whatever gray looks like
 GRAYEST = 4.8, 7.0  # noise in gray / noise in colour: certainly noise, certainly texture
@@ -195,7 +197,8 @@ def _sure_by_colour(seen: Variation) -> float:
     colour = float(np.median(parts.colour))
     ratio = float(np.median(gray)) / max(colour, 1e-9)
     calm = seen.calm_in_gray is not None
-    sure = _step(colour, *(WEAKEST_CALM if calm else WEAKEST)) * (1 - _step(ratio, *GRAYEST))
+    weakest = WEAKEST_CALM if seen.calm_level * len(parts.levels) ** 0.5 >= colour else WEAKEST
+    sure = _step(colour, *weakest) * (1 - _step(ratio, *GRAYEST))
     even = gray[-2] <= EVEN * gray[1] and gray[1] >= GRAY_LEAST and ratio <= GRAYEST[1]
     if np.median(parts.levels[1:].max(axis=0)) > ONE_COLOUR * colour:
         sure = 0.0

@@ -86,7 +86,8 @@ def test_a_critic_sees_luma_if_it_is_gray_and_nothing_if_it_is_not(regularizer: 
 
 def done(picture: str, method: str, psnr: float | None, channels: int = 3) -> Done:
     clean = cartoon(20, 30, channels)
-    return Done(Score(picture, DENOISE, method, Metrics(psnr, None, None, None)), clean, clean, False)
+    score = Score(picture, DENOISE, method, Metrics(psnr, None, None, None))
+    return Done(score, clean, clean, False, None)
 
 
 def test_a_row_for_each_picture_ends_with_the_clean_one() -> None:

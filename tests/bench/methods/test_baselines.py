@@ -9,7 +9,7 @@ import pytest
 from alr_cli.bench.degradations import observe
 from alr_cli.bench.methods import tuned
 from alr_cli.bench.methods.baselines import BASELINES
-from alr_cli.bench.methods.block_matching import coloured_bm3d
+from alr_cli.bench.methods.coloured_block_matching import coloured_bm3d
 from alr_cli.bench.methods.deconvolution import richardson_lucy_with, wiener_with
 from alr_cli.bench.protocol import METHODS, Setting
 from alr_cli.core.metrics import psnr

@@ -13,6 +13,7 @@ from alr_cli.core.noise.model import NoiseModel
 from alr_cli.core.noise.opponent_colours import opponent_matrix
 from alr_cli.core.noise.white import add_gaussian_noise, estimate_sigma
 from alr_cli.core.priors.cosines import colours
+from tests.conftest import scene
 from tests.core.noise.test_drawings import DRAWINGS
 from tests.core.noise.test_estimation import photograph, shades, with_noise
 from tests.core.noise.test_model import a_model
@@ -105,8 +106,8 @@ def test_grain_that_is_alike_in_all_channels_is_found_where_a_picture_has_flat_p
 @pytest.mark.parametrize("name", ["gravel", "grass"])
 def test_gravel_and_grass_all_over_are_no_grain(name: str) -> None:
     colour = clean(name) * np.array([1.0, 0.95, 0.9], np.float32)
-    for scene in (clean(name), as_file(colour)):
-        assert find_noise(scene).kind in (Kind.NONE, Kind.WHITE)
+    for each in (clean(name), as_file(colour)):
+        assert find_noise(each).kind in (Kind.NONE, Kind.WHITE)
 
 
 @pytest.mark.parametrize("name", DRAWINGS)
@@ -151,6 +152,14 @@ def test_noise_that_is_alike_in_all_channels_is_found_in_gray(tint: tuple[float,
     assert found.sigma == pytest.approx(0.1 * np.sqrt(np.mean(np.square(tint))), rel=0.25)
     gray_share = opponent_matrix(3)[0] @ found.model.correlation[..., 0, 0] @ opponent_matrix(3)[0]
     assert gray_share > 2.5
+
+
+@pytest.mark.parametrize("side", [96, 128, 192])
+@pytest.mark.parametrize("sigma", [0.001, 0.002])
+def test_smooth_shades_in_colour_add_nothing_to_weak_noise(side: int, sigma: float) -> None:
+    found = find_noise(scene(side, side, sigma=sigma))
+    assert found.kind in (Kind.NONE, Kind.WHITE)
+    assert found.sigma == pytest.approx(sigma, rel=0.1)
 
 
 def test_too_small_a_picture_does_not_tell() -> None:
