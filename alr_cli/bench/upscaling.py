@@ -8,7 +8,6 @@ studies of super-resolution report (ITU-R BT.601, 16 to 235).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -18,7 +17,7 @@ import numpy as np
 from alr_cli.bench.degradations import Pixels
 from alr_cli.core.data_terms import SquaredError
 from alr_cli.core.defaults import descend
-from alr_cli.core.metrics import psnr
+from alr_cli.core.metrics import infinite_psnr
 from alr_cli.core.priors.total_variation import TotalVariation
 from alr_cli.core.solvers.line_search import Nmapg
 from alr_cli.core.tasks import Upscaling, from_batch, in_frame, observed, to_batch
@@ -91,8 +90,7 @@ def quality(truth: Pixels, estimate: Pixels, border: int) -> tuple[float, float]
     """PSNR over all channels and for Y, without the border. Infinite if there is no difference."""
     inside = np.s_[border:-border, border:-border]
     clean, guess = truth[inside], estimate[inside]
-    of_all, of_luma = psnr(clean, guess), psnr(luma(clean), luma(guess))
-    return math.inf if of_all is None else of_all, math.inf if of_luma is None else of_luma
+    return infinite_psnr(clean, guess), infinite_psnr(luma(clean), luma(guess))
 
 
 def luma(pixels: Pixels) -> Pixels:

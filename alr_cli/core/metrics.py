@@ -26,6 +26,12 @@ def psnr(clean: Pixels, estimate: Pixels) -> float | None:
     return value if math.isfinite(value) else None
 
 
+def infinite_psnr(clean: Pixels, estimate: Pixels) -> float:
+    """As `psnr`, but infinity for equal pictures, which can be compared and averaged."""
+    value = psnr(clean, estimate)
+    return math.inf if value is None else value
+
+
 def ssim(clean: Pixels, estimate: Pixels) -> float | None:
     """The SSIM with the Gaussian window of its paper; None for pictures smaller than the window. Both are (H,
     W, C)."""

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from alr_cli.core.metrics import psnr, ssim
+from alr_cli.core.metrics import infinite_psnr, psnr, ssim
 
 
 def gray(value: float, side: int = 16) -> np.ndarray:
@@ -35,3 +35,9 @@ def test_ssim_falls_as_noise_rises() -> None:
     noise = np.random.default_rng(0).standard_normal(clean.shape)
     values = [ssim(clean, (clean + sigma * noise).astype(np.float32)) for sigma in (0.01, 0.05, 0.2)]
     assert values == sorted(values, reverse=True)  # type: ignore[type-var]
+
+
+def test_where_psnrs_are_averaged_equal_pictures_have_infinity() -> None:
+    clean = np.full((12, 12, 1), 0.5, np.float32)
+    assert infinite_psnr(clean, clean) == np.inf
+    assert infinite_psnr(clean, clean + np.float32(0.1)) == psnr(clean, clean + np.float32(0.1))

@@ -9,7 +9,6 @@ it is, and multiplied by the factor that is best for each picture, which needs t
 
 from __future__ import annotations
 
-import math
 import sys
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from alr_cli.bench.bundled import middle
 from alr_cli.bench.methods.coloured_block_matching import coloured_bm3d
 from alr_cli.core.coloured_noise import level_of
-from alr_cli.core.metrics import psnr
+from alr_cli.core.metrics import infinite_psnr
 from alr_cli.core.noise.finding import find_noise
 from alr_cli.core.noise.model import NoiseModel
 from alr_cli.core.restore import Restorer
@@ -43,12 +42,13 @@ def study(pairs: list[tuple[Path, Path]], side: int, restorer: Restorer) -> list
         whole = read_picture(noisy).pixels
         y, x = middle(whole, side), middle(read_picture(clean).pixels, side)
         model = find_noise(whole).model
-        before = _quality(x, y)
+        before = infinite_psnr(x, y)
         theirs = [
-            before if model is None else _quality(x, coloured_bm3d(y, model.scaled(f))) for f in FACTORS
+            before if model is None else infinite_psnr(x, coloured_bm3d(y, model.scaled(f))) for f in FACTORS
         ]
         ours = [
-            before if model is None else _quality(x, _ours(restorer, y, model.scaled(f))) for f in FACTORS
+            before if model is None else infinite_psnr(x, _ours(restorer, y, model.scaled(f)))
+            for f in FACTORS
         ]
         rows.append([before, theirs[0], max(theirs), ours[0], max(ours)])
         _say(_line(noisy.stem, before, theirs, ours))
@@ -58,11 +58,6 @@ def study(pairs: list[tuple[Path, Path]], side: int, restorer: Restorer) -> list
 
 def _ours(restorer: Restorer, y: Pixels, model: NoiseModel) -> Pixels:
     return restorer.restore(y, Denoising(model), level_of(y, model)).pixels
-
-
-def _quality(x: Pixels, restored: Pixels) -> float:
-    quality = psnr(x, restored)
-    return math.inf if quality is None else quality
 
 
 def _line(name: str, before: float, theirs: list[float], ours: list[float]) -> str:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from alr_cli.core.defects.drawing import MEASURED, VISIBLE, damaged
 from alr_cli.core.defects.finding import Finder
 from alr_cli.core.defects.scores import Scores
-from alr_cli.core.metrics import psnr
+from alr_cli.core.metrics import infinite_psnr
 from alr_cli.core.restore import Restorer
 from alr_cli.core.settings import Settings
 from alr_cli.files.pictures import read_picture
@@ -50,7 +50,7 @@ def study(paths: list[Path], finder: Finder, restorer: Restorer | None) -> Score
         psnrs = [math.nan] * 3
         if restorer is not None:
             masks = (None, mask, made.defective)
-            psnrs = [_psnr(_filled(restorer, pixels, each), clean) for each in masks]
+            psnrs = [infinite_psnr(clean, _filled(restorer, pixels, each)) for each in masks]
         gains.append((psnrs[0], psnrs[1], psnrs[2]))
         _say(_line(path.name, scores, gains[-1]))
     before, found, best = np.mean(gains, axis=0)
@@ -66,11 +66,6 @@ def _filled(restorer: Restorer, pixels: Pixels, mask: NDArray[np.bool_] | None) 
     if mask is None or not mask.any():
         return pixels
     return restorer.inpaint(np.where(mask[..., None], np.float32(0), pixels), mask, 0.0).pixels
-
-
-def _psnr(x: Pixels, clean: Pixels) -> float:
-    found = psnr(clean, x)
-    return math.inf if found is None else found
 
 
 def _line(name: str, scores: Scores, psnrs: tuple[float, float, float]) -> str:

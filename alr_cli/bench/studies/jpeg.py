@@ -23,7 +23,7 @@ from alr_cli.bench.studies.tuning import crops
 from alr_cli.core.data_terms import RoundedOff
 from alr_cli.core.defaults import descend
 from alr_cli.core.jpeg import HALF_STEP, Coefficients
-from alr_cli.core.metrics import psnr
+from alr_cli.core.metrics import infinite_psnr
 from alr_cli.core.priors.total_variation import TotalVariation
 from alr_cli.core.problems import coded
 from alr_cli.core.restore import Restorer
@@ -49,11 +49,11 @@ def compare(folder: Path, side: int, count: int | None) -> None:
         for name, clean in pictures:
             file = _coded(clean, quality)
             seen, coefficients = decode(file).pixels, read_coefficients(file, name)
-            decoded.append(_quality(clean, seen))
-            plain.append(_quality(clean, alr.denoise(seen).pixels))
+            decoded.append(infinite_psnr(clean, seen))
+            plain.append(infinite_psnr(clean, alr.denoise(seen).pixels))
             restored = restorer.restore(seen, Decoding(coefficients), coefficients.level()).pixels
-            ours.append(_quality(clean, restored))
-            tv.append([_quality(clean, _by_variation(coefficients, lam)) for lam in TV_WEIGHTS])
+            ours.append(infinite_psnr(clean, restored))
+            tv.append([infinite_psnr(clean, _by_variation(coefficients, lam)) for lam in TV_WEIGHTS])
         best = np.mean(tv, axis=0)
         gains = np.array(ours) - np.array(decoded)
         sys.stdout.write(
@@ -62,12 +62,6 @@ def compare(folder: Path, side: int, count: int | None) -> None:
             f"{np.mean(ours):.2f}; gain {gains.mean():.2f}, the least {gains.min():.2f}\n"
         )
         sys.stdout.flush()
-
-
-def _quality(clean: np.ndarray, restored: np.ndarray) -> float:
-    """PSNR, or infinity for a picture without any error."""
-    quality = psnr(clean, restored)
-    return np.inf if quality is None else quality
 
 
 def _by_variation(coefficients: Coefficients, lam: float) -> np.ndarray:
