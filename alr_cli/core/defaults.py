@@ -11,7 +11,7 @@ from torch import Tensor
 
 from alr_cli.core.data_terms import DataTerm, is_clipped
 from alr_cli.core.energy import Energy
-from alr_cli.core.paths import CLIPPED_ROUNDS, path, step_size
+from alr_cli.core.paths import CLIPPED_ROUNDS, SMOOTH, path, step_size
 from alr_cli.core.priors.denoisers import DenoiserProx
 from alr_cli.core.priors.orientations import FLIPS, ROTATIONS
 from alr_cli.core.priors.protocol import (
@@ -23,6 +23,7 @@ from alr_cli.core.priors.protocol import (
     PostProcesses,
     Regularizer,
     TakesLevels,
+    WeighsGradient,
 )
 from alr_cli.core.problems import Problem
 from alr_cli.core.solver_options import DEFAULT, SolverOptions
@@ -31,6 +32,7 @@ from alr_cli.core.solvers.admm import Admm
 from alr_cli.core.solvers.base import Callback, Record, Solution, Solver, solve
 from alr_cli.core.solvers.direct import Direct
 from alr_cli.core.solvers.discrepancy import Discrepancy
+from alr_cli.core.solvers.implicit import Implicit
 from alr_cli.core.solvers.lbfgs import Lbfgs
 from alr_cli.core.solvers.line_search import GradientDescent, Nmapg
 from alr_cli.core.solvers.once import Once
@@ -42,7 +44,7 @@ from alr_cli.core.solvers.unrolled import Unrolled, Unrolls
 from alr_cli.core.synthesis import HasLatents, Synthesis
 from alr_cli.errors import UsageError
 
-FREE = "pnp-adam"
+FREE, IMPLICIT = "pnp-adam", "pnp-pgd"
 Formulation = Literal["analysis", "synthesis"]
 # for fourier, if A hides information that takes many steps to recover
 _FAR_ITERATIONS, _HOLES_ITERATIONS, _RAYS_ITERATIONS = 100, 200, 50
@@ -51,6 +53,8 @@ _COLOURED_ITERATIONS = 25  # for fourier, if the noise is coloured
 _ADMM_LEVEL, _ADMM_FIRST = 30 / 255, 50 / 255
 # For adam with a gradient network: number and scale of the steps.
 FREE_ITERATIONS, FREE_SCALE = 300, 0.1
+# For pnp-pgd with a gradient network: s of the first step, which subtracts s^2 G.
+_IMPLICIT_FIRST = 4 / 255
 # For post-processing: lambda times the variance of the errors that the network leaves.
 _ONCE_VARIANCE = 30 * 2e-4
 # For pgd without a path: number of steps, tolerance, and steps of conjugate gradients.
@@ -96,6 +100,8 @@ def descend(
     A solver that compares energies sees all of R at once, because the energy must not change between
     comparisons.
     """
+    if isinstance(regularizer, WeighsGradient):
+        lam *= regularizer.gradient_weight(problem)
     if not solver.compares and isinstance(regularizer, HasGlimpses):
         regularizer = regularizer.glimpses(problem.frame if problem.periodic else None)
     energy = Energy.of(problem, regularizer, lam, data)
@@ -141,9 +147,9 @@ def choose(
 
     The defaults are: once for post-processing; lbfgs for flows; for priors that denoise in one step, direct
     for white noise alone (also if its level differs between pixels and the prior takes that into account),
-    and splitting for other noise and operators; direct and adam for gradient networks, whose energy is
-    unknown; nmapg for priors that denoise at only one noise level; fourier if P is known, which is true of
-    fields of experts except for blurs that repeat the border; pgd for rays; else adam.
+    and splitting for other noise and operators, but adam for missing pixels and gradient networks; nmapg for
+    priors that denoise at only one noise level; fourier if P is known, which is true of fields of experts
+    except for blurs that repeat the border; pgd for rays; else adam.
 
     Weights that were trained for a few steps on one task take these steps, and refuse other tasks.
 
@@ -171,6 +177,7 @@ def _chosen(
         if isinstance(regularizer, Denoises):
             return (
                 _direct(regularizer, problem, lam, sigma, asked)
+                or (problem.holes and _free(regularizer, asked))
                 or path(regularizer, problem, lam, sigma, asked)
                 or _free(regularizer, asked)
                 or _nmapg(asked)
@@ -192,7 +199,7 @@ def _chosen(
 def _why_not(solver: str) -> str:
     if solver == Direct.name:
         return "is for denoising with a prior that denoises in one step"
-    if solver == FREE:
+    if solver in (FREE, IMPLICIT):
         return "is for gradient networks"
     if solver == Unrolled.name:
         return "is for weights of alr train --recipe unrolled"
@@ -266,6 +273,22 @@ def _free(regularizer: Regularizer, asked: SolverOptions) -> Adam | None:
     if not isinstance(regularizer, HasProx):
         return None
     return Adam(asked.limit(FREE_ITERATIONS), asked.tolerance(Adam.tol), FREE_SCALE)
+
+
+def _implicit(
+    regularizer: Regularizer, problem: Problem, lam: float, sigma: float, asked: SolverOptions
+) -> Implicit | None:
+    """The first step subtracts s^2 G, where s is `_IMPLICIT_FIRST`; longer steps are not stable."""
+    if not isinstance(regularizer, WeighsGradient) or not isinstance(regularizer, Anneals):
+        return None
+    weight = lam * regularizer.gradient_weight(problem) * regularizer.channels / 2
+    if weight <= 0 or regularizer.sigma <= 0 or problem.half_step is not None:
+        return None
+    tau = (_IMPLICIT_FIRST / regularizer.sigma) ** 2 / weight
+    rounds = CLIPPED_ROUNDS if problem.clips and sigma > 0 and is_clipped(problem.y) else 1
+    limit, tol = asked.limit(Implicit.iterations), asked.tolerance(Implicit.tol)
+    mu = 0.0 if problem.holes or problem.enlarges else SMOOTH
+    return Implicit(tau, iterations=limit, tol=tol, mu=mu, rounds=rounds)
 
 
 def _admm(
@@ -350,6 +373,7 @@ SOLVERS: Mapping[str, Choice] = {
     "admm": _admm,
     Unrolled.name: lambda regularizer, problem, lam, sigma, asked: _unrolled(regularizer, lam, asked),
     FREE: lambda regularizer, problem, lam, sigma, asked: _free(regularizer, asked),
+    IMPLICIT: _implicit,
     "pnp-gd": lambda regularizer, problem, lam, sigma, asked: PlugAndPlay(
         asked.limit(PlugAndPlay.iterations), asked.tolerance(PlugAndPlay.tol)
     ),

@@ -18,8 +18,9 @@ from alr_cli.core.solver_options import SolverOptions
 from alr_cli.core.solvers.splitting import Splitting
 
 CLIPPED_ROUNDS = 2  # rounds of splitting and admm if pixels are clipped
-# For splitting: first level, number of steps, momentum and smoothness.
-_BEGIN, _STAGES, _MOMENTUM, _SMOOTH = 50 / 255, 16, 0.7, 0.02
+SMOOTH = 0.02  # smoothness of the start for blurs; see `proximal.smooth`
+# For splitting: first level, number of steps and momentum.
+_BEGIN, _STAGES, _MOMENTUM = 50 / 255, 16, 0.7
 _HOLES_BEGIN, _HOLES_STAGES, _HOLES_MOMENTUM = 70 / 255, 32, 0.9
 # If known pixels are held, the path ends at this share of the level of F. Nothing but the denoiser limits how
 # exactly smooth areas are filled.
@@ -62,7 +63,7 @@ def path(
     way = _falling(regularizer, tau, first, last, _stages(usual, asked))
     way.append((regularizer.at(last), 0.0))
     rounds = CLIPPED_ROUNDS if problem.clips and sigma > 0 and is_clipped(problem.y) else 1
-    mu = 0.0 if problem.holes or problem.enlarges else _SMOOTH
+    mu = 0.0 if problem.holes or problem.enlarges else SMOOTH
     momentum = _HOLES_MOMENTUM if problem.holes else _MOMENTUM
     momentum, steps = (
         (_ENLARGED_MOMENTUM, _ENLARGED_STEPS) if problem.enlarges else (momentum, Splitting.steps)

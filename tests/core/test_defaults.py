@@ -5,12 +5,14 @@ import pytest
 import torch
 
 from alr_cli.core import problems
-from alr_cli.core.defaults import SOLVERS, choose
+from alr_cli.core.data_terms import SquaredError
+from alr_cli.core.defaults import SOLVERS, choose, descend
 from alr_cli.core.priors.local import LocalRegularizer
 from alr_cli.core.problems import Problem
 from alr_cli.core.solver_options import SolverOptions
+from alr_cli.core.solvers.plug_and_play import PlugAndPlay
 from alr_cli.errors import UsageError
-from tests.core.toys import a_critic, seeded, some_experts
+from tests.core.toys import Quadratic, a_critic, seeded, some_experts
 
 Y = torch.rand(1, 1, 20, 20, generator=seeded())
 
@@ -28,13 +30,29 @@ def test_steps_grow_with_the_noise_and_blurs_take_more() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", sorted(set(SOLVERS) - {"admm", "direct", "pnp-adam", "splitting", "unrolled"})
+    "name", sorted(set(SOLVERS) - {"admm", "direct", "pnp-adam", "pnp-pgd", "splitting", "unrolled"})
 )  # not for experts
 def test_solver_options_are_used(name: str) -> None:
     solver = choose(
         LocalRegularizer(some_experts()), problems.denoising(Y, 13), 0.1, 0.1, SolverOptions(name, 7, 0.25)
     )
     assert (solver.name, solver.iterations, solver.tol) == (name, 7, 0.25)
+
+
+class Weighted(Quadratic):
+    """A quadratic of whose gradient a quarter is used."""
+
+    def gradient_weight(self, problem: Problem) -> float:
+        return 0.25
+
+
+def test_a_gradient_that_needs_another_weight_has_it_in_every_descent() -> None:
+    problem, data = problems.denoising(Y, 0), SquaredError(Y)
+    found = [
+        descend(problem, data, regularizer, lam, PlugAndPlay(5, 0.0, 0.1)).x
+        for regularizer, lam in ((Weighted(), 0.8), (Quadratic(), 0.2), (Quadratic(), 0.8))
+    ]
+    assert torch.equal(found[0], found[1]) and not torch.equal(found[0], found[2])
 
 
 def test_an_unknown_solver_is_refused_with_those_that_are_known() -> None:

@@ -1,9 +1,9 @@
 """Plug and play with G and with D, compared with energies (Fermanian, Le Pendu and Guillemot 2022)
 
-Weights with a gradient and a proximal map give three methods: PnP-GD with G, PnP-GD with x - D(x) in the
-place of G (RED), and PnP-ADMM with D. A potential g is used as the commands use it, in PnP-GD with grad g,
-and in PnP-ADMM with its D. Since D(x) = x - grad g(x), RED is the same as PnP-GD with grad g for it. Other
-weights are used as the commands use them.
+All weights are used as the commands use them. Those with a gradient and a proximal map give four methods
+more: PnP-GD with G, the same with an implicit data term (PnP-PGD), PnP-GD with x - D(x) in the place of G
+(RED), and PnP-ADMM with D. A potential g gives two: PnP-GD with grad g, and PnP-ADMM with its D. Since D(x) =
+x - grad g(x), RED is the same as PnP-GD with grad g for it.
 """
 
 from __future__ import annotations
@@ -74,12 +74,14 @@ def courses(
     def go(of: Regularizer, solver: Solver) -> Course:
         return follow(problem, of, lam, solver, truth)
 
+    yield name, single(restorer.restore(y, task, sigma).pixels, truth)
     if isinstance(regularizer, HasProx):
         yield f"PnP-GD, G of {name}", go(regularizer, free)
+        if sigma > 0:
+            implicit = choose(regularizer, problem, lam, sigma, SolverOptions("pnp-pgd", steps))
+            yield f"PnP-PGD, G of {name}", go(regularizer, implicit)
         yield f"PnP-GD, x - D(x) of {name} (RED)", go(Red(regularizer, prior.channels), free)
-    else:
-        yield name, single(restorer.restore(y, task, sigma).pixels, truth)
-    if isinstance(regularizer, Anneals):
+    elif isinstance(regularizer, Anneals):
         yield f"PnP-GD, grad g of {name}", go(regularizer, free)
     if isinstance(regularizer, Denoises) and sigma > 0:
         admm = choose(regularizer, problem, lam, sigma, SolverOptions("admm", steps))

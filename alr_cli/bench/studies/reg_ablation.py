@@ -90,7 +90,8 @@ def restore(
     for number, (picture, clean) in enumerate(pictures):
         y = observe(task, clean, SIGMA, seed + number)
         for method, course in courses(restorer, task, y, SIGMA, clean, steps):
-            if training != ALONE or not method.startswith("PnP-GD, G"):  # its G was not trained
+            untrained = training == ALONE and ", G" in method
+            if method != training and not untrained:
                 yield Result(training, method.replace(f" of {training}", ""), picture, course)
 
 

@@ -88,6 +88,7 @@ class ModelOptions:
             "pgd",
             "admm",
             "pnp-adam",
+            "pnp-pgd",
             "pnp-gd",
             "unrolled",
         ],
@@ -96,7 +97,7 @@ class ModelOptions:
             metavar="NAME",
             rich_help_panel=ENERGY,
             help="The minimisation algorithm: fourier, adam, gd, nmapg, lbfgs, direct, splitting, pgd, admm, "
-            "pnp-adam, pnp-gd or unrolled. default takes the one that suits the weights.",
+            "pnp-adam, pnp-pgd, pnp-gd or unrolled. default takes the one that suits the weights.",
         ),
     ] = "default"
     formulation: Annotated[

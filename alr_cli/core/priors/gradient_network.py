@@ -28,7 +28,7 @@ from alr_cli.core.priors.unet import UNet, UNetArchitecture
 from alr_cli.core.problems import Problem
 
 SCALE = 0.1  # c, the middle of the noise levels in training
-_LESS = 0.15  # share of G in other problems than denoising
+_LESS = 0.15  # weight of G in other problems than denoising
 
 
 class GradientNetwork(nn.Module):
@@ -82,6 +82,15 @@ class RegularizingGradient:
     def denoise(self, y: Tensor, share: float = 1.0) -> Tensor:
         """The proximal map of share R. See `protocol.Denoises`."""
         return self.prox(y, share)
+
+    def at(self, sigma: float) -> RegularizingGradient:
+        """The same regularizer at another level. See `protocol.Anneals`."""
+        return RegularizingGradient(self._network, sigma, self._least, self._arithmetic)
+
+    def gradient_weight(self, problem: Problem) -> float:
+        """1 for denoising, as in the equation of G and D. For other operators less of G is better, see
+        docs/guides/gradient.md."""
+        return 1.0 if problem.near else _LESS
 
     def glimpses(self, frame: tuple[int, int] | None) -> InTurn:
         """See `protocol.HasGlimpses`: another orientation at every evaluation."""
@@ -147,9 +156,8 @@ class GradientPrior:
         return self._lam(sigma)
 
     def gain(self, problem: Problem) -> float:
-        """1 for denoising, which applies D. For other operators less of G is better, see
-        docs/guides/gradient.md."""
-        return 1.0 if problem.near else _LESS
+        """D needs the weight of denoising for every operator. G has `gradient_weight`."""
+        return 1.0
 
     def tile(self, shape: tuple[int, ...], device: torch.device, precision: torch.dtype) -> int:
         """See `protocol.HasTiles`."""

@@ -220,6 +220,15 @@ class Anneals(Denoises, Protocol):
 
 
 @runtime_checkable
+class WeighsGradient(Protocol):
+    """A regularizer whose gradient, which was learned, needs another weight than its denoiser."""
+
+    def gradient_weight(self, problem: Problem) -> float:
+        """The factor by which lambda changes where a solver uses the gradient."""
+        ...
+
+
+@runtime_checkable
 class TakesLevels(Protocol):
     """A regularizer that denoises pictures whose noise differs between pixels."""
 

@@ -11,6 +11,7 @@ from alr_cli.bench.studies.courses import follow
 from alr_cli.bench.studies.reg_settings import observe, settings
 from alr_cli.core import problems
 from alr_cli.core.defaults import choose
+from alr_cli.core.operators.downsample import bicubic
 from alr_cli.core.priors.gradient_network import GradientNetwork, GradientPrior
 from alr_cli.core.priors.potential import PotentialPrior
 from alr_cli.core.priors.unet import UNet, UNetArchitecture
@@ -44,14 +45,14 @@ def test_a_course_begins_at_the_start_and_has_the_quality_of_every_iterate() -> 
     assert course.best == max(course.psnr) and course.last == course.psnr[-1]
 
 
-def test_a_gradient_network_gives_three_methods_and_two_without_noise() -> None:
+def test_a_gradient_network_gives_five_methods_and_three_without_noise() -> None:
     y = observe(Upscaling(2), CLEAN, 0.02, 0)
     found = dict(reg.courses(restorer(), Upscaling(2), y, 0.02, CLEAN, 3))
-    assert [name.split(",")[0] for name in found] == ["PnP-GD", "PnP-GD", "PnP-ADMM"]
-    assert len({course.last for course in found.values()}) == 3
-    assert all(len(course.changes) == 3 for course in found.values())
+    assert [name.split(",")[0] for name in found] == ["small", "PnP-GD", "PnP-PGD", "PnP-GD", "PnP-ADMM"]
+    assert len({course.last for course in found.values()}) == 5
+    assert [len(course.changes) for course in found.values()] == [0, 3, 3, 3, 3]
     holes = settings(0)[-1].task(CLEAN)
-    assert len(dict(reg.courses(restorer(), holes, observe(holes, CLEAN, 0, 0), 0.0, CLEAN, 2))) == 2
+    assert len(dict(reg.courses(restorer(), holes, observe(holes, CLEAN, 0, 0), 0.0, CLEAN, 2))) == 3
 
 
 def test_a_potential_is_used_as_commands_use_it_and_by_plug_and_play() -> None:
@@ -69,8 +70,8 @@ def test_every_method_restores_every_picture_in_every_setting(monkeypatch: pytes
     monkeypatch.setattr(reg, "settings", lambda seed: few)
     found = list(reg.measure([("a", CLEAN)], [restorer()], 0, 1))
     assert [scores[0].setting for scores in found] == [setting.name for setting in few]
-    assert [len(scores) for scores in found] == [4, 3]
-    assert all(score.iterations == 1 for scores in found for score in scores[1:])
+    assert [len(scores) for scores in found] == [6, 4]
+    assert all(score.iterations == 1 for scores in found for score in scores[2:])
 
 
 def test_the_tables_have_last_and_best_in_columns_of_their_own() -> None:
@@ -82,13 +83,13 @@ def test_the_tables_have_last_and_best_in_columns_of_their_own() -> None:
     assert reg.draw(scores)[:4] == b"\x89PNG"
 
 
-def test_plug_and_play_needs_no_energy() -> None:
-    regularizer = restorer().prior.at(0.05)
-    solver = choose(
-        regularizer,
-        problems.deblurring(to_batch(CLEAN), np.ones((3, 3)) / 9, 0),
-        2 / 3,
-        0.05,
-        SolverOptions(),
-    )
-    assert solver.name == "adam"
+def test_d_leads_to_what_is_blurred_and_g_fills_what_is_missing() -> None:
+    regularizer, y = restorer().prior.at(0.05), to_batch(CLEAN)
+    for problem, name in (
+        (problems.deblurring(y, np.ones((3, 3)) / 9, 0), "splitting"),
+        (problems.upscaling(y, bicubic((64, 80), 2), 0), "splitting"),
+        (problems.inpainting(y, y[0, 0] > 0.5, 0), "adam"),
+        (problems.inpainting(y, y[0, 0] > 0.5, 0, exact=True), "adam"),
+        (problems.denoising(y, 0), "direct"),
+    ):
+        assert choose(regularizer, problem, 2 / 3, 0.05, SolverOptions()).name == name

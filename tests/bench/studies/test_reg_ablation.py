@@ -39,7 +39,7 @@ def test_the_three_trainings_differ_in_d_and_only_two_train_g() -> None:
         results = list(study.restore(name, prior, [("a", clean)], Settings(precision="float32"), 2, 0))
         methods = [result.method for result in results]
         assert methods[-2:] == ["PnP-GD, x - D(x) (RED)", "PnP-ADMM, D"]
-        assert len(methods) == (2 if name == study.ALONE else 3)
+        assert len(methods) == (2 if name == study.ALONE else 4)
 
 
 def test_the_table_compares_the_trainings_method_by_method() -> None:

@@ -12,7 +12,7 @@ from tests.bench.studies.test_reg import CLEAN, restorer
 def test_convergence_is_followed_for_all_methods() -> None:
     found = list(study.converge([("a", CLEAN)], [restorer()], 2, 0))
     assert [followed[0].blur for followed in found] == list(BLURS)
-    assert [len(followed) for followed in found] == [3] * 4
+    assert [len(followed) for followed in found] == [4] * 4
 
 
 def test_the_table_has_some_iterates_and_the_plot_the_courses() -> None:

@@ -56,7 +56,15 @@ def test_every_method_is_measured_on_the_middle_of_every_picture(
     monkeypatch.setattr(reg, "settings", lambda seed: few)
     lines = run(alr, folder, "reg", "--limit", "1", "--crop", "32", "--steps", "3", "-o", tmp_path)
     assert {line["method"] for line in lines} == {
-        *("tv", "p", "PnP-GD, G of g", "PnP-GD, x - D(x) of g (RED)", "PnP-ADMM, D of g"),
+        *(
+            "tv",
+            "p",
+            "g",
+            "PnP-GD, G of g",
+            "PnP-PGD, G of g",
+            "PnP-GD, x - D(x) of g (RED)",
+            "PnP-ADMM, D of g",
+        ),
         *("PnP-GD, grad g of p", "PnP-ADMM, D of p"),
     }
     assert {line["setting"] for line in lines} == {setting.name for setting in few}
@@ -68,7 +76,7 @@ def test_convergence_is_followed_on_every_blur(alr: Alr, folder: Path, tmp_path:
         alr, folder, "reg-convergence", "--limit", "1", "--crop", "32", "--steps", "4", "-o", tmp_path
     )
     courses = [line for line in lines if line["kind"] == "course"]
-    assert len({line["blur"] for line in courses}) == 4 and len(courses) == 4 * 5
+    assert len({line["blur"] for line in courses}) == 4 and len(courses) == 4 * 6
     assert [line["weights"] for line in lines if line["kind"] == "asymmetry"] == ["g"]
     assert read_picture(tmp_path / "reg-convergence.png").pixels.std() > 0
 

@@ -150,7 +150,16 @@ def test_a_description_without_a_part_is_refused(part: str) -> None:
         GradientPrior.described(fields, RANGE, lambda sigma: sigma)
 
 
-def test_g_counts_less_where_the_picture_is_not_only_noisy() -> None:
+def test_g_counts_less_where_the_picture_is_not_only_noisy_and_d_does_not() -> None:
     y, one = random(1, 1, 16, 16), prior()
-    blurred = problems.deblurring(y, torch.ones(3, 3).numpy() / 9, 0)
-    assert one.gain(problems.denoising(y, 0)) == 1.0 > one.gain(blurred) > 0
+    blurred, noisy = problems.deblurring(y, torch.ones(3, 3).numpy() / 9, 0), problems.denoising(y, 0)
+    of_g = one.at(0.05).gradient_weight
+    assert of_g(noisy) == 1.0 > of_g(blurred) > 0
+    assert one.gain(noisy) == one.gain(blurred) == 1.0
+
+
+def test_a_regularizer_is_available_at_other_levels() -> None:
+    x, one = random(1, 1, 16, 16), prior()
+    other = one.at(0.05, EXACT).at(0.1)
+    assert other.sigma == 0.1
+    assert torch.equal(other.denoise(x), one.at(0.1, EXACT).denoise(x))
