@@ -149,7 +149,8 @@ def choose(
     for white noise alone (also if its level differs between pixels and the prior takes that into account),
     and splitting for other noise and operators, but adam for missing pixels and gradient networks; nmapg for
     priors that denoise at only one noise level; fourier if P is known, which is true of fields of experts
-    except for blurs that repeat the border; pgd for rays; else adam.
+    except for blurs that repeat the border; for rays, splitting along the descent that a prior was trained
+    on, and pgd without one; else adam.
 
     Weights that were trained for a few steps on one task take these steps, and refuse other tasks.
 
@@ -185,6 +186,7 @@ def _chosen(
         own = _unrolled(regularizer, lam, asked) or _fourier(regularizer, problem, lam, sigma, asked)
         return (
             own
+            or path(regularizer, problem, lam, sigma, asked)
             or (problem.rays and _proximal(regularizer, problem, lam, sigma, asked))
             or _adam(problem, sigma, asked)
         )
@@ -208,7 +210,10 @@ def _why_not(solver: str) -> str:
     if solver == ProximalGradient.name:
         return "is for priors whose energy is known, and not for rounded coefficients"
     if solver == Splitting.name:
-        return "is for priors that denoise in one step at any level, and not for rounded coefficients"
+        return (
+            "is for priors that denoise in one step at any level, or know a descent for rays, and not for "
+            "rounded coefficients"
+        )
     return "is for fields of experts, and not for blurs that repeat the border"
 
 

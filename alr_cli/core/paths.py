@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from alr_cli.core.data_terms import is_clipped
 from alr_cli.core.priors.coarse import Coarse
 from alr_cli.core.priors.denoisers import Partly
+from alr_cli.core.priors.descent import PROXIMAL_STEPS
 from alr_cli.core.priors.orientations import IN_TURN, Turned
-from alr_cli.core.priors.protocol import Anneals, Denoises, PostProcesses, Regularizer
+from alr_cli.core.priors.protocol import Anneals, Denoises, HasDescent, PostProcesses, Regularizer
 from alr_cli.core.problems import Problem
 from alr_cli.core.solver_options import SolverOptions
 from alr_cli.core.solvers.splitting import Splitting
@@ -47,9 +48,11 @@ def path(
     regularizer: Regularizer, problem: Problem, lam: float, sigma: float, asked: SolverOptions
 ) -> Splitting | None:
     """The path of decreasing noise levels. Fewer iterations than usual follow it in larger steps; more
-    change nothing."""
+    change nothing. A descent on which a prior was trained is instead left early."""
     if isinstance(regularizer, PostProcesses) and lam > 0:
         return _red(regularizer, lam, asked)
+    if isinstance(regularizer, HasDescent) and problem.rays and lam > 0:
+        return _trained_on(regularizer, lam, asked)
     if not isinstance(regularizer, Anneals) or lam <= 0 or problem.half_step is not None:
         return None
     tau = step_size(regularizer, lam)
@@ -89,6 +92,12 @@ def _red(regularizer: PostProcesses, lam: float, asked: SolverOptions) -> Splitt
     """Regularization by denoising, by x+ = prox_{tau f}(x - tau lam / 2 (x - D(x)))."""
     way = ((Partly(regularizer, _RED_SHARE), 2 * _RED_SHARE / lam),) * asked.limit(_RED_STEPS)
     return Splitting(way, steps=_RED_PROXIMAL_STEPS)
+
+
+def _trained_on(regularizer: HasDescent, lam: float, asked: SolverOptions) -> Splitting:
+    """The descent of the training."""
+    way = tuple(regularizer.descent(lam))
+    return Splitting(way[: asked.limit(len(way))], steps=PROXIMAL_STEPS)
 
 
 def _through_coloured_noise(

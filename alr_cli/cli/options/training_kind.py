@@ -76,16 +76,39 @@ class KindOptions:
             "filtered backprojection.",
         ),
     ] = "identity"
+    own: Annotated[
+        float | None,
+        typer.Option(
+            "--own",
+            metavar="SHARE",
+            parser=values.number("--own", above=0, most=1),
+            rich_help_panel=CRITIC,
+            show_default="none of them",
+            help="For global with --geometry parallel: share of the steps that train on slices which the "
+            "critic reconstructs itself, for instance 0.8.",
+        ),
+    ] = None
+    strength: Annotated[
+        float | None,
+        typer.Option(
+            "--strength",
+            metavar="X",
+            parser=values.number("--strength", above=0),
+            rich_help_panel=CRITIC,
+            show_default="1",
+            help="For global with --geometry parallel: lambda is 2 sigma times this.",
+        ),
+    ] = None
     init: Annotated[
         str | None,
         typer.Option(
             "--init",
             metavar="FILE",
             rich_help_panel=REG,
-            help="For potential and post: weights of a potential to begin with; for reg: those of the first "
-            "denoiser; for defects: those of the first network without its last layer, or a detector. For "
-            "unrolled: weights of reg or of a potential, whose gradient is the first one. Without them it is "
-            "random.",
+            help="For potential and post: weights of a potential to begin with; for global: those of a "
+            "critic of whole pictures; for reg: those of the first denoiser; for defects: those of the first "
+            "network without its last layer, or a detector. For unrolled: weights of reg or of a potential, "
+            "whose gradient is the first one. Without them it is random.",
         ),
     ] = None
     task: Annotated[
@@ -150,6 +173,12 @@ class KindOptions:
         self.angles  # noqa: B018 - parsed here, so that a mistake is found before any file is read
         if self.geometry != "identity" and self.recipe not in ("global", "post"):
             raise UsageError("--geometry belongs to --recipe global and post: leave it out")
+        scanned = self.recipe == "global" and self.geometry != "identity"
+        for name, given in (("--own", self.own), ("--strength", self.strength)):
+            if given is not None and not scanned:
+                raise UsageError(
+                    f"{name} is for scans: give --recipe global --geometry parallel:ANGLES, or leave it out"
+                )
         if self.task is not None and self.recipe != "unrolled":
             raise UsageError("--task belongs to --recipe unrolled: leave it out")
         if self.recipe == "unrolled":

@@ -6,6 +6,7 @@ import torch
 
 from alr_cli.cli.train.asked import Asked
 from alr_cli.cli.train.cropped import architecture_of, check_channels
+from alr_cli.core.priors.global_critic import GlobalCritic, GlobalPrior
 from alr_cli.core.priors.potential import PotentialPrior
 from alr_cli.core.priors.unet import UNet
 from alr_cli.errors import UsageError
@@ -22,6 +23,18 @@ def first_unet(asked: Asked, width: int) -> UNet:
     if asked.critic.width is not None and found.architecture != architecture_of(asked, width):
         raise UsageError(f"--init {init} has another width: leave --width out")
     return found
+
+
+def first_critic(asked: Asked) -> GlobalCritic | None:
+    """The critic of whole pictures that --init names. Raises UsageError or WeightsError."""
+    init = asked.kind.init
+    if init is None:
+        return None
+    prior = load_weights(init).prior
+    if prior.kind != GlobalPrior.kind or not isinstance(prior.network, GlobalCritic):
+        raise UsageError(f"--init {init} is no critic of whole pictures: give ct-global, or one of your own")
+    check_channels(init, prior.channels, asked.channels)
+    return prior.network
 
 
 def unet_of(name: str, channels: int) -> UNet:

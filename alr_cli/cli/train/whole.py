@@ -11,9 +11,17 @@ from alr_cli.cli.train.cropped import prepare_device
 from alr_cli.cli.train.inputs import describe
 from alr_cli.cli.train.prior_session import PriorSession
 from alr_cli.cli.train.scanned import LEVELS, SIDE, ScannedSession, read_sinograms, read_squares
+from alr_cli.cli.train.starts import first_critic
 from alr_cli.core.priors.global_critic import GlobalArchitecture
 from alr_cli.core.training.adversarial import Recipe
-from alr_cli.core.training.reconstructions import GlobalTrainer, MeasuredSlices, Reconstructions, scan_of
+from alr_cli.core.training.own_reconstructions import OwnReconstructions
+from alr_cli.core.training.reconstructions import (
+    GlobalTrainer,
+    MeasuredSlices,
+    Reconstructions,
+    Sides,
+    scan_of,
+)
 from alr_cli.errors import UsageError
 
 LEAST = 0.1  # smallest share of the artefacts of a scan
@@ -23,15 +31,21 @@ DENOISED = 0.02, 0.1  # default range of noise levels of pictures
 
 
 def prepare(asked: Asked) -> PriorSession:
-    """Read the folder and return a session at step 0. Raises UsageError or InputError."""
+    """Read the folder and return a session at step 0. Raises UsageError, InputError or WeightsError."""
     data, kind, options = asked.data, asked.kind, asked.recipe
     if data.noisy_dir is not None and kind.angles is None:
         raise UsageError(
             "with --recipe global, --noisy-dir has sinograms: give --geometry parallel:ANGLES as well"
         )
+    if data.noisy_dir is not None and kind.own is not None:
+        raise UsageError(
+            "--own needs scans of the clean slices, which are simulated: leave --noisy-dir or --own out"
+        )
     if this_rank().size > 1:
         raise UsageError("a critic of whole pictures is trained in one process: start it without torchrun")
-    angles, channels, side = kind.angles, asked.channels, kind.size or SIDE
+    first = first_critic(asked)
+    side = kind.size or (SIDE if first is None else first.architecture.side)
+    angles, channels = kind.angles, asked.channels
     if angles is not None and channels != 1:
         raise UsageError("--geometry parallel is for gray slices: add --gray")
     usual = DENOISED if angles is None else LEVELS
@@ -40,9 +54,12 @@ def prepare(asked: Asked) -> PriorSession:
         measured = read_sinograms(Path(data.noisy_dir), angles, side)
         levels = measured.levels
     try:
-        architecture = GlobalArchitecture(side, channels, asked.critic.width or WIDTH)
+        usual_width = WIDTH if first is None else first.architecture.width
+        architecture = GlobalArchitecture(side, channels, asked.critic.width or usual_width)
     except ValueError as error:
         raise UsageError(f"--size {side}: {error}") from error
+    if first is not None and first.architecture != architecture:
+        raise UsageError(f"--init {kind.init} has another size or width: leave --size and --width out")
     squares = read_squares(data.clean_dir, data, channels, side, asked.report)
     device, bfloat16 = prepare_device(asked.run)
     recipe = Recipe(
@@ -60,13 +77,24 @@ def prepare(asked: Asked) -> PriorSession:
         seed=options.seed,
     )
     scan = None if angles is None else scan_of(side, angles)
-    simulated = Reconstructions(squares.pixels, recipe, scan, LEAST)
-    source = simulated if measured is None else MeasuredSlices(squares.pixels, measured.slices)
-    trainer = GlobalTrainer(architecture, recipe, source, device)
+    source: Sides
+    strength = 1.0 if kind.strength is None else kind.strength
+    if measured is not None:
+        source = MeasuredSlices(squares.pixels, measured.slices, strength)
+    else:
+        simulated = Reconstructions(squares.pixels, recipe, scan, LEAST, strength)
+        source = simulated if kind.own is None else OwnReconstructions(simulated, kind.own)
+    trainer = GlobalTrainer(architecture, recipe, source, device, first)
     used = squares.used(levels)
     description: dict[str, Any] = {
         "architecture": trainer.trained().description,
-        "recipe": {**recipe.as_dict(), "geometry": kind.geometry},
+        "recipe": {
+            **recipe.as_dict(),
+            "geometry": kind.geometry,
+            "start": kind.init,
+            "own": kind.own,
+            "strength": kind.strength,
+        },
         "data": {**describe(used, data), "sinograms": None if measured is None else measured.digest},
     }
     session = PriorSession if scan is None else ScannedSession

@@ -7,7 +7,8 @@ sigma at any size if each pixel is seen with weight 1, both in denoising and in 
 
 As a regularizer, Psi is the mean over the eight orientations of the picture, each shifted by another number
 of pixels. The strides make the gradient of a single view depend on the position, which is left in the picture
-as grain; the mean is 1.3 to 1.5 dB better.
+as grain; the mean is 1.3 to 1.5 dB better. A critic that was trained on its own reconstructions descends by
+steps that see one view each (descent.py).
 
 Six convolutions of 5 x 5 pixels reduce the picture to N / 16, and two linear layers to a number. The critic
 is therefore for pictures of one size, and it has no patches: margin = 0.
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -26,8 +27,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from alr_cli.core.priors.critic import WithoutDraws
+from alr_cli.core.priors.descent import descent
 from alr_cli.core.priors.orientations import turned
-from alr_cli.core.priors.protocol import Arithmetic, LambdaOfSigma
+from alr_cli.core.priors.protocol import Arithmetic, Denoises, LambdaOfSigma
 from alr_cli.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ _SIDE, _SLOPE = 5, 0.1
 _STRIDES = (1, 1, 2, 2, 2, 2)
 _MOST = 1024
 _MARGIN = 2
+_OWN = "own"  # in a description
 SHIFTS = ((2, 2), (3, 1), (0, 3), (1, 0), (2, 0), (3, 3), (0, 1), (1, 2))  # rows and columns, from 2 before
 
 
@@ -111,55 +114,104 @@ class GlobalRegularizer:
     def channels(self) -> int:
         return self.critic.architecture.channels
 
+    @property
+    def scale(self) -> float:
+        """N / sqrt(C)."""
+        return self.critic.architecture.side / math.sqrt(self.channels)
+
+    @property
+    def views(self) -> int:
+        return len(SHIFTS)
+
     def value_and_grad(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """x: (B, C, N, N) -> (R (B,), dR/dx like x). Raises WeightsError for another size."""
+        self._check(x)
+        with torch.enable_grad(), self._arithmetic(x):
+            seen = x.detach().requires_grad_(True)
+            value = self.critic(_views(seen)).float().reshape(self.views, -1).mean(0)
+            (gradient,) = torch.autograd.grad(value.sum(), seen)
+        return value.detach() * self.scale, gradient.float() * self.scale
+
+    def slope(self, x: Tensor, view: int) -> Tensor:
+        """See `descent.Viewed`. Raises WeightsError for another size."""
+        self._check(x)
+        with torch.enable_grad(), self._arithmetic(x):
+            seen = x.detach().requires_grad_(True)
+            (gradient,) = torch.autograd.grad(self.critic(seen_from(seen, view)).float().sum(), seen)
+        return gradient.float()
+
+    def _check(self, x: Tensor) -> None:
         side = self.critic.architecture.side
         if tuple(x.shape[-2:]) != (side, side):
             raise WeightsError(
                 f"this prior is for whole pictures of {side} x {side} pixels and not of {x.shape[-1]} x "
                 f"{x.shape[-2]}: choose a prior for any size, such as gray-wide, or train one for this size"
             )
-        factor = side / math.sqrt(self.channels)
-        with torch.enable_grad(), self._arithmetic(x):
-            seen = x.detach().requires_grad_(True)
-            value = self.critic(_views(seen)).float().reshape(len(SHIFTS), -1).mean(0)
-            (gradient,) = torch.autograd.grad(value.sum(), seen)
-        return value.detach() * factor, gradient.float() * factor
 
     def _arithmetic(self, x: Tensor) -> torch.autocast:
         return torch.autocast(x.device.type, torch.bfloat16, enabled=self.precision == torch.bfloat16)
 
 
-def _views(x: Tensor) -> Tensor:
-    """The eight orientations of x (B, C, N, N), shifted: (8 B, C, N, N). The border is repeated."""
+@dataclass(frozen=True)
+class OwnRegularizer(GlobalRegularizer):
+    """R of a critic that was trained on its own reconstructions."""
+
+    def descent(self, lam: float) -> Sequence[tuple[Denoises, float]]:
+        """See `protocol.HasDescent`."""
+        return descent(self, lam)
+
+
+def seen_from(x: Tensor, view: int) -> Tensor:
+    """x (B, C, N, N) in one of the eight orientations, shifted. The border is repeated."""
     rows, columns = x.shape[-2:]
+    top, left = SHIFTS[view]
     wide = functional.pad(x, (_MARGIN,) * 4, mode="replicate")
-    shifted = (wide[..., top : top + rows, left : left + columns] for top, left in SHIFTS)
-    return torch.cat([turned(view, side) for side, view in enumerate(shifted)])
+    return turned(wide[..., top : top + rows, left : left + columns], view)
+
+
+def _views(x: Tensor) -> Tensor:
+    """All views of x (B, C, N, N): (8 B, C, N, N)."""
+    return torch.cat([seen_from(x, view) for view in range(len(SHIFTS))])
 
 
 class GlobalPrior:
-    """A global critic. Psi is the same for all noise levels, and lambda is 2 sigma or fitted."""
+    """A global critic. Psi is the same for all noise levels, and lambda is 2 sigma or fitted.
+
+    Attributes:
+        own: Whether it was trained on its own reconstructions.
+    """
 
     kind = "global"
 
-    def __init__(self, network: GlobalCritic, sigma_range: tuple[float, float], lam: LambdaOfSigma) -> None:
+    def __init__(
+        self,
+        network: GlobalCritic,
+        sigma_range: tuple[float, float],
+        lam: LambdaOfSigma,
+        own: bool = False,
+    ) -> None:
         self.network = network
         self.sigma_range = sigma_range
         self._lam = lam
+        self.own = own
 
     @classmethod
     def described(
         cls, architecture: Mapping[str, Any], sigma_range: tuple[float, float], lam: LambdaOfSigma
     ) -> Self:
         """See `protocol.StoredPrior`."""
+        fields = dict(architecture)
+        own = fields.pop(_OWN, False)
+        if not isinstance(own, bool):
+            raise ValueError(f"{_OWN} is true or false, not {own}")
         with torch.device("meta"), WithoutDraws():
-            return cls(GlobalCritic(GlobalArchitecture(**architecture)), sigma_range, lam)
+            return cls(GlobalCritic(GlobalArchitecture(**fields)), sigma_range, lam, own)
 
     @property
     def description(self) -> dict[str, Any]:
         """See `protocol.StoredPrior`."""
-        return {"kind": self.kind, **self.network.architecture.as_dict()}
+        own = {_OWN: True} if self.own else {}
+        return {"kind": self.kind, **self.network.architecture.as_dict(), **own}
 
     def to(self, device: torch.device) -> Self:
         """A copy on that device."""
@@ -177,7 +229,7 @@ class GlobalPrior:
 
     def at(self, sigma: float, arithmetic: Arithmetic = Arithmetic()) -> GlobalRegularizer:  # noqa: B008 - immutable
         """R, which is the same for every level."""
-        return GlobalRegularizer(self.network, arithmetic.precision)
+        return (OwnRegularizer if self.own else GlobalRegularizer)(self.network, arithmetic.precision)
 
     def lam(self, sigma: float) -> float:
         """The weight of R for noise of this level per pixel."""

@@ -7,7 +7,7 @@ prior may have in addition. Code that can use a capability asks for it, and work
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -252,6 +252,15 @@ class PostProcesses(Denoises, Protocol):
 
     @property
     def postprocesses(self) -> bool: ...
+
+
+@runtime_checkable
+class HasDescent(Protocol):
+    """A regularizer that was trained on the pictures of a descent, which is the one to use it with."""
+
+    def descent(self, lam: float) -> Sequence[tuple[Denoises, float]]:
+        """D and tau of each step x+ = prox_{tau f}(D(x)), for this lambda."""
+        ...
 
 
 @runtime_checkable

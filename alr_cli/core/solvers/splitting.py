@@ -73,11 +73,12 @@ class Splitting:
         for number, (denoiser, tau) in enumerate(self.way):
             beta = self.momentum * (1 - number / len(self.way))
             z = _held(energy, denoiser.denoise(x + beta * (x - before)), x)
-            before, x = x, self._prox(energy, z, torch.full_like(data, tau)) if tau else z
+            before, x = x, self.fitted(energy, z, torch.full_like(data, tau)) if tau else z
             data = energy.misfit(x)
             yield Iterate(x, unknown(data), rms(x - before), moving, bool(torch.isfinite(data).all()))
 
-    def _prox(self, energy: Splits, z: Tensor, tau: Tensor) -> Tensor:
+    def fitted(self, energy: Splits, z: Tensor, tau: Tensor) -> Tensor:
+        """prox_{tau f}(z), with tau (B,), moved into the bounds of x."""
         x = prox(energy, z, tau, self.rounds, self.steps, self.rough)
         energy.project(x)
         return x

@@ -7,8 +7,9 @@ sec. 3). A is the ray transform and A^+ filtered backprojection, or both are the
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -23,6 +24,9 @@ from alr_cli.core.tomography import Floats, Scanning, usual_range
 from alr_cli.core.training.adversarial import AdversarialTrainer, Batch, BatchSource, Recipe
 from alr_cli.core.training.calibration import LambdaCurve
 from alr_cli.core.training.patches import turned
+from alr_cli.core.training.stepwise import prefixed, stored
+
+_SOURCE = "source."  # of the names of its tensors in a state
 
 
 def half_turn(side: int, angles: int) -> Geometry:
@@ -39,10 +43,30 @@ class Sides(BatchSource, Protocol):
 
     Attributes:
         scanned: Whether the measurements are scans, for which lambda is known.
+        strength: lambda of scans relative to 2 sigma.
     """
 
     @property
     def scanned(self) -> bool: ...
+    @property
+    def strength(self) -> float: ...
+
+
+@runtime_checkable
+class Follows(Protocol):
+    """A source whose minibatches depend on the critic that is trained, and on those before."""
+
+    def follow(self, critic: GlobalCritic) -> None:
+        """Use this critic from now on, as it changes."""
+        ...
+
+    def state(self) -> dict[str, Tensor]:
+        """What the next minibatches depend on, besides the critic and the generator."""
+        ...
+
+    def restore_state(self, state: Mapping[str, Tensor]) -> None:
+        """The inverse of `state`. Raises KeyError or ValueError if it does not fit."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -61,12 +85,14 @@ class Reconstructions:
         recipe: Has the noise levels, per pixel.
         scan: The scan; None for denoising.
         least: The smallest t; 1 as published.
+        strength: See `Sides`.
     """
 
     pictures: Tensor
     recipe: Recipe
     scan: Scanning | None = None
     least: float = 1.0
+    strength: float = 1.0
 
     @property
     def scanned(self) -> bool:
@@ -74,16 +100,20 @@ class Reconstructions:
         return self.scan is not None
 
     def batch(self, count: int, generator: torch.Generator) -> Batch:
-        chosen = torch.randint(len(self.pictures), (count,), generator=generator)
-        clean = turned(self.pictures[chosen], generator)
-        sigma = levels((self.recipe.sigma_low, self.recipe.sigma_high), count, generator)
-        y = clean if self.scan is None else self.scan.observe(clean)
-        y = y + sigma * torch.randn(y.shape, generator=generator)
+        clean, y, sigma = self.measured(count, generator)
         if self.scan is None:
             return Batch(y, clean, sigma.flatten() * math.sqrt(y[0].numel()))
         artefacts = self.scan.start(y, "ram-lak") - clean
         artefacts *= levels((self.least, 1.0), count, generator)
         return Batch(clean + artefacts, clean, artefacts.flatten(1).norm(dim=1))
+
+    def measured(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Pictures (B, C, N, N), their measurements, and the noise levels of these, (B, 1, 1, 1)."""
+        chosen = torch.randint(len(self.pictures), (count,), generator=generator)
+        clean = turned(self.pictures[chosen], generator)
+        sigma = levels((self.recipe.sigma_low, self.recipe.sigma_high), count, generator)
+        y = clean if self.scan is None else self.scan.observe(clean)
+        return clean, y + sigma * torch.randn(y.shape, generator=generator), sigma
 
 
 @dataclass(frozen=True)
@@ -94,10 +124,12 @@ class MeasuredSlices:
     Attributes:
         clean: (n, 1, N, N) on [0,1].
         measured: (m, 1, N, N), see `measured_slice`.
+        strength: See `Sides`.
     """
 
     clean: Tensor
     measured: Tensor
+    strength: float = 1.0
     scanned: ClassVar[bool] = True
 
     def batch(self, count: int, generator: torch.Generator) -> Batch:
@@ -142,20 +174,45 @@ class GlobalTrainer(AdversarialTrainer):
         recipe: Recipe,
         source: Sides,
         device: str | torch.device = "cpu",
+        first: GlobalCritic | None = None,
     ) -> None:
+        """`first` is the critic to begin with; None draws one."""
         self.architecture = architecture
         self.scanned = source.scanned
-        super().__init__(lambda random: GlobalCritic(architecture, random), recipe, source, device)
+        self.strength = source.strength
+
+        def begin(random: torch.Generator) -> GlobalCritic:
+            critic = GlobalCritic(architecture, random)
+            if first is not None:
+                critic.load_state_dict(first.state_dict())
+            return critic
+
+        super().__init__(begin, recipe, source, device)
+        self.own = source if isinstance(source, Follows) else None
+        if self.own is not None:
+            self.own.follow(self.critic)
 
     @property
     def curve(self) -> LambdaCurve | None:
-        """lambda = 2 sigma, which is their 2 E||A* e|| (see global_critic.py). None for denoising, for which
-        it is fitted."""
+        """lambda = 2 sigma, which is their 2 E||A* e|| (see global_critic.py), times the strength. None for
+        denoising, for which it is fitted."""
         if not self.scanned:
             return None
-        return LambdaCurve(tuple((sigma, 2 * sigma) for sigma in dict.fromkeys(self.levels)))
+        return LambdaCurve(tuple((sigma, 2 * sigma * self.strength) for sigma in dict.fromkeys(self.levels)))
 
     def trained(self) -> GlobalPrior:
         critic = GlobalCritic(self.architecture)
         critic.load_state_dict(self.average or self.critic.state_dict())
-        return GlobalPrior(critic.to(self.device).eval(), self.levels, unfitted)
+        own = self.own is not None
+        return GlobalPrior(critic.to(self.device).eval(), self.levels, unfitted, own)
+
+    def state(self) -> dict[str, Tensor]:
+        """See `AdversarialTrainer`."""
+        of_source = {} if self.own is None else stored(self.own.state())
+        return super().state() | {_SOURCE + name: value for name, value in of_source.items()}
+
+    def restore_state(self, state: dict[str, Tensor]) -> None:
+        """See `AdversarialTrainer`."""
+        super().restore_state(state)
+        if self.own is not None:
+            self.own.restore_state(prefixed(state, _SOURCE))
