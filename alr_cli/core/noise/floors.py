@@ -64,14 +64,14 @@ def energies(spectra: NDArray[np.float32], power: Floats) -> Floats:
     return result
 
 
-def are_calm(energy: Floats) -> bool:
-    """Whether many patches show nothing but noise.
+def unrest(energy: Floats) -> float:
+    """How far the patches are from showing nothing but noise; at most 0 if a twentieth of them does.
 
     The energies (n,) of the flattest ones, relative to the floors, are nearly equal and nearly 1 then. Those
     of texture differ by factors.
     """
     least, less, few, more = np.quantile(energy, [0.01, 0.02, 0.05, 0.1])
-    return bool(few <= min(CALM[0] * least, BELOW_FEW) and more <= CALM[1] * less)
+    return float(np.log(max(few / min(CALM[0] * least, BELOW_FEW), more / (CALM[1] * less))))
 
 
 def has_period(power: Floats) -> bool:

@@ -28,7 +28,7 @@ from alr_cli.core.noise.estimation import (
     spectra_of,
     without_texture,
 )
-from alr_cli.core.noise.floors import STRONG, are_calm, contrast, energies, flattest_of, floor_of, has_period
+from alr_cli.core.noise.floors import STRONG, contrast, energies, flattest_of, floor_of, has_period, unrest
 from alr_cli.core.noise.model import NoiseModel
 from alr_cli.core.noise.opponent_colours import opponent_matrix
 
@@ -48,13 +48,16 @@ GRAY_USUAL = 2.2  # the ratio that is assumed there
 COLOUR_AT_MOST = 1.4  # the stronger colour / the weaker one; camera files have 1 to 1.35
 # Where gray is judged by itself: number of brightnesses, patches that each needs, share of them that count as
 # flat, and share of the brightnesses that have to be calm: in general, and if gray has there at most as many
-# times the level of the colours as noise has.
+# times the level of the colours as noise has, or if the others are nearly calm.
 GROUPS, FEWEST_IN_GROUP, FLAT_IN_GROUP = 4, 300, 0.02
-CALM_GROUPS, CALM_WITH_COLOUR, WITH_COLOUR = 0.7, 0.5, 4.8
+CALM_GROUPS, CALM_HALF, WITH_COLOUR = 0.7, 0.5, 4.8
 ZEROS = 0.05  # with less than this share of the usual power, floors see only what JPEG made zero
 # What it may have more than the noise below texture, by how much finer gray is than the colours. Camera files
 # are 1.5 to 6 times as fine.
 FINER, BELOW = (1.2, 2.5), (1.15, 2.4)
+# The fineness below texture up to which calm gray is bounded by property 2, and from which on it is not,
+# because cameras smoothed the colours. Drawn noise of equal spectra has 0.7 to 1.4, camera files 1.1 to 5.
+SMOOTHED = 1.4, 2.0
 COARSE, FINE = (ORDER >= 2) & (ORDER < 7), ORDER >= SIDE
 # A photograph has patches with this many times the energy of noise. Stronger variation than this without such
 # patches is gravel or grass all over.
@@ -135,21 +138,24 @@ class Variation:
         return cls(spectra, brightness, Parts(at, np.array(levels), np.array(shapes)))
 
     def below_texture(self) -> Parts:
-        """The noise of a colour picture, of which gray has no more than properties 1 and 2 allow."""
+        """The noise of a colour picture, of which gray and the stronger colour have no more than properties 1
+        and 2 allow."""
         weaker = self.parts.colour
-        colours = [self._floor(part, self.parts.levels[part]) for part in (1, 2)]
-        shares = np.array([power.mean() for power in colours])
-        usual = np.mean([power / power.mean() for power in colours], axis=0)
-        gray = _bounded(self._floor(0, weaker), usual * shares.min())
+        calm, other = 1 + np.argsort(np.median(self.parts.levels[1:], axis=1))
+        powers = np.empty((3, SIDE, SIDE))
+        powers[calm] = self._floor(calm, weaker)
+        share = powers[calm].mean()
+        powers[other] = _bounded(self._floor(other, weaker), powers[calm])
+        usual = np.mean([power / power.mean() for power in powers[1:]], axis=0)
+        powers[0] = _bounded(self._floor(0, weaker), usual * share)
         # JPEG makes some coefficients zero. Floors see these, and noise is stronger on average.
-        gray, shares = gray / min(1.0, shares.min()), np.maximum(shares, 1.0)
-        levels = np.vstack([weaker * np.sqrt(gray.mean()), self.parts.levels[1:] * np.sqrt(shares)[:, None]])
-        ratio = float(np.median(levels[0] / weaker))
-        if ratio > TEXTURED:
-            levels[0] *= GRAY_USUAL / ratio
-        levels[1:] = np.minimum(levels[1:], COLOUR_AT_MOST * levels[1:].min(axis=0))
-        shapes = [power / power.mean() for power in (gray, *colours)]
-        return Parts(self.parts.brightness, levels, np.array(shapes))
+        powers /= min(1.0, share)
+        ratios = np.sqrt(powers.mean(axis=(1, 2)))
+        if ratios[0] > TEXTURED:
+            ratios[0] = GRAY_USUAL
+        ratios[other] = np.clip(ratios[other], ratios[calm], COLOUR_AT_MOST * ratios[calm])
+        shapes = powers / powers.mean(axis=(1, 2), keepdims=True)
+        return Parts(self.parts.brightness, ratios[:, None] * weaker, shapes)
 
     @cached_property
     def _groups(self) -> list[NDArray[np.intp]]:
@@ -182,7 +188,8 @@ class Variation:
         """The noise if gray has property 3 at most brightnesses, and no period; None if it has not."""
         groups = self._groups
         energy = [self._energies(group, 0) for group in groups]
-        calm = np.array([are_calm(each) for each in energy])
+        unrests = np.array([unrest(each) for each in energy])
+        calm = unrests <= 0
         powers = [flattest_of(self.spectra[group, 0], FLAT_IN_GROUP) for group in groups]
         gray = np.sqrt([power.mean() for power in powers])
         if not calm.any():
@@ -193,7 +200,8 @@ class Variation:
         strong = np.median(gray) > STRONGEST_ALIKE * self._root_channels
         if strong and not coloured and np.median([contrast(each) for each in energy]) < CONTENT:
             return None
-        needed = CALM_WITH_COLOUR if coloured and not strong else CALM_GROUPS
+        half = (coloured and not strong) or unrests.mean() <= 0
+        needed = CALM_HALF if half else CALM_GROUPS
         shape = np.mean([power / power.mean() for power in np.array(powers)[calm]], axis=0)
         if calm.mean() < needed or has_period(shape):
             return None
@@ -205,15 +213,18 @@ class Variation:
         that is not much more.
 
         How much more depends on property 4. Without it, half of the noise of cameras that sharpen would be
-        left in gray, and texture would be taken for noise in pictures that are not quite calm.
+        left in gray, and texture would be taken for noise in pictures that are not quite calm. Where gray is
+        not finer than the colours, its spectrum has property 2, too.
         """
         below, calm = self.below_texture(), self.calm_in_gray
         if calm is None:
             return below
         levels = np.array([np.interp(calm.brightness, below.brightness, each) for each in below.levels])
         most = np.interp(self.parts.fineness, FINER, BELOW)
-        levels[0] = np.minimum(calm.levels[0], most * levels[0])
-        return Parts(calm.brightness, levels, np.array([calm.shapes[0], *below.shapes[1:]]))
+        gray = _bounded(calm.shapes[0], below.shapes[1:].mean(axis=0))
+        gray += np.interp(below.fineness, SMOOTHED, (0, 1)) * (calm.shapes[0] - gray)
+        levels[0] = np.minimum(calm.levels[0] * np.sqrt(gray.mean()), most * levels[0])
+        return Parts(calm.brightness, levels, np.array([gray / gray.mean(), *below.shapes[1:]]))
 
     @property
     def _root_channels(self) -> float:

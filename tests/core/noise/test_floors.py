@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from alr_cli.core.noise.estimation import ORDER, SIDE, spectra_of
-from alr_cli.core.noise.floors import are_calm, contrast, energies, flattest_of, floor_of, has_period
+from alr_cli.core.noise.floors import contrast, energies, flattest_of, floor_of, has_period, unrest
 
 POWER = np.broadcast_to(np.exp(-ORDER / 8.0), (SIDE, SIDE))
 
@@ -34,7 +34,7 @@ def test_the_spectrum_is_found_although_no_patch_is_without_texture(textured: bo
 
 def test_patches_of_noise_alone_are_calm() -> None:
     spectra = noise()
-    assert are_calm(energies(spectra, POWER))
+    assert unrest(energies(spectra, POWER)) <= 0
     assert energies(spectra, POWER).mean() == pytest.approx(1, abs=0.05)
     assert contrast(energies(spectra, POWER)) < 2
 
@@ -42,14 +42,14 @@ def test_patches_of_noise_alone_are_calm() -> None:
 def test_an_eighth_of_calm_patches_is_enough() -> None:
     spectra = noise()
     spectra[: 7 * len(spectra) // 8] *= 5
-    assert are_calm(energies(spectra, POWER))
+    assert unrest(energies(spectra, POWER)) <= 0
     assert contrast(energies(spectra, POWER)) > 10
 
 
 def test_texture_is_not_calm() -> None:
     spectra = noise()
     spectra *= np.exp(np.random.default_rng(1).standard_normal((len(spectra), 1, 1))).astype(np.float32)
-    assert not are_calm(energies(spectra, floor_of(spectra)))
+    assert unrest(energies(spectra, floor_of(spectra))) > 0.3
 
 
 def test_patches_of_nothing_but_zeros_leave_a_positive_spectrum() -> None:
@@ -83,7 +83,7 @@ def test_a_halftone_screen_has_a_period_although_all_its_patches_are_alike(
 ) -> None:
     dots = screen(period, angle)
     spectra = dots / dots.std() + noise(len(dots))
-    assert are_calm(energies(spectra, floor_of(spectra)))
+    assert unrest(energies(spectra, floor_of(spectra))) <= 0
     assert has_period(flattest_of(spectra, 0.02))
 
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from alr_cli.core.noise.estimation import SIDE
 from alr_cli.core.noise.opponent_colours import opponent_matrix
-from alr_cli.core.noise.variation import Variation
+from alr_cli.core.noise.variation import Parts, Variation
 from tests.core.noise.test_estimation import shades
 
 GRAY, COLOUR = 6 / 255, 1.4 / 255
@@ -61,6 +62,39 @@ def test_noise_in_a_few_flat_places_is_calm_at_its_level(share: float) -> None:
     rough = gaussian_filter(np.random.default_rng(3).standard_normal(scene.shape[:2]), 1.0)[..., None] / 20
     seen = variation(scene + noise + (texture - 1) * rough[: len(texture)] / 4)
     assert seen.calm_level == pytest.approx(GRAY / np.sqrt(3), rel=0.25)
+
+
+def test_coloured_texture_adds_nothing_to_the_stronger_colour() -> None:
+    """A facade has two colours, which differ most along one opponent colour and vary slowly."""
+    scene = gray_ramp()
+    noise = camera_noise(scene.shape[:2], (0.7, 0.7))
+    stains = gaussian_filter(np.random.default_rng(5).standard_normal(scene.shape[:2]), 3.0)
+    stains *= 6 * COLOUR / stains.std()
+    seen = variation(scene + noise + stains[..., None] * opponent_matrix(3)[1])
+    plain, coloured = np.median(seen.parts.levels, axis=1)[1:]
+    assert plain > 1.5 * coloured
+    below = np.median(seen.below_texture().levels, axis=1)
+    assert below[1:] == pytest.approx(COLOUR, rel=0.2)
+
+
+def half_calm(unevenness: float) -> Variation:
+    """Nothing but noise at two of four brightnesses, and noise of different levels at the others."""
+    rng = np.random.default_rng(0)
+    spectra = 0.005 * rng.standard_normal((4000, 3, SIDE, SIDE))
+    spectra[1000:3000] *= np.exp(unevenness * rng.standard_normal((2000, 1, 1, 1)))
+    brightness = np.linspace(0.1, 0.9, 4000)
+    colours = 0.001 * np.ones((2, 12))
+    parts = Parts(
+        np.linspace(0.1, 0.9, 12), np.vstack([np.full(12, 0.005), colours]), np.ones((3, SIDE, SIDE))
+    )
+    return Variation(spectra.astype(np.float32), brightness, parts)
+
+
+@pytest.mark.parametrize(("unevenness", "calm"), [(0.0, True), (0.18, True), (1.0, False)])
+def test_a_picture_is_calm_if_half_of_the_brightnesses_are_and_the_others_nearly(
+    unevenness: float, calm: bool
+) -> None:
+    assert (half_calm(unevenness).calm_in_gray is not None) == calm
 
 
 def test_a_halftone_print_is_not_calm() -> None:
