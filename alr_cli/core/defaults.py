@@ -48,7 +48,8 @@ FREE, IMPLICIT = "pnp-adam", "pnp-pgd"
 Formulation = Literal["analysis", "synthesis"]
 # for fourier, if A hides information that takes many steps to recover
 _FAR_ITERATIONS, _HOLES_ITERATIONS, _RAYS_ITERATIONS = 100, 200, 50
-_COLOURED_ITERATIONS = 25  # for fourier, if the noise is coloured
+# for fourier, if the noise is coloured; below this level fewer lose nothing (docs/noise.md)
+_COLOURED_ITERATIONS, _FAINT_ITERATIONS, _FAINT = 25, 16, 0.01
 # For admm: level of D at the end, and at the beginning if it falls (Fermanian, Le Pendu and Guillemot 2022).
 _ADMM_LEVEL, _ADMM_FIRST = 30 / 255, 50 / 255
 # For adam with a gradient network: number and scale of the steps.
@@ -241,7 +242,7 @@ def _fourier(
     if problem.noise is not None:
         deviation = problem.beyond(problem.noise.deviation)
         preconditioner = preconditioner.for_noise(problem.noise.model, deviation)
-        usual, pace = _COLOURED_ITERATIONS, COLOURED
+        usual, pace = _FAINT_ITERATIONS if sigma < _FAINT else _COLOURED_ITERATIONS, COLOURED
     elif problem.near:
         usual, pace = round(Preconditioned.iterations * min(max(sigma / 0.1, 1.0), 2.0)), NEAR
     steps, tol = asked.limit(usual), asked.tolerance(Preconditioned.tol)
