@@ -29,6 +29,7 @@ from scipy.ndimage import shift
 from alr_cli.bench.blurs import gs_pnp
 from alr_cli.bench.degradations import Observation, kernel_of, observe
 from alr_cli.bench.protocol import Setting
+from alr_cli.bench.studies.lines import say
 from alr_cli.bench.studies.tuning import crops, gray
 from alr_cli.core.blind.estimate import estimate_kernel
 from alr_cli.core.blind.families import FAMILIES, fit
@@ -62,13 +63,13 @@ def free(folder: Path, kernels: str) -> None:
             ratios.append(blind / known)
             lost.append(10 * math.log10(blind / known))
             alike = "" if found.agreement is None else f", halves agree {found.agreement:.2f}"
-            _say(
+            say(
                 f"{spec.rpartition(':')[2]} {name}: ratio {ratios[-1]:.2f}, "
                 f"PSNR {_psnr(known):.2f} -> {_psnr(blind):.2f} dB, "
                 f"correlation {agreement(found.kernel, kernel_of(seen)):.2f}{alike}"
             )
     share = np.mean(np.array(ratios) <= 3)
-    _say(
+    say(
         f"ratio at most 3 in {share:.0%} of {len(ratios)}, mean {np.mean(ratios):.2f}, "
         f"median {np.median(ratios):.2f}; PSNR lost, median {np.median(lost):.2f} dB"
     )
@@ -98,11 +99,11 @@ def families(folder: Path) -> None:
         within.append(abs(found.parameters[0] / size - 1) <= 0.15)
         named.append(best == name)
         turned = f", angle {angle:.0f} -> {found.parameters[1]:.0f}" if name == "motion" else ""
-        _say(
+        say(
             f"{path.name} {name}: {size:.2f} -> {found.parameters[0]:.2f} "
             f"({found.between[0]:.2f} to {found.between[1]:.2f}){turned}; taken for {best}"
         )
-    _say(f"within 15 %: {np.mean(within):.1%}; the family recognised: {np.mean(named):.1%}")
+    say(f"within 15 %: {np.mean(within):.1%}; the family recognised: {np.mean(named):.1%}")
 
 
 def sharp(folder: Path) -> None:
@@ -112,9 +113,9 @@ def sharp(folder: Path) -> None:
         try:
             found = estimate_kernel(pixels, estimate_sigma(pixels))
         except UsageError as error:
-            _say(f"{path.name}: {error}")
+            say(f"{path.name}: {error}")
             continue
-        _say(f"{path.name}: {found.spec}, gain {found.gain:.4f}")
+        say(f"{path.name}: {found.spec}, gain {found.gain:.4f}")
 
 
 def _error(restorer: Restorer, seen: Observation, kernel: Kernel) -> float:
@@ -150,11 +151,6 @@ def _framed(kernel: Kernel, side: int) -> Kernel:
 
 def _psnr(error: float) -> float:
     return -10 * math.log10(error)
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 def main(folder: str, kernels: str, only: str | None = None) -> None:

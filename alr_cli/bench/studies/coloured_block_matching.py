@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from alr_cli.bench.bundled import middle
 from alr_cli.bench.methods.coloured_block_matching import coloured_bm3d
+from alr_cli.bench.studies.lines import say
 from alr_cli.core.coloured_noise import level_of
 from alr_cli.core.metrics import infinite_psnr
 from alr_cli.core.noise.finding import find_noise
@@ -37,7 +38,7 @@ Pixels = NDArray[np.float32]
 def study(pairs: list[tuple[Path, Path]], side: int, restorer: Restorer) -> list[list[float]]:
     """Print a line for each pair (noisy, clean), and return its PSNR: noisy, BM3D, best BM3D, ours, best."""
     rows = []
-    _say(HEADER)
+    say(HEADER)
     for noisy, clean in pairs:
         whole = read_picture(noisy).pixels
         y, x = middle(whole, side), middle(read_picture(clean).pixels, side)
@@ -51,8 +52,8 @@ def study(pairs: list[tuple[Path, Path]], side: int, restorer: Restorer) -> list
             for f in FACTORS
         ]
         rows.append([before, theirs[0], max(theirs), ours[0], max(ours)])
-        _say(_line(noisy.stem, before, theirs, ours))
-    _say("mean: " + ", ".join(f"{mean:.2f}" for mean in np.mean(rows, axis=0)))
+        say(_line(noisy.stem, before, theirs, ours))
+    say("mean: " + ", ".join(f"{mean:.2f}" for mean in np.mean(rows, axis=0)))
     return rows
 
 
@@ -65,11 +66,6 @@ def _line(name: str, before: float, theirs: list[float], ours: list[float]) -> s
         f"{each[0]:6.2f} {max(each):6.2f} {FACTORS[int(np.argmax(each))]:3.1f}" for each in (theirs, ours)
     ]
     return f"{name:<22} {before:5.2f} {cells[0]} {cells[1]}"
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

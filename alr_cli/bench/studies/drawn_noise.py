@@ -11,7 +11,6 @@ the found model against the true one for each picture, and the found level relat
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from alr_cli.bench.bundled import middle
+from alr_cli.bench.studies.lines import say
 from alr_cli.core.coloured_noise import level_of
 from alr_cli.core.metrics import infinite_psnr
 from alr_cli.core.noise.field import NoiseField
@@ -126,7 +126,7 @@ def measure(clean: Pixels, drawn: Drawn, seed: int, restored: int, restorer: Res
 
 def study(paths: Sequence[Path], kinds: Sequence[str], side: int, restored: int, restorer: Restorer) -> None:
     """Print a line for each kind of noise."""
-    _say(HEADER)
+    say(HEADER)
     for kind in kinds:
         results = [
             measure(
@@ -138,7 +138,7 @@ def study(paths: Sequence[Path], kinds: Sequence[str], side: int, restored: int,
             )
             for path in paths
         ]
-        _say(_line(kind, results))
+        say(_line(kind, results))
 
 
 def _line(kind: str, results: Sequence[Result]) -> str:
@@ -147,11 +147,6 @@ def _line(kind: str, results: Sequence[Result]) -> str:
     levels = " ".join(f"{each.level:4.2f}" for each in results)
     values = " ".join(f"{mean:6.2f}" for mean in means)
     return f"{kind:<9} {values} {means[2] - means[3]:5.2f}: {losses}; {levels}"
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 def main() -> None:

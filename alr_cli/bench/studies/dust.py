@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from alr_cli.bench.studies.lines import say
 from alr_cli.core.defects.drawing import MEASURED, VISIBLE, damaged
 from alr_cli.core.defects.finding import Finder
 from alr_cli.core.defects.scores import Scores
@@ -39,7 +39,7 @@ Pixels = NDArray[np.float32]
 def study(paths: list[Path], finder: Finder, restorer: Restorer | None) -> Scores:
     """Print a line for each picture, and the means. Without a restorer no PSNR is measured."""
     total, gains = Scores(), list[tuple[float, float, float]]()
-    _say(HEADER)
+    say(HEADER)
     for number, path in enumerate(paths):
         clean = read_picture(path).pixels
         made = damaged(clean, DEFECTS, MEASURED, np.random.default_rng(number))
@@ -52,10 +52,10 @@ def study(paths: list[Path], finder: Finder, restorer: Restorer | None) -> Score
             masks = (None, mask, made.defective)
             psnrs = [infinite_psnr(clean, _filled(restorer, pixels, each)) for each in masks]
         gains.append((psnrs[0], psnrs[1], psnrs[2]))
-        _say(_line(path.name, scores, gains[-1]))
+        say(_line(path.name, scores, gains[-1]))
     before, found, best = np.mean(gains, axis=0)
-    _say(_line("all", total, (before, found, best)))
-    _say(
+    say(_line("all", total, (before, found, best)))
+    say(
         f"mean gain {found - before:.2f} dB, behind the true mask by {best - found:.2f} dB; "
         f"visible: more than {255 * VISIBLE:.0f} of 255 levels"
     )
@@ -72,11 +72,6 @@ def _line(name: str, scores: Scores, psnrs: tuple[float, float, float]) -> str:
     numbers = f"{scores.recall:>8.3f} {scores.precision:>9.3f}"
     values = f"{psnrs[0]:>13.2f} {psnrs[1]:>7.2f} {psnrs[2]:>9.2f}"
     return f"{name:<12} {numbers} {values} {100 * scores.false_share:>14.4f} %"
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 def main() -> None:

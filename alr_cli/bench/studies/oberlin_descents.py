@@ -17,6 +17,7 @@ from typing import cast
 
 from torch import Tensor
 
+from alr_cli.bench.studies.lines import say
 from alr_cli.bench.studies.oberlin import ITERATIONS, Restore, analysis, judged, load, read, synthesis
 from alr_cli.bench.studies.oberlin_tasks import Degradation, degradations
 from alr_cli.bench.studies.oberlin_weights import SEED, spread
@@ -61,7 +62,7 @@ def main(train: str, test: str, weights: str) -> None:
     size = load(weights)[0].size  # refuses weights that are no flow
     flow = cast(Glow, load_weights(weights).prior.network)
     known, unknown = spread(read(train, size)), read(test, size, TEST)
-    _say(f"{'task':<16} {'start':<7} {'method':<22} {'weight':>7} {'training':>9} {'test':>7}")
+    say(f"{'task':<16} {'start':<7} {'method':<22} {'weight':>7} {'training':>9} {'test':>7}")
     for number in TASKS:
         training, testing = degradations(size, SEED)[number], degradations(size)[number]
         for place, start in STARTS.items():
@@ -70,12 +71,7 @@ def main(train: str, test: str, weights: str) -> None:
                 weight = max(tried, key=lambda w: tried[w])
                 last = quality(restore, testing, start, weight, unknown, 0)
                 psnrs = f"{tried[weight]:>9.2f} {last:>7.2f}"
-                _say(f"{training.name:<16} {place:<7} {name:<22} {weight:>7g} {psnrs}")
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+                say(f"{training.name:<16} {place:<7} {name:<22} {weight:>7g} {psnrs}")
 
 
 if __name__ == "__main__":
