@@ -9,14 +9,14 @@ from alr_cli.core.training.reconstructions import scan_of
 from tests.core.training.test_reconstructions import SIDE, disks
 
 RECIPE = DenoisingRecipe(
-    iterations=200,
+    iterations=400,
     batch_size=4,
     patch=SIDE,
     gradient=False,
     lr=2e-2,
     lr_ends=1e-2,
     warm_up=20,
-    fall=100,
+    fall=200,
     ema=0.9,
     sigma_low=0.1,
     sigma_high=0.1,
@@ -43,7 +43,7 @@ def test_the_trained_network_removes_part_of_the_error_of_other_noise() -> None:
     clean, source = disks()[3:7], Backprojections(disks(), scan_of(SIDE, 12))
     rough = source.measured(clean, torch.full((4, 1, 1, 1), 0.1), torch.Generator().manual_seed(9))
     restored = training.trained().at(0.1).denoise(rough)
-    assert float((restored - clean).norm()) < 0.7 * float((rough - clean).norm())
+    assert float((restored - clean).norm()) < 0.6 * float((rough - clean).norm())
 
 
 def test_a_training_that_is_resumed_gives_the_same_network() -> None:
