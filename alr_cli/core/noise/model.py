@@ -24,6 +24,7 @@ KNOTS = 17  # number of brightnesses 0, 1/16, ... 1 at which sigma_c is known
 CORRELATED = 0.2  # a smaller correlation of neighbours comes from texture, and the noise counts as white
 EVEN = 1.5  # a smaller spread comes from texture, too; photon noise has 2 to 3
 LAGS = 8  # rho_ab is known for 0 to 7 pixels in each direction
+_BAND = 128  # rows
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,9 @@ class NoiseModel:
 
     def level(self, pixels: NDArray[np.floating]) -> float:
         """The root mean square of sigma over the pixels and channels of a picture (H, W, C)."""
-        return float(np.sqrt(np.mean(self.sigma_at(pixels) ** 2)))
+        # in bands, because double precision would need much memory for a large picture
+        bands = np.array_split(pixels, max(1, len(pixels) // _BAND))
+        return float(np.sqrt(sum(np.sum(self.sigma_at(band) ** 2) for band in bands) / pixels.size))
 
     @property
     def nominal(self) -> float:

@@ -40,6 +40,16 @@ def test_the_level_of_a_picture_is_a_root_mean_square() -> None:
     assert model.scaled(3).level(picture) == pytest.approx(3 * expected)
 
 
+@pytest.mark.parametrize("height", [1, 127, 128, 300, 1000])
+def test_the_level_of_a_picture_of_any_height_is_that_of_all_its_pixels(height: int) -> None:
+    rng = np.random.default_rng(0)
+    model = NoiseModel(
+        rng.random((3, KNOTS)), np.eye(3)[..., None, None] * np.eye(LAGS)[0, :, None] * np.eye(LAGS)[0]
+    )
+    picture = rng.random((height, 7, 3)) ** 2
+    assert model.level(picture) == pytest.approx(np.sqrt(np.mean(model.sigma_at(picture) ** 2)), rel=1e-12)
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_model_survives_json_to_four_digits(channels: int) -> None:
     model = a_model(channels, scale=0.123456)
