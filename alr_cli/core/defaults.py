@@ -2,64 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from alr_cli.core.data_terms import DataTerm, is_clipped
+from alr_cli.core.data_terms import DataTerm
 from alr_cli.core.energy import Energy
-from alr_cli.core.paths import CLIPPED_ROUNDS, SMOOTH, path, step_size
-from alr_cli.core.priors.denoisers import DenoiserProx
-from alr_cli.core.priors.orientations import FLIPS, ROTATIONS
+from alr_cli.core.paths import path
 from alr_cli.core.priors.protocol import (
-    Anneals,
     Denoises,
     HasGlimpses,
-    HasPreconditioner,
-    HasProx,
     PostProcesses,
     Regularizer,
-    TakesLevels,
     WeighsGradient,
 )
 from alr_cli.core.problems import Problem
 from alr_cli.core.solver_options import DEFAULT, SolverOptions
-from alr_cli.core.solvers.adam import Adam
+from alr_cli.core.solver_parameters import (
+    FREE,
+    IMPLICIT,
+    SOLVERS,
+    adam,
+    direct,
+    fourier,
+    free,
+    lbfgs,
+    nmapg,
+    once,
+    proximal,
+    unrolled,
+)
 from alr_cli.core.solvers.admm import Admm
 from alr_cli.core.solvers.base import Callback, Record, Solution, Solver, solve
 from alr_cli.core.solvers.direct import Direct
 from alr_cli.core.solvers.discrepancy import Discrepancy
-from alr_cli.core.solvers.implicit import Implicit
-from alr_cli.core.solvers.lbfgs import Lbfgs
-from alr_cli.core.solvers.line_search import GradientDescent, Nmapg
-from alr_cli.core.solvers.once import Once
-from alr_cli.core.solvers.plug_and_play import PlugAndPlay
-from alr_cli.core.solvers.preconditioned import COLOURED, FAR, HOLES, NEAR, RAYS, Preconditioned
 from alr_cli.core.solvers.proximal_gradient import ProximalGradient
 from alr_cli.core.solvers.splitting import Splitting
 from alr_cli.core.solvers.unrolled import Unrolled, Unrolls
 from alr_cli.core.synthesis import HasLatents, Synthesis
 from alr_cli.errors import UsageError
 
-FREE, IMPLICIT = "pnp-adam", "pnp-pgd"
 Formulation = Literal["analysis", "synthesis"]
-# for fourier, if A hides information that takes many steps to recover
-_FAR_ITERATIONS, _HOLES_ITERATIONS, _RAYS_ITERATIONS = 100, 200, 50
-# for fourier, if the noise is coloured; below this level fewer lose nothing (docs/noise.md)
-_COLOURED_ITERATIONS, _FAINT_ITERATIONS, _FAINT = 25, 16, 0.01
-# For admm: level of D at the end, and at the beginning if it falls (Fermanian, Le Pendu and Guillemot 2022).
-_ADMM_LEVEL, _ADMM_FIRST = 30 / 255, 50 / 255
-# For adam with a gradient network: number and scale of the steps.
-FREE_ITERATIONS, FREE_SCALE = 300, 0.1
-# For pnp-pgd with a gradient network: s of the first step, which subtracts s^2 G.
-_IMPLICIT_FIRST = 4 / 255
-# For post-processing: lambda times the variance of the errors that the network leaves.
-_ONCE_VARIANCE = 30 * 2e-4
-# For pgd without a path: number of steps, tolerance, and steps of conjugate gradients.
-_RAYS_PROXIMAL, _RAYS_TOL, _RAYS_STEPS = 60, 1e-4, 15
 
 
 def minimise(
@@ -172,24 +157,24 @@ def _chosen(
     regularizer: Regularizer, problem: Problem, lam: float, sigma: float, asked: SolverOptions
 ) -> Solver:
     if asked.solver == DEFAULT and isinstance(regularizer, PostProcesses):
-        return _once(regularizer, problem, lam, sigma, asked)
+        return once(regularizer, problem, lam, sigma, asked)
     if asked.solver == DEFAULT and isinstance(regularizer, HasLatents):
-        return _lbfgs(asked)
+        return lbfgs(asked)
     if asked.solver == DEFAULT:
         if isinstance(regularizer, Denoises):
             return (
-                _direct(regularizer, problem, lam, sigma, asked)
-                or (problem.holes and _free(regularizer, asked))
+                direct(regularizer, problem, lam, sigma, asked)
+                or (problem.holes and free(regularizer, asked))
                 or path(regularizer, problem, lam, sigma, asked)
-                or _free(regularizer, asked)
-                or _nmapg(asked)
+                or free(regularizer, asked)
+                or nmapg(asked)
             )
-        own = _unrolled(regularizer, lam, asked) or _fourier(regularizer, problem, lam, sigma, asked)
+        own = unrolled(regularizer, lam, asked) or fourier(regularizer, problem, lam, sigma, asked)
         return (
             own
             or path(regularizer, problem, lam, sigma, asked)
-            or (problem.rays and _proximal(regularizer, problem, lam, sigma, asked))
-            or _adam(problem, sigma, asked)
+            or (problem.rays and proximal(regularizer, problem, lam, sigma, asked))
+            or adam(problem, sigma, asked)
         )
     if asked.solver not in SOLVERS:
         raise UsageError(f"unknown solver {asked.solver!r}: choose {', '.join(SOLVERS)}")
@@ -216,171 +201,3 @@ def _why_not(solver: str) -> str:
             "rounded coefficients"
         )
     return "is for fields of experts, and not for blurs that repeat the border"
-
-
-def _once(
-    regularizer: PostProcesses, problem: Problem, lam: float, sigma: float, asked: SolverOptions
-) -> Once:
-    """tau is in proportion to 1 / sigma^2, as in a posterior, and only views leave anything to correct."""
-    tau = _ONCE_VARIANCE / (lam * sigma**2) if problem.rays and lam > 0 and sigma > 0 else 0.0
-    return Once(regularizer, FLIPS[:1] if asked.fast else FLIPS, tau)
-
-
-def _fourier(
-    regularizer: Regularizer, problem: Problem, lam: float, sigma: float, asked: SolverOptions
-) -> Preconditioned | None:
-    if not isinstance(regularizer, HasPreconditioner):
-        return None
-    preconditioner = regularizer.preconditioner(problem, lam)
-    if preconditioner is None:
-        return None
-    usual, pace = _FAR_ITERATIONS, RAYS if problem.kernel is None else FAR
-    if problem.rays:
-        usual = _RAYS_ITERATIONS
-    if problem.holes:
-        usual, pace = _HOLES_ITERATIONS, HOLES
-    if problem.noise is not None:
-        deviation = problem.beyond(problem.noise.deviation)
-        preconditioner = preconditioner.for_noise(problem.noise.model, deviation)
-        usual, pace = _FAINT_ITERATIONS if sigma < _FAINT else _COLOURED_ITERATIONS, COLOURED
-    elif problem.near:
-        usual, pace = round(Preconditioned.iterations * min(max(sigma / 0.1, 1.0), 2.0)), NEAR
-    steps, tol = asked.limit(usual), asked.tolerance(Preconditioned.tol)
-    return Preconditioned(preconditioner, steps, tol, pace, asked.watched)
-
-
-def _direct(
-    regularizer: Regularizer, problem: Problem, lam: float, sigma: float, asked: SolverOptions
-) -> Direct | None:
-    """With lambda = 2 / C, its step is the one that the regularizer was trained for.
-
-    A smaller lambda leaves a share of the noise. With a larger one the step would subtract more than the
-    noise, so it is the step for more noise instead, whose variance is in proportion to lambda.
-    """
-    if not isinstance(regularizer, Denoises) or not problem.near:
-        return None
-    denoiser: Denoises = regularizer
-    variance, noise = None, problem.noise
-    if noise is not None:
-        if not noise.white or noise.hidden is not None or not isinstance(regularizer, TakesLevels):
-            return None
-        variance = noise.deviation.square()
-        denoiser = regularizer.with_levels(variance.mean(1, keepdim=True).sqrt())
-    share = lam * regularizer.channels / 2
-    if share > 1 and isinstance(denoiser, Anneals):
-        denoiser, share = denoiser.at(denoiser.sigma * share**0.5), 1.0
-    steps = asked.limit(Direct.iterations) if is_clipped(problem.y) else 0
-    sides = ROTATIONS[:1] if asked.fast else ROTATIONS
-    return Direct(denoiser, share, steps, asked.tolerance(Direct.tol), sides, variance)
-
-
-def _free(regularizer: Regularizer, asked: SolverOptions) -> Adam | None:
-    """For a regularizer with a proximal map and perhaps no energy."""
-    if not isinstance(regularizer, HasProx):
-        return None
-    return Adam(asked.limit(FREE_ITERATIONS), asked.tolerance(Adam.tol), FREE_SCALE)
-
-
-def _implicit(
-    regularizer: Regularizer, problem: Problem, lam: float, sigma: float, asked: SolverOptions
-) -> Implicit | None:
-    """The first step subtracts s^2 G, where s is `_IMPLICIT_FIRST`; longer steps are not stable."""
-    if not isinstance(regularizer, WeighsGradient) or not isinstance(regularizer, Anneals):
-        return None
-    weight = lam * regularizer.gradient_weight(problem) * regularizer.channels / 2
-    if weight <= 0 or regularizer.sigma <= 0 or problem.half_step is not None:
-        return None
-    tau = (_IMPLICIT_FIRST / regularizer.sigma) ** 2 / weight
-    rounds = CLIPPED_ROUNDS if problem.clips and sigma > 0 and is_clipped(problem.y) else 1
-    limit, tol = asked.limit(Implicit.iterations), asked.tolerance(Implicit.tol)
-    mu = 0.0 if problem.holes or problem.enlarges else SMOOTH
-    return Implicit(tau, iterations=limit, tol=tol, mu=mu, rounds=rounds)
-
-
-def _admm(
-    regularizer: Regularizer, problem: Problem, lam: float, sigma: float, asked: SolverOptions
-) -> Admm | None:
-    """tau is such that the last level of the denoiser is `_ADMM_LEVEL`, or that of the noise if higher."""
-    if not problem.plain or lam <= 0 or sigma <= 0:
-        return None
-    weight = lam * regularizer.channels / 2
-    map: HasProx
-    if isinstance(regularizer, HasProx):
-        map, level = regularizer, sigma
-    elif isinstance(regularizer, Anneals):
-        map, level = DenoiserProx(regularizer), regularizer.sigma
-    else:
-        return None
-    tau, first = (max(end / level, 1.0) ** 2 / weight for end in (_ADMM_LEVEL, _ADMM_FIRST))
-    rounds = CLIPPED_ROUNDS if problem.clips and is_clipped(problem.y) else 1
-    usual, tol = Admm.iterations, asked.tolerance(Admm.tol)
-    return Admm(map, weight, tau, first, iterations=asked.limit(usual), tol=tol, rounds=rounds)
-
-
-def _unrolled(regularizer: Regularizer, lam: float, asked: SolverOptions) -> Unrolled | None:
-    """All steps, unless fewer are asked for. lambda is 2 / C as in training, or weights G more or less."""
-    if not isinstance(regularizer, Unrolls):
-        return None
-    share = lam * regularizer.channels / 2
-    pace = tuple((size, share * weight) for size, weight in regularizer.pace)
-    return Unrolled(regularizer, pace, len(pace) if asked.iterations is None else asked.iterations)
-
-
-def _proximal(
-    regularizer: Regularizer, problem: Problem, lam: float, sigma: float, asked: SolverOptions
-) -> ProximalGradient | None:
-    """Proximal gradient descent on F, after the path if there is one.
-
-    For rays, whose ||A||^2 makes plain gradient steps a hundred times shorter, it is the default.
-    """
-    unknown = isinstance(regularizer, PostProcesses | HasProx | Unrolls)
-    if unknown or lam <= 0 or problem.half_step is not None:
-        return None
-    first = path(regularizer, problem, lam, sigma, replace(asked, iterations=None))
-    if first is None:
-        limit, tol = asked.limit(_RAYS_PROXIMAL), asked.tolerance(_RAYS_TOL)
-        return ProximalGradient(1.0, limit, tol, Splitting((), steps=_RAYS_STEPS))
-    limit = asked.limit(first.iterations + ProximalGradient.iterations)
-    tol = asked.tolerance(ProximalGradient.tol)
-    return ProximalGradient(step_size(regularizer, lam), limit, tol, first)
-
-
-def _nmapg(asked: SolverOptions) -> Nmapg:
-    return Nmapg(asked.limit(Nmapg.iterations), asked.tolerance(Nmapg.tol))
-
-
-def _adam(problem: Problem, sigma: float, asked: SolverOptions) -> Adam:
-    """Adam with the usual number of steps; see docs/performance.md.
-
-    The step sizes are those of the paper at its sigma of 0.1. Less noise is a shorter way.
-    """
-    scale = (torch.tensor(sigma) / 0.1).clamp_max(1.0) if problem.near else torch.tensor(1.0)
-    usual = Adam.iterations * (min(max(sigma / 0.1, 0.6), 2.0) if problem.near else 2)
-    return Adam(asked.limit(round(usual)), asked.tolerance(Adam.tol), scale.to(problem.y))
-
-
-def _lbfgs(asked: SolverOptions) -> Lbfgs:
-    return Lbfgs(asked.limit(Lbfgs.iterations), asked.tolerance(Lbfgs.tol))
-
-
-Choice = Callable[[Regularizer, Problem, float, float, SolverOptions], Solver | None]
-
-SOLVERS: Mapping[str, Choice] = {
-    "fourier": _fourier,
-    "adam": lambda regularizer, problem, lam, sigma, asked: _adam(problem, sigma, asked),
-    "gd": lambda regularizer, problem, lam, sigma, asked: GradientDescent(
-        asked.limit(GradientDescent.iterations), asked.tolerance(GradientDescent.tol)
-    ),
-    "nmapg": lambda regularizer, problem, lam, sigma, asked: _nmapg(asked),
-    "lbfgs": lambda regularizer, problem, lam, sigma, asked: _lbfgs(asked),
-    "direct": _direct,
-    "splitting": path,
-    ProximalGradient.name: _proximal,
-    "admm": _admm,
-    Unrolled.name: lambda regularizer, problem, lam, sigma, asked: _unrolled(regularizer, lam, asked),
-    FREE: lambda regularizer, problem, lam, sigma, asked: _free(regularizer, asked),
-    IMPLICIT: _implicit,
-    "pnp-gd": lambda regularizer, problem, lam, sigma, asked: PlugAndPlay(
-        asked.limit(PlugAndPlay.iterations), asked.tolerance(PlugAndPlay.tol)
-    ),
-}

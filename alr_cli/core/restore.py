@@ -24,6 +24,7 @@ from alr_cli.core.residuals import Structure, structure_of
 from alr_cli.core.restoration import Callback, Restoration, Step
 from alr_cli.core.settings import Settings
 from alr_cli.core.solver_options import DEFAULT
+from alr_cli.core.solver_parameters import SOLVERS
 from alr_cli.core.solvers.base import Record, Solution, Solver
 from alr_cli.core.tasks import Deblurring, Denoising, Inpainting, Task
 from alr_cli.core.weights import Weights
@@ -49,8 +50,8 @@ class Restorer:
         self.settings = settings
         self.channels = weights.channels
         self.sigma_range = weights.sigma_range
-        if settings.solver not in (DEFAULT, *defaults.SOLVERS):
-            raise UsageError(f"unknown solver {settings.solver!r}: choose {', '.join(defaults.SOLVERS)}")
+        if settings.solver not in (DEFAULT, *SOLVERS):
+            raise UsageError(f"unknown solver {settings.solver!r}: choose {', '.join(SOLVERS)}")
         self.prior = weights.prior.to(self.device)
 
     def restore(

@@ -15,7 +15,7 @@ class Settings:
     Attributes:
         strength: Factor of the fitted lambda.
         lam: The value of lambda, instead of the fitted one.
-        solver: One of `defaults.SOLVERS`, or "default".
+        solver: One of `solver_parameters.SOLVERS`, or "default".
         max_iter, tol: None for the defaults of the solver.
         tile: Side in pixels of the blocks that are scored at once; None for automatic, 0 for the whole
             picture.

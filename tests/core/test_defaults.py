@@ -6,10 +6,11 @@ import torch
 
 from alr_cli.core import problems
 from alr_cli.core.data_terms import SquaredError
-from alr_cli.core.defaults import SOLVERS, choose, descend
+from alr_cli.core.defaults import choose, descend
 from alr_cli.core.priors.local import LocalRegularizer
 from alr_cli.core.problems import Problem
 from alr_cli.core.solver_options import SolverOptions
+from alr_cli.core.solver_parameters import SOLVERS
 from alr_cli.core.solvers.plug_and_play import PlugAndPlay
 from alr_cli.errors import UsageError
 from tests.core.toys import Quadratic, a_critic, seeded, some_experts

@@ -17,13 +17,14 @@ from alr_cli.bench.studies.courses import Course, follow
 from alr_cli.bench.studies.reg_settings import UPSCALING_NOISE, observe, settings
 from alr_cli.bench.tables.layout import Table
 from alr_cli.core.data_terms import SquaredError
-from alr_cli.core.defaults import FREE_ITERATIONS, FREE_SCALE, choose, descend
+from alr_cli.core.defaults import choose, descend
 from alr_cli.core.metrics import psnr
 from alr_cli.core.priors.denoisers import Red
 from alr_cli.core.priors.protocol import Anneals, Arithmetic, ChoosesLevel, Denoises, HasProx, Regularizer
 from alr_cli.core.priors.total_variation import TotalVariation
 from alr_cli.core.restore import Restorer
 from alr_cli.core.solver_options import SolverOptions
+from alr_cli.core.solver_parameters import FREE_ITERATIONS, FREE_SCALE
 from alr_cli.core.solvers.adam import Adam
 from alr_cli.core.solvers.base import Solver
 from alr_cli.core.solvers.line_search import Nmapg
