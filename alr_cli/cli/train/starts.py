@@ -6,7 +6,7 @@ import torch
 
 from alr_cli.cli.train.asked import Asked
 from alr_cli.cli.train.cropped import architecture_of, check_channels
-from alr_cli.core.priors.global_critic import GlobalCritic, GlobalPrior
+from alr_cli.core.priors.global_critic import GlobalCritic
 from alr_cli.core.priors.potential import PotentialPrior
 from alr_cli.core.priors.unet import UNet
 from alr_cli.errors import UsageError
@@ -31,7 +31,7 @@ def first_critic(asked: Asked) -> GlobalCritic | None:
     if init is None:
         return None
     prior = load_weights(init).prior
-    if prior.kind != GlobalPrior.kind or not isinstance(prior.network, GlobalCritic):
+    if not isinstance(prior.network, GlobalCritic):
         raise UsageError(f"--init {init} is no critic of whole pictures: give ct-global, or one of your own")
     check_channels(init, prior.channels, asked.channels)
     return prior.network

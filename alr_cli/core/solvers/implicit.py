@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 
 from alr_cli.core.numerics.reductions import rms
-from alr_cli.core.proximal import prox, smooth
+from alr_cli.core.proximal import smooth
 from alr_cli.core.solvers.base import Iterate, Objective, is_finite, per_picture
-from alr_cli.core.solvers.splitting import Splits
+from alr_cli.core.solvers.splitting import Splits, prox_within, slope_of_prior
 
 
 @dataclass(frozen=True)
@@ -55,20 +55,12 @@ class Implicit:
             terms, gradient = energy.value_and_grad(x)
         tau = self.tau
         for _ in range(self.iterations):
-            ahead = x - tau * _of_regularizer(energy, x, gradient)
-            nearer = prox(energy, ahead, torch.full_like(terms.data, tau), self.rounds)
+            ahead = x - tau * slope_of_prior(energy, x, gradient)
+            nearer = prox_within(energy, ahead, torch.full_like(terms.data, tau), self.rounds)
             before, x = x, torch.where(per_picture(moving, x), nearer, x)
-            energy.project(x)
             change = rms(x - before)
             terms, gradient = energy.value_and_grad(x)
             moving = moving & (change > self.tol)
             finite = is_finite(terms, gradient)
             yield Iterate(x if finite else before, terms, change, moving, finite)
             tau *= self.fall
-
-
-def _of_regularizer(energy: Splits, x: Tensor, gradient: Tensor) -> Tensor:
-    """lam grad R in units of single pixels, given the gradient of the energy."""
-    of_data = torch.zeros_like(x)
-    energy.add_misfit(x, of_data)
-    return energy.unit * gradient - (of_data if energy.free is None else of_data * energy.free)

@@ -20,9 +20,8 @@ from torch import Tensor
 
 from alr_cli.core.energy import Terms
 from alr_cli.core.numerics.reductions import rms, squared_norm
-from alr_cli.core.proximal import prox
 from alr_cli.core.solvers.base import Iterate, Objective, is_finite, per_picture
-from alr_cli.core.solvers.splitting import Splits, Splitting
+from alr_cli.core.solvers.splitting import Splits, Splitting, prox_within, slope_of_prior
 
 _ROUNDING = 1e-6  # relative to F, so that rounding errors do not reject the last small steps
 _ROUGH = 1e-3  # tolerance of the proximal maps
@@ -96,16 +95,10 @@ class ProximalGradient:
 
     def _at(self, energy: Splits, x: Tensor, tau: Tensor) -> Position:
         terms, gradient = energy.value_and_grad(x)
-        misfit = torch.zeros_like(x)
-        energy.add_misfit(x, misfit)
-        if energy.free is not None:
-            misfit *= energy.free
-        return Position(x, terms, gradient.mul_(energy.unit).sub_(misfit), tau)
+        return Position(x, terms, slope_of_prior(energy, x, gradient), tau)
 
     def _prox(self, energy: Splits, z: Tensor, tau: Tensor) -> Tensor:
-        x = prox(energy, z, tau, self.first.rounds, self.first.steps, _ROUGH)
-        energy.project(x)
-        return x
+        return prox_within(energy, z, tau, self.first.rounds, self.first.steps, _ROUGH)
 
 
 def _select(condition: Tensor, yes: Position, no: Position) -> Position:

@@ -73,15 +73,30 @@ class Splitting:
         for number, (denoiser, tau) in enumerate(self.way):
             beta = self.momentum * (1 - number / len(self.way))
             z = _held(energy, denoiser.denoise(x + beta * (x - before)), x)
-            before, x = x, self.fitted(energy, z, torch.full_like(data, tau)) if tau else z
+            before, x = x, self._fitted(energy, z, torch.full_like(data, tau)) if tau else z
             data = energy.misfit(x)
             yield Iterate(x, unknown(data), rms(x - before), moving, bool(torch.isfinite(data).all()))
 
-    def fitted(self, energy: Splits, z: Tensor, tau: Tensor) -> Tensor:
-        """prox_{tau f}(z), with tau (B,), moved into the bounds of x."""
-        x = prox(energy, z, tau, self.rounds, self.steps, self.rough)
-        energy.project(x)
-        return x
+    def _fitted(self, energy: Splits, z: Tensor, tau: Tensor) -> Tensor:
+        return prox_within(energy, z, tau, self.rounds, self.steps, self.rough)
+
+
+def prox_within(
+    energy: Splits, z: Tensor, tau: Tensor, rounds: int = 1, steps: int = 30, rough: float = 1e-3
+) -> Tensor:
+    """prox_{tau f}(z), moved into the bounds of x. tau is (B,); for the others see `proximal.prox`."""
+    x = prox(energy, z, tau, rounds, steps, rough)
+    energy.project(x)
+    return x
+
+
+def slope_of_prior(energy: Splits, x: Tensor, gradient: Tensor) -> Tensor:
+    """The gradient of lam g in units of single pixels. That of the energy at x is given and overwritten."""
+    misfit = torch.zeros_like(x)
+    energy.add_misfit(x, misfit)
+    if energy.free is not None:
+        misfit *= energy.free
+    return gradient.mul_(energy.unit).sub_(misfit)
 
 
 def _held(energy: Splits, z: Tensor, x: Tensor) -> Tensor:

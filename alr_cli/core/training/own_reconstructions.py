@@ -20,7 +20,7 @@ from torch import Tensor
 from alr_cli.core.energy import Energy
 from alr_cli.core.priors.descent import PROXIMAL_STEPS, step_at
 from alr_cli.core.priors.global_critic import SHIFTS, GlobalCritic, GlobalRegularizer, seen_from
-from alr_cli.core.solvers.splitting import Splitting
+from alr_cli.core.solvers.splitting import prox_within
 from alr_cli.core.training.adversarial import Batch
 from alr_cli.core.training.reconstructions import Reconstructions
 from alr_cli.core.training.stepwise import same_shape
@@ -110,7 +110,7 @@ class OwnReconstructions:
         x, y, lam, age = x.to(device), y.to(device), lam.to(device), age.to(device)
         energy = Energy.of(self.scan.problem(y, 0, 0.0), regularizer, lam)
         denoiser, tau = step_at(regularizer, age.to(x), view, lam)
-        return Splitting((), steps=PROXIMAL_STEPS).fitted(energy, denoiser.denoise(x), tau).cpu()
+        return prox_within(energy, denoiser.denoise(x), tau, steps=PROXIMAL_STEPS).cpu()
 
     def state(self) -> dict[str, Tensor]:
         """The pool."""
