@@ -145,8 +145,9 @@ def denoise(
         if sigma is not None:
             return Denoising()
         from alr_cli.core.noise.finding import Kind, find_noise
+        from alr_cli.files.weights import load_level_finder
 
-        found = find_noise(picture)
+        found = find_noise(picture, finder=load_level_finder())
         return Denoising(None if found.kind is Kind.WHITE else found.model)
 
     return _restored(pixels, task, sigma, weights, settings)

@@ -7,6 +7,7 @@ import pytest
 import skimage
 import torch
 
+from alr_cli.bench.studies.drawn_noise import gaussian
 from alr_cli.bench.tomography import GEOMETRY, SIDE, sinogram
 from alr_cli.core.defaults import Formulation
 from alr_cli.core.defects.drawing import MEASURED, damaged
@@ -19,10 +20,13 @@ from alr_cli.core.settings import Settings
 from alr_cli.core.synthesis import HasLatents
 from alr_cli.core.tasks import Denoising, Upscaling, observed
 from alr_cli.core.tomography import Reconstructor
+from alr_cli.errors import WeightsError
 from alr_cli.files import interpolation
 from alr_cli.files.weights import (
+    LEVEL_FINDER,
     default_name,
     load_detector,
+    load_level_finder,
     load_weights,
     read_metadata,
     shipped_folder,
@@ -35,6 +39,7 @@ WIDE = ["color-wide", "color-free", "ct-tuned", "gray-wide"]
 GRADIENTS = ["color-reg"]
 SCANS = ["ct-global", "ct-unet"]  # for slices of 128 x 128 pixels
 DETECTORS = ["defects"]  # which are no priors
+LEVELS = [LEVEL_FINDER]
 
 
 def psnr(estimate: np.ndarray, truth: np.ndarray) -> float:
@@ -60,8 +65,11 @@ def test_every_critic_is_small_and_its_card_carries_its_hash(name: str) -> None:
         else 1_000_000
     )
     assert (shipped_folder() / f"{name}.safetensors").stat().st_size < most
-    read = load_detector if name in DETECTORS else load_weights
-    read(name)  # which verifies the hash
+    # each of which verifies the hash
+    if name in LEVELS:
+        load_level_finder()
+    else:
+        (load_detector if name in DETECTORS else load_weights)(name)
     assert read_metadata(name)["sha256"] in (shipped_folder() / f"{name}.md").read_text()
 
 
@@ -69,7 +77,7 @@ HOLES = ["color-holes", "gray-holes"]
 QUICK = ["color-tuned", "gray-tuned", *WIDE]
 
 
-WHITE = [name for name in shipped_names() if name not in (*HOLES, *FLOWS, *SCANS, *DETECTORS)]
+WHITE = [name for name in shipped_names() if name not in (*HOLES, *FLOWS, *SCANS, *DETECTORS, *LEVELS)]
 OF_ALL_LEVELS = [(name, sigma, gain) for name in QUICK for sigma, gain in ((0.05, 4.0), (0.2, 8.0))]
 
 
@@ -272,3 +280,24 @@ def test_a_detector_leaves_stars_and_catchlights_alone(name: str) -> None:
     finder = Finder(load_detector(name), device="cpu", fast=True)
     for picture in (skimage.data.hubble_deep_field()[:256, :256], skimage.data.chelsea()[70:200, 100:330]):
         assert finder.mask(picture.astype(np.float32) / 255).mean() < 0.0005
+
+
+@pytest.mark.parametrize("shared", [0.3, 1.0])
+@pytest.mark.parametrize("level", [0.02, 0.05])
+@pytest.mark.parametrize("name", ["coffee", "chelsea", "astronaut"])
+def test_the_level_of_correlated_noise_is_seen(name: str, level: float, shared: float) -> None:
+    clean = getattr(skimage.data, name)()[100:300, 80:280].astype(np.float32) / 255
+    model = gaussian(level, 1.0, shared)
+    field = NoiseField([model]).unit((1, 3, *clean.shape[:2]), torch.Generator().manual_seed(0))[0]
+    noisy = (clean + level * field.permute(1, 2, 0).numpy()).clip(0, 1).astype(np.float32)
+    seen, before = (load_level_finder().see(each) for each in (noisy, clean))
+    assert seen is not None and before is not None
+    ratio = seen.mean[0] / (level * np.sqrt(1 + 2 * shared))
+    assert (0.65 if shared < 1 else 0.35) < ratio < 1.35  # without colour it may be texture
+    assert seen.mean[1] == pytest.approx(level * np.sqrt(1 - shared), rel=0.35, abs=0.004)
+    assert before.mean[0] < 0.5 * seen.mean[0]
+
+
+def test_what_sees_the_level_of_noise_is_no_prior() -> None:
+    with pytest.raises(WeightsError, match="no prior"):
+        load_weights(LEVEL_FINDER)

@@ -187,6 +187,7 @@ def picture_facts(name: str, picture: "Picture", noise: "NoiseModel | None") -> 
     from alr_cli.core.noise.white import estimate_sigma
     from alr_cli.files.exif import ORIENTATION as TAG
     from alr_cli.files.exif import read_block
+    from alr_cli.files.weights import load_level_finder
 
     missing = from_nan(picture)
     block = read_block(picture.exif) if picture.exif else None
@@ -206,7 +207,7 @@ def picture_facts(name: str, picture: "Picture", noise: "NoiseModel | None") -> 
         "orientation": int(orientation[0]) if orientation else None,
         "dpi": list(picture.dpi) if picture.dpi else None,
         "sigma_estimated": sigma if math.isfinite(sigma) else None,
-        "noise_found": sentence(find_noise(picture.pixels, missing)),
+        "noise_found": sentence(find_noise(picture.pixels, missing, load_level_finder())),
         "noise": None if noise is None else _noise_facts(noise),
         "notes": list(picture.notes),
     }

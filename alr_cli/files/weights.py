@@ -24,12 +24,15 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from alr_cli.core.defects.detector import Detector
+    from alr_cli.core.noise.levels import LevelFinder
     from alr_cli.core.priors.protocol import Stored
     from alr_cli.core.weights import Weights
 
 FORMAT = "alr-critic-1"
 CHECKPOINT = "alr-checkpoint-1"
 DETECTOR = "detector"  # the kind of what finds defects, see core/defects/detector.py
+LEVELS = "noise levels"  # the kind of what sees the level of noise, see core/noise/levels.py
+LEVEL_FINDER = "noise-levels"
 SUFFIX = ".safetensors"
 _MAX_BYTES, _MAX_HEADER = 1 << 30, 10_000_000
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError)
@@ -133,12 +136,27 @@ def load_detector(name_or_path: str) -> Detector:
     return detector
 
 
+def load_level_finder() -> LevelFinder:
+    """The shipped network that sees the level of noise. Raises WeightsError."""
+    from alr_cli.core.noise.levels import LevelFinder
+
+    path = locate(LEVEL_FINDER)
+    tensors, metadata = read_tensors(path, FORMAT)
+    with _fitting(path):
+        finder = LevelFinder.described(metadata["architecture"])
+        _fill(finder.network, tensors)
+    return finder
+
+
 def check_prior(name_or_path: str) -> None:
-    """Raise WeightsError for a detector, by the header alone and without torch."""
-    if is_detector(name_or_path):
+    """Raise WeightsError for weights of another kind, by the header alone and without torch."""
+    kind = _kind_of(read_metadata(name_or_path))
+    if kind == DETECTOR:
         raise WeightsError(
             f"{name_or_path} finds defects and is no prior: give it to alr inpaint as --detector"
         )
+    if kind == LEVELS:
+        raise WeightsError(f"{name_or_path} sees the level of noise and is no prior: omit -w")
 
 
 def is_detector(name_or_path: str) -> bool:

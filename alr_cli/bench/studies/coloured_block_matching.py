@@ -26,7 +26,7 @@ from alr_cli.core.restore import Restorer
 from alr_cli.core.settings import Settings
 from alr_cli.core.tasks import Denoising
 from alr_cli.files.pictures import read_picture
-from alr_cli.files.weights import load_weights
+from alr_cli.files.weights import load_level_finder, load_weights
 
 SIDE = 112
 FACTORS = (1.0, 1.4, 2.0)  # of the level; the first is the estimate itself
@@ -42,7 +42,7 @@ def study(pairs: list[tuple[Path, Path]], side: int, restorer: Restorer) -> list
     for noisy, clean in pairs:
         whole = read_picture(noisy).pixels
         y, x = middle(whole, side), middle(read_picture(clean).pixels, side)
-        model = find_noise(whole).model
+        model = find_noise(whole, finder=load_level_finder()).model
         before = infinite_psnr(x, y)
         theirs = [
             before if model is None else infinite_psnr(x, coloured_bm3d(y, model.scaled(f))) for f in FACTORS

@@ -31,7 +31,7 @@ from alr_cli.core.restore import Restorer
 from alr_cli.core.settings import Settings
 from alr_cli.core.tasks import Denoising
 from alr_cli.files.pictures import read_picture
-from alr_cli.files.weights import load_weights
+from alr_cli.files.weights import load_level_finder, load_weights
 
 SIDE, RESTORED = 256, 112
 HEADER = "noise      noisy  white   true  found  loss: mean, of each picture; found / true level"
@@ -111,7 +111,7 @@ def measure(clean: Pixels, drawn: Drawn, seed: int, restored: int, restorer: Res
     """The result of one picture (H, W, 3) with one kind of noise."""
     noisy, true = drawn.add(clean, seed), drawn.whole
     x, y = middle(clean, restored), middle(noisy, restored)
-    found = find_noise(noisy)
+    found = find_noise(noisy, finder=load_level_finder())
 
     def of(model: NoiseModel | None) -> float:
         if model is None:

@@ -63,13 +63,14 @@ def noise_of(
     """
     from alr_cli.core.gray import white_level
     from alr_cli.core.noise.finding import Found, Kind, find_noise, noise_of_kind
+    from alr_cli.files.weights import load_level_finder
 
     if sigma is not None and choice.name in ("white", "auto"):
         return _doubted(sigma, pixels, missing, finds=choice.name == "auto")
     if choice.name == "white":
         return _white(None, noise_of_kind(Kind.WHITE, pixels, missing, white_level(pixels, missing)))
     if choice.name == "auto":
-        found = find_noise(pixels, missing)
+        found = find_noise(pixels, missing, load_level_finder())
         if found.kind is Kind.NONE and math.isfinite(found.sigma):
             return Noise(0.0, found.sigma, note=f"{sentence(found)}, and it stays as it is")
         return _as_found(found, None)
@@ -95,13 +96,14 @@ def _doubted(
     from alr_cli.core.gray import white_level
     from alr_cli.core.noise.finding import find_noise
     from alr_cli.core.noise.white import estimate_sigma
+    from alr_cli.files.weights import load_level_finder
 
     if sigma == 0 or _alike(sigma, estimate_sigma(pixels, missing, QUICK)):  # 0 is a decision, not a guess
         return Noise(sigma, None)
     estimate = white_level(pixels, missing)
     if not math.isfinite(estimate) or _alike(sigma, estimate):
         return Noise(sigma, estimate if math.isfinite(estimate) else None)
-    found = find_noise(pixels, missing) if finds else None
+    found = find_noise(pixels, missing, load_level_finder()) if finds else None
     if found is not None and math.isfinite(found.sigma):
         estimate = found.sigma
     if _alike(sigma, estimate):

@@ -11,7 +11,8 @@ and what colour matrices and JPEG leave of its colour is a quarter to a half of 
 4. Where a picture has flat places, many patches show nothing but noise and have the same energy (floors.py).
    Halftone and cloth have it, too, but their spectrum has peaks.
 
-If none of this holds, the variation does not count as noise.
+If none of this holds, the variation does not count as noise. A network that sees shapes (levels.py) then
+measures the level of what is found, and finds strong noise in gray that these properties miss.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from alr_cli.core.noise.blocking import shrunk
 from alr_cli.core.noise.channels import noise_by_channel
 from alr_cli.core.noise.drawings import is_drawing
 from alr_cli.core.noise.estimation import SIDE
 from alr_cli.core.noise.linear_variance import LinearVariance
 from alr_cli.core.noise.model import NoiseModel
 from alr_cli.core.noise.opponent_colours import opponent_matrix
+from alr_cli.core.noise.seen_levels import SeenLevels, SeesLevels
 from alr_cli.core.noise.variation import Parts, Variation
 from alr_cli.core.noise.white import WhiteNoise, estimate_sigma
 
@@ -57,6 +60,17 @@ SUREST = 2.6 * LEVEL, 3.4 * LEVEL  # the same whatever gray looks like
 GRAYEST = 4.8, 7.0  # noise in gray / noise in colour: certainly noise, certainly texture
 ONE_COLOUR = 3.0  # ratio of the opponent colours above which the stronger one is texture of that colour
 GRAY_ALONE = 1.0 * LEVEL, 1.2 * LEVEL  # noise in gray alone, per channel: certainly none, certainly noise
+# What the network sees: certainly none, certainly noise, in colour, and in gray alone, per channel
+SEEN_IN_COLOUR = 1.7 * LEVEL, 2.2 * LEVEL
+SEEN_ALONE = 5.0 * LEVEL, 5.5 * LEVEL
+# Where only the network sees noise: the level of the highest frequencies, relative to all, and the level at
+# half the resolution. Certainly noise, certainly texture.
+FINE_TEXTURE = 0.25, 0.4
+COARSE_TEXTURE = 1.1, 1.25
+# What the network sees less in gray than the rules find has these exponents, with noise in colour and without
+# it. Its level in colour may be wrong by the third number. Strong noise in gray that only it sees is
+# multiplied by the last one.
+TRUST, TRUST_ALONE, UNCERTAIN, ALONE = 0.75, 0.5, 1.25, 0.7
 
 
 class Kind(Enum):
@@ -85,8 +99,16 @@ class Found:
     drawing: bool = False
 
 
-def find_noise(pixels: NDArray[np.floating], mask: Bools | None = None) -> Found:
-    """The noise of a picture (H, W, C) on [0,1]. mask: (H, W), True where a pixel must not be used."""
+def find_noise(
+    pixels: NDArray[np.floating], mask: Bools | None = None, finder: SeesLevels | None = None
+) -> Found:
+    """The noise of a picture (H, W, C) on [0,1].
+
+    Args:
+        pixels: The picture.
+        mask: (H, W), True where a pixel must not be used.
+        finder: What sees the level of correlated noise in colour pictures. Without it, the rules decide.
+    """
     if is_drawing(pixels, mask):
         return Found(Kind.NONE, 0.0, None, drawing=True)
     white = WhiteNoise(pixels, mask)
@@ -100,6 +122,14 @@ def find_noise(pixels: NDArray[np.floating], mask: Bools | None = None) -> Found
     if _is_white(seen, sigma, gray_sigma):
         return _white_or_uneven(sigma, white, pixels)
     parts, confidence = _noise_in(seen, gray_sigma)
+    levels = finder.see(pixels, mask) if finder is not None and pixels.shape[2] == 3 else None
+    if finder is not None and levels is not None:
+        low = float(np.quantile(seen.parts.levels[0], 0.25))
+
+        def strong() -> float:
+            return _strong_in_gray(pixels, mask, levels, finder, lambda: gray_sigma() / low)
+
+        parts, confidence = _as_seen(seen, (parts, confidence), levels, strong)
     if confidence == 0.0:
         return _white_or_uneven(sigma, white, pixels)
     model = parts.model() if pixels.shape[2] == 1 else noise_by_channel(seen, parts)
@@ -188,6 +218,56 @@ def _noise_in(seen: Variation, gray_sigma: Callable[[], float]) -> tuple[Parts, 
     low = float(np.quantile(seen.parts.levels[0], 0.25))
     share = GRAY_WHITE if len(seen.parts.levels) == 1 else SHARED_WHITE
     return seen.parts, _step(low, *WEAKEST) if gray_sigma() >= share * low else 0.0
+
+
+def _as_seen(
+    seen: Variation, noise: tuple[Parts, float], levels: SeenLevels, gray: Callable[[], float]
+) -> tuple[Parts, float]:
+    """The noise that the rules found, with its certainty, corrected by what the network sees.
+
+    Rules take too much for noise, and the network too little, if it is as coarse as texture. Between them,
+    the truth is nearer to the network where colour shows the noise, too.
+
+    Args:
+        seen: The variation of the picture.
+        noise: What of it is noise, and how certain that is.
+        levels: What the network sees.
+        gray: How certain it is that strong noise that only the network sees in gray is noise.
+    """
+    parts, confidence = noise
+    by_colour = _step(float(levels.mean[1:].min()), *SEEN_IN_COLOUR)
+    only_gray = seen.calm_in_gray is not None and _sure_by_colour(seen) == 0
+    trust, most = TRUST_ALONE if only_gray else TRUST, 1.0
+    if confidence == 0:
+        parts = seen.noise() if by_colour > 0 else seen.strong_gray()
+        if by_colour == 0:
+            confidence, trust, most = gray(), TRUST_ALONE, ALONE
+    factors = levels.relative_to(parts)
+    factors[0] = most * min(1.0, factors[0] ** trust)
+    factors[1:] = np.clip(1.0, factors[1:] / UNCERTAIN, factors[1:] * UNCERTAIN)
+    return parts.scaled(factors), max(confidence, by_colour)
+
+
+def _strong_in_gray(
+    pixels: NDArray[np.floating],
+    mask: Bools | None,
+    levels: SeenLevels,
+    finder: SeesLevels,
+    fine: Callable[[], float],
+) -> float:
+    """How certain strong noise is that only the network sees, in a picture whose gray is as fine as `fine`.
+
+    Texture has much in the highest frequencies, or more than noise at half the resolution.
+    """
+    sure = _step(float(levels.mean[0]) / 3**0.5, *SEEN_ALONE)
+    sure = sure * (1 - _step(fine(), *FINE_TEXTURE)) if sure > 0 else 0.0
+    if sure == 0:
+        return 0.0
+    hidden = None if mask is None else shrunk(mask[..., None].astype(np.float32), 2)[..., 0] > 0
+    half = finder.see(shrunk(pixels, 2), hidden)
+    if half is None:
+        return 0.0
+    return sure * (1 - _step(float(half.mean[0] / levels.mean[0]), *COARSE_TEXTURE))
 
 
 def _sure_by_colour(seen: Variation) -> float:

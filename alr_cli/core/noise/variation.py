@@ -84,6 +84,10 @@ class Parts:
         weaker: Floats = self.levels[1:].min(axis=0)
         return weaker
 
+    def scaled(self, factors: Floats) -> Parts:
+        """The same noise with its opponent colours multiplied by factors (C,)."""
+        return Parts(self.brightness, factors[:, None] * self.levels, self.shapes)
+
     @property
     def fineness(self) -> float:
         """The ratio of amplitudes at high and low frequencies in gray, over that in the colours."""
@@ -225,6 +229,12 @@ class Variation:
         gray += np.interp(below.fineness, SMOOTHED, (0, 1)) * (calm.shapes[0] - gray)
         levels[0] = np.minimum(calm.levels[0] * np.sqrt(gray.mean()), most * levels[0])
         return Parts(calm.brightness, levels, np.array([gray / gray.mean(), *below.shapes[1:]]))
+
+    def strong_gray(self) -> Parts:
+        """All variation, with the spectrum that gray has below texture, for noise that is stronger."""
+        power = floor_of(self.spectra[:, 0])
+        shapes = np.concatenate([power[None] / power.mean(), self.parts.shapes[1:]])
+        return Parts(self.parts.brightness, self.parts.levels, shapes)
 
     @property
     def _root_channels(self) -> float:

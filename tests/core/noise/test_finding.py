@@ -11,6 +11,7 @@ from skimage.transform import downscale_local_mean
 from alr_cli.core.noise.finding import Found, Kind, find_noise, noise_of_kind
 from alr_cli.core.noise.model import NoiseModel
 from alr_cli.core.noise.opponent_colours import opponent_matrix
+from alr_cli.core.noise.seen_levels import WEAKEST, SeenLevels
 from alr_cli.core.noise.white import add_gaussian_noise, estimate_sigma
 from alr_cli.core.priors.cosines import colours
 from tests.conftest import scene
@@ -186,3 +187,69 @@ def test_white_noise_of_gray_pictures_is_measured_at_each_brightness_where_it_is
 def test_opponent_colours_are_those_of_the_priors() -> None:
     for channels in (1, 3):
         np.testing.assert_allclose(opponent_matrix(channels), colours(channels).numpy(), atol=1e-6)
+
+
+class Sees:
+    """A network that sees the same level in each cell, and in gray `half` times that at half the
+    resolution."""
+
+    def __init__(self, gray: float, colour: float, half: float = 1.0) -> None:
+        self.gray, self.colour, self.half, self.side = gray, colour, half, 0
+
+    def see(self, pixels: np.ndarray, mask: np.ndarray | None = None) -> SeenLevels | None:
+        if mask is not None:
+            return None
+        self.side = max(self.side, len(pixels))
+        gray = self.gray * (self.half if len(pixels) < self.side else 1.0)
+        levels = np.log(np.hypot([[gray], [self.colour], [self.colour]], WEAKEST))
+        return SeenLevels(np.array([0.5]), levels, np.ones((3, 1)))
+
+
+def noisy_photograph() -> np.ndarray:
+    return as_file(with_noise(photograph(), a_model()))
+
+
+def test_the_network_lowers_the_level_of_correlated_noise() -> None:
+    rules, seen = (find_noise(noisy_photograph(), finder=each) for each in (None, Sees(0.01, 0.005)))
+    assert rules.kind is seen.kind is Kind.CORRELATED
+    assert seen.sigma < 0.6 * rules.sigma
+
+
+def test_the_network_raises_it_only_in_colour() -> None:
+    networks = Sees(0.2, 0.02), Sees(0.4, 0.02), Sees(0.4, 0.04)
+    usual, more_gray, more_colour = (find_noise(noisy_photograph(), finder=each).sigma for each in networks)
+    assert more_gray == usual < more_colour
+
+
+def test_the_rules_decide_if_the_network_cannot_see() -> None:
+    noisy = noisy_photograph()
+    assert (
+        find_noise(noisy, np.zeros(noisy.shape[:2], bool), Sees(0.01, 0.005)).sigma == find_noise(noisy).sigma
+    )
+
+
+GRAVEL = np.array([1.0, 0.95, 0.9], np.float32) * clean("gravel")
+
+
+@pytest.mark.parametrize(
+    ("network", "kind"),
+    [
+        (Sees(0.02, 0.0), Kind.NONE),
+        (Sees(0.08, 0.0), Kind.CORRELATED),
+        (Sees(0.08, 0.0, half=1.4), Kind.NONE),
+        (Sees(0.03, 0.015), Kind.CORRELATED),
+    ],
+    ids=["weak", "strong", "stronger at half the resolution", "coloured"],
+)
+def test_noise_that_only_the_network_sees_is_found(network: Sees, kind: Kind) -> None:
+    found = find_noise(as_file(GRAVEL), finder=network)
+    assert (found.kind is Kind.CORRELATED) == (kind is Kind.CORRELATED)
+    if kind is Kind.CORRELATED:
+        assert 0 < found.sigma < network.gray
+
+
+def test_white_noise_and_gray_pictures_are_left_to_the_rules() -> None:
+    white = as_file(add_gaussian_noise(clean("coffee"), 0.05, seed=1))
+    gray = as_file(with_noise(clean("camera"), grain(0.03, 1)))
+    for noisy in (white, gray):
+        assert find_noise(noisy, finder=Sees(0.2, 0.2)).sigma == find_noise(noisy).sigma
