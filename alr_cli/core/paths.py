@@ -64,7 +64,8 @@ def path(
     last = regularizer.sigma * (1.0 if problem.free is None else _HOLES_LAST)
     first = max(begin, 2 * regularizer.sigma)
     way = _falling(regularizer, tau, first, last, _stages(usual, asked))
-    way.append((regularizer.at(last), 0.0))
+    # the last D removes as much noise as lambda asks for
+    way.append((regularizer.at(last if problem.free is not None else last / tau**0.5), 0.0))
     rounds = CLIPPED_ROUNDS if problem.clips and sigma > 0 and is_clipped(problem.y) else 1
     mu = 0.0 if problem.holes or problem.enlarges else SMOOTH
     momentum = _HOLES_MOMENTUM if problem.holes else _MOMENTUM

@@ -106,9 +106,9 @@ class KindOptions:
             metavar="FILE",
             rich_help_panel=REG,
             help="For potential and post: weights of a potential to begin with; for global: those of a "
-            "critic of whole pictures; for reg: those of the first denoiser; for defects: those of the first "
-            "network without its last layer, or a detector. For unrolled: weights of reg or of a potential, "
-            "whose gradient is the first one. Without them it is random.",
+            "critic of whole pictures; for reg: those of the first denoiser, or weights of reg; for defects: "
+            "those of the first network without its last layer, or a detector. For unrolled: weights of reg "
+            "or of a potential, whose gradient is the first one. Without them it is random.",
         ),
     ] = None
     task: Annotated[

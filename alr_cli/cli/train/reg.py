@@ -5,14 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from alr_cli.cli.train.asked import Asked
 from alr_cli.cli.train.cropped import (
     ENDS,
     SIDE,
     CroppedSession,
-    architecture_of,
     check,
     check_side,
     prepare_device,
@@ -21,9 +18,7 @@ from alr_cli.cli.train.cropped import (
 from alr_cli.cli.train.inputs import TrainingData, describe
 from alr_cli.cli.train.potential import BATCH
 from alr_cli.cli.train.progress import TrainingBar
-from alr_cli.cli.train.starts import unet_of
-from alr_cli.core.priors.gradient_network import GradientNetwork
-from alr_cli.core.priors.unet import UNet
+from alr_cli.cli.train.starts import first_networks
 from alr_cli.core.training.calibration import psnr
 from alr_cli.core.training.denoising import CropSource
 from alr_cli.core.training.joint import JointRecipe, JointTrainer
@@ -85,7 +80,7 @@ def prepare(asked: Asked) -> JointSession:
     check(asked.data, "reg")
     low, high = levels = asked.levels(LEVELS)
     kind, options, side = asked.kind, asked.recipe, asked.kind.size or SIDE
-    start = _start(asked)
+    start = first_networks(asked, WIDTH, DENOISER)
     check_side(side, max(unet.architecture.stride for unet in (start.denoiser, start.gradient)))
     clean, validation = read_folders(asked.data, asked.channels, side, asked.report)
     device, bfloat16 = prepare_device(asked.run)
@@ -119,13 +114,3 @@ def prepare(asked: Asked) -> JointSession:
     session = JointSession(trainer, description, pictures, asked.checkpoint, asked.run, asked.report)
     session.joint, session.pixels = trainer, recipe.batch_size * side**2
     return session
-
-
-def _start(asked: Asked) -> GradientNetwork:
-    """The networks at the beginning. Raises UsageError or WeightsError."""
-    random = torch.Generator().manual_seed(asked.recipe.seed)
-    gradient = UNet(architecture_of(asked, WIDTH), random)
-    denoiser = UNet(architecture_of(asked, DENOISER), random)
-    if asked.kind.init is not None:
-        denoiser = unet_of(asked.kind.init, asked.channels)
-    return GradientNetwork(denoiser, gradient, asked.kind.explicit)

@@ -28,7 +28,8 @@ from alr_cli.core.priors.unet import UNet, UNetArchitecture
 from alr_cli.core.problems import Problem
 
 SCALE = 0.1  # c, the middle of the noise levels in training
-_LESS = 0.15  # weight of G in other problems than denoising
+_BEHIND = 0.25  # weight of D in other problems than denoising
+_LESS = 0.6  # that of G, relative to it
 
 
 class GradientNetwork(nn.Module):
@@ -156,8 +157,9 @@ class GradientPrior:
         return self._lam(sigma)
 
     def gain(self, problem: Problem) -> float:
-        """D needs the weight of denoising for every operator. G has `gradient_weight`."""
-        return 1.0
+        """1 for denoising. For other operators less of D is better, as for the D of a potential; G has
+        `gradient_weight` beside it."""
+        return 1.0 if problem.near else _BEHIND
 
     def tile(self, shape: tuple[int, ...], device: torch.device, precision: torch.dtype) -> int:
         """See `protocol.HasTiles`."""

@@ -89,6 +89,22 @@ def test_a_training_that_was_stopped_continues_to_the_same_weights(
     assert straight.read_bytes() == stopped.read_bytes()
 
 
+def test_weights_of_reg_are_trained_further_with_both_networks(
+    alr: Alr, folder: Path, tmp_path: Path
+) -> None:
+    first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
+    assert alr("train", "--clean-dir", folder, "-o", first, *QUICK).code == 0
+    options = ("--init", first, "--lr", "1e-6", "--plain", "0")
+    assert alr("train", "--clean-dir", folder, "-o", second, *QUICK, *options).code == 0
+    before, after = (load_weights(str(path)).prior.network.state_dict() for path in (first, second))
+    for name, value in before.items():
+        np.testing.assert_allclose(after[name], value, atol=2e-3, err_msg=name)
+    result = alr(
+        "train", "--clean-dir", folder, "-o", second, *QUICK, "--init", first, "--explicit", "--overwrite"
+    )
+    assert result.code == 2 and "without --explicit: leave it out" in " ".join(result.stderr.split())
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
