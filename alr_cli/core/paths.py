@@ -128,7 +128,7 @@ def _falling(
 ) -> list[tuple[Denoises, float]]:
     """D at levels that fall geometrically, each with its step size: tau at the level of the regularizer.
 
-    One stage has the last level.
+    One stage has the first level.
     """
     levels = [last * (first / last) ** (1 - stage / max(1, stages - 1)) for stage in range(stages)]
     return [(regularizer.at(level), tau * (level / regularizer.sigma) ** 2) for level in levels]
