@@ -25,6 +25,7 @@ from alr_cli.core.restoration import Callback, Restoration, Step
 from alr_cli.core.settings import Settings
 from alr_cli.core.solver_options import DEFAULT
 from alr_cli.core.solver_parameters import SOLVERS
+from alr_cli.core.solvers.admm import Admm
 from alr_cli.core.solvers.base import Record, Solution, Solver
 from alr_cli.core.tasks import Deblurring, Denoising, Inpainting, Task
 from alr_cli.core.weights import Weights
@@ -150,8 +151,9 @@ class Restorer:
         return gain * strength * self.weights.lam(max(sigma, self._least if least is None else least))
 
     def _gain(self, problem: Problem) -> float:
-        """The factor by which the operator and the kind of noise change lambda."""
-        of_operator = self.prior.gain(problem)
+        """The factor by which the operator and the kind of noise change lambda. ADMM, whose level does not
+        fall as far as that of other solvers, needs all of the prior (docs/guides/gradient.md)."""
+        of_operator = 1.0 if self.settings.solver == Admm.name else self.prior.gain(problem)
         if problem.half_step is not None:
             return of_operator * jpeg.GAIN
         return of_operator if problem.noise is None else of_operator * gain(problem.noise.model)

@@ -68,12 +68,13 @@ def courses(
     level = max(task.level(sigma) if sigma else RED_HELD, prior.sigma_range[0])
     if sigma and isinstance(prior, ChoosesLevel):
         level = prior.level(problem, level)
-    lam = prior.lam(level) * prior.gain(problem)
+    whole = prior.lam(level)
+    lam = whole * prior.gain(problem)
     regularizer = prior.at(level, Arithmetic(0, restorer.precision))
     free = Adam(steps or FREE_ITERATIONS, 0.0, FREE_SCALE)
 
-    def go(of: Regularizer, solver: Solver) -> Course:
-        return follow(problem, of, lam, solver, truth)
+    def go(of: Regularizer, solver: Solver, weight: float = lam) -> Course:
+        return follow(problem, of, weight, solver, truth)
 
     yield name, single(restorer.restore(y, task, sigma).pixels, truth)
     if isinstance(regularizer, HasProx):
@@ -85,8 +86,8 @@ def courses(
     elif isinstance(regularizer, Anneals):
         yield f"PnP-GD, grad g of {name}", go(regularizer, free)
     if isinstance(regularizer, Denoises) and sigma > 0:
-        admm = choose(regularizer, problem, lam, sigma, SolverOptions("admm", steps))
-        yield f"PnP-ADMM, D of {name}", go(regularizer, admm)
+        admm = choose(regularizer, problem, whole, sigma, SolverOptions("admm", steps))
+        yield f"PnP-ADMM, D of {name}", go(regularizer, admm, whole)
 
 
 def total_variation(task: Task, y: Floats, sigma: float, truth: Floats) -> Course:

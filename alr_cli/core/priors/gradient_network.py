@@ -28,8 +28,8 @@ from alr_cli.core.priors.unet import UNet, UNetArchitecture
 from alr_cli.core.problems import Problem
 
 SCALE = 0.1  # c, the middle of the noise levels in training
-_BEHIND = 0.25  # weight of D in other problems than denoising
-_LESS = 0.6  # that of G, relative to it
+_BEHIND = 0.2  # weight of D in other problems than denoising
+_LESS = 0.75  # that of G, relative to it
 
 
 class GradientNetwork(nn.Module):
