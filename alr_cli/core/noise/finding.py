@@ -33,7 +33,7 @@ from alr_cli.core.noise.linear_variance import LinearVariance
 from alr_cli.core.noise.model import NoiseModel
 from alr_cli.core.noise.opponent_colours import opponent_matrix
 from alr_cli.core.noise.seen_levels import SeenLevels, SeesLevels
-from alr_cli.core.noise.variation import Parts, Variation
+from alr_cli.core.noise.variation import STRONGEST_ALIKE, Parts, Variation
 from alr_cli.core.noise.white import WhiteNoise, estimate_sigma
 
 Floats = NDArray[np.float64]
@@ -67,10 +67,11 @@ SEEN_ALONE = 5.0 * LEVEL, 5.5 * LEVEL
 # half the resolution. Certainly noise, certainly texture.
 FINE_TEXTURE = 0.25, 0.4
 COARSE_TEXTURE = 1.1, 1.25
-# What the network sees less in gray than the rules find has these exponents, with noise in colour and without
-# it. Its level in colour may be wrong by the third number. Strong noise in gray that only it sees is
-# multiplied by the last one.
-TRUST, TRUST_ALONE, UNCERTAIN, ALONE = 0.75, 0.5, 1.25, 0.7
+# What it sees relative to the flattest places: texture, if it is coarse, and noise, although it is coarse.
+ALL_SEEN = 0.7, 0.9
+# What the network sees less in gray than the rules find has these exponents, with noise in colour, without it
+# and if that is strong. Its level in colour may be wrong by the last number.
+TRUST, TRUST_ALONE, TRUST_STRONG, UNCERTAIN = 0.75, 0.5, 0.25, 1.25
 
 
 class Kind(Enum):
@@ -127,7 +128,7 @@ def find_noise(
         low = float(np.quantile(seen.parts.levels[0], 0.25))
 
         def strong() -> float:
-            return _strong_in_gray(pixels, mask, levels, finder, lambda: gray_sigma() / low)
+            return _strong_in_gray(pixels, mask, levels, finder, (gray_sigma, low))
 
         parts, confidence = _as_seen(seen, (parts, confidence), levels, strong)
     if confidence == 0.0:
@@ -237,13 +238,15 @@ def _as_seen(
     parts, confidence = noise
     by_colour = _step(float(levels.mean[1:].min()), *SEEN_IN_COLOUR)
     only_gray = seen.calm_in_gray is not None and _sure_by_colour(seen) == 0
-    trust, most = TRUST_ALONE if only_gray else TRUST, 1.0
-    if confidence == 0:
-        parts = seen.noise() if by_colour > 0 else seen.strong_gray()
-        if by_colour == 0:
-            confidence, trust, most = gray(), TRUST_ALONE, ALONE
+    trust = TRUST_ALONE if only_gray else TRUST
+    strong = only_gray and seen.calm_level > STRONGEST_ALIKE
+    if by_colour == 0 and (confidence == 0 or strong):
+        parts, trust = seen.strong_gray(), TRUST_STRONG
+        confidence = confidence or gray()
+    elif confidence == 0:
+        parts = seen.noise()
     factors = levels.relative_to(parts)
-    factors[0] = most * min(1.0, factors[0] ** trust)
+    factors[0] = min(1.0, factors[0] ** trust)
     factors[1:] = np.clip(1.0, factors[1:] / UNCERTAIN, factors[1:] * UNCERTAIN)
     return parts.scaled(factors), max(confidence, by_colour)
 
@@ -253,21 +256,27 @@ def _strong_in_gray(
     mask: Bools | None,
     levels: SeenLevels,
     finder: SeesLevels,
-    fine: Callable[[], float],
+    flat: tuple[Callable[[], float], float],
 ) -> float:
-    """How certain strong noise is that only the network sees, in a picture whose gray is as fine as `fine`.
+    """How certain strong noise is that only the network sees.
 
-    Texture has much in the highest frequencies, or more than noise at half the resolution.
+    Texture has much in the highest frequencies. Or it has more than noise at half the resolution, and the
+    network does not take all of what is in the flattest places for noise.
+
+    Args:
+        flat: What gray has in its flattest places: the level of the highest frequencies, and that of all.
     """
+    gray_sigma, low = flat
     sure = _step(float(levels.mean[0]) / 3**0.5, *SEEN_ALONE)
-    sure = sure * (1 - _step(fine(), *FINE_TEXTURE)) if sure > 0 else 0.0
+    sure = sure * (1 - _step(gray_sigma() / low, *FINE_TEXTURE)) if sure > 0 else 0.0
     if sure == 0:
         return 0.0
     hidden = None if mask is None else shrunk(mask[..., None].astype(np.float32), 2)[..., 0] > 0
     half = finder.see(shrunk(pixels, 2), hidden)
     if half is None:
         return 0.0
-    return sure * (1 - _step(float(half.mean[0] / levels.mean[0]), *COARSE_TEXTURE))
+    coarse = _step(float(half.mean[0] / levels.mean[0]), *COARSE_TEXTURE)
+    return sure * max(1 - coarse, _step(float(levels.mean[0]) / low, *ALL_SEEN))
 
 
 def _sure_by_colour(seen: Variation) -> float:

@@ -231,10 +231,14 @@ class Variation:
         return Parts(calm.brightness, levels, np.array([gray / gray.mean(), *below.shapes[1:]]))
 
     def strong_gray(self) -> Parts:
-        """All variation, with the spectrum that gray has below texture, for noise that is stronger."""
+        """What gray has below texture, for strong noise that all channels share. Its level is the same at all
+        brightnesses, or what their flattest places have, if that is less."""
         power = floor_of(self.spectra[:, 0])
+        gray, *colours = self.parts.levels
         shapes = np.concatenate([power[None] / power.mean(), self.parts.shapes[1:]])
-        return Parts(self.parts.brightness, self.parts.levels, shapes)
+        return Parts(
+            self.parts.brightness, np.array([np.minimum(gray, power.mean() ** 0.5), *colours]), shapes
+        )
 
     @property
     def _root_channels(self) -> float:

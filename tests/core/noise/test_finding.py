@@ -237,15 +237,16 @@ GRAVEL = np.array([1.0, 0.95, 0.9], np.float32) * clean("gravel")
         (Sees(0.02, 0.0), Kind.NONE),
         (Sees(0.08, 0.0), Kind.CORRELATED),
         (Sees(0.08, 0.0, half=1.4), Kind.NONE),
+        (Sees(0.25, 0.0, half=1.4), Kind.CORRELATED),
         (Sees(0.03, 0.015), Kind.CORRELATED),
     ],
-    ids=["weak", "strong", "stronger at half the resolution", "coloured"],
+    ids=["weak", "strong", "stronger at half the resolution", "all that is seen", "coloured"],
 )
 def test_noise_that_only_the_network_sees_is_found(network: Sees, kind: Kind) -> None:
     found = find_noise(as_file(GRAVEL), finder=network)
     assert (found.kind is Kind.CORRELATED) == (kind is Kind.CORRELATED)
     if kind is Kind.CORRELATED:
-        assert 0 < found.sigma < network.gray
+        assert 0 < found.sigma < noise_of_kind(Kind.CORRELATED, as_file(GRAVEL)).sigma
 
 
 def test_white_noise_and_gray_pictures_are_left_to_the_rules() -> None:

@@ -121,3 +121,13 @@ def test_strong_noise_all_over_is_told_from_gravel_by_its_colours() -> None:
     assert seen.calm_in_gray is not None
     assert np.median(seen.noise().levels[0]) == pytest.approx(1.7 * GRAY, rel=0.15)
     assert variation(scene + noise.mean(axis=2, keepdims=True)).calm_in_gray is None
+
+
+def test_texture_at_some_brightnesses_adds_nothing_to_strong_noise_in_gray() -> None:
+    scene, level = gray_ramp(), 0.05
+    noise = gaussian_filter(np.random.default_rng(0).standard_normal(scene.shape[:2]), 0.8)[..., None]
+    textured = np.where(scene > 0.5, 2.0, 1.0)
+    seen = Variation.of(rounded(scene + level / noise.std() * textured * noise), None)
+    assert seen is not None
+    assert seen.parts.levels[0].max() > 1.6 * level * 3**0.5
+    assert seen.strong_gray().levels[0] == pytest.approx(level * 3**0.5, rel=0.2)
