@@ -22,6 +22,8 @@ def data_term_of(problem: Problem, sigma: float, clip_aware: bool) -> DataTerm:
         sigma: Standard deviation of the noise on [0,1].
         clip_aware: Whether pixels at 0 and 1 count as clipped if nothing lies beyond.
     """
+    if problem.deviation is not None:
+        return UnevenGaussian(problem.y, problem.deviation.expand_as(problem.y), sigma)
     clipped = clip_aware and sigma > 0 and problem.clips and is_clipped(problem.y)
     if problem.noise is not None and problem.noise.white:
         return UnevenGaussian(problem.y, problem.noise.known_deviation, sigma, clipped)

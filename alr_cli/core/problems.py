@@ -49,6 +49,8 @@ class Problem:
         clips: Whether an observation that ends at 0 and 1 was clipped there (see data_terms.py).
         bounds: Smallest and largest value of the picture; None for no bounds.
         noise: What is known of the noise beside its level; None for white noise of one level.
+        deviation: How exactly the pixels that are not held are known, (H, W), relative to the level of the
+            prior, and infinite where nothing is; None for nowhere.
         half_step: The largest rounding error of y if its noise is rounding; else None.
         rays: Whether A integrates along rays, few of which see each pixel.
     """
@@ -65,6 +67,7 @@ class Problem:
     clips: bool = True
     bounds: tuple[float, float] | None = None
     noise: ColouredNoise | None = None
+    deviation: Tensor | None = None
     half_step: float | None = None
     rays: bool = False
 
@@ -141,6 +144,26 @@ def inpainting(y: Tensor, missing: Tensor, margin: int, exact: bool = False) -> 
     y = y * known
     operator = Compose(Mask(known), crop)
     return Problem(operator, y, lambda: extend(fill(y, known), margin), _shape(y), free, holes=True)
+
+
+def retouching(y: Tensor, moving: Tensor, deviation: Tensor, margin: int) -> Problem:
+    """A = identity, where most pixels are held and the others are known inexactly.
+
+    Args:
+        y: The pixels (B, C, H, W).
+        moving: (H, W) bool, True where they are not held.
+        deviation: (H, W), that of these relative to the level of the prior, positive, and infinite where
+            nothing is known.
+        margin: As in the module.
+    """
+    crop = _beyond(_shape(y), margin)
+    free = 1.0 - crop.adjoint((~moving).to(y)[None, None])
+    known = (~moving | torch.isfinite(deviation)).to(y)
+    y, deviation = fill(y * known, known), torch.where(moving, deviation, torch.inf)
+    frame = _shape(y)
+    return Problem(
+        crop, y, lambda: extend(y, margin), frame, free, holes=True, clips=False, deviation=deviation
+    )
 
 
 def downsampling(y: Tensor, factor: int, kernel: np.ndarray, shape: tuple[int, int], margin: int) -> Problem:

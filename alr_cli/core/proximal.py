@@ -68,10 +68,10 @@ def prox(
     Returns:
         x, with the shape of z.
     """
-    if objective.free is not None:
-        return z  # known pixels have their values and determine nothing about the others
     if isinstance(objective.data, HasProximal):
         return objective.data.proximal(z, step, tol)
+    if objective.free is not None:
+        return z  # known pixels have their values and determine nothing about the others
     t, operator = per_picture(step), objective.operator
     solve_gram = operator.solve_gram if isinstance(operator, HasGram) else None
     power = operator.power((z.shape[-2], z.shape[-1]))

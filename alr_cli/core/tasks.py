@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -153,17 +153,51 @@ class Deblurring(Task):
 
 
 @dataclass(frozen=True)
-class Inpainting(Task):
-    """A keeps some pixels. `missing` is (H, W), True where nothing was observed.
+class Guess:
+    """What is known of missing pixels, apart from their neighbours: x ~ N(pixels, deviation^2).
 
-    Without noise the known pixels come back exactly.
+    Attributes:
+        pixels: (H, W, C), used where pixels are missing.
+        deviation: (H, W) on [0,1], positive, and infinite where nothing is known.
+    """
+
+    pixels: Floats
+    deviation: Floats
+
+    def part(self, box: Window) -> Guess:
+        """The guess for a part of the picture."""
+        return Guess(self.pixels[box], self.deviation[box])
+
+    def planes(self, like: Tensor) -> Tensor:
+        """The pixels in the layout of an observation (B, C', H, W), which has one plane for three equal
+        channels, or three for one."""
+        planes = torch.from_numpy(np.ascontiguousarray(self.pixels.transpose(2, 0, 1), np.float32))
+        count = like.shape[0] * like.shape[1]
+        planes = planes if len(planes) <= count else planes.mean(0, keepdim=True)
+        return planes.expand(count, -1, -1).reshape(like.shape).to(like.device)
+
+
+@dataclass(frozen=True)
+class Inpainting(Task):
+    """A keeps some pixels. Without noise these come back exactly.
+
+    Attributes:
+        missing: (H, W), True where nothing was observed.
+        guess: What else is known of the missing pixels, or None. It is used only if the known pixels have no
+            noise.
     """
 
     missing: NDArray[np.bool_]
+    guess: Guess | None = None
     name: ClassVar[str] = "inpaint"
 
     def problem(self, y: Tensor, margin: int, sigma: float) -> Problem:
-        return problems.inpainting(self.observe(y), self._missing(y), margin, exact=self.held(sigma))
+        missing, exact, guess = self._missing(y), self.held(sigma), self.guess
+        if guess is None or not exact:
+            return problems.inpainting(self.observe(y), missing, margin, exact)
+        deviation = torch.from_numpy(np.ascontiguousarray(guess.deviation, np.float32)).to(y.device)
+        y = torch.where(missing, guess.planes(y), y)
+        return problems.retouching(y, missing, deviation / HELD_LEVEL, margin)
 
     def wide(self, sigma: float) -> bool:
         return self.held(sigma) and float(np.mean(self.missing)) <= WIDE_UP_TO
@@ -179,7 +213,7 @@ class Inpainting(Task):
 
     def parts(self, sigma: float, reach: int) -> list[tuple[Window, Task]] | None:
         boxes = windows(self.missing, reach) if self.held(sigma) else None
-        return None if boxes is None else [(box, replace(self, missing=self.missing[box])) for box in boxes]
+        return None if boxes is None else [(box, self._part(box)) for box in boxes]
 
     def level(self, sigma: float) -> float:
         return sigma or HELD_LEVEL
@@ -189,6 +223,9 @@ class Inpainting(Task):
 
     def _missing(self, like: Tensor) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(self.missing, dtype=bool)).to(like.device)
+
+    def _part(self, box: Window) -> Inpainting:
+        return Inpainting(self.missing[box], None if self.guess is None else self.guess.part(box))
 
 
 @dataclass(frozen=True)

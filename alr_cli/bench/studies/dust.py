@@ -6,8 +6,10 @@
 Every third picture of the folder, but at most ten, receives 200 defects (the law `MEASURED` of
 core/defects/drawing.py, with the number of the picture as seed), and is rounded to 8 bits. A pixel counts as
 defective if a defect changes one of its channels by more than 6 of 255 levels. The mask that `alr inpaint
---mask auto` finds is compared with these pixels. Both masks are filled by `color-wide`, and the PSNR is that
-of the whole picture. The last column is the share of pixels that are marked in the picture without defects.
+--mask auto` finds is compared with these pixels. It is repaired by `color-wide` with what the detector sees
+below half-transparent defects. The true mask is filled by `color-wide` from its surroundings. The PSNR is
+that of the whole picture. The last column is the share of pixels that are marked in the picture without
+defects.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from alr_cli.core.defects.scores import Scores
 from alr_cli.core.metrics import infinite_psnr
 from alr_cli.core.restore import Restorer
 from alr_cli.core.settings import Settings
+from alr_cli.core.tasks import Inpainting
 from alr_cli.files.pictures import read_picture
 from alr_cli.files.weights import load_detector, load_weights
 
@@ -44,13 +47,14 @@ def study(paths: list[Path], finder: Finder, restorer: Restorer | None) -> Score
         clean = read_picture(path).pixels
         made = damaged(clean, DEFECTS, MEASURED, np.random.default_rng(number))
         pixels = np.asarray(np.rint(255 * made.pixels) / 255, np.float32)
-        mask = finder.mask(pixels)
-        scores = Scores.of(made.defective, mask, finder.mask(clean))
+        found = finder.find(pixels)
+        scores = Scores.of(made.defective, found.mask, finder.mask(clean))
         total += scores
         psnrs = [math.nan] * 3
         if restorer is not None:
-            masks = (None, mask, made.defective)
-            psnrs = [infinite_psnr(clean, _filled(restorer, pixels, each)) for each in masks]
+            tasks = Inpainting(found.mask, found.below), Inpainting(made.defective)
+            repaired = [_filled(restorer, pixels, task) for task in tasks]
+            psnrs = [infinite_psnr(clean, each) for each in (pixels, *repaired)]
         gains.append((psnrs[0], psnrs[1], psnrs[2]))
         say(_line(path.name, scores, gains[-1]))
     before, found, best = np.mean(gains, axis=0)
@@ -62,10 +66,8 @@ def study(paths: list[Path], finder: Finder, restorer: Restorer | None) -> Score
     return total
 
 
-def _filled(restorer: Restorer, pixels: Pixels, mask: NDArray[np.bool_] | None) -> Pixels:
-    if mask is None or not mask.any():
-        return pixels
-    return restorer.inpaint(np.where(mask[..., None], np.float32(0), pixels), mask, 0.0).pixels
+def _filled(restorer: Restorer, pixels: Pixels, task: Inpainting) -> Pixels:
+    return restorer.restore(pixels, task, 0.0).pixels if task.missing.any() else pixels
 
 
 def _line(name: str, scores: Scores, psnrs: tuple[float, float, float]) -> str:

@@ -136,7 +136,8 @@ def _crop(prepared: Prepared, place: Place, strength: float, again: Again) -> Pi
     alpha = None if picture.alpha is None else picture.alpha[part]
     missing = None if prepared.missing is None else prepared.missing[part]
     piece = replace(picture, pixels=picture.pixels[part].copy(), alpha=alpha)
-    restored = again(replace(prepared, picture=piece, missing=missing), strength)
+    guess = None if prepared.guess is None else prepared.guess.part(part)
+    restored = again(replace(prepared, picture=piece, missing=missing, guess=guess), strength)
     return replace(place, top=place.top - top, left=place.left - left).of(restored)
 
 

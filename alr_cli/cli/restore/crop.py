@@ -11,6 +11,7 @@ from alr_cli.errors import UsageError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from alr_cli.core.windows import Window
     from alr_cli.files.pictures import Picture
 
 
@@ -24,11 +25,12 @@ def check(crop: Crop, picture: "Picture", source: Source) -> None:
 
 def cropped(prepared: Prepared, crop: Crop) -> Prepared:
     """The prepared picture, reduced to a part."""
-    enlarged, missing = prepared.enlarged, prepared.missing
+    enlarged, missing, guess = prepared.enlarged, prepared.missing, prepared.guess
     return replace(
         prepared,
         picture=_part(prepared.picture, crop),
         missing=None if missing is None else part_of(missing, crop),
+        guess=None if guess is None else guess.part(_box(crop)),
         enlarged=None if enlarged is None else _part(enlarged, crop, _scale(prepared)),
     )
 
@@ -40,8 +42,12 @@ def part_of_result(pixels: "NDArray[Any]", prepared: Prepared, crop: Crop) -> "N
 
 def part_of(pixels: "NDArray[Any]", crop: Crop, scale: int = 1) -> "NDArray[Any]":
     """The part of (H, W, ...). `scale` is the size of the picture relative to the one that crop refers to."""
+    return pixels[_box(crop, scale)].copy()
+
+
+def _box(crop: Crop, scale: int = 1) -> "Window":
     rows = slice(scale * crop.y, scale * (crop.y + crop.height))
-    return pixels[rows, scale * crop.x : scale * (crop.x + crop.width)].copy()
+    return rows, slice(scale * crop.x, scale * (crop.x + crop.width))
 
 
 def _scale(prepared: Prepared) -> int:

@@ -37,10 +37,10 @@ class ByDetector:
         if hidden is not None and hidden.all():
             raise UsageError(f"{source} is transparent everywhere: there is no picture in which to find dust")
         try:
-            missing = self._finder().mask(picture.pixels)
+            found = self._finder().find(picture.pixels)
         except UsageError as error:
             raise UsageError(f"{source}: {error}") from error
-        return Dust(picture, missing if hidden is None else missing & ~hidden)
+        return Dust(picture, found.mask if hidden is None else found.mask & ~hidden, found.below)
 
     def _finder(self) -> "Finder":
         """The detector, which is loaded for the first picture."""

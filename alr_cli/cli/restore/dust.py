@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from alr_cli.core.restore import Restorer
+    from alr_cli.core.tasks import Guess
     from alr_cli.core.tasks import Task as Degradation
     from alr_cli.files.pictures import Picture
 
@@ -25,11 +26,13 @@ class Dust:
     Attributes:
         picture: The picture, without the dust that could be removed without filling it in.
         missing: (H, W), True where dust hides the picture.
+        below: What is known of the picture below the dust, or None.
         notes: What to tell the user.
     """
 
     picture: "Picture"
     missing: "NDArray[np.bool_]"
+    below: "Guess | None" = None
     notes: tuple[str, ...] = ()
 
 
@@ -72,6 +75,9 @@ class InpaintDust:
             raise UsageError(
                 f"all pixels of {source} are marked as dust: give another mask or a smaller --grow"
             )
+        guess = dust.below
+        if guess is not None:
+            guess = replace(guess, deviation=np.where(unknown, np.float32(np.inf), guess.deviation))
         beside: tuple[tuple[str, bytes], ...] = ()
         if self.save is not None:
             white = Picture(missing[..., None].astype(np.float32), "uint8", "png")
@@ -79,13 +85,15 @@ class InpaintDust:
         said = f"{share:.2%} of the pixels are marked as dust and filled".replace("%", " %")
         if not missing.any():
             said = "no dust was found, so that nothing is filled"
-        return Prepared(picture, missing, (*dust.notes, said), beside=beside)
+        return Prepared(picture, missing, (*dust.notes, said), beside=beside, guess=guess)
 
     def degradation(self, prepared: Prepared) -> "Degradation":
         from alr_cli.core.tasks import Inpainting, Untouched
 
         assert prepared.missing is not None
-        return Inpainting(prepared.missing) if prepared.missing.any() else Untouched()
+        if not prepared.missing.any():
+            return Untouched()
+        return Inpainting(prepared.missing, prepared.guess)
 
     def strength(self, restorer: "Restorer", prepared: Prepared, sigma: float) -> float | None:
         return None

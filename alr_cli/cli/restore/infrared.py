@@ -53,4 +53,4 @@ class ByInfrared:
         if found.moved != (0, 0):
             notes.append(f"infrared was moved by {found.moved[1]} pixels to the right, {found.moved[0]} down")
         told = tuple(note.replace("%", " %") for note in notes)
-        return Dust(picture.with_pixels(found.pixels), found.missing, told)
+        return Dust(picture.with_pixels(found.pixels), found.missing, notes=told)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from alr_cli.core.jpeg import Coefficients
     from alr_cli.core.noise.model import NoiseModel
     from alr_cli.core.restore import Restorer
+    from alr_cli.core.tasks import Guess
     from alr_cli.core.tasks import Task as Degradation
     from alr_cli.files.pictures import Picture
 
@@ -33,6 +34,7 @@ class Prepared:
         kernel: A blur kernel (h, w) that was estimated; else None.
         beside: Paths and contents of files that are written together with the result.
         coefficients: The coefficients of a JPEG file, if they are the observation and not the pixels.
+        guess: What is known of the missing pixels, apart from their neighbours; or None.
     """
 
     picture: "Picture"
@@ -44,6 +46,7 @@ class Prepared:
     kernel: "NDArray[np.float64] | None" = None
     beside: tuple[tuple[str, bytes], ...] = ()
     coefficients: "Coefficients | None" = None
+    guess: "Guess | None" = None
 
     @property
     def hidden(self) -> "NDArray[np.bool_] | None":

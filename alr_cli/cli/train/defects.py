@@ -52,7 +52,7 @@ class DefectSession(Session):
             made = damaged(crop, EACH, MEASURED, rng)
             batch = torch.from_numpy(np.stack([made.pixels, crop])).permute(0, 3, 1, 2)
             dusty, clean = (
-                marked(odds) for odds in detector.odds(batch.to(self.trainer.device), (0,)).cpu().numpy()
+                marked(odds) for odds in detector.look(batch.to(self.trainer.device), (0,)).odds.cpu().numpy()
             )
             total += Scores.of(made.defective, dusty, clean)
         return total
@@ -111,7 +111,7 @@ def _start(asked: Asked) -> UNet:
     """The network at the beginning. Raises UsageError or WeightsError."""
     init, seed = asked.kind.init, asked.recipe.seed
     if init is None:
-        return UNet(architecture_of(asked, WIDTH), torch.Generator().manual_seed(seed))
+        return first_network(UNet(architecture_of(asked, WIDTH), torch.Generator().manual_seed(seed)), seed)
     if is_detector(init):
         return load_detector(init).network
     return first_network(unet_of(init, asked.channels), seed)

@@ -1,14 +1,18 @@
-"""l(x) = 1/C sum_c U(x / c_0, 1)_c - b: the logarithmic odds that a pixel of a picture x is a defect
+"""l = U_0 - b,    d = c_0 U_1..3,    log s = U_4 - b_s,    U = U(y / c_0, 1): the defects of a picture y
 
-U is a U-Net (priors/unet.py) that is trained on drawn defects (drawing.py; training/defects.py). The odds are
-those in a training set, in which the share `TRAINED_SHARE` of the pixels is defective. marking.py turns them
-into a mask for pictures with any share.
+l are the logarithmic odds that a pixel is a defect. If it is one, the picture below it is about y - d, with
+the standard deviation s: a half-transparent defect can be taken off, while d tells little about what is below
+an opaque one. U is a U-Net (priors/unet.py) that is trained on drawn defects (drawing.py;
+training/defects.py). The odds are those in a training set, in which the share `TRAINED_SHARE` of the pixels
+is defective. marking.py turns them into a mask for pictures with any share.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from dataclasses import dataclass
 from typing import Any, Self
 
 import torch
@@ -21,8 +25,26 @@ from alr_cli.core.priors.unet import UNet, UNetArchitecture
 
 SCALE = 15 / 255  # c_0, a level at which U of a potential has features of the right size to begin with
 RARE = 4.0  # b, so that a network whose last layer is still small takes nearly no pixel for a defect
+USUAL = 1.6  # b_s; the deviation is 0.2 to begin with
+SHARPEST, VAGUEST = 0.005, 0.5  # bounds of s
 TRAINED_SHARE = 0.035
 CHANNELS = 3  # gray pictures are shown as colour pictures
+OUTPUTS = 5
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a detector sees in pictures.
+
+    Attributes:
+        odds: l, (B, H, W).
+        change: d, (B, 3, H, W), what a defect adds to the picture.
+        deviation: s, (B, H, W), how little is known of d.
+    """
+
+    odds: Tensor
+    change: Tensor
+    deviation: Tensor
 
 
 class Detector:
@@ -37,6 +59,8 @@ class Detector:
     def __init__(self, unet: UNet) -> None:
         if unet.architecture.channels != CHANNELS:
             raise ValueError("a detector sees colour pictures")
+        if unet.architecture.outputs != OUTPUTS:
+            raise ValueError(f"a detector has {OUTPUTS} outputs: train it anew")
         self.network = unet
 
     @property
@@ -57,17 +81,16 @@ class Detector:
         """A copy on that device."""
         return type(self)(deepcopy(self.network).to(device))
 
-    def odds(
+    def look(
         self, x: Tensor, sides: Sequence[int] = ROTATIONS, precision: torch.dtype = torch.float32
-    ) -> Tensor:
-        """l of pictures x (B, 3, H, W) on [0,1], averaged over some orientations (orientations.py);
-        (B, H, W)."""
-        arithmetic = Arithmetic(automatic_tile(tuple(x.shape)), precision)
-        seen = Residual(self.network, SCALE, arithmetic)
-        found = [turned_back(odds_of(seen(turned(x, side)) / SCALE), side) for side in sides]
-        return torch.stack(found).mean(0)
+    ) -> Seen:
+        """What is seen in pictures (B, 3, H, W) on [0,1], averaged over some orientations."""
+        network = Residual(self.network, SCALE, Arithmetic(automatic_tile(tuple(x.shape)), precision))
+        found = [turned_back(network(turned(x, side)) / SCALE, side) for side in sides]
+        return seen_of(torch.stack(found).mean(0))
 
 
-def odds_of(seen: Tensor) -> Tensor:
-    """l of the output of U, (B, C, H, W) -> (B, H, W)."""
-    return seen.mean(1) - RARE
+def seen_of(outputs: Tensor) -> Seen:
+    """What the outputs of U mean, (B, 5, H, W)."""
+    log_deviation = (outputs[:, 4] - USUAL).clamp(math.log(SHARPEST), math.log(VAGUEST))
+    return Seen(outputs[:, 0] - RARE, SCALE * outputs[:, 1:4], log_deviation.exp())

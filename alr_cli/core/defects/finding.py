@@ -1,4 +1,4 @@
-"""m = marked(l(x)): the dust, hairs and scratches that a detector sees in a picture x"""
+"""m = marked(l(y)),    x ~ N(y - d(y), s(y)^2) where m: dust, hairs and scratches, and what is below them"""
 
 from __future__ import annotations
 
@@ -12,9 +12,23 @@ from alr_cli.core.defects.detector import CHANNELS, Detector
 from alr_cli.core.defects.marking import marked
 from alr_cli.core.numerics import devices
 from alr_cli.core.priors.orientations import ROTATIONS
+from alr_cli.core.tasks import Guess
 from alr_cli.errors import UsageError
 
 LEAST_SIDE = 16  # pixels; in less there is no picture from which dust could differ
+
+
+@dataclass(frozen=True)
+class Found:
+    """The defects of a picture.
+
+    Attributes:
+        mask: (H, W), True where there is one.
+        below: What is known of the picture below them.
+    """
+
+    mask: NDArray[np.bool_]
+    below: Guess
 
 
 @dataclass(frozen=True)
@@ -35,7 +49,11 @@ class Finder:
     precision: str = "auto"
 
     def mask(self, pixels: NDArray[np.floating]) -> NDArray[np.bool_]:
-        """Where a picture (H, W, C) on [0,1] has defects, (H, W). Values beyond [0,1] are clipped.
+        """Where a picture has defects, (H, W). See `find`."""
+        return self.find(pixels).mask
+
+    def find(self, pixels: NDArray[np.floating]) -> Found:
+        """The defects of a picture (H, W, C) on [0,1]. The network sees values beyond [0,1] clipped.
 
         Raises:
             UsageError: The picture is smaller than 16 x 16 pixels.
@@ -48,9 +66,13 @@ class Finder:
             )
         device = devices.choose(self.device)
         precision = devices.choose_precision(self.precision, device)
-        seen = np.broadcast_to(pixels, (height, width, CHANNELS)) if channels == 1 else pixels
-        x = torch.from_numpy(np.ascontiguousarray(seen.transpose(2, 0, 1), np.float32))[None].clamp(0, 1)
+        colour = np.broadcast_to(pixels, (height, width, CHANNELS)) if channels == 1 else pixels
+        x = torch.from_numpy(np.ascontiguousarray(colour.transpose(2, 0, 1), np.float32))[None].clamp(0, 1)
         sides = ROTATIONS[:1] if self.fast else ROTATIONS
         with devices.flushed_denormals():
-            odds = self.detector.to(device).odds(x.to(device), sides, precision)
-        return marked(odds[0].cpu().numpy(), self.sensitivity)
+            seen = self.detector.to(device).look(x.to(device), sides, precision)
+        odds, deviation = (each[0].cpu().numpy() for each in (seen.odds, seen.deviation))
+        change = seen.change[0].permute(1, 2, 0).cpu().numpy()
+        change = change.mean(axis=2, keepdims=True) if channels == 1 else change
+        below = Guess(np.asarray(pixels - change, np.float32), deviation)
+        return Found(marked(odds, self.sensitivity), below)

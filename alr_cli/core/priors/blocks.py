@@ -58,8 +58,9 @@ class Residual:
         self.tile, self.precision = arithmetic.tile or 0, arithmetic.precision
 
     def __call__(self, x: Tensor) -> Tensor:
-        """x: (B, C, H, W) -> r(x) like x."""
-        seen, stride = torch.empty_like(x), self.unet.architecture.stride
+        """x: (B, C, H, W) -> r(x) like x, or with as many channels as U has outputs."""
+        stride, outputs = self.unet.architecture.stride, self.unet.architecture.outputs or x.shape[1]
+        seen = x.new_empty((x.shape[0], outputs, *x.shape[-2:]))
         with torch.no_grad():
             for inner, outer, kept in blocks(x.shape, self.tile, stride):
                 seen[inner] = self._of_block(x[outer])[kept]

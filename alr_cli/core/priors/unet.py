@@ -30,17 +30,21 @@ class UNetArchitecture:
         widths: Number of features at 1/2, 1/4, ... of the resolution.
         blocks: Number of residual blocks at each resolution. Except for the last one they exist twice, on the
             way down and on the way up.
+        outputs: Channels of the result; None for those of the pictures.
     """
 
     channels: int = 3
     widths: tuple[int, ...] = (64, 96, 128)
     blocks: tuple[int, ...] = (2, 2, 1)
+    outputs: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "widths", tuple(self.widths))
         object.__setattr__(self, "blocks", tuple(self.blocks))
         if self.channels not in (1, 3):
             raise ValueError(f"a U-Net sees 1 or 3 channels, not {self.channels}")
+        if self.outputs is not None and not 1 <= self.outputs <= 64:
+            raise ValueError(f"a U-Net has 1 to 64 outputs, not {self.outputs}")
         if not 1 <= len(self.widths) == len(self.blocks) <= 6:
             raise ValueError(
                 f"{len(self.widths)} widths and {len(self.blocks)} numbers of blocks do not match"
@@ -66,7 +70,8 @@ class UNetArchitecture:
         return sum(count << (level + 1) for level, count in enumerate(layers)) + self.stride - 1
 
     def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "widths": list(self.widths), "blocks": list(self.blocks)}
+        fields = {**asdict(self), "widths": list(self.widths), "blocks": list(self.blocks)}
+        return {name: value for name, value in fields.items() if value is not None}
 
 
 class UNet(nn.Module):
@@ -104,7 +109,7 @@ class UNet(nn.Module):
             [layer(b, a, 2, 2.0 * (a / b) ** 0.5) for a, b in zip(outer, inner, strict=True)]
         )
         self.decoder = nn.ModuleList([stage(*each) for each in zip(outer, blocks, strict=False)])
-        self.tail = layer(4 * architecture.channels, widths[0], 3, _START)
+        self.tail = layer(4 * (architecture.outputs or architecture.channels), widths[0], 3, _START)
 
     @property
     def ends(self) -> list[nn.Parameter]:
@@ -114,7 +119,7 @@ class UNet(nn.Module):
     def forward(
         self, z: Tensor, level: Tensor, dtype: torch.dtype = torch.float32
     ) -> tuple[Tensor, list[Tensor]]:
-        """U(z, m), with the shape of z, and the slopes of the activations, which `transposed` needs.
+        """U(z, m), (B, outputs, H, W), and the slopes of the activations, which `transposed` needs.
 
         Args:
             z: (B, C, H, W), pictures divided by sigma. H and W are multiples of the stride.

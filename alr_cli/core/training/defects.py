@@ -1,14 +1,16 @@
-"""min_theta -E [ m log p + (1 - m) log(1 - p) ],    p = 1 / (1 + exp(-l(y))): where are the defects of y?
+"""min_theta E [ -m log p - (1 - m) log(1 - p) + w m (sqrt(C) ||y - d(y) - x|| / s(y) + C log s(y)) ]
 
-Each picture y of the training is a clean crop with drawn defects, of which the defective pixels m are known
-(defects/drawing.py). Many crops have none. Some of these show stars, wires or letters instead
-(defects/look_alikes.py). Before the defects are drawn, some crops become soft or gray, and after that some
-become noisy or compressed, as scans are.
+p = 1 / (1 + exp(-l(y))) is the probability of a defect, d what it changes, and s the deviation of what is
+below (defects/detector.py). The last part is the likelihood of a Laplace distribution in C channels, in which
+single errors count less than in a Gaussian. Each picture y of the training is a clean crop x with drawn
+defects, of which the defective pixels m are known (defects/drawing.py). Many crops have none. Some of these
+show stars, wires or letters instead (defects/look_alikes.py). Before the defects are drawn, some crops become
+soft or gray, and after that some become noisy or compressed, as scans are.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,7 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 from torch.nn import functional
 
-from alr_cli.core.defects.detector import SCALE, Detector, odds_of
+from alr_cli.core.defects.detector import OUTPUTS, SCALE, Detector, Seen, seen_of
 from alr_cli.core.defects.drawing import TRAINED, Damaged, Floats, damaged, log_uniform
 from alr_cli.core.defects.look_alikes import with_look_alikes
 from alr_cli.core.priors.unet import UNet
@@ -26,6 +28,7 @@ from alr_cli.core.training.denoising import CropSource, DenoisingRecipe
 from alr_cli.core.training.learner import Learner, LearnerTraining, pace
 from alr_cli.core.training.stepwise import Progress
 
+_ROUNDING = 1e-5  # added to squared errors, whose root has no slope at 0
 _BLOCK = 8  # pixels per side of the blocks of JPEG
 
 
@@ -47,6 +50,7 @@ class DefectRecipe:
         blurs: Standard deviations of the blurs in pixels.
         noises: Standard deviations of the noise on [0,1], drawn log-uniformly.
         steps: Steps to which the cosines of compressed blocks are rounded, on [0,1], drawn log-uniformly.
+        below: w, the weight of what is below the defects.
         bfloat16: Run all layers except the first in bfloat16.
         seed: Random seed.
     """
@@ -70,6 +74,7 @@ class DefectRecipe:
     blurs: tuple[float, float] = (0.4, 1.3)
     noises: tuple[float, float] = (0.003, 0.03)
     steps: tuple[float, float] = (0.02, 0.2)
+    below: float = 0.3
     bfloat16: bool = False
     seed: int = 0
 
@@ -109,32 +114,55 @@ class DefectTrainer(LearnerTraining[DefectRecipe]):
         """A copy of the detector as it would be shipped now: the moving average."""
         return Detector(self.learner.trained())
 
-    def _draw(self) -> tuple[Tensor, Tensor]:
-        """Pictures (B, 3, p, p) and their defective pixels (B, p, p), 0 or 1."""
+    def _draw(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Pictures y and x (B, 3, p, p), and the defective pixels (B, p, p), 0 or 1."""
         clean = self.source.draw(self.recipe.crops, self.generator).clean
         seed = torch.randint(1 << 62, (), generator=self.generator, device=self.device)
         rng = np.random.default_rng(int(seed))
         seen = [scanned(crop, self.recipe, rng) for crop in clean.permute(0, 2, 3, 1).cpu().numpy()]
-        pixels = torch.from_numpy(np.stack([each.pixels for each in seen])).permute(0, 3, 1, 2)
-        defective = torch.from_numpy(np.stack([each.defective for each in seen])).float()
-        return pixels.contiguous().to(self.device), defective.to(self.device)
+        pixels, below = (
+            torch.from_numpy(np.stack(each)).permute(0, 3, 1, 2).contiguous().to(self.device)
+            for each in ([s.pixels for s in seen], [s.below for s in seen])
+        )
+        return pixels, below, torch.from_numpy(np.stack([s.defective for s in seen])).float().to(self.device)
 
-    def _error(self, pixels: Tensor, defective: Tensor) -> Tensor:
+    def _error(self, pixels: Tensor, below: Tensor, defective: Tensor) -> Tensor:
         """The loss, for what `_draw` returns."""
         dtype = torch.bfloat16 if self.recipe.bfloat16 else torch.float32
-        seen, _ = self.learner.network(pixels / SCALE, torch.ones_like(pixels[:, :1]), dtype)
-        return functional.binary_cross_entropy_with_logits(odds_of(seen), defective)
+        outputs, _ = self.learner.network(pixels / SCALE, torch.ones_like(pixels[:, :1]), dtype)
+        seen = seen_of(outputs)
+        of_odds = functional.binary_cross_entropy_with_logits(seen.odds, defective)
+        return of_odds + self.recipe.below * (defective * surprise(seen, pixels - below)).mean()
+
+
+def surprise(seen: Seen, change: Tensor) -> Tensor:
+    """-log of the likelihood of what defects changed, (B, C, H, W), up to a constant: (B, H, W)."""
+    channels = change.shape[1]
+    missed = (channels * (change - seen.change).square().sum(1) + _ROUNDING).sqrt()
+    return missed / seen.deviation + channels * seen.deviation.log()
 
 
 def first_network(start: UNet, seed: int) -> UNet:
-    """A copy of the U-Net of a potential whose last layer is new, so that its features are kept."""
-    network = UNet(start.architecture, torch.Generator().manual_seed(seed))
+    """The U-Net of a potential with a new last layer, so that its features are kept."""
+    architecture = replace(start.architecture, outputs=OUTPUTS)
+    network = UNet(architecture, torch.Generator().manual_seed(seed))
     kept = {name: value for name, value in start.state_dict().items() if name != "tail"}
     network.load_state_dict({**kept, "tail": network.tail.detach()})
     return network
 
 
-def scanned(clean: Floats, recipe: DefectRecipe, rng: np.random.Generator) -> Damaged:
+@dataclass(frozen=True)
+class Scanned(Damaged):
+    """A picture of the training.
+
+    Attributes:
+        below: The same picture without the defects, (H, W, C).
+    """
+
+    below: Floats
+
+
+def scanned(clean: Floats, recipe: DefectRecipe, rng: np.random.Generator) -> Scanned:
     """A picture (H, W, 3) of the training for a clean crop, rounded to 8 bits."""
     soft, gray, noisy, compressed = rng.random(4) < (
         recipe.soft,
@@ -156,15 +184,23 @@ def scanned(clean: Floats, recipe: DefectRecipe, rng: np.random.Generator) -> Da
         area = x.shape[0] * x.shape[1] / 1e6
         count = max(1, int(rng.poisson(area * log_uniform((recipe.fewest, recipe.most), rng))))
     found = damaged(x, count, TRAINED, rng)
-    y = found.pixels
-    if noisy:
-        grain = rng.normal(0, log_uniform(recipe.noises, rng), y.shape)
-        if rng.random() < 0.5:  # the grain of film is larger than a pixel
-            grain = 2 * gaussian_filter(grain, (0.7, 0.7, 0))
-        y = y + (grain.mean(axis=2, keepdims=True) * 1.7 if gray else grain)
-    if compressed:
-        y = rounded_blocks(y, log_uniform(recipe.steps, rng))
-    return Damaged(np.asarray(np.rint(255 * y.clip(0, 1)) / 255, np.float32), found.defective)
+    grain = _grain(x.shape, gray, recipe, rng) if noisy else np.float32(0)
+    step = log_uniform(recipe.steps, rng) if compressed else 0.0
+    pixels, below = (_stored(y + grain, step) for y in (found.pixels, x))
+    return Scanned(pixels, found.defective, below)
+
+
+def _grain(shape: tuple[int, ...], gray: bool, recipe: DefectRecipe, rng: np.random.Generator) -> Floats:
+    grain = rng.normal(0, log_uniform(recipe.noises, rng), shape)
+    if rng.random() < 0.5:  # the grain of film is larger than a pixel
+        grain = 2 * gaussian_filter(grain, (0.7, 0.7, 0))
+    return np.asarray(grain.mean(axis=2, keepdims=True) * 1.7 if gray else grain, np.float32)
+
+
+def _stored(y: Floats, step: float) -> Floats:
+    """A picture after 8 bits, and compression if `step` is not 0."""
+    y = rounded_blocks(y, step) if step else y
+    return np.asarray(np.rint(255 * y.clip(0, 1)) / 255, np.float32)
 
 
 def rounded_blocks(pixels: Floats, step: float) -> Floats:

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from alr_cli.bench.studies import dust
-from alr_cli.core.defects.detector import Detector
-from alr_cli.core.defects.finding import Finder
+from alr_cli.core.defects.detector import OUTPUTS, Detector
+from alr_cli.core.defects.finding import Finder, Found
 from alr_cli.core.priors.unet import UNet, UNetArchitecture
+from alr_cli.core.tasks import Guess
 from tests.bench.scenes import cartoon
 from tests.conftest import write_picture
 from tests.core.restoring import FEW, restorer
@@ -20,8 +21,9 @@ class Oracle(Finder):
 
     clean: np.ndarray
 
-    def mask(self, pixels: np.ndarray) -> np.ndarray:
-        return np.abs(pixels - self.clean).max(axis=2) > 6.5 / 255
+    def find(self, pixels: np.ndarray) -> Found:
+        mask = np.abs(pixels - self.clean).max(axis=2) > 6.5 / 255
+        return Found(mask, Guess(pixels, np.full(mask.shape, np.inf, np.float32)))
 
 
 @pytest.mark.parametrize("restoring", [False, True])
@@ -30,7 +32,7 @@ def test_the_true_mask_has_the_best_scores(
 ) -> None:
     clean = np.round(255 * cartoon(96, 96, 3)).astype(np.float32) / 255
     path = write_picture(tmp_path / "a.png", clean)
-    finder = Oracle(Detector(UNet(UNetArchitecture(3, (4,), (0,)), torch.Generator())))
+    finder = Oracle(Detector(UNet(UNetArchitecture(3, (4,), (0,), OUTPUTS), torch.Generator())))
     object.__setattr__(finder, "clean", clean)
     scores = dust.study([path], finder, restorer(3, FEW) if restoring else None)
     assert scores.recall > 0.97 and scores.precision > 0.97 and scores.false == 0

@@ -7,7 +7,7 @@ import pytest
 import torch
 from skimage import data
 
-from alr_cli.core.defects.detector import Detector
+from alr_cli.core.defects.detector import OUTPUTS, Detector
 from alr_cli.core.priors.unet import UNet, UNetArchitecture
 from alr_cli.files.pictures import read_picture
 from alr_cli.files.weights import save_weights
@@ -76,7 +76,7 @@ def test_contradictory_options_are_refused(
 @pytest.fixture
 def blank(tmp_path: Path) -> Path:
     """A detector whose odds are the same and low everywhere."""
-    unet = UNet(UNetArchitecture(3, (4,), (0,)), torch.Generator().manual_seed(0))
+    unet = UNet(UNetArchitecture(3, (4,), (0,), OUTPUTS), torch.Generator().manual_seed(0))
     with torch.no_grad():
         unet.tail.zero_()
     path = tmp_path / "blank.safetensors"

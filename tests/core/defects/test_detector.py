@@ -1,29 +1,35 @@
 """The detector: symmetric, stored with its kind, and for pictures of all sizes and channels."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
 
-from alr_cli.core.defects.detector import Detector
+from alr_cli.core.defects.detector import OUTPUTS, Detector
 from alr_cli.core.defects.finding import Finder
 from alr_cli.core.priors.orientations import ROTATIONS, turned
 from alr_cli.core.priors.unet import UNet, UNetArchitecture
 from alr_cli.errors import UsageError
 
-SMALL = UNetArchitecture(3, (8, 12), (1, 1))
+SMALL = UNetArchitecture(3, (8, 12), (1, 1), OUTPUTS)
 
 
 def small() -> Detector:
     return Detector(UNet(SMALL, torch.Generator().manual_seed(0)))
 
 
-def test_four_orientations_make_odds_that_turn_with_the_picture() -> None:
+@pytest.mark.parametrize("part", ["odds", "change", "deviation"])
+def test_what_four_orientations_show_turns_with_the_picture(part: str) -> None:
+    def look(x: torch.Tensor, sides: Sequence[int] = ROTATIONS) -> torch.Tensor:
+        return getattr(small().look(x, sides), part)
+
     x = torch.rand(1, 3, 24, 24, generator=torch.Generator().manual_seed(1))
-    odds = small().odds(x)
-    assert odds.shape == (1, 24, 24)
+    seen = look(x)
+    assert seen.shape == ((1, 3, 24, 24) if part == "change" else (1, 24, 24))
     for side in ROTATIONS:
-        torch.testing.assert_close(small().odds(turned(x, side)), turned(odds, side))
-    assert not torch.allclose(small().odds(turned(x, 1), (0,)), turned(small().odds(x, (0,)), 1))
+        torch.testing.assert_close(look(turned(x, side)), turned(seen, side))
+    assert not torch.allclose(look(turned(x, 1), (0,)), turned(look(x, (0,)), 1))
 
 
 def test_it_is_described_by_its_kind() -> None:
@@ -35,6 +41,8 @@ def test_it_is_described_by_its_kind() -> None:
         Detector.described({**description, "kind": "potential"})
     with pytest.raises(ValueError, match="colour"):
         Detector(UNet(UNetArchitecture(1, (8,), (1,)), torch.Generator()))
+    with pytest.raises(ValueError, match="5 outputs"):
+        Detector(UNet(UNetArchitecture(3, (8,), (1,)), torch.Generator()))
 
 
 @pytest.mark.parametrize("shape", [(16, 16, 1), (17, 40, 3), (33, 18, 1)])
@@ -46,6 +54,19 @@ def test_pictures_of_any_size_and_channels_are_searched(shape: tuple[int, int, i
     if shape[2] == 1:
         colour = np.repeat(pixels, 3, axis=2)
         assert np.array_equal(Finder(small(), 3.0, fast, device="cpu").mask(2 * colour), mask)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_what_is_below_defects_is_the_picture_without_their_change(channels: int) -> None:
+    pixels = np.random.default_rng(0).random((24, 24, channels)).astype(np.float32)
+    found = Finder(small(), device="cpu", precision="float32").find(pixels)
+    colour = np.broadcast_to(pixels, (24, 24, 3)).transpose(2, 0, 1)
+    seen = small().look(torch.from_numpy(np.ascontiguousarray(colour))[None])
+    change = seen.change[0].numpy().transpose(1, 2, 0)
+    change = change.mean(axis=2, keepdims=True) if channels == 1 else change
+    np.testing.assert_allclose(found.below.pixels, pixels - change, atol=1e-6)
+    np.testing.assert_allclose(found.below.deviation, seen.deviation[0].numpy(), rtol=1e-5)
+    assert (found.below.deviation > 0).all()
 
 
 def test_a_tiny_picture_is_refused() -> None:

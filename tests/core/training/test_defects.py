@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from alr_cli.core.defects.detector import Seen
 from alr_cli.core.defects.drawing import MEASURED, damaged
 from alr_cli.core.priors.unet import UNet, UNetArchitecture
 from alr_cli.core.training.defects import (
@@ -14,13 +15,14 @@ from alr_cli.core.training.defects import (
     first_network,
     rounded_blocks,
     scanned,
+    surprise,
 )
 from alr_cli.core.training.denoising import CropSource
 from tests.core.training.test_denoising import pictures
 
 SMALL = UNetArchitecture(3, (8, 12), (1, 1))
 RECIPE = DefectRecipe(
-    iterations=60,
+    iterations=100,
     batch_size=4,
     patch=32,
     warm_up=2,
@@ -41,7 +43,7 @@ def waves() -> list[np.ndarray]:
 
 
 def trainer(recipe: DefectRecipe = RECIPE) -> DefectTrainer:
-    start = UNet(SMALL, torch.Generator().manual_seed(0))
+    start = first_network(UNet(SMALL, torch.Generator().manual_seed(0)), 0)
     return DefectTrainer(start, recipe, CropSource([waves()], recipe.patch))
 
 
@@ -52,9 +54,25 @@ def test_defective_pixels_get_higher_odds_than_others() -> None:
     detector, gaps = one.trained(), []
     for seed, picture in enumerate(waves()):
         made = damaged(picture.astype(np.float32) / 255, 6, MEASURED, np.random.default_rng(seed))
-        odds = detector.odds(torch.from_numpy(made.pixels).permute(2, 0, 1)[None], (0,))[0].numpy()
+        seen = detector.look(torch.from_numpy(made.pixels).permute(2, 0, 1)[None], (0,))
+        odds = seen.odds[0].numpy()
         gaps.append(odds[made.defective].mean() - odds[~made.defective].mean())
     assert min(gaps) > 0.3
+
+
+@pytest.mark.parametrize("spread", [0.02, 0.2])
+def test_the_true_change_and_its_spread_surprise_least(spread: float) -> None:
+    random = torch.Generator().manual_seed(0)
+    change = torch.randn(1, 3, 40, 40, generator=random)
+    missed = spread * torch.randn(1, 3, 40, 40, generator=random)
+
+    def mean(guess: torch.Tensor, deviation: float) -> float:
+        seen = Seen(torch.zeros(1, 40, 40), guess, torch.full((1, 40, 40), deviation))
+        return float(surprise(seen, change).mean())
+
+    at_spread = mean(change + missed, spread)
+    assert at_spread < min(mean(change + missed, factor * spread) for factor in (0.7, 1.4))
+    assert mean(change, spread) < at_spread < mean(change + missed + 0.1, spread)
 
 
 def test_a_training_that_was_stopped_continues_exactly() -> None:
@@ -87,7 +105,18 @@ def test_scans_are_soft_gray_noisy_or_compressed(part: str) -> None:
     assert np.abs(same.pixels - crop).max() <= 0.5 / 255 + 1e-6 and not same.defective.any()
     other = scanned(crop, replace(quiet, **{part: 1.0}), np.random.default_rng(0))
     assert np.abs(other.pixels - crop).max() > 2 / 255 and not other.defective.any()
+    assert np.array_equal(other.below, other.pixels)
     assert (np.ptp(other.pixels, axis=2) == 0).all() == (part == "gray")
+
+
+def test_below_the_defects_a_scan_has_the_same_noise() -> None:
+    crop = np.full((32, 32, 3), 0.5, np.float32)
+    dusty = replace(RECIPE, clean=0.0, soft=0.0, gray=0.0, noisy=1.0, noises=(0.05, 0.05), fewest=3000)
+    made = scanned(crop, dusty, np.random.default_rng(2))
+    assert made.defective.any() and not made.defective.all()
+    changed = np.abs(made.pixels - made.below).max(axis=2)
+    assert changed[made.defective].mean() > 0.05 and np.median(changed[~made.defective]) == 0
+    assert made.below.std() > 0.03
 
 
 def test_look_alikes_are_no_defects() -> None:
