@@ -124,6 +124,11 @@ class ColouredGaussian:
         weighed = _filtered(residual / deviation, self.precision).div_(deviation)
         return total(residual * weighed), weighed.mul_(2.0)
 
+    @property
+    def curvature(self) -> float:
+        """See `data_terms.HasCurvature`; a bound."""
+        return float(self.precision.max()) / float(self.deviation.min()) ** 2
+
     def proximal(self, v: Tensor, step: Tensor, tol: float = 1e-3, limit: int = 100) -> Tensor:
         """arg min over z of ||z - v||^2 / 2 + step / 2 times this term, with the shape of v (B, C, H, W).
 

@@ -51,6 +51,18 @@ class HasProximal(Protocol):
         ...
 
 
+@runtime_checkable
+class HasCurvature(Protocol):
+    """A data term that is steeper than the squared error.
+
+    Attributes:
+        curvature: Its largest curvature relative to that of the squared error.
+    """
+
+    @property
+    def curvature(self) -> float: ...
+
+
 @dataclass(frozen=True)
 class SquaredError:
     """||z - y||^2 summed for each picture: Gaussian noise of one known level."""
@@ -135,6 +147,11 @@ class UnevenGaussian:
         level = (self.sigma * deviation).clamp(_LEAST, 1.0 / _LEAST)
         value, gradient = _of_pixels(z, y, level)
         return total(weight * value), gradient.mul_(weight)
+
+    @property
+    def curvature(self) -> float:
+        """See `HasCurvature`."""
+        return float(self.deviation.min()) ** -2
 
     def proximal(self, v: Tensor, step: Tensor, tol: float = 0.0) -> Tensor:
         """See `HasProximal`; exact. Clipped pixels that v places beyond their bound have no misfit."""

@@ -131,12 +131,13 @@ def choose(
 ) -> Solver:
     """The solver that was asked for, or the default; with the rule that stops it early, if asked for.
 
-    The defaults are: once for post-processing; lbfgs for flows; for priors that denoise in one step, direct
-    for white noise alone (also if its level differs between pixels and the prior takes that into account),
-    and splitting for other noise and operators, but adam for missing pixels and gradient networks; nmapg for
-    priors that denoise at only one noise level; fourier if P is known, which is true of fields of experts
-    except for blurs that repeat the border; for rays, splitting along the descent that a prior was trained
-    on, and pgd without one; else adam.
+    The defaults are: once for post-processing; lbfgs for flows; for priors that denoise in one step,
+    direct for white noise alone (also if its level differs between pixels and the prior takes that into
+    account), and splitting for other noise and operators, but adam for missing pixels and gradient
+    networks; nmapg for priors that denoise at only one noise level; fourier if P is known, which is true
+    of fields of experts except for blurs that repeat the border and missing pixels of which something is
+    known; for rays, splitting along the descent that a prior was trained on, and pgd without one; else
+    adam.
 
     Weights that were trained for a few steps on one task take these steps, and refuse other tasks.
 
@@ -200,4 +201,7 @@ def _why_not(solver: str) -> str:
             "is for priors that denoise in one step at any level, or know a descent for rays, and not for "
             "rounded coefficients"
         )
-    return "is for fields of experts, and not for blurs that repeat the border"
+    return (
+        "is for fields of experts, and not for blurs that repeat the border, nor where something is known of "
+        "missing pixels"
+    )

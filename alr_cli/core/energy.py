@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from alr_cli.core.data_terms import DataTerm, SquaredError
+from alr_cli.core.data_terms import DataTerm, HasCurvature, SquaredError
 from alr_cli.core.numerics.chunks import Piece, pictures, planes
 from alr_cli.core.numerics.reductions import rms
 from alr_cli.core.operators.linear import LinearOperator
@@ -113,12 +113,14 @@ class Energy:
 
     @property
     def natural_step(self) -> float:
-        """1 / L with L = 2 ||A||^2 / (N C), the largest curvature of the squared error.
+        """1 / L with L = 2 ||A||^2 / (N C), the largest curvature of the squared error, or more for a data
+        term that is steeper.
 
         If nothing at all is observed (A = 0), it is that of ||A|| = 1.
         """
         norm = self.operator.norm or 1.0
-        return self.size * self.regularizer.channels / (2.0 * norm**2)
+        steeper = self.data.curvature if isinstance(self.data, HasCurvature) else 1.0
+        return self.size * self.regularizer.channels / (2.0 * norm**2 * max(steeper, 1.0))
 
     def value_and_grad(self, x: Tensor) -> tuple[Terms, Tensor]:
         """x: (B, C, H, W) -> (terms, dE/dx like x)."""

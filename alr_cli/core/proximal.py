@@ -36,7 +36,8 @@ class Fits(Protocol):
 
     Attributes:
         free: 1 where x may move; None for everywhere.
-        data: The data term. If its proximal map is known, A is the identity on what was observed.
+        data: The data term. If its proximal map is known, A is the identity on what was observed, or shows
+            the frame.
     """
 
     @property
@@ -69,7 +70,7 @@ def prox(
         x, with the shape of z.
     """
     if isinstance(objective.data, HasProximal):
-        return objective.data.proximal(z, step, tol)
+        return _of_observed(objective, objective.data, z, step, tol)
     if objective.free is not None:
         return z  # known pixels have their values and determine nothing about the others
     t, operator = per_picture(step), objective.operator
@@ -92,6 +93,16 @@ def prox(
         objective.add_misfit(x, slope)
         x = x + solved(z - x - t * slope)
     return x
+
+
+def _of_observed(objective: Fits, data: HasProximal, z: Tensor, step: Tensor, tol: float) -> Tensor:
+    """The proximal map of a data term for pixels that are all observed, or all of the frame. Those beyond
+    it keep the values of z."""
+    operator = objective.operator
+    if operator.input_shape == operator.output_shape:
+        return data.proximal(z, step, tol)
+    seen = operator.forward(z)
+    return z + operator.adjoint(data.proximal(seen, step, tol) - seen)
 
 
 def smooth(objective: Fits, x: Tensor, mu: float, steps: int = _STEPS) -> Tensor:

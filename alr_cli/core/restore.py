@@ -248,7 +248,8 @@ class Restorer:
     def _minimise(
         self, problem: Problem, level: float, sigma: float, callback: Callback | None, strength: float | None
     ) -> Restoration:
-        noise = level if problem.free is None else sigma  # where pixels are held, lambda does not matter
+        # where pixels are held and the others unknown, lambda does not matter
+        noise = level if problem.free is None or problem.deviation is not None else sigma
         lam = self.lam_for(noise, self._gain(problem), strength, 0.0 if problem.near else None)
         if isinstance(self.prior, ChoosesLevel):
             level = self.prior.level(problem, level)

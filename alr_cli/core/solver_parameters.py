@@ -65,7 +65,7 @@ def once(
 def fourier(
     regularizer: Regularizer, problem: Problem, lam: float, sigma: float, asked: SolverOptions
 ) -> Preconditioned | None:
-    if not isinstance(regularizer, HasPreconditioner):
+    if not isinstance(regularizer, HasPreconditioner) or problem.deviation is not None:
         return None
     preconditioner = regularizer.preconditioner(problem, lam)
     if preconditioner is None:
