@@ -49,8 +49,8 @@ class Problem:
         clips: Whether an observation that ends at 0 and 1 was clipped there (see data_terms.py).
         bounds: Smallest and largest value of the picture; None for no bounds.
         noise: What is known of the noise beside its level; None for white noise of one level.
-        deviation: How exactly the pixels that are not held are known, (H, W), relative to the level of the
-            prior, and infinite where nothing is; None for nowhere.
+        deviation: How exactly the pixels that are not held are known, (H, W) on [0,1], and infinite where
+            nothing is; None for nowhere.
         half_step: The largest rounding error of y if its noise is rounding; else None.
         rays: Whether A integrates along rays, few of which see each pixel.
     """
@@ -83,7 +83,7 @@ class Problem:
     @property
     def plain(self) -> bool:
         """Whether the noise is white and of one level."""
-        return self.noise is None and self.half_step is None
+        return self.noise is None and self.half_step is None and self.deviation is None
 
     @property
     def enlarges(self) -> bool:
@@ -152,8 +152,7 @@ def retouching(y: Tensor, moving: Tensor, deviation: Tensor, margin: int) -> Pro
     Args:
         y: The pixels (B, C, H, W).
         moving: (H, W) bool, True where they are not held.
-        deviation: (H, W), that of these relative to the level of the prior, positive, and infinite where
-            nothing is known.
+        deviation: (H, W), that of these on [0,1], positive, and infinite where nothing is known.
         margin: As in the module.
     """
     crop = _beyond(_shape(y), margin)

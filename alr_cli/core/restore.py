@@ -318,7 +318,7 @@ class Restorer:
             callback(Step(record.iteration, solver.iterations, *terms, lambda: _pixels(problem, x), mean))
 
         descend = defaults.synthesise if settings.formulation == "synthesis" else defaults.descend
-        data = data_term_of(problem, sigma, settings.clip_aware)
+        data = data_term_of(problem, sigma, settings.clip_aware, level)
         return descend(problem, data, regularizer, lam, solver, report)
 
 

@@ -197,7 +197,7 @@ class Inpainting(Task):
             return problems.inpainting(self.observe(y), missing, margin, exact)
         deviation = torch.from_numpy(np.ascontiguousarray(guess.deviation, np.float32)).to(y.device)
         y = torch.where(missing, guess.planes(y), y)
-        return problems.retouching(y, missing, deviation / HELD_LEVEL, margin)
+        return problems.retouching(y, missing, deviation, margin)
 
     def wide(self, sigma: float) -> bool:
         return self.held(sigma) and float(np.mean(self.missing)) <= WIDE_UP_TO

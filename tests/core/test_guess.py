@@ -93,6 +93,6 @@ def test_the_data_term_is_the_likelihood_of_the_guess() -> None:
     moving = torch.zeros(12, 12, dtype=torch.bool)
     moving[3:6, 4:9] = True
     problem = problems.retouching(y, moving, torch.full((12, 12), 0.5), 0)
-    value, gradient = data_term_of(problem, 0.0, True).value_and_grad(y + 0.1)
-    assert float(value) == pytest.approx(15 * (0.1 / 0.5) ** 2, rel=1e-4)
+    value, gradient = data_term_of(problem, 0.0, True, 0.2).value_and_grad(y + 0.1)
+    assert float(value) == pytest.approx(15 * (0.2 * 0.1 / 0.5) ** 2, rel=1e-4)
     assert torch.equal(gradient[0, 0] != 0, moving)

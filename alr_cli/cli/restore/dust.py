@@ -82,9 +82,9 @@ class InpaintDust:
         if self.save is not None:
             white = Picture(missing[..., None].astype(np.float32), "uint8", "png")
             beside = ((self.save, encode(white, "png")),)
-        said = f"{share:.2%} of the pixels are marked as dust and filled".replace("%", " %")
+        said = f"{share:.2%} of the pixels are marked as dust and repaired".replace("%", " %")
         if not missing.any():
-            said = "no dust was found, so that nothing is filled"
+            said = "no dust was found, so that nothing is repaired"
         return Prepared(picture, missing, (*dust.notes, said), beside=beside, guess=guess)
 
     def degradation(self, prepared: Prepared) -> "Degradation":

@@ -1,11 +1,14 @@
-"""min_theta E [ -m log p - (1 - m) log(1 - p) + w m (sqrt(C) ||y - d(y) - x|| / s(y) + C log s(y)) ]
+"""min_theta E [ -m log p - (1 - m) log(1 - p) + w p (sqrt(C) ||y - d(y) - x|| / s(y) + C log s(y)) ]
 
 p = 1 / (1 + exp(-l(y))) is the probability of a defect, d what it changes, and s the deviation of what is
-below (defects/detector.py). The last part is the likelihood of a Laplace distribution in C channels, in which
-single errors count less than in a Gaussian. Each picture y of the training is a clean crop x with drawn
-defects, of which the defective pixels m are known (defects/drawing.py). Many crops have none. Some of these
-show stars, wires or letters instead (defects/look_alikes.py). Before the defects are drawn, some crops become
-soft or gray, and after that some become noisy or compressed, as scans are.
+below (defects/detector.py). Each picture y of the training is a clean crop x with drawn defects, of which the
+defective pixels m are known (defects/drawing.py). Many crops have none. Some of these show stars, wires or
+letters instead (defects/look_alikes.py). Before the defects are drawn, some crops become soft or gray, and
+after that some become noisy or compressed, as scans are.
+
+The last part is the likelihood of a Laplace distribution in C channels, in which single errors count less
+than in a Gaussian. It counts where the detector sees a defect, and not only where there is one. Otherwise d
+would trust it, and a pixel that it takes for a defect by mistake would be changed as if it were one.
 """
 
 from __future__ import annotations
@@ -50,7 +53,7 @@ class DefectRecipe:
         blurs: Standard deviations of the blurs in pixels.
         noises: Standard deviations of the noise on [0,1], drawn log-uniformly.
         steps: Steps to which the cosines of compressed blocks are rounded, on [0,1], drawn log-uniformly.
-        below: w, the weight of what is below the defects.
+        below: w.
         bfloat16: Run all layers except the first in bfloat16.
         seed: Random seed.
     """
@@ -132,7 +135,8 @@ class DefectTrainer(LearnerTraining[DefectRecipe]):
         outputs, _ = self.learner.network(pixels / SCALE, torch.ones_like(pixels[:, :1]), dtype)
         seen = seen_of(outputs)
         of_odds = functional.binary_cross_entropy_with_logits(seen.odds, defective)
-        return of_odds + self.recipe.below * (defective * surprise(seen, pixels - below)).mean()
+        p = seen.odds.detach().sigmoid()
+        return of_odds + self.recipe.below * (p * surprise(seen, pixels - below)).mean()
 
 
 def surprise(seen: Seen, change: Tensor) -> Tensor:
