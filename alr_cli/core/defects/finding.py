@@ -15,6 +15,7 @@ from alr_cli.core.priors.orientations import ROTATIONS
 from alr_cli.core.tasks import Guess
 from alr_cli.errors import UsageError
 
+ALIKE = 1.5  # factor of s, because d errs alike in neighbouring pixels, which say less together than alone
 LEAST_SIDE = 16  # pixels; in less there is no picture from which dust could differ
 
 
@@ -74,5 +75,5 @@ class Finder:
         odds, deviation = (each[0].cpu().numpy() for each in (seen.odds, seen.deviation))
         change = seen.change[0].permute(1, 2, 0).cpu().numpy()
         change = change.mean(axis=2, keepdims=True) if channels == 1 else change
-        below = Guess(np.asarray(pixels - change, np.float32), deviation)
+        below = Guess(np.asarray(pixels - change, np.float32), ALIKE * deviation)
         return Found(marked(odds, self.sensitivity), below)

@@ -19,8 +19,8 @@ from alr_cli.core.defects.detector import TRAINED_SHARE
 Odds = NDArray[np.floating]
 Mask = NDArray[np.bool_]
 
-CERTAIN = 5.0  # c
-SEEN = 0.35  # r; the shipped detector has 0.1 to 0.3, and a larger r marks less, which repairs better
+CERTAIN = 4.0  # c
+SEEN = 0.4  # r; the shipped detector has 0.1 to 0.3, and a larger r marks less
 LEAST_SHARE, LARGEST_SHARE = 1e-5, 0.15  # bounds of q
 
 

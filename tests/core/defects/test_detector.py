@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from alr_cli.core.defects.detector import OUTPUTS, Detector
-from alr_cli.core.defects.finding import Finder
+from alr_cli.core.defects.finding import ALIKE, Finder
 from alr_cli.core.priors.orientations import ROTATIONS, turned
 from alr_cli.core.priors.unet import UNet, UNetArchitecture
 from alr_cli.errors import UsageError
@@ -65,7 +65,7 @@ def test_what_is_below_defects_is_the_picture_without_their_change(channels: int
     change = seen.change[0].numpy().transpose(1, 2, 0)
     change = change.mean(axis=2, keepdims=True) if channels == 1 else change
     np.testing.assert_allclose(found.below.pixels, pixels - change, atol=1e-6)
-    np.testing.assert_allclose(found.below.deviation, seen.deviation[0].numpy(), rtol=1e-5)
+    np.testing.assert_allclose(found.below.deviation, ALIKE * seen.deviation[0].numpy(), rtol=1e-5)
     assert (found.below.deviation > 0).all()
 
 
