@@ -15,7 +15,7 @@ from alr_cli.core.priors.orientations import ROTATIONS
 from alr_cli.core.tasks import Guess
 from alr_cli.errors import UsageError
 
-ALIKE = 1.5  # factor of s, because d errs alike in neighbouring pixels, which say less together than alone
+ALIKE = 2.0  # factor of s, because d errs alike in neighbouring pixels, which say less together than alone
 LEAST_SIDE = 16  # pixels; in less there is no picture from which dust could differ
 
 
