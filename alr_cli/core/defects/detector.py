@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from alr_cli.core.priors.blocks import Residual, automatic_tile
-from alr_cli.core.priors.orientations import ROTATIONS, turned, turned_back
+from alr_cli.core.priors.orientations import IN_TURN, turned, turned_back
 from alr_cli.core.priors.protocol import Arithmetic
 from alr_cli.core.priors.unet import UNet, UNetArchitecture
 
@@ -81,13 +81,13 @@ class Detector:
         """A copy on that device."""
         return type(self)(deepcopy(self.network).to(device))
 
-    def look(
-        self, x: Tensor, sides: Sequence[int] = ROTATIONS, precision: torch.dtype = torch.float32
-    ) -> Seen:
+    def look(self, x: Tensor, sides: Sequence[int] = IN_TURN, precision: torch.dtype = torch.float32) -> Seen:
         """What is seen in pictures (B, 3, H, W) on [0,1], averaged over some orientations."""
         network = Residual(self.network, SCALE, Arithmetic(automatic_tile(tuple(x.shape)), precision))
-        found = [turned_back(network(turned(x, side)) / SCALE, side) for side in sides]
-        return seen_of(torch.stack(found).mean(0))
+        outputs = x.new_zeros(())
+        for side in sides:  # one by one, because the outputs of a large picture are large
+            outputs = outputs + turned_back(network(turned(x, side)), side)
+        return seen_of(outputs / (SCALE * len(sides)))
 
 
 def seen_of(outputs: Tensor) -> Seen:

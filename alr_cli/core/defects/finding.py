@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from alr_cli.core.defects.detector import CHANNELS, Detector
 from alr_cli.core.defects.marking import marked
 from alr_cli.core.numerics import devices
-from alr_cli.core.priors.orientations import ROTATIONS
+from alr_cli.core.priors.orientations import IN_TURN
 from alr_cli.core.tasks import Guess
 from alr_cli.errors import UsageError
 
@@ -39,7 +39,7 @@ class Finder:
     Attributes:
         detector: The detector.
         sensitivity: Factor of the odds. Larger than 1 marks more.
-        fast: Look at one orientation of the picture instead of four.
+        fast: Look at one orientation of the picture instead of eight.
         device, precision: Names, see `devices`.
     """
 
@@ -69,7 +69,7 @@ class Finder:
         precision = devices.choose_precision(self.precision, device)
         colour = np.broadcast_to(pixels, (height, width, CHANNELS)) if channels == 1 else pixels
         x = torch.from_numpy(np.ascontiguousarray(colour.transpose(2, 0, 1), np.float32))[None].clamp(0, 1)
-        sides = ROTATIONS[:1] if self.fast else ROTATIONS
+        sides = IN_TURN[:1] if self.fast else IN_TURN
         with devices.flushed_denormals():
             seen = self.detector.to(device).look(x.to(device), sides, precision)
         odds, deviation = (each[0].cpu().numpy() for each in (seen.odds, seen.deviation))

@@ -20,7 +20,7 @@ Odds = NDArray[np.floating]
 Mask = NDArray[np.bool_]
 
 CERTAIN = 4.0  # c
-SEEN = 0.4  # r; the shipped detector has 0.1 to 0.3, and a larger r marks less
+SEEN = 0.45  # r; the shipped detector has 0.1 to 0.35, and a larger r marks less
 LEAST_SHARE, LARGEST_SHARE = 1e-5, 0.15  # bounds of q
 
 

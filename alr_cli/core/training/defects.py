@@ -77,7 +77,7 @@ class DefectRecipe:
     blurs: tuple[float, float] = (0.4, 1.3)
     noises: tuple[float, float] = (0.003, 0.03)
     steps: tuple[float, float] = (0.02, 0.2)
-    below: float = 0.3
+    below: float = 0.5
     bfloat16: bool = False
     seed: int = 0
 

@@ -8,7 +8,7 @@ import torch
 
 from alr_cli.core.defects.detector import OUTPUTS, Detector
 from alr_cli.core.defects.finding import ALIKE, Finder
-from alr_cli.core.priors.orientations import ROTATIONS, turned
+from alr_cli.core.priors.orientations import IN_TURN, turned
 from alr_cli.core.priors.unet import UNet, UNetArchitecture
 from alr_cli.errors import UsageError
 
@@ -20,14 +20,14 @@ def small() -> Detector:
 
 
 @pytest.mark.parametrize("part", ["odds", "change", "deviation"])
-def test_what_four_orientations_show_turns_with_the_picture(part: str) -> None:
-    def look(x: torch.Tensor, sides: Sequence[int] = ROTATIONS) -> torch.Tensor:
+def test_what_eight_orientations_show_turns_with_the_picture(part: str) -> None:
+    def look(x: torch.Tensor, sides: Sequence[int] = IN_TURN) -> torch.Tensor:
         return getattr(small().look(x, sides), part)
 
     x = torch.rand(1, 3, 24, 24, generator=torch.Generator().manual_seed(1))
     seen = look(x)
     assert seen.shape == ((1, 3, 24, 24) if part == "change" else (1, 24, 24))
-    for side in ROTATIONS:
+    for side in IN_TURN:
         torch.testing.assert_close(look(turned(x, side)), turned(seen, side))
     assert not torch.allclose(look(turned(x, 1), (0,)), turned(look(x, (0,)), 1))
 
