@@ -75,5 +75,5 @@ class Finder:
         odds, deviation = (each[0].cpu().numpy() for each in (seen.odds, seen.deviation))
         change = seen.change[0].permute(1, 2, 0).cpu().numpy()
         change = change.mean(axis=2, keepdims=True) if channels == 1 else change
-        below = Guess(np.asarray(pixels - change, np.float32), ALIKE * deviation)
+        below = Guess(np.asarray(pixels - change, np.float32), np.asarray(ALIKE * deviation, np.float32))
         return Found(marked(odds, self.sensitivity), below)
