@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from alr_cli.cli.memory import limit, prepare_memory
+from alr_cli.cli.memory import LARGE_PAGES, limit, prepare_memory
 
 GIB = 1 << 30
 
@@ -60,8 +60,10 @@ def test_a_small_memory_gets_arrays_back(
 
     monkeypatch.setattr(ctypes, "CDLL", Library)
     monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(os, "environ", {})
     grant(tmp_path, "memory.max", granted)
     prepare_memory(tmp_path)
+    assert os.environ == ({LARGE_PAGES: "1"} if kept else {})
     assert asked == ({-3: 32 << 20, -1: GIB} if kept else {-3: 16 << 20, -1: 64 << 20})
 
 
