@@ -15,8 +15,8 @@ _KEPT, _RETURNED = (32 << 20, 1 << 30), (16 << 20, 64 << 20)
 
 
 def prepare_memory(root: Path = Path("/")) -> None:
-    """Tell glibc how long to keep freed memory, and PyTorch, which is not loaded yet, whether to ask for large
-    pages. Other C libraries are left as they are.
+    """Tell glibc how long to keep freed memory, and PyTorch, which is not loaded yet, whether to ask for
+    large pages. Other C libraries are left as they are.
 
     The system clears each page that it provides. A network that frees and allocates its features in every
     layer spends a quarter of its time on that. Kept memory has gaps between its arrays, however, which add up
