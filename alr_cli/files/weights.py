@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
 from io import BytesIO
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -136,8 +137,9 @@ def load_detector(name_or_path: str) -> Detector:
     return detector
 
 
+@cache
 def load_level_finder() -> LevelFinder:
-    """The shipped network that sees the level of noise. Raises WeightsError."""
+    """The shipped network that sees the level of noise, read once for all pictures. Raises WeightsError."""
     from alr_cli.core.noise.levels import LevelFinder
 
     path = locate(LEVEL_FINDER)

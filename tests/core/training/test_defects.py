@@ -22,7 +22,7 @@ from tests.core.training.test_denoising import pictures
 
 SMALL = UNetArchitecture(3, (8, 12), (1, 1))
 RECIPE = DefectRecipe(
-    iterations=100,
+    iterations=60,
     batch_size=4,
     patch=32,
     warm_up=2,
@@ -48,7 +48,7 @@ def trainer(recipe: DefectRecipe = RECIPE) -> DefectTrainer:
 
 
 def test_defective_pixels_get_higher_odds_than_others() -> None:
-    one = trainer()
+    one = trainer(replace(RECIPE, iterations=240))
     for _ in range(one.iterations):
         one.step()
     detector, gaps = one.trained(), []
@@ -57,7 +57,7 @@ def test_defective_pixels_get_higher_odds_than_others() -> None:
         seen = detector.look(torch.from_numpy(made.pixels).permute(2, 0, 1)[None], (0,))
         odds = seen.odds[0].numpy()
         gaps.append(odds[made.defective].mean() - odds[~made.defective].mean())
-    assert min(gaps) > 0 and np.mean(gaps) > 0.3
+    assert min(gaps) > 0.3
 
 
 @pytest.mark.parametrize("spread", [0.02, 0.2])
