@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from alr_cli.core.gray import white_level, without_copies
 from alr_cli.core.numerics.arrays import pictures_of
+from alr_cli.core.operators.convolution import Boundary
 from alr_cli.core.operators.kernels import normalize_kernel
-from alr_cli.core.operators.linear import Boundary
 from alr_cli.core.restoration import Restoration
 from alr_cli.core.restore import Restorer
 from alr_cli.core.settings import Settings
@@ -170,7 +170,7 @@ def deblur(
         pixels: As in `denoise`.
         kernel: A text as in `kernel`, or an array (h, w) with odd sides, which is divided by its sum.
         sigma: Standard deviation of the noise on [0,1]. None estimates it, assuming white noise.
-        boundary: What lies beyond the frame; see `core.operators.linear.Convolution`.
+        boundary: What lies beyond the frame; see `core.operators.convolution.Convolution`.
         weights: As in `denoise`.
         settings: As in `denoise`.
 

@@ -14,9 +14,9 @@ import skimage
 import torch
 
 from alr_cli.core.noise.white import add_gaussian_noise, seed_for
+from alr_cli.core.operators.convolution import Convolution
 from alr_cli.core.operators.geometry import Geometry
 from alr_cli.core.operators.kernels import parse_kernel
-from alr_cli.core.operators.linear import Convolution
 from alr_cli.core.operators.ray import RayTransform
 from alr_cli.files.pictures import Picture, encode
 from alr_cli.files.slices import encode_slices

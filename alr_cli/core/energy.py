@@ -18,7 +18,7 @@ from torch import Tensor
 from alr_cli.core.data_terms import DataTerm, HasCurvature, SquaredError
 from alr_cli.core.numerics.chunks import Piece, pictures, planes
 from alr_cli.core.numerics.reductions import rms
-from alr_cli.core.operators.linear import LinearOperator
+from alr_cli.core.operators.protocol import LinearOperator
 from alr_cli.core.priors.protocol import HasGradient, Regularizer
 
 if TYPE_CHECKING:

@@ -19,16 +19,11 @@ from torch import Tensor
 from alr_cli.core.coloured_noise import ColouredNoise
 from alr_cli.core.jpeg import HALF_STEP, Coefficients
 from alr_cli.core.operators.all_channels import AllChannels
+from alr_cli.core.operators.compose import Compose
+from alr_cli.core.operators.convolution import Boundary, Convolution, Downsample
 from alr_cli.core.operators.downsample import Smaller
-from alr_cli.core.operators.linear import (
-    Boundary,
-    Compose,
-    Convolution,
-    Crop,
-    Downsample,
-    LinearOperator,
-    Mask,
-)
+from alr_cli.core.operators.pixels import Crop, Mask
+from alr_cli.core.operators.protocol import LinearOperator
 
 
 @dataclass(frozen=True)

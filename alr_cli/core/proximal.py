@@ -25,7 +25,7 @@ from torch import Tensor
 from alr_cli.core.data_terms import DataTerm, HasProximal
 from alr_cli.core.numerics.reductions import squared_norm, total
 from alr_cli.core.operators.gram import HasGram
-from alr_cli.core.operators.linear import LinearOperator
+from alr_cli.core.operators.protocol import LinearOperator
 from alr_cli.core.solvers.base import per_picture
 
 _STEPS, _TOL = 30, 1e-3  # of conjugate gradients; F, which is compared, includes the remaining error

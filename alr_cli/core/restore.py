@@ -16,7 +16,7 @@ from alr_cli.core.energy import Terms
 from alr_cli.core.gray import equal_channels_factor, shares_noise, without_copies
 from alr_cli.core.likelihood import data_term_of
 from alr_cli.core.numerics import devices
-from alr_cli.core.operators.linear import Boundary
+from alr_cli.core.operators.convolution import Boundary
 from alr_cli.core.parts import in_parts
 from alr_cli.core.priors.protocol import Arithmetic, ChoosesLevel, HasReach, HasScores, HasTiles
 from alr_cli.core.problems import Problem

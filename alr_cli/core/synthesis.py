@@ -13,7 +13,7 @@ from torch import Tensor
 
 from alr_cli.core.data_terms import DataTerm
 from alr_cli.core.energy import Terms
-from alr_cli.core.operators.linear import LinearOperator
+from alr_cli.core.operators.protocol import LinearOperator
 
 
 @runtime_checkable

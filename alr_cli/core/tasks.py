@@ -20,8 +20,9 @@ from alr_cli.core import problems
 from alr_cli.core.coloured_noise import coloured_noise
 from alr_cli.core.jpeg import Coefficients
 from alr_cli.core.noise.model import NoiseModel
+from alr_cli.core.operators.convolution import Boundary, Convolution
 from alr_cli.core.operators.downsample import Smaller, bicubic
-from alr_cli.core.operators.linear import Boundary, Convolution, Shape
+from alr_cli.core.operators.protocol import Shape
 from alr_cli.core.problems import Problem
 from alr_cli.core.windows import Window, windows
 from alr_cli.errors import UsageError

@@ -24,9 +24,10 @@ from torch import Tensor
 from alr_cli.core import problems
 from alr_cli.core.noise.sinogram import estimate_noise
 from alr_cli.core.numerics import devices
+from alr_cli.core.operators.compose import Compose
 from alr_cli.core.operators.fbp import Window, fbp
 from alr_cli.core.operators.geometry import Geometry
-from alr_cli.core.operators.linear import Compose, Crop
+from alr_cli.core.operators.pixels import Crop
 from alr_cli.core.operators.ray import RayTransform, check_memory
 from alr_cli.core.problems import Problem
 from alr_cli.core.restoration import Callback, Step

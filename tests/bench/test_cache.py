@@ -155,7 +155,7 @@ def test_a_version_covers_all_that_is_imported_even_within_functions() -> None:
         "core.solvers.adam",
         "core.energy",
         "core.priors.local",
-        "core.operators.linear",
+        "core.operators.convolution",
     } <= ours
     assert not ours & versions.PREPARING
     assert {"bench.methods.mixture", "bench.methods.colours"} <= versions.reachable(("bench.methods.epll",))
@@ -168,9 +168,9 @@ def test_types_alone_are_not_followed() -> None:
 
 
 def test_a_package_counts_with_what_it_re_exports() -> None:
-    assert versions._imports("from alr_cli.core.operators import linear") == {
+    assert versions._imports("from alr_cli.core.operators import convolution") == {
         "core.operators",
-        "core.operators.linear",
+        "core.operators.convolution",
     }
     assert versions._path("core.operators").name == "__init__.py"
 

@@ -9,16 +9,11 @@ from torch import Tensor
 from alr_cli.core import problems
 from alr_cli.core.data_terms import SquaredError
 from alr_cli.core.energy import Energy
+from alr_cli.core.operators.compose import Compose
+from alr_cli.core.operators.convolution import Convolution, Downsample
 from alr_cli.core.operators.kernels import parse_kernel
-from alr_cli.core.operators.linear import (
-    Compose,
-    Convolution,
-    Crop,
-    Downsample,
-    Identity,
-    LinearOperator,
-    Mask,
-)
+from alr_cli.core.operators.pixels import Crop, Identity, Mask
+from alr_cli.core.operators.protocol import LinearOperator
 from alr_cli.core.priors.local import LocalRegularizer
 from alr_cli.core.solvers.adam import Adam
 from alr_cli.core.solvers.line_search import GradientDescent, Nmapg

@@ -9,8 +9,10 @@ from torch import Tensor
 from alr_cli.core import problems
 from alr_cli.core.data_terms import SquaredError
 from alr_cli.core.energy import Energy
+from alr_cli.core.operators.convolution import Convolution
 from alr_cli.core.operators.kernels import parse_kernel
-from alr_cli.core.operators.linear import Convolution, Crop, Identity, LinearOperator, Mask
+from alr_cli.core.operators.pixels import Crop, Identity, Mask
+from alr_cli.core.operators.protocol import LinearOperator
 from alr_cli.core.priors.local import LocalRegularizer
 from alr_cli.core.problems import Problem
 from tests.core.toys import Linear, a_critic, mean_critic, seeded

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from alr_cli.core import problems
+from alr_cli.core.operators.convolution import Boundary
 from alr_cli.core.operators.kernels import parse_kernel
-from alr_cli.core.operators.linear import Boundary
 from alr_cli.core.problems import Problem
 from tests.core.toys import seeded
 

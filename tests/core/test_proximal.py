@@ -6,8 +6,8 @@ import torch
 from alr_cli.core import problems
 from alr_cli.core.data_terms import ClippedGaussian, DataTerm
 from alr_cli.core.energy import Energy
+from alr_cli.core.operators.convolution import Convolution
 from alr_cli.core.operators.downsample import bicubic
-from alr_cli.core.operators.linear import Convolution
 from alr_cli.core.problems import Problem
 from alr_cli.core.proximal import prox, smooth
 from tests.core.energies import KERNEL, noise, some_pixels

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from alr_cli.core.noise.white import random_mask
-from alr_cli.core.operators.linear import Boundary, Convolution
+from alr_cli.core.operators.convolution import Boundary, Convolution
 from alr_cli.core.restoration import Step
 from alr_cli.core.restore import Restorer
 from alr_cli.core.settings import Settings

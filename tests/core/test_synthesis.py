@@ -9,7 +9,9 @@ import torch
 from alr_cli.core import defaults, problems
 from alr_cli.core.data_terms import SquaredError
 from alr_cli.core.defaults import synthesise
-from alr_cli.core.operators.linear import Convolution, LinearOperator, Mask
+from alr_cli.core.operators.convolution import Convolution
+from alr_cli.core.operators.pixels import Mask
+from alr_cli.core.operators.protocol import LinearOperator
 from alr_cli.core.priors.flow import FlowRegularizer
 from alr_cli.core.priors.total_variation import TotalVariation
 from alr_cli.core.solvers.base import Solution, solve

@@ -13,8 +13,11 @@ import torch
 from torch import Tensor
 
 from alr_cli.core import problems
+from alr_cli.core.operators.compose import Compose
+from alr_cli.core.operators.convolution import Convolution
 from alr_cli.core.operators.downsample import box
-from alr_cli.core.operators.linear import Compose, Convolution, Crop, LinearOperator, Mask
+from alr_cli.core.operators.pixels import Crop, Mask
+from alr_cli.core.operators.protocol import LinearOperator
 from alr_cli.core.problems import Problem
 
 SIGMA = 0.01  # standard deviation of the noise, which is not clipped

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from alr_cli.core.operators.convolution import Downsample
 from alr_cli.core.operators.downsample import Smaller, bicubic
-from alr_cli.core.operators.linear import Downsample, Shape
+from alr_cli.core.operators.protocol import Shape
 from alr_cli.core.tasks import Deblurring, Floats, Inpainting, Task, Upscaling, observed
 
 SIDE = 25  # of the kernels, in pixels

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from alr_cli.cli.restore.sources import Source
     from alr_cli.core.operators.downsample import Smaller
-    from alr_cli.core.operators.linear import Shape
+    from alr_cli.core.operators.protocol import Shape
     from alr_cli.core.restore import Restorer
     from alr_cli.core.tasks import Task as Degradation
     from alr_cli.files.pictures import Picture
@@ -75,7 +75,7 @@ class Upscale:
 
     def _smaller(self) -> "Callable[[Shape, int], Smaller]":
         from alr_cli.core.operators import downsample
-        from alr_cli.core.operators.linear import Downsample
+        from alr_cli.core.operators.convolution import Downsample
 
         kernel = self.kernel
         if kernel is None:

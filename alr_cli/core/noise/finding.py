@@ -126,11 +126,8 @@ def find_noise(
     levels = finder.see(pixels, mask) if finder is not None and pixels.shape[2] == 3 else None
     if finder is not None and levels is not None:
         low = float(np.quantile(seen.parts.levels[0], 0.25))
-
-        def strong() -> float:
-            return _strong_in_gray(pixels, mask, levels, finder, (gray_sigma, low))
-
-        parts, confidence = _as_seen(seen, (parts, confidence), levels, strong)
+        strong = _StrongInGray(pixels, mask, finder, levels, gray_sigma, low)
+        parts, confidence = _as_seen(seen, (parts, confidence), levels, strong.certainty)
     if confidence == 0.0:
         return _white_or_uneven(sigma, white, pixels)
     model = parts.model() if pixels.shape[2] == 1 else noise_by_channel(seen, parts)
@@ -251,32 +248,42 @@ def _as_seen(
     return parts.scaled(factors), max(confidence, by_colour)
 
 
-def _strong_in_gray(
-    pixels: NDArray[np.floating],
-    mask: Bools | None,
-    levels: SeenLevels,
-    finder: SeesLevels,
-    flat: tuple[Callable[[], float], float],
-) -> float:
-    """How certain strong noise is that only the network sees.
+@dataclass(frozen=True)
+class _StrongInGray:
+    """Strong noise in gray that only the network sees.
 
-    Texture has much in the highest frequencies. Or it has more than noise at half the resolution, and the
-    network does not take all of what is in the flattest places for noise.
-
-    Args:
-        flat: What gray has in its flattest places: the level of the highest frequencies, and that of all.
+    Attributes:
+        pixels, mask: As in `find_noise`.
+        finder: The network.
+        levels: What it sees.
+        finest: The level of the highest frequencies of gray in the flattest places.
+        lowest: The level of all frequencies there.
     """
-    gray_sigma, low = flat
-    sure = _step(float(levels.mean[0]) / 3**0.5, *SEEN_ALONE)
-    sure = sure * (1 - _step(gray_sigma() / low, *FINE_TEXTURE)) if sure > 0 else 0.0
-    if sure == 0:
-        return 0.0
-    hidden = None if mask is None else shrunk(mask[..., None].astype(np.float32), 2)[..., 0] > 0
-    half = finder.see(shrunk(pixels, 2), hidden)
-    if half is None:
-        return 0.0
-    coarse = _step(float(half.mean[0] / levels.mean[0]), *COARSE_TEXTURE)
-    return sure * max(1 - coarse, _step(float(levels.mean[0]) / low, *ALL_SEEN))
+
+    pixels: NDArray[np.floating]
+    mask: Bools | None
+    finder: SeesLevels
+    levels: SeenLevels
+    finest: Callable[[], float]
+    lowest: float
+
+    def certainty(self) -> float:
+        """How certain it is that it is noise.
+
+        Texture has much in the highest frequencies. Or it has more than noise at half the resolution, and the
+        network does not take all of what is in the flattest places for noise.
+        """
+        level = float(self.levels.mean[0])
+        sure = _step(level / 3**0.5, *SEEN_ALONE)
+        sure = sure * (1 - _step(self.finest() / self.lowest, *FINE_TEXTURE)) if sure > 0 else 0.0
+        if sure == 0:
+            return 0.0
+        hidden = None if self.mask is None else shrunk(self.mask[..., None].astype(np.float32), 2)[..., 0] > 0
+        half = self.finder.see(shrunk(self.pixels, 2), hidden)
+        if half is None:
+            return 0.0
+        coarse = _step(float(half.mean[0] / self.levels.mean[0]), *COARSE_TEXTURE)
+        return sure * max(1 - coarse, _step(level / self.lowest, *ALL_SEEN))
 
 
 def _sure_by_colour(seen: Variation) -> float:

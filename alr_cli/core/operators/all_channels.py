@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from alr_cli.core.operators.linear import LinearOperator, Shape
+from alr_cli.core.operators.protocol import LinearOperator, Shape
 
 
 class AllChannels:

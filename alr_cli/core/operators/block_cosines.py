@@ -14,7 +14,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from alr_cli.core.operators.linear import largest_singular_value
+from alr_cli.core.operators.norm import largest_singular_value
 
 BLOCK = 8
 

@@ -21,7 +21,8 @@ from scipy import sparse
 from torch import Tensor
 
 from alr_cli.core.operators.gram import GramSolver, SeparableGram
-from alr_cli.core.operators.linear import LinearOperator, Shape, largest_singular_value
+from alr_cli.core.operators.norm import largest_singular_value
+from alr_cli.core.operators.protocol import LinearOperator, Shape
 from alr_cli.errors import UsageError
 
 # the parameter a of the bicubic kernel: that of MATLAB and Pillow, and that of OpenCV

@@ -58,11 +58,11 @@ class Residual:
         self.tile, self.precision = arithmetic.tile or 0, arithmetic.precision
 
     def __call__(self, x: Tensor) -> Tensor:
-        """x: (B, C, H, W) -> r(x) like x, or with as many channels as U has outputs."""
-        stride, outputs = self.unet.architecture.stride, self.unet.architecture.outputs or x.shape[1]
-        seen = x.new_empty((x.shape[0], outputs, *x.shape[-2:]))
+        """x: (B, C, H, W) -> r(x), (B, planes, H, W), where `planes` is that of the architecture."""
+        architecture = self.unet.architecture
+        seen = x.new_empty((x.shape[0], architecture.planes, *x.shape[-2:]))
         with torch.no_grad():
-            for inner, outer, kept in blocks(x.shape, self.tile, stride):
+            for inner, outer, kept in blocks(x.shape, self.tile, architecture.stride):
                 seen[inner] = self._of_block(x[outer])[kept]
         return seen
 

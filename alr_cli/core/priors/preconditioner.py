@@ -19,7 +19,7 @@ from alr_cli.core.noise.model import NoiseModel
 from alr_cli.core.noise.spectrum import on_torus
 from alr_cli.core.numerics.chunks import bands, small
 from alr_cli.core.numerics.fast_lengths import fast_length
-from alr_cli.core.operators.linear import Shape
+from alr_cli.core.operators.protocol import Shape
 from alr_cli.core.priors.cosines import SIDE, basis, colours
 from alr_cli.core.problems import Problem
 

@@ -58,6 +58,11 @@ class UNetArchitecture:
         return cls(channels, (width, 3 * width // 2, 2 * width))
 
     @property
+    def planes(self) -> int:
+        """Channels of the result."""
+        return self.channels if self.outputs is None else self.outputs
+
+    @property
     def stride(self) -> int:
         """The side in pixels of one feature at the coarsest resolution."""
         return 1 << len(self.widths)
@@ -109,7 +114,7 @@ class UNet(nn.Module):
             [layer(b, a, 2, 2.0 * (a / b) ** 0.5) for a, b in zip(outer, inner, strict=True)]
         )
         self.decoder = nn.ModuleList([stage(*each) for each in zip(outer, blocks, strict=False)])
-        self.tail = layer(4 * (architecture.outputs or architecture.channels), widths[0], 3, _START)
+        self.tail = layer(4 * architecture.planes, widths[0], 3, _START)
 
     @property
     def ends(self) -> list[nn.Parameter]:

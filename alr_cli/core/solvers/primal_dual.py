@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from alr_cli.core.numerics.reductions import squared_norm
-from alr_cli.core.operators.linear import LinearOperator
+from alr_cli.core.operators.protocol import LinearOperator
 
 _GRADIENT = 8.0  # the squared norm of the forward difference
 # Dual step / primal step for ||A|| = 1 and x on [0,1]: x changes by about 1 and p by the noise, which is

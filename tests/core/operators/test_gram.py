@@ -3,9 +3,12 @@
 import pytest
 import torch
 
+from alr_cli.core.operators.compose import Compose
+from alr_cli.core.operators.convolution import Convolution
 from alr_cli.core.operators.downsample import bicubic, box
 from alr_cli.core.operators.gram import HasGram
-from alr_cli.core.operators.linear import Compose, Convolution, Crop, LinearOperator
+from alr_cli.core.operators.pixels import Crop
+from alr_cli.core.operators.protocol import LinearOperator
 from tests.core.energies import KERNEL, noise
 
 OPERATORS: dict[str, LinearOperator] = {

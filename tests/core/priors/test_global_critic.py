@@ -5,7 +5,7 @@ import torch
 
 from alr_cli.core.data_terms import SquaredError
 from alr_cli.core.energy import Energy
-from alr_cli.core.operators.linear import Identity
+from alr_cli.core.operators.pixels import Identity
 from alr_cli.core.priors.global_critic import SHIFTS, GlobalArchitecture, GlobalCritic, GlobalPrior
 from alr_cli.core.priors.orientations import turned
 from alr_cli.errors import WeightsError

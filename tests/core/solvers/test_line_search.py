@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from alr_cli.core.energy import Energy, Terms
-from alr_cli.core.operators.linear import LinearOperator
+from alr_cli.core.operators.protocol import LinearOperator
 from alr_cli.core.solvers.base import solve
 from alr_cli.core.solvers.line_search import GradientDescent
 from tests.core.energies import (

@@ -12,7 +12,7 @@ from alr_cli.core import problems
 from alr_cli.core.defaults import choose
 from alr_cli.core.energy import Energy
 from alr_cli.core.operators.downsample import bicubic
-from alr_cli.core.operators.linear import LinearOperator
+from alr_cli.core.operators.protocol import LinearOperator
 from alr_cli.core.priors.denoisers import DenoiserProx, Red
 from alr_cli.core.problems import Problem
 from alr_cli.core.solver_options import SolverOptions

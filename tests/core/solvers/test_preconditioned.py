@@ -11,7 +11,7 @@ from alr_cli.core import defaults, problems
 from alr_cli.core.data_terms import SquaredError
 from alr_cli.core.energy import Energy
 from alr_cli.core.noise.white import random_mask
-from alr_cli.core.operators.linear import Boundary
+from alr_cli.core.operators.convolution import Boundary
 from alr_cli.core.priors.experts import Experts, ExpertsArchitecture
 from alr_cli.core.priors.local import LocalNetwork, LocalRegularizer
 from alr_cli.core.priors.preconditioner import Circulant

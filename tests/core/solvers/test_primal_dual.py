@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from alr_cli.core.operators.linear import Identity
+from alr_cli.core.operators.pixels import Identity
 from alr_cli.core.operators.ray import RayTransform
 from alr_cli.core.solvers.primal_dual import total_variation
 from tests.core.operators.scans import GEOMETRIES, ellipse

@@ -12,7 +12,7 @@ from alr_cli.core import problems
 from alr_cli.core.data_terms import ClippedGaussian, DataTerm, SquaredError
 from alr_cli.core.defaults import choose
 from alr_cli.core.energy import Energy
-from alr_cli.core.operators.linear import Convolution
+from alr_cli.core.operators.convolution import Convolution
 from alr_cli.core.solver_options import SolverOptions
 from alr_cli.core.solvers import Solution, solve
 from alr_cli.core.solvers.proximal_gradient import ProximalGradient

@@ -10,7 +10,7 @@ from torch import Tensor
 from alr_cli.core import problems
 from alr_cli.core.data_terms import SquaredError
 from alr_cli.core.energy import Energy
-from alr_cli.core.operators.linear import Mask
+from alr_cli.core.operators.pixels import Mask
 from alr_cli.core.priors.local import LocalRegularizer
 from alr_cli.core.solvers.base import Record, solve
 from tests.core.energies import (

@@ -1,12 +1,10 @@
-"""y = A x + eps  (eq. 1): the operators A, their exact adjoints A* and their norms.
+"""A x = k * x, and every n-th pixel of it: blurs"""
 
-Tensors are (B, C, H, W), float32 or float64. An operator treats all channels alike and keeps dtype and
-device.
-"""
+from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Literal, Protocol, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -14,97 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from alr_cli.core.numerics.fast_lengths import fast_length
-from alr_cli.core.operators.gram import GramSolver, HasGram
+from alr_cli.core.operators.norm import largest_singular_value
+from alr_cli.core.operators.placed import Placed, checked
+from alr_cli.core.operators.protocol import Shape
 from alr_cli.errors import UsageError
 
-Shape = tuple[int, int]
 Boundary = Literal["replicate", "reflect", "circular", "valid"]
 
 _NUMPY_PADDING: dict[Boundary, Literal["edge", "reflect"]] = {"replicate": "edge", "reflect": "reflect"}
-
-
-class LinearOperator(Protocol):
-    """A linear map of pictures. For every operator here `<A x, y> = <x, A* y>` holds up to rounding.
-
-    Attributes:
-        input_shape, output_shape: (H, W) and (H', W'), or (C, H, W) if channels are mixed.
-        norm: The largest singular value on input_shape.
-        forward: A, (B, C, H, W) -> (B, C, H', W').
-        adjoint: A*, (B, C, H', W') -> (B, C, H, W).
-        power: A multiplier of frequencies on a torus of the given shape, which contains the picture. It
-            bounds A* A from above and is as small as possible: (H, W // 2 + 1), or one number for all
-            frequencies. None if only the useless bound ||A||^2 is known.
-    """
-
-    @property
-    def input_shape(self) -> tuple[int, ...]: ...
-    @property
-    def output_shape(self) -> tuple[int, ...]: ...
-    @property
-    def norm(self) -> float: ...
-    def forward(self, x: Tensor) -> Tensor: ...
-    def adjoint(self, y: Tensor) -> Tensor: ...
-    def power(self, shape: Shape) -> Tensor | float | None: ...
-
-
-class Identity:
-    """A x = x: denoising."""
-
-    norm = 1.0
-
-    def __init__(self, shape: Shape) -> None:
-        self.input_shape = self.output_shape = shape
-
-    def forward(self, x: Tensor) -> Tensor:
-        return _checked(x, self.input_shape)
-
-    adjoint = forward
-
-    def power(self, shape: Shape) -> float:
-        return 1.0
-
-
-class Mask:
-    """A x = m * x, with m (H, W) equal to 1 where a pixel is observed and 0 where it is missing."""
-
-    def __init__(self, mask: Tensor | NDArray[np.generic]) -> None:
-        self._mask = torch.as_tensor(mask)
-        self._placed = _Placed(lambda dtype: self._mask.to(dtype))
-        self.input_shape = self.output_shape = (self._mask.shape[-2], self._mask.shape[-1])
-        self.norm = float(self._mask.double().abs().max())
-
-    def forward(self, x: Tensor) -> Tensor:
-        return _checked(x, self.input_shape) * self._placed.beside(x)
-
-    adjoint = forward
-
-    def power(self, shape: Shape) -> float:
-        return self.norm**2
-
-
-class Crop:
-    """A x = x without its margins: one width, or (top, bottom, left, right). A* pads with zeros."""
-
-    norm = 1.0
-
-    def __init__(self, shape: Shape, margins: int | tuple[int, int, int, int]) -> None:
-        top, bottom, left, right = (margins,) * 4 if isinstance(margins, int) else margins
-        self.input_shape = shape
-        self.output_shape = (shape[0] - top - bottom, shape[1] - left - right)
-        if min(top, bottom, left, right) < 0 or min(self.output_shape) < 1:
-            raise ValueError(f"cannot crop margins {margins} from a picture of {shape}")
-        self._window = (..., slice(top, shape[0] - bottom), slice(left, shape[1] - right))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return _checked(x, self.input_shape)[self._window]
-
-    def adjoint(self, y: Tensor) -> Tensor:
-        x = y.new_zeros(*y.shape[:-2], *self.input_shape)
-        x[self._window] = _checked(y, self.output_shape)
-        return x
-
-    def power(self, shape: Shape) -> float:
-        return 1.0
 
 
 class Convolution:
@@ -150,10 +65,10 @@ class Convolution:
             )
             corner = (height - 1, width - 1)
         self._window = tuple(slice(c, c + n) for c, n in zip(corner, self.output_shape, strict=True))
-        self._k_hat = _Placed(self._transfer_function)
+        self._k_hat = Placed(self._transfer_function)
 
     def forward(self, x: Tensor) -> Tensor:
-        _checked(x, self.input_shape)
+        checked(x, self.input_shape)
         k_hat = self._k_hat.beside(x)
         rows, columns = self._rows.to(x.device), self._columns.to(x.device)
 
@@ -164,10 +79,10 @@ class Convolution:
             convolved: Tensor = torch.fft.irfft2(product, s=self._fft_shape)
             return convolved[self._window]
 
-        return _by_plane(convolve, x)
+        return by_plane(convolve, x)
 
     def adjoint(self, y: Tensor) -> Tensor:
-        _checked(y, self.output_shape)
+        checked(y, self.output_shape)
         k_hat = self._k_hat.beside(y).conj()
         rows, columns = self._rows.to(y.device), self._columns.to(y.device)
 
@@ -182,7 +97,7 @@ class Convolution:
                 padded = plane.new_zeros(self.input_shape).index_add_(1, columns, padded)
             return padded
 
-        return _by_plane(correlate, y)
+        return by_plane(correlate, y)
 
     def power(self, shape: Shape) -> Tensor | None:
         """None if pixels beyond the frame repeat those inside, and for a torus of another size than the
@@ -247,7 +162,7 @@ class Downsample:
 
     def adjoint(self, y: Tensor) -> Tensor:
         blurred = y.new_zeros(*y.shape[:-2], *self._blur.output_shape)
-        blurred[self._kept] = _checked(y, self.output_shape)
+        blurred[self._kept] = checked(y, self.output_shape)
         return self._blur.adjoint(blurred)
 
     def power(self, shape: Shape) -> Tensor | None:
@@ -258,99 +173,13 @@ class Downsample:
         return largest_singular_value(self)
 
 
-class Compose:
-    """A x = outer(inner(x)), so that A* y = inner*(outer*(y)); for instance a mask after a blur."""
-
-    def __init__(self, outer: LinearOperator, inner: LinearOperator) -> None:
-        if outer.input_shape != inner.output_shape:
-            raise ValueError(
-                f"the inner operator gives {inner.output_shape}, the outer takes {outer.input_shape}"
-            )
-        self.outer, self.inner = outer, inner
-        self.input_shape, self.output_shape = inner.input_shape, outer.output_shape
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.outer.forward(self.inner.forward(x))
-
-    def adjoint(self, y: Tensor) -> Tensor:
-        return self.inner.adjoint(self.outer.adjoint(y))
-
-    def power(self, shape: Shape) -> Tensor | float | None:
-        """None unless the inner operator is a convolution or a crop: for others the product is not a
-        bound."""
-        outer, inner = self.outer.power(shape), self.inner.power(shape)
-        if isinstance(outer, Tensor) and not isinstance(self.inner, Identity | Crop | Convolution):
-            return None
-        return None if outer is None or inner is None else outer * inner
-
-    @property
-    def solve_gram(self) -> GramSolver | None:
-        """See `gram.HasGram`. The product of a crop and its adjoint is the identity."""
-        outer, crops = self.outer, isinstance(self.inner, Identity | Crop)
-        return outer.solve_gram if crops and isinstance(outer, HasGram) else None
-
-    @cached_property
-    def norm(self) -> float:
-        return largest_singular_value(self)
-
-
-def largest_singular_value(operator: LinearOperator, steps: int = 60, tol: float = 1e-7) -> float:
-    """The square root of the largest eigenvalue of A* A, by Lanczos in float64 from a seeded start.
-
-    The result is never above the true value, except for rounding. The iteration stops after `steps`, or once
-    a step adds less than `tol` (relative) to the eigenvalue; tests find it within 1e-3 of the largest
-    singular value of the dense matrix.
-    """
-    generator = torch.Generator().manual_seed(0)
-    # Positive, because the leading vector of a kernel without negative weights is positive, too.
-    shape = (*(1,) * (4 - len(operator.input_shape)), *operator.input_shape)
-    v = 0.5 + torch.rand(*shape, generator=generator, dtype=torch.float64)
-    v /= v.norm()
-    before, beta, largest = torch.zeros_like(v), 0.0, 0.0
-    diagonal: list[float] = []
-    beside: list[float] = []
-    for _ in range(steps):
-        w = operator.adjoint(operator.forward(v)) - beta * before
-        diagonal.append(float((w * v).sum()))
-        w = w - diagonal[-1] * v
-        beta = float(w.norm())
-        eigenvalue = float(
-            np.linalg.eigvalsh(np.diag(diagonal) + np.diag(beside, -1))[-1]
-        )  # it reads the entries below the diagonal
-        if eigenvalue - largest <= tol * eigenvalue or beta <= 1e-12 * eigenvalue:
-            return float(np.sqrt(max(eigenvalue, 0.0)))
-        largest, before, v = eigenvalue, v, w / beta
-        beside.append(beta)
-    return float(np.sqrt(largest))
-
-
-class _Placed:
-    """A constant of an operator, created once for each dtype and device of a picture."""
-
-    def __init__(self, make: Callable[[torch.dtype], Tensor]) -> None:
-        self._make = make
-        self._made: dict[tuple[torch.dtype, torch.device], Tensor] = {}
-
-    def beside(self, x: Tensor) -> Tensor:
-        key = (x.dtype, x.device)
-        if key not in self._made:
-            self._made[key] = self._make(x.dtype).to(x.device)
-        return self._made[key]
-
-
 def _padded_indices(size: int, radius: int, boundary: Boundary) -> Tensor:
     inside = np.arange(size)
     mode = _NUMPY_PADDING.get(boundary)
     return torch.from_numpy(np.pad(inside, radius, mode=mode) if mode else inside)
 
 
-def _checked(x: Tensor, shape: Shape) -> Tensor:
-    if tuple(x.shape[-2:]) != shape:
-        raise ValueError(f"the operator expects pictures of {shape}, not {tuple(x.shape[-2:])}")
-    return x
-
-
-def _by_plane(transform: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+def by_plane(transform: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     # One channel of one picture at a time, because transforms of a whole large picture would take gigabytes.
     planes = torch.stack([transform(plane) for plane in x.flatten(0, 1)])
     return planes.reshape(*x.shape[:2], *planes.shape[1:])

@@ -9,18 +9,12 @@ from scipy.fft import next_fast_len
 from scipy.signal import convolve2d
 from torch import Tensor
 
+from alr_cli.core.operators.compose import Compose
+from alr_cli.core.operators.convolution import Boundary, Convolution, Downsample
 from alr_cli.core.operators.kernels import parse_kernel
-from alr_cli.core.operators.linear import (
-    Boundary,
-    Compose,
-    Convolution,
-    Crop,
-    Downsample,
-    Identity,
-    LinearOperator,
-    Mask,
-    largest_singular_value,
-)
+from alr_cli.core.operators.norm import largest_singular_value
+from alr_cli.core.operators.pixels import Crop, Identity, Mask
+from alr_cli.core.operators.protocol import LinearOperator
 from alr_cli.errors import UsageError
 
 Shape = tuple[int, int]
