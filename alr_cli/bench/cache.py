@@ -17,9 +17,11 @@ import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from alr_cli.errors import AlrError, InputError, UsageError
+import typer
+
+from alr_cli.errors import AlrError, InputError
 from alr_cli.files.atomic import read_bytes, write_atomic
 
 _KEY = re.compile("[0-9a-f]{64}")
@@ -111,16 +113,14 @@ class Cache:
         return self.folder / "results" / key[:2] / f"{key[2:]}{suffix}"
 
 
-def main(verb: str, name: str) -> None:
+def main(verb: Literal["pack", "unpack"], file: Path) -> None:
     """Pack the default cache folder into a file, or unpack such a file into it."""
     cache = Cache(default_folder())
     if verb == "pack":
-        write_atomic(Path(name), cache.pack().encode())
-    elif verb == "unpack":
-        sys.stdout.write(f"{cache.unpack(read_bytes(Path(name)).decode())} new results\n")
+        write_atomic(file, cache.pack().encode())
     else:
-        raise UsageError(f"{verb!r} is neither pack nor unpack")
+        sys.stdout.write(f"{cache.unpack(read_bytes(file).decode())} new results\n")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    typer.run(main)

@@ -1,7 +1,7 @@
 """p(x) = sum_k w_k N(x; 0, S_k), a Gaussian mixture of 8 x 8 patches minus their means  (Zoran and Weiss
 2011)
 
-    python -m alr_cli.bench.methods.mixture FOLDER [ITERATIONS]
+    python -m alr_cli.bench.methods.mixture FOLDER [--iterations N]
 
 fits the mixture to luma patches of the pictures in FOLDER with scikit-learn, and stores it in the cache
 folder. The method `epll` prefers it to the shipped mixture. A second call continues the fit.
@@ -17,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
 
 from alr_cli.bench.cache import default_folder
@@ -178,11 +179,11 @@ def load(path: Path) -> Mixture:
     return Mixture(weights, factors @ factors.transpose(0, 2, 1))
 
 
-def main(folder: str, iterations: int = ITERATIONS) -> None:
+def main(folder: Path, iterations: int = ITERATIONS) -> None:
     """Fit a mixture and save it every few iterations, so that an interrupted fit can be continued."""
     from alr_cli.files.folders import load_folder
 
-    pictures = load_folder(Path(folder), 1, SIDE).pictures
+    pictures = load_folder(folder, 1, SIDE).pictures
     patches = sample([picture[..., 0].astype(np.float32) / 255 for picture in pictures], PATCHES)
     path = fitted_path()
     mixture = load(path) if path.is_file() else first_guess(patches, COMPONENTS)
@@ -195,4 +196,4 @@ def main(folder: str, iterations: int = ITERATIONS) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], *map(int, sys.argv[2:3]))
+    typer.run(main)

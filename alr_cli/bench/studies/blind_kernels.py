@@ -1,6 +1,6 @@
 """SSD(x*(k*), x) / SSD(x*(k), x): the accuracy of blind kernel estimation
 
-    python -m alr_cli.bench.studies.blind_kernels PICTURES KERNELS.npz [free|families|sharp]
+    python -m alr_cli.bench.studies.blind_kernels PICTURES KERNELS.npz [--only free|families|sharp]
 
 All parts use noise of 0.01 that is not clipped and whose level the estimate knows.
 
@@ -19,10 +19,11 @@ sharp: The pictures as they are.
 from __future__ import annotations
 
 import math
-import sys
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
 from scipy.ndimage import shift
 
@@ -153,14 +154,17 @@ def _psnr(error: float) -> float:
     return -10 * math.log10(error)
 
 
-def main(folder: str, kernels: str, only: str | None = None) -> None:
+Part = Literal["free", "families", "sharp"]
+
+
+def main(folder: Path, kernels: str, only: Part | None = None) -> None:
     if only in (None, "families"):
-        families(Path(folder))
+        families(folder)
     if only in (None, "sharp"):
-        sharp(Path(folder))
+        sharp(folder)
     if only in (None, "free"):
-        free(Path(folder), kernels)
+        free(folder, kernels)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    typer.run(main)

@@ -1,6 +1,6 @@
 """BM3D for correlated noise, given the spectrum that `alr denoise` finds, beside `alr denoise`
 
-    python -m alr_cli.bench.studies.coloured_block_matching PAIRS [SIDE]
+    python -m alr_cli.bench.studies.coloured_block_matching PAIRS [--side SIDE]
 
 PAIRS holds pictures *_real.png and *_mean.png of the same scenes. The noise is found in each whole noisy
 picture, and the central SIDE x SIDE (112) pixels are restored by both methods. The estimated level is used as
@@ -9,10 +9,10 @@ it is, and multiplied by the factor that is best for each picture, which needs t
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
 
 from alr_cli.bench.bundled import middle
@@ -68,10 +68,11 @@ def _line(name: str, before: float, theirs: list[float], ours: list[float]) -> s
     return f"{name:<22} {before:5.2f} {cells[0]} {cells[1]}"
 
 
+def main(folder: Path, side: int = SIDE) -> None:
+    found = sorted(folder.glob("*_real.png"))
+    pairs = [(path, path.with_name(path.name.replace("_real", "_mean"))) for path in found]
+    study(pairs, side, Restorer(load_weights("color-wide"), Settings()))
+
+
 if __name__ == "__main__":
-    found = sorted(Path(sys.argv[1]).glob("*_real.png"))
-    study(
-        [(path, path.with_name(path.name.replace("_real", "_mean"))) for path in found],
-        int(sys.argv[2]) if len(sys.argv) > 2 else SIDE,
-        Restorer(load_weights("color-wide"), Settings()),
-    )
+    typer.run(main)

@@ -21,6 +21,7 @@ from typing import cast
 
 import numpy as np
 import torch
+import typer
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from torch import Tensor
@@ -197,17 +198,17 @@ def draw(found: dict[str, Curve]) -> bytes:
     return drawing.png(figure)
 
 
-def main(folder: str, weights: str, output: str) -> None:
+def main(folder: Path, weights: str, output: Path) -> None:
     """Draw the curves, and print PSNR after 25, 50 and 100 passes and at the end."""
-    pictures = crops(sorted(Path(folder).glob("*.png")))
+    pictures = crops(sorted(folder.glob("*.png")))
     clean = torch.from_numpy(np.stack([pixels.transpose(2, 0, 1) for _, pixels in pictures]))
     precision = devices.choose_precision("auto", devices.choose("cpu"))
     found = curves(Trial(clean, load_weights(weights), precision))
     for name, curve in found.items():
         at = [max((point for point in curve if point[0] <= k), default=curve[0]) for k in (25, 50, 100, 1e9)]
         sys.stdout.write(f"{name}: {', '.join(f'{score:.2f} dB after {spent:g}' for spent, score in at)}\n")
-    write_atomic(Path(output), draw(found))
+    write_atomic(output, draw(found))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    typer.run(main)

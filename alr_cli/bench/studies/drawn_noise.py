@@ -1,6 +1,6 @@
 """PSNR with the noise that is found, beside that with the true model and with white noise of the same level
 
-    python -m alr_cli.bench.studies.drawn_noise PICTURE... [--kinds NAME...] [--side SIDE] [--restored SIDE]
+    python -m alr_cli.bench.studies.drawn_noise PICTURE... [--only KIND] [--side SIDE] [--restored SIDE]
 
 Seven kinds of noise are drawn on the central 256 x 256 pixels of each picture, clipped and rounded to 8 bits,
 and found there. The central 112 x 112 pixels are restored by `color-wide` with three models: white noise of
@@ -10,13 +10,13 @@ the found model against the true one for each picture, and the found level relat
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+import typer
 from numpy.typing import NDArray
 
 from alr_cli.bench.bundled import middle
@@ -149,16 +149,12 @@ def _line(kind: str, results: Sequence[Result]) -> str:
     return f"{kind:<9} {values} {means[2] - means[3]:5.2f}: {losses}; {levels}"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure what it costs that the noise has to be found.")
-    parser.add_argument("pictures", nargs="+", type=Path, metavar="PICTURE", help="clean colour pictures")
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="kinds of noise")
-    parser.add_argument("--side", type=int, default=SIDE, help="pixels in which the noise is found")
-    parser.add_argument("--restored", type=int, default=RESTORED, help="pixels that are restored")
-    asked = parser.parse_args()
+def main(
+    pictures: list[Path], only: list[str] | None = None, side: int = SIDE, restored: int = RESTORED
+) -> None:
     restorer = Restorer(load_weights("color-wide"), Settings())
-    study(asked.pictures, asked.kinds, asked.side, asked.restored, restorer)
+    study(pictures, only or list(KINDS), side, restored, restorer)
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

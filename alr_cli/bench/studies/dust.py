@@ -1,7 +1,6 @@
 """Recall, precision and PSNR of finding dust, hairs and scratches without infrared
 
-    python -m alr_cli.bench.studies.dust --data PICTURES [--detector FILE] [--every N] [--offset K]
-        [--mask-only]
+    python -m alr_cli.bench.studies.dust PICTURES [--detector FILE] [--every N] [--offset K] [--mask-only]
 
 Every third picture of the folder, but at most ten, receives 200 defects (the law `MEASURED` of
 core/defects/drawing.py, with the number of the picture as seed), and is rounded to 8 bits. A pixel counts as
@@ -14,11 +13,11 @@ defects.
 
 from __future__ import annotations
 
-import argparse
 import math
 from pathlib import Path
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
 
 from alr_cli.bench.studies.lines import say
@@ -76,18 +75,13 @@ def _line(name: str, scores: Scores, psnrs: tuple[float, float, float]) -> str:
     return f"{name:<12} {numbers} {values} {100 * scores.false_share:>14.4f} %"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure how well dust is found without infrared.")
-    parser.add_argument("--data", required=True, metavar="DIR", help="folder of clean pictures")
-    parser.add_argument("--detector", default="defects", metavar="FILE", help="weights of the detector")
-    parser.add_argument("--every", type=int, default=3, metavar="N", help="take every N-th picture")
-    parser.add_argument("--offset", type=int, default=0, metavar="K", help="omit the first K pictures")
-    parser.add_argument("--mask-only", action="store_true", help="measure no PSNR")
-    asked = parser.parse_args()
-    paths = sorted(Path(asked.data).glob("*.png"))[asked.offset :: asked.every][:MOST]
-    restorer = None if asked.mask_only else Restorer(load_weights("color-wide"), Settings())
-    study(paths, Finder(load_detector(asked.detector)), restorer)
+def main(
+    folder: Path, detector: str = "defects", every: int = 3, offset: int = 0, mask_only: bool = False
+) -> None:
+    paths = sorted(folder.glob("*.png"))[offset::every][:MOST]
+    restorer = None if mask_only else Restorer(load_weights("color-wide"), Settings())
+    study(paths, Finder(load_detector(detector)), restorer)
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

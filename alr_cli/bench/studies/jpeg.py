@@ -1,6 +1,6 @@
 """The gain of `alr denoise --jpeg` over the decoded file
 
-    python -m alr_cli.bench.studies.jpeg PICTURES [SIDE [COUNT]]
+    python -m alr_cli.bench.studies.jpeg PICTURES [--side SIDE] [--count COUNT]
 
 The pictures are the central SIDE x SIDE (160) pixels in colour of COUNT (all) pictures spread over the
 folder, coded by Pillow at quality 10, 20 and 40 with chroma subsampling (4:2:0). PSNR over all three channels
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import typer
 from PIL import Image
 
 import alr_cli.api as alr
@@ -79,7 +80,10 @@ def _coded(clean: np.ndarray, quality: int) -> bytes:
     return buffer.getvalue()
 
 
-if __name__ == "__main__":
+def main(folder: Path, side: int = SIDE, count: int | None = None) -> None:
     torch.set_num_threads(1)
-    numbers = [int(text) for text in sys.argv[2:]]
-    compare(Path(sys.argv[1]), numbers[0] if numbers else SIDE, numbers[1] if len(numbers) > 1 else None)
+    compare(folder, side, count)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -10,11 +10,11 @@ the same picture. Their step size is the largest of 1 / L, 1 / 2 L, 1 / 4 L and 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from statistics import mean
 from typing import cast
 
+import typer
 from torch import Tensor
 
 from alr_cli.bench.studies.lines import say
@@ -75,4 +75,4 @@ def main(train: str, test: str, weights: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    typer.run(main)

@@ -1,6 +1,6 @@
 """The weights of `alr benchmark oberlin`: for each method and task the one with the highest PSNR
 
-    python -m alr_cli.bench.studies.oberlin_weights FOLDER FLOW [METHOD]
+    python -m alr_cli.bench.studies.oberlin_weights FOLDER FLOW [--only METHOD]
 
 prints `WEIGHTS`. FOLDER contains pictures that the flow was trained on; three of them, spread over the
 folder, are used, so that no method sees a test picture. All methods are treated alike: the search starts from
@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 from statistics import mean
 
+import typer
 from torch import Tensor
 
 from alr_cli.bench.studies.oberlin import Method, judged, load, methods, read
@@ -57,4 +58,4 @@ def main(folder: str, weights: str, only: str | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    typer.run(main)

@@ -1,6 +1,6 @@
 """lam(sigma) = arg max_lam PSNR(x*(lam), x) on validation pictures, for baselines as for the critic
 
-    python -m alr_cli.bench.studies.tuning FOLDER [METHOD]
+    python -m alr_cli.bench.studies.tuning FOLDER [--only METHOD]
 
 prints the curves of methods/tuned.py and the PSNR of each point.
 
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import typer
 
 from alr_cli.bench.blurs import GS_PNP_SIGMAS
 from alr_cli.bench.bundled import middle
@@ -117,9 +118,9 @@ def tune(
     return best, tried[best]
 
 
-def main(folder: str, only: str | None = None) -> None:
+def main(folder: Path, only: str | None = None) -> None:
     """Print the body of tuned.CURVES, or the curves of one method."""
-    paths = sorted(Path(folder).glob("*.png"))
+    paths = sorted(folder.glob("*.png"))
     for in_colour in (True, False):
         for each in TUNED:
             if only not in (None, each.method):
@@ -139,4 +140,4 @@ def main(folder: str, only: str | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    typer.run(main)

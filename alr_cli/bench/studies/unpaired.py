@@ -1,16 +1,20 @@
 """Make two unpaired folders from one of clean pictures: every second picture stays clean, the others get
 noise
 
+    python -m alr_cli.bench.studies.unpaired CLEAN OUTPUT [NAME...] [--seed SEED]
+
 The noise is white, Gaussian and not clipped. Its level is constant within a picture and log-uniform over
-pictures, drawn from (seed, name). Critics that are trained without pairs use such folders, see their cards.
+pictures, drawn from (seed, name). The pictures NAME are left out. Critics that are trained without pairs use
+such folders, see their cards.
 """
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
 
 from alr_cli.core.noise.white import add_gaussian_noise, seed_for
@@ -50,5 +54,11 @@ def noisy(picture: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
     return add_gaussian_noise(picture, float(sigma), seed + 1)
 
 
+def main(
+    clean: Path, output: Path, exclude: Annotated[list[str] | None, typer.Argument()] = None, seed: int = 0
+) -> None:
+    split(clean, output, tuple(exclude or ()), seed)
+
+
 if __name__ == "__main__":
-    split(Path(sys.argv[1]), Path(sys.argv[2]), tuple(sys.argv[3:]))
+    typer.run(main)

@@ -166,7 +166,7 @@ def test_fitting_continues_from_an_earlier_fit(
     write_picture(tmp_path / "data" / "a.png", cartoon(64, 64) + noise)
 
     def likelihoods(iterations: int) -> list[float]:
-        mixtures.main(str(tmp_path / "data"), iterations)
+        mixtures.main(tmp_path / "data", iterations)
         return [float(line.split()[-1]) for line in capsys.readouterr().out.splitlines()]
 
     (begun,) = likelihoods(1)
