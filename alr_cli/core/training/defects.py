@@ -71,7 +71,7 @@ class DefectRecipe:
     fewest: float = 80.0
     most: float = 3_000.0
     soft: float = 0.2
-    gray: float = 0.12
+    gray: float = 0.2
     noisy: float = 0.25
     compressed: float = 0.1
     blurs: tuple[float, float] = (0.4, 1.3)
@@ -178,8 +178,8 @@ def scanned(clean: Floats, recipe: DefectRecipe, rng: np.random.Generator) -> Sc
     if soft:
         spread = rng.uniform(*recipe.blurs)
         x = np.asarray(gaussian_filter(x, (spread, spread, 0)))
-    if gray:
-        x = np.repeat(x.mean(axis=2, keepdims=True), x.shape[2], axis=2)
+    if gray:  # before anything is drawn, because nothing in a gray scan has a colour
+        x = x.mean(axis=2, keepdims=True)
     kind = rng.random()
     if kind < recipe.look_alike:
         x = with_look_alikes(x, rng)
@@ -188,17 +188,18 @@ def scanned(clean: Floats, recipe: DefectRecipe, rng: np.random.Generator) -> Sc
         area = x.shape[0] * x.shape[1] / 1e6
         count = max(1, int(rng.poisson(area * log_uniform((recipe.fewest, recipe.most), rng))))
     found = damaged(x, count, TRAINED, rng)
-    grain = _grain(x.shape, gray, recipe, rng) if noisy else np.float32(0)
+    grain = _grain(x.shape, recipe, rng) if noisy else np.float32(0)
     step = log_uniform(recipe.steps, rng) if compressed else 0.0
-    pixels, below = (_stored(y + grain, step) for y in (found.pixels, x))
+    stored = (_stored(y + grain, step) for y in (found.pixels, x))
+    pixels, below = (np.broadcast_to(y, clean.shape) for y in stored)
     return Scanned(pixels, found.defective, below)
 
 
-def _grain(shape: tuple[int, ...], gray: bool, recipe: DefectRecipe, rng: np.random.Generator) -> Floats:
+def _grain(shape: tuple[int, ...], recipe: DefectRecipe, rng: np.random.Generator) -> Floats:
     grain = rng.normal(0, log_uniform(recipe.noises, rng), shape)
     if rng.random() < 0.5:  # the grain of film is larger than a pixel
         grain = 2 * gaussian_filter(grain, (0.7, 0.7, 0))
-    return np.asarray(grain.mean(axis=2, keepdims=True) * 1.7 if gray else grain, np.float32)
+    return np.asarray(grain, np.float32)
 
 
 def _stored(y: Floats, step: float) -> Floats:
