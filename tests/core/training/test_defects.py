@@ -109,6 +109,15 @@ def test_scans_are_soft_gray_noisy_or_compressed(part: str) -> None:
     assert (np.ptp(other.pixels, axis=2) == 0).all() == (part == "gray")
 
 
+def test_nothing_in_a_gray_scan_has_a_colour() -> None:
+    crop = np.random.default_rng(0).random((64, 64, 3)).astype(np.float32)
+    dusty = replace(RECIPE, clean=0.0, look_alike=0.0, gray=1.0, noisy=1.0, compressed=1.0, fewest=3000)
+    made = scanned(crop, dusty, np.random.default_rng(3))
+    assert made.defective.any()
+    for pixels in (made.pixels, made.below):
+        assert pixels.shape == crop.shape and (np.ptp(pixels, axis=2) == 0).all()
+
+
 def test_below_the_defects_a_scan_has_the_same_noise() -> None:
     crop = np.full((32, 32, 3), 0.5, np.float32)
     dusty = replace(RECIPE, clean=0.0, soft=0.0, gray=0.0, noisy=1.0, noises=(0.05, 0.05), fewest=3000)
