@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from alr_cli.core.defects.detector import CHANNELS, Detector
 from alr_cli.core.defects.marking import marked
+from alr_cli.core.gray import without_copies
 from alr_cli.core.numerics import devices
 from alr_cli.core.priors.orientations import IN_TURN
 from alr_cli.core.tasks import Guess
@@ -60,6 +61,7 @@ class Finder:
             UsageError: The picture is smaller than 16 x 16 pixels.
         """
         height, width, channels = pixels.shape
+        gray = without_copies(pixels).shape[2] == 1
         if min(height, width) < LEAST_SIDE:
             raise UsageError(
                 f"{width} x {height} pixels are too few for finding dust, at least {LEAST_SIDE} per side are "
@@ -76,4 +78,4 @@ class Finder:
         change = seen.change[0].permute(1, 2, 0).cpu().numpy()
         change = change.mean(axis=2, keepdims=True) if channels == 1 else change
         below = Guess(np.asarray(pixels - change, np.float32), np.asarray(ALIKE * deviation, np.float32))
-        return Found(marked(odds, self.sensitivity), below)
+        return Found(marked(odds, self.sensitivity, gray), below)

@@ -4,7 +4,7 @@ l are the logarithmic odds of defects in a training set with the share q_0 of de
 The share q of a given picture is unknown. It is counted from the pixels that are nearly certain, l > c, which
 are a share r of all defective pixels and hardly any others (Forman, Quantifying counts and costs via
 classification, 2008). Detail that looks a little like dust is thus taken for dust in a dusty picture, and not
-in a clean one.
+in a clean one. In gray pictures r is smaller, because defects do not differ in colour there.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ Odds = NDArray[np.floating]
 Mask = NDArray[np.bool_]
 
 CERTAIN = 4.0  # c
-SEEN = 0.45  # r; the shipped detector has 0.1 to 0.35, and a larger r marks less
+SEEN, SEEN_IN_GRAY = 0.45, 0.25  # r; a larger one marks less
 LEAST_SHARE, LARGEST_SHARE = 1e-5, 0.15  # bounds of q
 
 
-def share_of(odds: Odds) -> float:
+def share_of(odds: Odds, gray: bool = False) -> float:
     """q of a picture with odds l (H, W)."""
-    counted = float((odds > CERTAIN).mean()) / SEEN
+    counted = float((odds > CERTAIN).mean()) / (SEEN_IN_GRAY if gray else SEEN)
     return min(max(counted, LEAST_SHARE), LARGEST_SHARE)
 
 
-def marked(odds: Odds, sensitivity: float = 1.0) -> Mask:
+def marked(odds: Odds, sensitivity: float = 1.0, gray: bool = False) -> Mask:
     """m for the odds l of a picture, (H, W). `sensitivity` multiplies the odds exp(l)."""
-    shift = _logit(share_of(odds)) - _logit(TRAINED_SHARE) + math.log(sensitivity)
+    shift = _logit(share_of(odds, gray)) - _logit(TRAINED_SHARE) + math.log(sensitivity)
     return np.asarray(odds + shift > 0)
 
 

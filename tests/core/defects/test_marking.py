@@ -43,6 +43,12 @@ def test_doubtful_detail_is_marked_beside_dust_and_not_alone() -> None:
     assert mask[30:50, 30:50].all() and mask[5:9, 5:9].all() and mask.sum() == 416
 
 
+def test_gray_pictures_have_more_defects_than_are_certain() -> None:
+    _, odds = drawn(0.05, 3.0)
+    assert share_of(odds, gray=True) > share_of(odds) > LEAST_SHARE
+    assert marked(odds, gray=True).sum() > marked(odds).sum()
+
+
 def test_sensitivity_marks_more() -> None:
     _, odds = drawn(0.05, 3.0)
     sizes = [int(marked(odds, sensitivity).sum()) for sensitivity in (0.1, 1.0, 10.0)]
