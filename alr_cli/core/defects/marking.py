@@ -20,7 +20,7 @@ Odds = NDArray[np.floating]
 Mask = NDArray[np.bool_]
 
 CERTAIN = 4.0  # c
-SEEN, SEEN_IN_GRAY = 0.45, 0.25  # r; a larger one marks less
+SEEN, SEEN_IN_GRAY = 0.5, 0.15  # r; a larger one marks less
 LEAST_SHARE, LARGEST_SHARE = 1e-5, 0.15  # bounds of q
 
 
