@@ -152,6 +152,8 @@ def _line(kind: str, results: Sequence[Result]) -> str:
 def main(
     pictures: list[Path], only: list[str] | None = None, side: int = SIDE, restored: int = RESTORED
 ) -> None:
+    if unknown := sorted({*(only or ())} - {*KINDS}):
+        raise typer.BadParameter(f"unknown kind {unknown[0]}: choose among {', '.join(KINDS)}")
     restorer = Restorer(load_weights("color-wide"), Settings())
     study(pictures, only or list(KINDS), side, restored, restorer)
 
